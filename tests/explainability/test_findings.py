@@ -60,7 +60,7 @@ def test_list_of_findings_with_analysis_command_and_image() -> None:
         ),
         "clusters": AnalysisResult(facts={}, findings=(finding("large", stake=0.3),), model="0123456789abcdef"),
     }
-    first, second = list_findings(results)
+    first, second = list_findings(**results)
     assert (first["model"], second["model"]) == ("0123456789abcdef", "")
     assert (first["claim"], first["analysis"], first["shown_in"]) == ("large", "clusters", None)
     assert first["command"] == "kedro run --pipelines explainability --nodes explainability.analyses.analyse_clusters"

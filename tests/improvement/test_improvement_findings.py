@@ -10,6 +10,7 @@ from tests.improvement.conftest import hits, scores
 from posescope.core.origin import Origin, OriginMismatchError, add_origin
 from posescope.improvement.code_size import CodeSize
 from posescope.improvement.improvement_findings import _claim_of_reconstruction, _claims_of_reconstruction, conclude
+from posescope.improvement.options import FineTuning
 from posescope.improvement.variant_comparison import COMPARISONS, compare_by_joint, compare_by_person
 
 RECONSTRUCTION = pd.DataFrame(
@@ -33,7 +34,7 @@ BOTTLENECKS = pd.DataFrame(
 
 def outcome(gain: float, better: str = "nose") -> dict:
     metric_values, joints = compare_by_person(scores(gain), 0, 200), compare_by_joint(hits(better), 0, 200)
-    return conclude(CodeSize(4, "planted"), metric_values, joints, RECONSTRUCTION, BOTTLENECKS, epochs=5)
+    return conclude(CodeSize(4, "planted"), metric_values, joints, RECONSTRUCTION, BOTTLENECKS, FineTuning(epochs=5))
 
 
 def test_comparisons_name_both_models() -> None:
@@ -47,11 +48,11 @@ def test_comparisons_name_both_models() -> None:
         assert {(row.model_a, row.model_b) for row in table.itertuples()} == {(prints[a], prints[b]) for a, b in COMPARISONS}
     assert set(metric_values["metric"]) == {"pck_thesis"}, "fingerprints are no metrics"
     marked = [add_origin(table, own) for table in (metric_values, by_joint, RECONSTRUCTION, BOTTLENECKS)]
-    found = conclude(CodeSize(4, "planted"), *marked, epochs=5)
+    found = conclude(CodeSize(4, "planted"), *marked, FineTuning(epochs=5))
     assert (found["model"], found["data"], found["models"]) == (own.model, own.data, prints)
     marked[2] = add_origin(RECONSTRUCTION, Origin(model="before", data=own.data))
     with pytest.raises(OriginMismatchError) as caught:
-        conclude(CodeSize(4, "planted"), *marked, epochs=5)
+        conclude(CodeSize(4, "planted"), *marked, FineTuning(epochs=5))
     assert caught.value.names == ("reconstruction",)
 
 
@@ -99,7 +100,9 @@ def test_a_code_is_sufficient_only_if_the_bottleneck_matters(mean_ablated, passe
     table.loc[table["variant"] == "inserted", "pck_thesis"] = base
     table.loc[table["variant"] == "mean_ablated", "pck_thesis"] = base + mean_ablated
     metric_values, joints = compare_by_person(table, 0, 200), compare_by_joint(hits("nose"), 0, 200)
-    claim = conclude(CodeSize(4, "planted"), metric_values, joints, RECONSTRUCTION, BOTTLENECKS, epochs=5)["findings"][1]
+    claim = conclude(CodeSize(4, "planted"), metric_values, joints, RECONSTRUCTION, BOTTLENECKS, FineTuning(epochs=5))[
+        "findings"
+    ][1]
     assert claim["passed"] is passed
     assert verdict in claim["claim"]
 

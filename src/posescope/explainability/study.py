@@ -188,7 +188,7 @@ def findings_of(results: Mapping[str, AnalysisResult]) -> tuple[Finding, ...]:
     return tuple(finding for _, result in sorted(results.items()) for finding in result.findings)
 
 
-def list_findings(results: Mapping[str, AnalysisResult]) -> list[dict[str, Any]]:
+def list_findings(**results: AnalysisResult) -> list[dict[str, Any]]:
     """Return the ranked claims of all analyses as JSON-like records.
 
     Returns:

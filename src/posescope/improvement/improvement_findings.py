@@ -10,6 +10,7 @@ import pandas as pd
 from posescope.core.origin import check_origins, origin_of_table
 from posescope.explainability.findings import Control, Finding
 from posescope.improvement.code_size import CodeSize
+from posescope.improvement.options import FineTuning
 
 __all__ = ["conclude"]
 
@@ -25,7 +26,7 @@ def conclude(
     joints: pd.DataFrame,
     reconstruction: pd.DataFrame,
     bottlenecks: pd.DataFrame,
-    epochs: int,
+    fine_tuning: FineTuning,
 ) -> dict[str, Any]:
     """Derive the findings from the tables.
 
@@ -34,7 +35,7 @@ def conclude(
         metrics, joints: tables of `compare_by_person` and `compare_by_joint`.
         reconstruction: table of `train_and_insert`.
         bottlenecks: table of `measure_bottlenecks`.
-        epochs: epochs of the fine-tuning.
+        fine_tuning: options of the fine-tuning; their epochs are stated.
 
     Returns:
         JSON-like: model and data (`posescope.core.origin`, of the original model), models (fingerprint of each network),
@@ -47,7 +48,7 @@ def conclude(
     found = {"joints": joints, "reconstruction": reconstruction, "bottlenecks": bottlenecks}
     check_origins(origin, {name: origin_of_table(table) for name, table in found.items()}, "improve")
     claims = [
-        *_claims_of_score(metrics, code_size, epochs),
+        *_claims_of_score(metrics, code_size, fine_tuning.epochs),
         *_claims_of_inserted(metrics, code_size),
         *_claims_of_reconstruction(reconstruction),
         *_claims_of_dimensionality(bottlenecks),
@@ -56,7 +57,7 @@ def conclude(
         **({} if origin is None else origin.to_dict()),
         "models": _models(metrics),
         "code_size": code_size.to_dict(),
-        "epochs": epochs,
+        "epochs": fine_tuning.epochs,
         "scores": _scores(metrics),
         "findings": [{**asdict(claim), "command": _COMMAND} for claim in claims],
         "note": " ".join([*(claim.claim for claim in claims), _note_of_joints(joints)]).strip(),

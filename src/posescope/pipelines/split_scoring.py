@@ -4,6 +4,7 @@ from typing import Literal
 
 from kedro.pipeline.node import Node
 
+from posescope.evaluation.metric_values import metrics_content
 from posescope.pipelines.split_scoring_nodes import SplitNodes
 from posescope.pipelines.steps import step
 
@@ -55,5 +56,5 @@ def scoring_steps(split: Literal["val", "test"], model: str, metrics: str, resul
             },
         ),
         step(nodes.score_heatmaps, [errors, images, setting, SCORING], mse),
-        step(nodes.assemble_metrics, [metric_values, precision, mse, setting], metrics),
+        step(metrics_content, [setting, metric_values, precision, mse], metrics, "assemble_metrics"),
     ]

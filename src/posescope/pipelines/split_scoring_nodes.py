@@ -19,7 +19,6 @@ from posescope.evaluation.metric_values import (
     EvaluationSetting,
     MetricValues,
     add_setting,
-    metrics_content,
     pipeline_of_split,
 )
 from posescope.evaluation.protocols import images_to_evaluate, select_evaluated_persons
@@ -45,7 +44,17 @@ class SplitNodes:
         crops: CropStore,
         scoring: ScoringOptions,
     ) -> pd.DataFrame:
-        """Select the persons that count in the metrics per person."""
+        """Select the persons that count in the metrics per person.
+
+        Args:
+            persons_read, persons: `Persons`, all well-formed ones and those with splits.
+            keypoints: `Keypoints`.
+            crops: crops of the data set.
+            scoring: the protocol.
+
+        Returns:
+            `Persons` of the split.
+        """
         cropped = persons_with_crops(persons, crops)
         return select_evaluated_persons(scoring.person_protocol, self.split, persons_read, keypoints, persons, cropped)
 
@@ -60,7 +69,15 @@ class SplitNodes:
         scoring: ScoringOptions,
         results: str | None = None,
     ) -> EvaluationSetting:
-        """Return the protocol, split, boxes, flip test and origin that all metric values of the run share."""
+        """Return the protocol, split, boxes, flip test and origin that all metric values of the run share.
+
+        Args:
+            model: the model. None: another system's results are scored.
+            crops, targets, statistics: crops of the data set, their joints and statistics.
+            persons: `Persons` with splits.
+            prediction, scoring: flip test and protocol.
+            results: file of another system's results. None: the model is scored.
+        """
         check_current(statistics, crops, persons, targets)
         origin = origin_of_predictions(model, statistics.data_fingerprint, results)
         if results is not None:
@@ -82,7 +99,22 @@ class SplitNodes:
         raw_source: CocoFolder | None = None,
         source: SourceOptions | None = None,
     ) -> dict[str, Any]:
-        """Run the model on the crops, or read the results of another system."""
+        """Run the model on the crops, or read the results of another system.
+
+        Args:
+            model: the model. None: another system's results are scored.
+            crops, targets: crops of the data set and their joints.
+            evaluated: `Persons` that count.
+            keypoints, crop_boxes: `Keypoints` and `CropBoxes`.
+            skeleton: joints and OKS sigmas.
+            setting: evaluation setting of the run.
+            prediction: batch size, device and flip test.
+            results: file of another system's results. None: the model is scored.
+            raw_source, source: the data set, to which the results belong.
+
+        Returns:
+            `predictions` (`Predictions`), `results` (COCO results) and `heatmap_errors` (`HeatmapErrors`).
+        """
         crops.check_boxes(crop_boxes)
         if results is not None and raw_source is not None and source is not None:
             truth = raw_source.annotation_file(source, source.source_split_of(self.split))
@@ -112,6 +144,17 @@ class SplitNodes:
         """Compute OKS AP and AR in image px, against the unchanged annotation file of the split.
 
         COCO results have no field for their origin; the predictions, written by the same node, have one.
+
+        Args:
+            raw_source, source: the data set and the names of its files and folders.
+            results, predictions: COCO results, and the same as a `Predictions` table.
+            persons, evaluated: `Persons`, with splits and those that count.
+            skeleton: joints and OKS sigmas.
+            setting: evaluation setting of the run.
+            scoring: protocol, seed and resamples.
+
+        Returns:
+            `metric_values`, and `image_ids`: the images that are evaluated.
         """
         self._check_tables(setting, predictions=predictions)
         truth = raw_source.annotation_file(source, source.source_split_of(self.split))
@@ -134,7 +177,20 @@ class SplitNodes:
         setting: EvaluationSetting,
         scoring: ScoringOptions,
     ) -> dict[str, Any]:
-        """Compute all metrics, per person and per joint."""
+        """Compute all metrics, per person and per joint.
+
+        Args:
+            crops: crops of the data set.
+            predictions, evaluated: `Predictions` and `Persons` that count.
+            keypoints, crop_boxes: `Keypoints` and `CropBoxes`.
+            image_ids: images that are evaluated.
+            skeleton: joints and OKS sigmas.
+            setting: evaluation setting of the run.
+            scoring: metrics, seed and resamples.
+
+        Returns:
+            `metric_values`, `person_scores` (`PersonScores`) and `joint_scores` (`JointScores`).
+        """
         self._check_tables(setting, predictions=predictions)
         ids, size = ids_of(evaluated, self.split), crops.crop_size
         scored = gather_scored(predictions, evaluated, keypoints, crop_boxes, skeleton, size, ids)
@@ -150,15 +206,16 @@ class SplitNodes:
     def score_heatmaps(
         self, heatmap_errors: pd.DataFrame, image_ids: list[int], setting: EvaluationSetting, scoring: ScoringOptions
     ) -> MetricValues:
-        """Compute the mean squared error of the heatmaps."""
+        """Compute the mean squared error of the heatmaps.
+
+        Args:
+            heatmap_errors: `HeatmapErrors` of the persons.
+            image_ids: images that are evaluated.
+            setting: evaluation setting of the run.
+            scoring: seed and resamples.
+        """
         self._check_tables(setting, heatmap_errors=heatmap_errors)
         return evaluate_heatmaps(heatmap_errors, image_ids, scoring.seed, scoring.resamples).of(setting.origin)
-
-    def assemble_metrics(
-        self, metric_values: MetricValues, precision: MetricValues, mse: MetricValues, setting: EvaluationSetting
-    ) -> dict[str, Any]:
-        """Return the content of metrics.json or test_metrics.json."""
-        return metrics_content(setting, metric_values, precision, mse)
 
     def _check_tables(self, setting: EvaluationSetting, **tables: pd.DataFrame) -> None:
         """Check the origin of all tables that have rows."""

@@ -36,7 +36,12 @@ def origin_of_statistics(statistics: CropStatistics) -> Origin:
 
 
 def add_image_origin(image: NDArray[np.uint8], origin: Origin | None) -> PngImage:
-    """Return the image with its origin as PNG text."""
+    """Return the image with its origin as PNG text.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        origin: origin of the image. None: it has none.
+    """
     return PngImage(image, {} if origin is None else origin.to_dict())
 
 

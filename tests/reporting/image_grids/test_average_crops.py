@@ -6,9 +6,12 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
+from posescope.core.plugins import ComponentSpec
 from posescope.core.records import PoseTargets
 from posescope.data.crops.crop_set import CropSet
+from posescope.data.crops.crop_statistics import CropStatistics
 from posescope.drawing.image_grids import draw_image_grid
+from posescope.geometry.crop_recipe import CropRecipe
 from posescope.reporting.image_grids import average_crops as average_crop
 from posescope.reporting.image_grids.average_crops import PreviewOptions, draw_average_crops, measure_average_crop
 
@@ -70,7 +73,9 @@ def test_joints_are_means_over_labelled_joints():
 def test_average_of_a_run_uses_valid_pixels_only(tiny_run, monkeypatch):
     """The expected mean uses a mask that is cropped and resized like the image."""
     seen = {}
-    monkeypatch.setattr(average_crop, "_draw_grid", lambda averages, skeleton: seen.update(averages))
+    monkeypatch.setattr(
+        average_crop, "_draw_grid", lambda averages, skeleton: seen.update(averages) or np.zeros((1, 1, 3), np.uint8)
+    )
     draw_average_crops(*parts(tiny_run), PreviewOptions())
     assert list(seen) == ["train", "val"]
     train_crops = tiny_run.store.select(tiny_run.targets, np.arange(4))
@@ -85,7 +90,8 @@ def test_average_of_a_run_uses_valid_pixels_only(tiny_run, monkeypatch):
 
 
 def parts(run):
-    return run.store, run.targets, run.persons, run.crop_boxes, run.skeleton
+    statistics = CropStatistics((0.5, 0.5, 0.5), (32, 32), CropRecipe(rule=ComponentSpec(name="padded_square")), "d" * 16)
+    return run.store, run.targets, run.persons, run.skeleton, statistics, run.crop_boxes
 
 
 def valid_mask(run, person_id):
@@ -113,7 +119,7 @@ def test_each_split_has_a_column(tiny_run, monkeypatch):
     seen = record_grid_captions(monkeypatch)
     splits = ["train", "train", "test", "test", "val", "val", "val"]
     run = parts(tiny_run)
-    grid = draw_average_crops(*run[:2], run[2].assign(split=splits), *run[3:], PreviewOptions())
+    grid = draw_average_crops(*run[:2], run[2].assign(split=splits), *run[3:], PreviewOptions()).image
     assert (grid.dtype, grid.ndim) == (np.uint8, 3)
     assert seen[0][0] == 3
     assert seen[0][1][:3] == ["train: mean of 2 crops", "val: mean of 3 crops", "test: mean of 2 crops"]
@@ -121,7 +127,7 @@ def test_each_split_has_a_column(tiny_run, monkeypatch):
 
 def test_person_count_is_limited_and_selection_is_seeded(tiny_run, monkeypatch):
     seen = record_grid_captions(monkeypatch)
-    grids = [draw_average_crops(*parts(tiny_run), PreviewOptions(average_persons=2, seed=seed)) for seed in (0, 0, 1, 2, 3)]
+    grids = [draw_average_crops(*parts(tiny_run), PreviewOptions(average_persons=2, seed=seed)).image for seed in (0, 0, 1, 2, 3)]
     assert seen[0][1][:2] == ["train: mean of 2 crops", "val: mean of 2 crops"]
     np.testing.assert_array_equal(grids[0], grids[1])
     assert any(not np.array_equal(grids[0], other) for other in grids[2:])
@@ -140,7 +146,7 @@ def test_mean_skeleton_is_drawn_in_the_second_row_only(tiny_run, monkeypatch):
     draw = average_crop.draw_skeleton
     monkeypatch.setattr(average_crop, "draw_skeleton", lambda *args: drawn.append(args) or draw(*args))
     monkeypatch.setattr(average_crop, "draw_image_grid", lambda images, *args, **kwargs: images)
-    train_plain, _, train_drawn, _ = draw_average_crops(*parts(tiny_run), PreviewOptions())
+    train_plain, _, train_drawn, _ = draw_average_crops(*parts(tiny_run), PreviewOptions()).image
     background, joints, skeleton = drawn[0]
     assert skeleton == tiny_run.skeleton
     # 32 px become 256: (x + 0.5) * 8 - 0.5.

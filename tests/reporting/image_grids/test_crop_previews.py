@@ -5,14 +5,17 @@ import pytest
 
 from posescope.core.errors import OptionsError
 from posescope.core.plugins import ComponentSpec
+from posescope.data.crops.crop_statistics import CropStatistics
 from posescope.drawing.heatmap_overlays import dim_image, overlay_heatmaps
 from posescope.drawing.image_grids import draw_image_grid, resize_to_height
 from posescope.drawing.skeletons import draw_skeleton
 from posescope.geometry.affine import apply_affine
+from posescope.geometry.crop_recipe import CropRecipe
 from posescope.reporting.image_grids import crop_previews as previews
 from posescope.reporting.image_grids.crop_previews import draw_crop_grid, draw_target_grid
 
 GAUSSIAN = ComponentSpec(name="gaussian")
+STATISTICS = CropStatistics((0.5, 0.5, 0.5), (32, 32), CropRecipe(rule=ComponentSpec(name="padded_square")), "d" * 16)
 
 
 def record_grids(monkeypatch):
@@ -41,10 +44,11 @@ def annotated(run, rows, height_px):
 
 def test_crops_are_drawn_with_their_joints(tiny_run, monkeypatch):
     seen = record_grids(monkeypatch)
-    grid = draw_crop_grid(tiny_run.store, tiny_run.targets, tiny_run.persons, tiny_run.skeleton)
+    grid = draw_crop_grid(tiny_run.store, tiny_run.targets, tiny_run.persons, tiny_run.skeleton, STATISTICS)
     assert seen == [(7, [f"person {i}" for i in range(7)], "Crops with their annotation (left orange, right blue)")]
     expected = draw_image_grid(annotated(tiny_run, range(7), 160), 8, seen[0][1], (160, 160), title=seen[0][2])
-    np.testing.assert_array_equal(grid, expected)
+    np.testing.assert_array_equal(grid.image, expected)
+    assert grid.text == {"data": "d" * 16}
 
 
 def test_target_overlays_are_drawn_beside_the_annotation(tiny_run, monkeypatch):
@@ -57,7 +61,7 @@ def test_target_overlays_are_drawn_beside_the_annotation(tiny_run, monkeypatch):
         return overlay
 
     monkeypatch.setattr(previews, "overlay_heatmaps", spy)
-    grid = draw_target_grid(tiny_run.store, tiny_run.targets, tiny_run.persons, tiny_run.skeleton, GAUSSIAN)
+    grid = draw_target_grid(tiny_run.store, tiny_run.targets, tiny_run.persons, tiny_run.skeleton, STATISTICS, GAUSSIAN).image
     assert (grid.dtype, grid.ndim) == (np.uint8, 3)
     assert seen[0][2] == "Annotation, and maximum of the target heatmaps (codec 'gaussian')"
     # The left hand of person 1 is unlabelled, so that its map is empty; the other maps peak near 1.
@@ -77,7 +81,7 @@ def test_target_overlays_are_drawn_beside_the_annotation(tiny_run, monkeypatch):
 def test_both_splits_are_shown_up_to_the_limit(tiny_run, monkeypatch):
     seen = record_grids(monkeypatch)
     monkeypatch.setattr(previews, "_MAPS", 4)
-    draw_target_grid(tiny_run.store, tiny_run.targets, tiny_run.persons, tiny_run.skeleton, GAUSSIAN)
+    draw_target_grid(tiny_run.store, tiny_run.targets, tiny_run.persons, tiny_run.skeleton, STATISTICS, GAUSSIAN)
     # The first and the last of the training persons 0..3 and of the validation persons 4..6 are shown.
     assert seen[0][:2] == (4, ["person 0", "person 3", "person 4", "person 6"])
 
@@ -85,16 +89,18 @@ def test_both_splits_are_shown_up_to_the_limit(tiny_run, monkeypatch):
 def test_test_persons_are_not_shown(tiny_run, monkeypatch):
     seen = record_grids(monkeypatch)
     splits = ["test", "train", "train", "test", "val", "val", "val"]
-    draw_crop_grid(tiny_run.store, tiny_run.targets, tiny_run.persons.assign(split=splits), tiny_run.skeleton)
+    draw_crop_grid(tiny_run.store, tiny_run.targets, tiny_run.persons.assign(split=splits), tiny_run.skeleton, STATISTICS)
     assert seen[0][1] == [f"person {i}" for i in (1, 2, 4, 5, 6)]
 
 
 def test_split_without_persons_is_omitted(tiny_run, monkeypatch):
     seen = record_grids(monkeypatch)
-    draw_crop_grid(tiny_run.store, tiny_run.targets, tiny_run.persons[:4], tiny_run.skeleton)
+    draw_crop_grid(tiny_run.store, tiny_run.targets, tiny_run.persons[:4], tiny_run.skeleton, STATISTICS)
     assert seen[0][0] == 4
 
 
 def test_unknown_codec_is_refused(tiny_run):
     with pytest.raises(OptionsError, match="No component 'rings'"):
-        draw_target_grid(tiny_run.store, tiny_run.targets, tiny_run.persons, tiny_run.skeleton, ComponentSpec(name="rings"))
+        draw_target_grid(
+            tiny_run.store, tiny_run.targets, tiny_run.persons, tiny_run.skeleton, STATISTICS, ComponentSpec(name="rings")
+        )

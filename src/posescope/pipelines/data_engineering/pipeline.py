@@ -8,6 +8,8 @@ from posescope.data.crops.image_checks import image_quality_table
 from posescope.pipelines.data_engineering import nodes
 from posescope.pipelines.stage_results import collect_data
 from posescope.pipelines.steps import named_outputs, stage, step
+from posescope.reporting.image_grids.average_crops import draw_average_crops
+from posescope.reporting.image_grids.crop_previews import draw_crop_grid, draw_target_grid
 from posescope.reporting.plots.data_plots import plot_data_distribution, plot_joint_labels, plot_rejected
 
 __all__ = ["create_pipeline"]
@@ -86,9 +88,9 @@ def _previews() -> Pipeline:
     return stage(
         "data_engineering.previews",
         [
-            step(nodes.draw_crop_grid, drawn, "crop_grid"),
-            step(nodes.draw_target_grid, [*drawn, CODEC], "target_grid"),
-            step(nodes.draw_average_crops, [*drawn, "crop_boxes", PREVIEW], "average_crop"),
+            step(draw_crop_grid, drawn, "crop_grid"),
+            step(draw_target_grid, [*drawn, CODEC], "target_grid"),
+            step(draw_average_crops, [*drawn, "crop_boxes", PREVIEW], "average_crop"),
             step(plot_data_distribution, "data_distribution", "distribution_plot"),
             step(plot_rejected, "rejected", "rejected_plot"),
             step(nodes.plot_box_sizes, ["persons", "crop_boxes", "crops", STATISTICS, CROP], "box_sizes_plot"),

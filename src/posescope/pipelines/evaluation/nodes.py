@@ -51,7 +51,16 @@ def gather_error_cases(
     skeleton: Skeleton,
     setting: EvaluationSetting,
 ) -> Cases:
-    """Gather all evaluated persons, predicted or missed, with their neighbours in the image."""
+    """Gather all evaluated persons, predicted or missed, with their neighbours in the image.
+
+    Args:
+        crops: crops of the data set.
+        predictions: `Predictions` of the persons.
+        evaluated, persons_read: `Persons` that count, and all well-formed ones.
+        keypoints, crop_boxes: `Keypoints` and `CropBoxes`.
+        skeleton: joints and OKS sigmas.
+        setting: evaluation setting of the run.
+    """
     check_origins(setting.origin, {"predictions": origin_of_table(predictions)}, "evaluation")
     ids = ids_of(evaluated, SPLIT)
     return gather_cases(predictions, persons_read, keypoints, crop_boxes, skeleton, crops.crop_size, ids)
@@ -69,7 +78,21 @@ def classify_errors(
     results: str | None,
     error_analysis: ErrorAnalysisOptions,
 ) -> dict[str, Any]:
-    """Classify the error of every joint, and compute the frequency and cost of each type of error."""
+    """Classify the error of every joint, and compute the frequency and cost of each type of error.
+
+    Args:
+        cases: evaluated persons with their neighbours.
+        raw_source, source: the data set and the names of its files and folders.
+        persons_read, evaluated: `Persons`, all well-formed ones and those that count.
+        skeleton: joints and OKS sigmas.
+        setting: evaluation setting of the run.
+        scoring: metrics and protocols.
+        results: file of another system's results. None: the model is evaluated.
+        error_analysis: seed and resamples.
+
+    Returns:
+        `joint_errors` (`JointErrors`), `error_types` (`ErrorTypes`) and `error_costs` (`ErrorCosts`).
+    """
     scored, types = cases.scored, joint_error_types(cases, skeleton.flip_indices)
     draws = resample_images(scored.image_ids, error_analysis.seed, error_analysis.resamples)
     truth = load_annotation_file(raw_source.annotation_file(source, source.val_split))
@@ -83,7 +106,16 @@ def classify_errors(
 
 
 def score_strata(cases: Cases, setting: EvaluationSetting, error_analysis: ErrorAnalysisOptions) -> pd.DataFrame:
-    """Compute the metrics of groups of persons."""
+    """Compute the metrics of groups of persons.
+
+    Args:
+        cases: evaluated persons with their neighbours.
+        setting: evaluation setting of the run.
+        error_analysis: seed and resamples.
+
+    Returns:
+        A `Strata` table.
+    """
     draws = resample_images(cases.scored.image_ids, error_analysis.seed, error_analysis.resamples)
     return add_setting(stratum_table(cases, draws), setting)
 
@@ -91,7 +123,16 @@ def score_strata(cases: Cases, setting: EvaluationSetting, error_analysis: Error
 def relate_scores_to_errors(
     cases: Cases, setting: EvaluationSetting, error_analysis: ErrorAnalysisOptions
 ) -> dict[str, pd.DataFrame]:
-    """Compute how well predicted scores rank joints and persons by their error."""
+    """Compute how well predicted scores rank joints and persons by their error.
+
+    Args:
+        cases: evaluated persons with their neighbours.
+        setting: evaluation setting of the run.
+        error_analysis: seed, resamples and bins.
+
+    Returns:
+        `reliability` (`Reliability`) and `ranks` (`RankCorrelations`).
+    """
     draws, few = (
         resample_images(cases.scored.image_ids, error_analysis.seed, number)
         for number in (error_analysis.resamples, error_analysis.rank_resamples)
@@ -115,7 +156,21 @@ def measure_decoding_effects(
     results: str | None,
     error_analysis: ErrorAnalysisOptions,
 ) -> pd.DataFrame:
-    """Measure the effects of decoding and flip test; empty if disabled, or if results of another system are scored."""
+    """Measure the effects of decoding and flip test; empty if disabled, or if results of another system are scored.
+
+    Args:
+        model: the model. None: another system's results are scored.
+        crops, targets: crops of the data set and their joints.
+        persons, persons_read: `Persons`, with splits and all well-formed ones.
+        keypoints, crop_boxes: `Keypoints` and `CropBoxes`.
+        setting: evaluation setting of the run.
+        prediction: batch size, device and flip test.
+        results: file of another system's results. None: the model is evaluated.
+        error_analysis: whether the effects are measured; seed and resamples.
+
+    Returns:
+        A `DecodingEffects` table.
+    """
     if model is None or results is not None or not error_analysis.decoding_effects:
         return empty_table(DecodingEffects)
     members = crops.select(targets, ids_of(persons, SPLIT))
@@ -135,7 +190,14 @@ def draw_worst_persons(
     skeleton: Skeleton,
     error_analysis: ErrorAnalysisOptions,
 ) -> PngImage:
-    """Draw the persons with the lowest OKS."""
+    """Draw the persons with the lowest OKS.
+
+    Args:
+        person_scores, joint_errors, predictions: `PersonScores`, `JointErrors` and `Predictions` of the persons.
+        crops, targets, crop_boxes: crops, their joints and `CropBoxes`.
+        skeleton: joints and limbs.
+        error_analysis: number of persons.
+    """
     found = {"joint_errors": origin_of_table(joint_errors), "predictions": origin_of_table(predictions)}
     check_origins(origin_of_table(person_scores), found, "evaluation")
     grid = worst_persons.draw_worst_persons(
@@ -153,7 +215,18 @@ def tabulate_joint_hits(
     skeleton: Skeleton,
     setting: EvaluationSetting,
 ) -> pd.DataFrame:
-    """Return the hit or miss of every labelled joint, for `posescope compare`."""
+    """Return the hit or miss of every labelled joint, for `posescope compare`.
+
+    Args:
+        crops: crops of the data set.
+        predictions, evaluated: `Predictions` and `Persons` that count.
+        keypoints, crop_boxes: `Keypoints` and `CropBoxes`.
+        skeleton: joints and OKS sigmas.
+        setting: evaluation setting of the run.
+
+    Returns:
+        A `JointHits` table.
+    """
     check_origins(setting.origin, {"predictions": origin_of_table(predictions)}, "evaluation")
     scored = gather_scored(predictions, evaluated, keypoints, crop_boxes, skeleton, crops.crop_size, ids_of(evaluated, SPLIT))
     return add_origin(per_joint.tabulate_joint_hits(scored, skeleton), setting.origin or Origin())

@@ -1,7 +1,6 @@
 """Nodes of the pipeline `explainability`."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
@@ -36,7 +35,19 @@ def extract_features(
     options: PersonsOptions,
     prediction: PredictionOptions,
 ) -> FeatureStore:
-    """Run the network on the selected persons and store the activations of a layer."""
+    """Run the network on the selected persons and store the activations of a layer.
+
+    Args:
+        model: the trained model.
+        crops, targets, crop_statistics: crops of the data set, their joints and statistics.
+        persons: `Persons` with splits.
+        features_workspace: store that is filled.
+        options: selection of the persons, layer and storage.
+        prediction: batch size and device.
+
+    Returns:
+        The finished store.
+    """
     check_current(crop_statistics, crops, persons, targets)
     chosen = study.choose_persons(persons, targets, options.split, options.max_persons, options.min_labelled_joints, options.seed)
     feature_extraction.extract_features(
@@ -61,7 +72,15 @@ def score_explained_persons(
     features: FeatureStore,
     prediction: PredictionOptions,
 ) -> pd.DataFrame:
-    """Score the network on the persons that are explained."""
+    """Score the network on the persons that are explained.
+
+    Args:
+        model: the trained model.
+        crops, targets: crops of the data set and their joints.
+        persons, crop_boxes: `Persons` and `CropBoxes`.
+        features: features of the explained persons.
+        prediction: batch size, device and flip test.
+    """
     chosen = match_crops(model, crops.select(targets, features.open().person_ids)).crops
     predictions = predict_crops(model, chosen, prediction).predictions
     return study.score_persons(predictions, chosen.targets, persons, crop_boxes, model.skeleton.oks_sigmas, chosen.crop_size)
@@ -70,12 +89,23 @@ def score_explained_persons(
 def measure_pose_attributes(
     persons: pd.DataFrame, keypoints: pd.DataFrame, skeleton: Skeleton, features: FeatureStore
 ) -> pd.DataFrame:
-    """Measure the pose attributes of these persons."""
+    """Measure the pose attributes of these persons.
+
+    Args:
+        persons, keypoints: `Persons` and `Keypoints`.
+        skeleton: names of the joints.
+        features: features of the explained persons.
+    """
     return measure_attributes(features.open().person_ids, persons, keypoints, skeleton)
 
 
 def fit_components(features: FeatureStore, reducer: ComponentSpec) -> Components:
-    """Fit the reducer to the features."""
+    """Fit the reducer to the features.
+
+    Args:
+        features: features of the explained persons.
+        reducer: component of posescope.reducers.
+    """
     return build("reducers", reducer)(features.open())  # type: ignore[no-any-return]
 
 
@@ -102,7 +132,17 @@ class AnalysisNodes:
         persons: PersonsOptions,
         prediction: PredictionOptions,
     ) -> AnalysisResult:
-        """Run the analysis if it is selected; otherwise return an empty result."""
+        """Run the analysis if it is selected; otherwise return an empty result.
+
+        Args:
+            model: the trained model.
+            crops, targets: crops of the data set and their joints.
+            features, components: features of the explained persons and their components.
+            explained_scores, pose_attributes: tables of these persons.
+            options: the selected analyses.
+            persons: selection of the persons.
+            prediction: batch size and device.
+        """
         return study.run_analysis(
             options.find(self.name),
             name=self.name,
@@ -116,8 +156,3 @@ class AnalysisNodes:
             batch_size=prediction.batch_size,
             population=persons.in_words(),
         )
-
-
-def list_findings(**results: AnalysisResult) -> list[dict[str, Any]]:
-    """Return the findings of all analyses, ranked."""
-    return study.list_findings(results)

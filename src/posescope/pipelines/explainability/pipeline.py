@@ -3,6 +3,7 @@
 from kedro.pipeline import Pipeline
 
 from posescope.core.plugins import installed
+from posescope.explainability.study import list_findings
 from posescope.pipelines.explainability import nodes
 from posescope.pipelines.stage_results import collect_explainability
 from posescope.pipelines.steps import stage, step
@@ -45,6 +46,6 @@ def _analyses() -> Pipeline:
                 step(nodes.AnalysisNodes(name).analyse, [*inputs, PERSONS, PREDICTION], f"analysis_{name}", f"analyse_{name}")
                 for name in names
             ),
-            step(nodes.list_findings, {name: f"analysis_{name}" for name in names}, "findings"),
+            step(list_findings, {name: f"analysis_{name}" for name in names}, "findings"),
         ],
     )

@@ -5,6 +5,7 @@ The log entry comes first. The model that is scored is an output of that node an
 
 from kedro.pipeline import Pipeline
 
+from posescope.evaluation.access_log import AccessLog
 from posescope.pipelines.final_test import nodes
 from posescope.pipelines.split_scoring import PREDICTION, scoring_steps
 from posescope.pipelines.steps import stage, step
@@ -26,9 +27,10 @@ def create_pipeline() -> Pipeline:
             ),
             *scoring_steps("test", "test_model", "test_metrics"),
             step(
-                nodes.complete_test_set_access,
+                AccessLog.complete,
                 ["test_access_log_workspace", "test_access", "metric_values_test", "average_precision_test", "heatmap_mse_test"],
                 "test_access_log",
+                "complete_test_set_access",
             ),
         ],
     )

@@ -3,7 +3,6 @@
 from typing import Any
 
 import pandas as pd
-from plotly.graph_objects import Figure
 
 from posescope.artifacts.devices import resolve_device
 from posescope.artifacts.model_folder import fingerprint_of_model
@@ -16,7 +15,7 @@ from posescope.data.crops.crop_statistics import CropStatistics, check_current
 from posescope.data.crops.crop_store import CropStore
 from posescope.evaluation.scoring_options import ScoringOptions
 from posescope.explainability.features.row_blocks import sample_rows
-from posescope.improvement import bottleneck_features, improvement_findings, variant_comparison
+from posescope.improvement import bottleneck_features, variant_comparison
 from posescope.improvement.autoencoder_insertion import train_and_insert
 from posescope.improvement.bottleneck_features import BottleneckFeatureStore
 from posescope.improvement.code_size import CodeSize
@@ -24,8 +23,6 @@ from posescope.improvement.options import AutoencoderTraining, ComparisonOptions
 from posescope.improvement.variant_comparison import compare_by_joint, compare_by_person
 from posescope.improvement.variants import check_same_start, describe_training_data, mean_ablate_bottlenecks
 from posescope.prediction.options import PredictionOptions
-from posescope.reporting.plots import improvement_plots
-from posescope.reporting.plots.plot_style import add_plot_origin
 from posescope.training.checkpoint_store import CheckpointStore
 from posescope.training.options import TrainingOptions
 from posescope.training.trainer import fine_tune
@@ -42,7 +39,18 @@ def extract_bottleneck_features(
     workspace: BottleneckFeatureStore,
     prediction: PredictionOptions,
 ) -> BottleneckFeatureStore:
-    """Run the network on all training persons and store the bottleneck activations of each stack."""
+    """Run the network on all training persons and store the bottleneck activations of each stack.
+
+    Args:
+        model: the trained model.
+        crops, targets, statistics: crops of the data set, their joints and statistics.
+        persons: `Persons` with splits.
+        workspace: store that is filled.
+        prediction: batch size and device.
+
+    Returns:
+        The finished store.
+    """
     check_current(statistics, crops, persons, targets)
     chosen = crops.select(targets, ids_of(persons, "train"))
     device = resolve_device(prediction.device)
@@ -59,7 +67,19 @@ def train_autoencoders(
     options: AutoencoderTraining,
     training: TrainingOptions,
 ) -> dict[str, Any]:
-    """Train an autoencoder a stack, and put them into the network."""
+    """Train one autoencoder per stack, and insert them into the network.
+
+    Args:
+        model: the trained model.
+        features: bottleneck activations of the training persons.
+        persons: `Persons` with splits.
+        code_size: code size of the autoencoders.
+        options: training of the autoencoders.
+        training: device and threads.
+
+    Returns:
+        `model` (with autoencoders), `history` and `reconstruction` (tables).
+    """
     device = resolve_device(training.device)
     opened, own = features.open(), fingerprint_of_model(model)
     check_origins(Origin(model=own), {one.layer: Origin(model=one.model, data=one.data) for one in opened}, "improve")
@@ -82,7 +102,18 @@ def fine_tune_model(
     training: TrainingOptions,
     options: FineTuning,
 ) -> dict[str, Any]:
-    """Fine-tune a model on the training persons, scored on the validation persons."""
+    """Fine-tune a model on the training persons, scored on the validation persons.
+
+    Args:
+        model: the model to fine-tune.
+        crops, targets, statistics: crops of the data set, their joints and statistics.
+        persons: `Persons` with splits.
+        checkpoints: store of the checkpoints.
+        training, options: options of the training, and those that fine-tuning changes.
+
+    Returns:
+        `model` and `history` (`History`).
+    """
     check_current(statistics, crops, persons, targets)
     run_identity = describe_training_data(model, statistics, persons)
     train_set, val_set = (crops.select(targets, ids_of(persons, split)) for split in ("train", "val"))
@@ -92,7 +123,12 @@ def fine_tune_model(
 
 
 def finish_fine_tuning(continued: PoseModel, improved: PoseModel, checkpoints: CheckpointStore) -> None:
-    """Mark both trainings as finished once their models are saved."""
+    """Mark both trainings as finished once their models are saved.
+
+    Args:
+        continued, improved: the fine-tuned models.
+        checkpoints: store of the checkpoints.
+    """
     checkpoints.finish(continued.provenance["fingerprint"])
     checkpoints.finish(improved.provenance["fingerprint"])
 
@@ -113,7 +149,20 @@ def score_variants(
     prediction: PredictionOptions,
     scoring: ScoringOptions,
 ) -> dict[str, pd.DataFrame]:
-    """Score all variants on the validation persons."""
+    """Score all variants on the validation persons.
+
+    Args:
+        original, inserted, continued, improved: the model, the same with autoencoders, and both fine-tuned.
+        features: bottleneck activations of the training persons.
+        crops, targets, statistics: crops of the data set, their joints and statistics.
+        persons, keypoints, crop_boxes: `Persons`, `Keypoints` and `CropBoxes`.
+        skeleton: joints and OKS sigmas.
+        prediction: batch size, device and flip test.
+        scoring: the metrics.
+
+    Returns:
+        `person_scores` and `joint_hits`.
+    """
     check_current(statistics, crops, persons, targets)
     check_same_start(original, {"inserted": inserted, "continued": continued, "improved": improved})
     crops.check_boxes(crop_boxes)
@@ -132,7 +181,15 @@ def score_variants(
 def compare_variants(
     person_scores: pd.DataFrame, joint_hits: pd.DataFrame, options: ComparisonOptions
 ) -> dict[str, pd.DataFrame]:
-    """Compare the variants by paired differences, per person and per joint."""
+    """Compare the variants by paired differences, per person and per joint.
+
+    Args:
+        person_scores, joint_hits: tables of `score_variants`.
+        options: seed and resamples.
+
+    Returns:
+        `figures` and `joints` (tables).
+    """
     origin = origin_of_table(person_scores)
     check_origins(origin, {"joint_hits": origin_of_table(joint_hits)}, "improve")
     return {
@@ -152,7 +209,15 @@ def measure_bottlenecks(
     prediction: PredictionOptions,
     options: ComparisonOptions,
 ) -> pd.DataFrame:
-    """Measure the effective dimensions of the bottlenecks."""
+    """Measure the effective dimensions of the bottlenecks.
+
+    Args:
+        original, continued, improved: the model, and the fine-tuned ones without and with autoencoders.
+        crops, targets, statistics: crops of the data set, their joints and statistics.
+        persons: `Persons` with splits.
+        prediction: batch size and device.
+        options: number of persons and seed.
+    """
     check_current(statistics, crops, persons, targets)
     check_same_start(original, {"continued": continued, "improved": improved})
     origin = Origin(model=fingerprint_of_model(original), data=statistics.data_fingerprint)
@@ -160,22 +225,3 @@ def measure_bottlenecks(
     chosen = crops.select(targets, ids[sample_rows(len(ids), options.persons, options.seed)])
     variants = {"original": original.to(device), "continued": continued.to(device), "improved": improved.to(device)}
     return add_origin(bottleneck_features.measure_bottlenecks(variants, chosen, prediction.batch_size), origin)
-
-
-def write_findings(
-    code_size: CodeSize,
-    figures: pd.DataFrame,
-    joints: pd.DataFrame,
-    reconstruction: pd.DataFrame,
-    bottlenecks: pd.DataFrame,
-    options: FineTuning,
-) -> dict[str, Any]:
-    """Return the findings of the comparison."""
-    return improvement_findings.conclude(code_size, figures, joints, reconstruction, bottlenecks, options.epochs)
-
-
-def plot_improvement(figures: pd.DataFrame, joints: pd.DataFrame) -> Figure:
-    """Plot the differences between the variants with their intervals."""
-    origin = origin_of_table(figures)
-    check_origins(origin, {"joints": origin_of_table(joints)}, "improve")
-    return add_plot_origin(improvement_plots.plot_improvement(figures, joints), origin)

@@ -4,9 +4,10 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from posescope.improvement.code_size import choose_code_size
+from posescope.improvement.improvement_findings import conclude
 from posescope.pipelines.improve import nodes
 from posescope.pipelines.steps import stage, step
-from posescope.reporting.plots.improvement_plots import plot_autoencoder_training
+from posescope.reporting.plots.improvement_plots import plot_autoencoder_training, plot_improvement
 
 __all__ = ["create_pipeline"]
 
@@ -68,9 +69,10 @@ def _compare() -> list[Node]:
             "bottleneck_dimensions",
         ),
         step(
-            nodes.write_findings,
+            conclude,
             ["code_size", "improvement_metrics", "improvement_joints", "reconstruction", "bottleneck_dimensions", FINE_TUNING],
             "improvement",
+            "write_findings",
         ),
-        step(nodes.plot_improvement, ["improvement_metrics", "improvement_joints"], "improvement_plot"),
+        step(plot_improvement, ["improvement_metrics", "improvement_joints"], "improvement_plot"),
     ]

@@ -24,7 +24,21 @@ def predict_poses(
     overlays: OverlayOptions,
     image_limits: ImageLimits,
 ) -> dict[str, Any]:
-    """Predict the persons of all images, image by image, and draw them."""
+    """Predict the persons of all images, image by image, and draw them.
+
+    Args:
+        model: folder of the model.
+        images: folder of the images.
+        detections: file of boxes, for detectors that read one.
+        overlays_workspace: folder of the overlays.
+        detector: component of posescope.detectors.
+        prediction: batch size, device and flip test.
+        overlays: drawing of the poses.
+        image_limits: the largest image that is decoded.
+
+    Returns:
+        `results` (COCO results), `summary` and `overlays` (the finished folder).
+    """
     results, summary = predict_folder(
         model.load(prediction.device),
         images.with_limits(image_limits),

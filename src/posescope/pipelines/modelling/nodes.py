@@ -35,7 +35,20 @@ def train_model(
     model: ComponentSpec,
     training: TrainingOptions,
 ) -> dict[str, Any]:
-    """Train the network, or resume an unfinished run with the same options and data."""
+    """Train the network, or resume an unfinished run with the same options and data.
+
+    Args:
+        crops, targets, statistics: crops of the data set, their joints and statistics.
+        persons: `Persons` with splits.
+        skeleton: joints and limbs.
+        checkpoints: store of the checkpoints.
+        image_grids: folder of the image grids of validation crops.
+        codec, model: components of posescope.codecs and posescope.models.
+        training: options of the training.
+
+    Returns:
+        `model`, and as `history` and `history_table` the same `History` table.
+    """
     check_current(statistics, crops, persons, targets)
     untrained = build_untrained(model, codec, skeleton, statistics.crop_size, statistics.mean_rgb, statistics.crop, training.seed)
     run_identity = {
@@ -56,5 +69,10 @@ def train_model(
 
 
 def finish_training(model: PoseModel, checkpoints: CheckpointStore) -> None:
-    """Mark the run as finished once model and history are saved, so that the next run starts anew."""
+    """Mark the run as finished once model and history are saved, so that the next run starts anew.
+
+    Args:
+        model: the trained model.
+        checkpoints: store of the checkpoints.
+    """
     checkpoints.finish(model.provenance["fingerprint"])

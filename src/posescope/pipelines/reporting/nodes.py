@@ -36,7 +36,16 @@ def draw_person_examples(
     source: SourceOptions,
     page: PageOptions,
 ) -> PngImage:
-    """Draw some persons from image to prediction, from the best to the worst score."""
+    """Draw some persons from image to prediction, from the best to the worst score.
+
+    Args:
+        model: the trained model.
+        raw_source, source: the data set and the names of its files and folders.
+        crops, targets, statistics: crops of the data set, their joints and statistics.
+        persons, crop_boxes, keypoints: `Persons`, `CropBoxes` and `Keypoints`.
+        evaluation: results of the evaluation; `person_scores` is used.
+        page: number of persons.
+    """
     check_current(statistics, crops, persons, targets)
     results = ResultFilter.of(model, statistics)
     own = results.keep({"person_scores": evaluation["person_scores"]}, "evaluation").get("person_scores")
@@ -54,7 +63,12 @@ def write_model_card(
     evaluation: Mapping[str, Any],
     explainability: Mapping[str, Any],
 ) -> str:
-    """Write the model card, Markdown."""
+    """Write the model card, Markdown.
+
+    Args:
+        model, statistics: the model, and the statistics of the data.
+        data, evaluation, explainability: collected results of these stages.
+    """
     results = ResultFilter.of(model, statistics)
     return model_card.write_model_card(select_card_inputs(results, model, data, evaluation, explainability))
 
@@ -69,7 +83,14 @@ def write_report(
     examples: PngImage,
     page: PageOptions,
 ) -> str:
-    """Write the report, one self-contained HTML file."""
+    """Write the report, one self-contained HTML file.
+
+    Args:
+        model, statistics: the model, and the statistics of the data.
+        data, training, evaluation, explainability: collected results of these stages.
+        examples: image grid of some persons.
+        page: title of the page.
+    """
     inputs = select_report_inputs(
         ResultFilter.of(model, statistics),
         page.title,

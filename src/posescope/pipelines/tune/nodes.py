@@ -30,7 +30,16 @@ def search_parameters(
     training: TrainingOptions,
     tune: TuneOptions,
 ) -> TuningRecord:
-    """Train the trials on the training persons and score them on the validation persons; the test set is not used."""
+    """Train the trials on the training persons and score them on the validation persons; the test set is not used.
+
+    Args:
+        crops, targets, statistics: crops of the data set, their joints and statistics.
+        persons: `Persons` with splits.
+        skeleton: joints and limbs.
+        tuning_workspace: store of the trials.
+        codec, model, training: the recipe that the trials change.
+        tune: search space, budget and pruning.
+    """
     check_current(statistics, crops, persons, targets)
     train_set, val_set = (crops.select(targets, ids_of(persons, split)) for split in ("train", "val"))
     recipe = Recipe(codec=codec, model=model, training=training)

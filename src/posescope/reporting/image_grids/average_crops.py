@@ -16,11 +16,14 @@ from posescope.core.records import PoseTargets
 from posescope.core.skeleton import Skeleton
 from posescope.core.tables import SPLITS, ids_of
 from posescope.data.crops.crop_set import CropSet
+from posescope.data.crops.crop_statistics import CropStatistics
 from posescope.data.crops.crop_store import CropStore
 from posescope.drawing.image_grids import draw_image_grid, resize_to_height
+from posescope.drawing.rgb_images import PngImage
 from posescope.drawing.skeletons import draw_skeleton
 from posescope.geometry.affine import apply_affine
 from posescope.geometry.valid_region import valid_windows
+from posescope.reporting.result_filter import add_image_origin, origin_of_statistics
 
 __all__ = ["AverageCrop", "PreviewOptions", "measure_average_crop", "draw_average_crops"]
 
@@ -81,22 +84,21 @@ def draw_average_crops(
     crops: CropStore,
     targets: PoseTargets,
     persons: pd.DataFrame,
-    crop_boxes: pd.DataFrame,
     skeleton: Skeleton,
+    statistics: CropStatistics,
+    crop_boxes: pd.DataFrame,
     options: PreviewOptions,
-) -> NDArray[np.uint8]:
+) -> PngImage:
     """Draw the average crop of each split (top), and with enhanced contrast and the mean joints (bottom).
 
     Args:
         crops: all crops of the data set.
         targets: joints of these crops.
         persons: a `Persons` table with their splits.
-        crop_boxes: a `CropBoxes` table.
         skeleton: joints and limbs.
+        statistics: statistics of the data, whose fingerprint is the origin of the image.
+        crop_boxes: a `CropBoxes` table.
         options: number of persons and seed.
-
-    Returns:
-        (H, W, 3) uint8 RGB.
     """
     chosen = crops.select(targets, _sample_persons(crops, persons, options))
     table = persons.merge(crop_boxes, on="person_id").set_index("person_id").loc[chosen.targets.person_ids]
@@ -107,7 +109,7 @@ def draw_average_crops(
         rows = np.flatnonzero(table["split"] == split)
         if rows.size:
             averages[split] = measure_average_crop(chosen.subset(rows), windows[rows], f"average crop, {split}")
-    return _draw_grid(averages, skeleton)
+    return add_image_origin(_draw_grid(averages, skeleton), origin_of_statistics(statistics))
 
 
 def _sample_persons(crops: CropStore, persons: pd.DataFrame, options: PreviewOptions) -> NDArray[np.int64]:

@@ -11,11 +11,14 @@ from posescope.core.records import PoseTargets
 from posescope.core.skeleton import Skeleton
 from posescope.core.tables import ids_of
 from posescope.data.crops.crop_set import CropSet
+from posescope.data.crops.crop_statistics import CropStatistics
 from posescope.data.crops.crop_store import CropStore
 from posescope.drawing.heatmap_overlays import dim_image, overlay_heatmaps
 from posescope.drawing.image_grids import draw_image_grid, resize_to_height
+from posescope.drawing.rgb_images import PngImage
 from posescope.drawing.skeletons import draw_skeleton
 from posescope.geometry.affine import apply_affine
+from posescope.reporting.result_filter import add_image_origin, origin_of_statistics
 
 __all__ = ["draw_crop_grid", "draw_target_grid"]
 
@@ -24,7 +27,9 @@ _MAPS, _MAP_COLUMNS, _MAP_PX, _SEAM_PX = 12, 3, 200, 2
 _OPACITY = 0.85
 
 
-def draw_crop_grid(crops: CropStore, targets: PoseTargets, persons: pd.DataFrame, skeleton: Skeleton) -> NDArray[np.uint8]:
+def draw_crop_grid(
+    crops: CropStore, targets: PoseTargets, persons: pd.DataFrame, skeleton: Skeleton, statistics: CropStatistics
+) -> PngImage:
     """Draw annotated crops of the training and validation sets; left is orange, right is blue, occluded joints are rings.
 
     Args:
@@ -32,19 +37,24 @@ def draw_crop_grid(crops: CropStore, targets: PoseTargets, persons: pd.DataFrame
         targets: joints of these crops.
         persons: a `Persons` table with their splits.
         skeleton: joints and limbs.
-
-    Returns:
-        (H, W, 3) uint8 RGB.
+        statistics: statistics of the data, whose fingerprint is the origin of the image.
     """
     chosen = _first_of_each_split(crops, targets, persons, _CROPS)
     captions = [f"person {person}" for person in chosen.targets.person_ids]
     title = "Crops with their annotation (left orange, right blue)"
-    return draw_image_grid(_annotated(chosen, skeleton, _CROP_PX), _CROP_COLUMNS, captions, (_CROP_PX, _CROP_PX), title=title)
+    annotated = _annotated(chosen, skeleton, _CROP_PX)
+    grid = draw_image_grid(annotated, _CROP_COLUMNS, captions, (_CROP_PX, _CROP_PX), title=title)
+    return add_image_origin(grid, origin_of_statistics(statistics))
 
 
 def draw_target_grid(
-    crops: CropStore, targets: PoseTargets, persons: pd.DataFrame, skeleton: Skeleton, codec_spec: ComponentSpec
-) -> NDArray[np.uint8]:
+    crops: CropStore,
+    targets: PoseTargets,
+    persons: pd.DataFrame,
+    skeleton: Skeleton,
+    statistics: CropStatistics,
+    codec_spec: ComponentSpec,
+) -> PngImage:
     """Draw crops with their annotation and, beside it, with the maximum of their target heatmaps.
 
     Args:
@@ -52,10 +62,8 @@ def draw_target_grid(
         targets: joints of these crops.
         persons: a `Persons` table with their splits.
         skeleton: joints and limbs.
+        statistics: statistics of the data, whose fingerprint is the origin of the image.
         codec_spec: codec that encodes the heatmaps.
-
-    Returns:
-        (H, W, 3) uint8 RGB.
     """
     chosen = _first_of_each_split(crops, targets, persons, _MAPS)
     codec: Codec = build("codecs", codec_spec, crop_size=chosen.crop_size, joint_count=chosen.joint_count)
@@ -70,7 +78,8 @@ def draw_target_grid(
     pairs = [np.hstack([left, seam, right]) for left, right in zip(annotated, overlaid, strict=True)]
     captions = [f"person {person}" for person in chosen.targets.person_ids]
     title = f"Annotation, and maximum of the target heatmaps (codec '{codec_spec.name}')"
-    return draw_image_grid(pairs, _MAP_COLUMNS, captions, (_MAP_PX, 2 * _MAP_PX + _SEAM_PX), title=title)
+    grid = draw_image_grid(pairs, _MAP_COLUMNS, captions, (_MAP_PX, 2 * _MAP_PX + _SEAM_PX), title=title)
+    return add_image_origin(grid, origin_of_statistics(statistics))
 
 
 def _annotated(crops: CropSet, skeleton: Skeleton, height_px: int) -> list[NDArray[np.uint8]]:

@@ -4,7 +4,8 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from posescope.reporting.plots.plot_style import AMBER, BLUE, GREEN, GREY, apply_plot_style, with_table_origin
+from posescope.core.origin import check_origins, origin_of_table
+from posescope.reporting.plots.plot_style import AMBER, BLUE, GREEN, GREY, add_plot_origin, apply_plot_style, with_table_origin
 
 __all__ = ["plot_autoencoder_training", "plot_improvement"]
 
@@ -23,7 +24,12 @@ def plot_improvement(figures: pd.DataFrame, joints: pd.DataFrame) -> go.Figure:
     Args:
         figures: one row per comparison and metric: a, b, metric, difference, low, high.
         joints: the same per joint, with column joint.
+
+    Raises:
+        OriginMismatchError: if the tables are of different models or data.
     """
+    origin = origin_of_table(figures)
+    check_origins(origin, {"joints": origin_of_table(joints)}, "improve")
     titles = ("Difference per metric", "Autoencoder alone, PCK (thesis) per joint")
     drawing = make_subplots(cols=2, subplot_titles=titles, horizontal_spacing=0.14)
     for a, b, name, colour in _SHOWN:
@@ -37,7 +43,8 @@ def plot_improvement(figures: pd.DataFrame, joints: pd.DataFrame) -> go.Figure:
     drawing.update_xaxes(title_text="difference, 95 % interval", tickformat="+.3~f")
     apply_plot_style(drawing, height_px=max(380, 130 + 20 * len(chosen)))
     drawing.update_yaxes(autorange="reversed", row=1, col=1)  # the first metric is on top
-    return drawing.update_layout(scattermode="group", scattergap=0.4, legend={"y": -0.2, "yanchor": "top"})
+    drawing.update_layout(scattermode="group", scattergap=0.4, legend={"y": -0.2, "yanchor": "top"})
+    return add_plot_origin(drawing, origin)
 
 
 @with_table_origin

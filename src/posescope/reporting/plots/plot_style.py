@@ -59,7 +59,12 @@ def apply_plot_style(figure: go.Figure, height_px: int = 380, subtitle: str = ""
 
 
 def add_plot_origin(figure: go.Figure, origin: Origin | None) -> go.Figure:
-    """Write the origin of a plot into its `layout.meta`, in place, and return the plot."""
+    """Write the origin of a plot into its `layout.meta`, in place, and return the plot.
+
+    Args:
+        figure: the plot.
+        origin: its origin. None: it has none.
+    """
     return figure.update_layout(meta=None if origin is None else origin.to_dict())
 
 
