@@ -70,9 +70,7 @@ def test_layer_that_is_no_bottleneck_has_an_own_row(model, scattered_crops, tmp_
 def test_layer_by_its_module_path_is_one_of_the_bottlenecks(stacked, tmp_path) -> None:
     inputs = stacked()
     features = extract_features(inputs.model, inputs.crops, "fine", FeatureStore(tmp_path / "path"), dtype="float32")
-    table = tabulate_variance(
-        AnalysisInputs(inputs.model, inputs.crops, features, principal_components(features), batch_size=7), most=1000
-    )
+    table = tabulate_variance(analysis_inputs(inputs.model, inputs.crops, features, batch_size=7), most=1000)
     assert table["layer"].tolist() == ["fine", "s2.bottleneck"]
     expected = tabulate_variance(inputs, most=1000)
     assert table["participation_ratio"].tolist() == pytest.approx(expected["participation_ratio"].tolist(), rel=1e-6)

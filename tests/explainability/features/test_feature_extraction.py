@@ -3,13 +3,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from tests.explainability.conftest import analysis_inputs
 from torch import Tensor, nn
 
 from posescope.artifacts.model_folder import fingerprint_of_model
 from posescope.core.errors import DataError
 from posescope.core.files import read_json, write_json
-from posescope.explainability.base import AnalysisInputs
-from posescope.explainability.components.pca import principal_components
 from posescope.explainability.components.variance_by_stack import tabulate_variance
 from posescope.explainability.errors import ExplainabilityError
 from posescope.explainability.features.feature_extraction import FeatureSet, FeatureStore, extract_features
@@ -183,7 +182,7 @@ def test_network_without_short_names_is_read_by_module_path(model, noise_crops, 
     expected = own.network.body[:2](images).mean(dim=(2, 3)).detach().numpy()
     np.testing.assert_allclose(found.values, expected, atol=1e-6)
     assert (found.layer, found.shape) == ("body.1", (4, 1, 1))
-    inputs = AnalysisInputs(own, noise_crops, found, principal_components(found))
+    inputs = analysis_inputs(own, noise_crops, found)
     assert tabulate_variance(inputs, most=80)["layer"].tolist() == ["body.1"]
     with pytest.raises(ExplainabilityError, match=r"persons\.layer"):
         extract_features(own, noise_crops, None, FeatureStore(tmp_path / "g"))
