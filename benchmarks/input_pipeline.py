@@ -50,7 +50,6 @@ from posescope.training.acceleration import compile_parts, raise_recompile_limit
 from posescope.training.augmentation.execution import AugmentedBatch, apply_plan
 from posescope.training.augmentation.plan import start_plan
 from posescope.training.batches import Batch, iterate_batches, shuffled_order
-from posescope.training.chunking import encode_in_chunks
 from posescope.training.gradients import CudaGraphGradients, EagerGradients
 from posescope.training.loss_monitor import LossMonitor
 from posescope.training.losses import MeanSquaredError, MeanSquaredErrorOptions
@@ -126,7 +125,7 @@ def prepare_batch(batch: Batch, number: int, augmented: bool) -> tuple[torch.Ten
         ready = apply_plan(plan, batch.images, batch.joints, batch.visibility, MEAN)
     else:
         ready = AugmentedBatch(normalise_images(batch.images, MEAN), batch.joints, batch.visibility)
-    targets = encode_in_chunks(CODEC, ready.joints, ready.visibility)
+    targets = CODEC.encode(ready.joints, ready.visibility)
     return ready.images, targets.heatmaps, targets.weights
 
 

@@ -72,13 +72,6 @@ def test_gradients_flow_through_the_warp() -> None:
     assert torch.autograd.gradcheck(lambda x: warp_images(x, grid), (images,))
 
 
-def test_part_of_a_grid_equals_the_grid_of_the_part() -> None:
-    maps = torch.from_numpy(MAPS)
-    part, single = SeparableGrid.from_maps(maps, (6, 9)).part(slice(1, 3)), SeparableGrid.from_maps(maps[1:3], (6, 9))
-    assert torch.equal(part.to_tensor(), single.to_tensor())
-    assert part.to_tensor().shape == (2, 6, 9, 2)
-
-
 def test_fitted_boxes_by_hand() -> None:
     """A frame 40 px high and 60 px wide: the tighter limit counts, the zoom is bounded, a point is no error."""
     low, high = (

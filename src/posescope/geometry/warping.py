@@ -115,10 +115,6 @@ class SeparableGrid:
         by_column, by_row = matrix[..., 0:1] * columns, matrix[..., 1:2] * rows + matrix[..., 2:]
         return cls(by_column.float(), by_row.float())
 
-    def part(self, persons: slice) -> "SeparableGrid":
-        """Return the grid of some of the N frames."""
-        return SeparableGrid(self.by_column[persons], self.by_row[persons])
-
     def to_tensor(self) -> Tensor:
         """Return (N, H, W, 2) for `grid_sample`, stored as a plane of x and a plane of y, which is faster to add and read."""
         return (self.by_column.unsqueeze(2) + self.by_row.unsqueeze(3)).permute(0, 2, 3, 1)

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from posescope.artifacts.pose_model import PoseModel, normalise_images
 from posescope.core.data_folder import share_folder_lock
@@ -23,14 +24,12 @@ from posescope.training.augmentation.transforms import Flip
 from posescope.training.batches import Batch, count_batches, iterate_batches, shuffled_order
 from posescope.training.checkpoint_state import capture_state, restore_state
 from posescope.training.checkpoint_store import CheckpointStore, TrainingState
-from posescope.training.chunking import encode_in_chunks
 from posescope.training.distributed.process_group import SINGLE_PROCESS, ProcessGroup
 from posescope.training.ema import ExponentialMovingAverage
 from posescope.training.gradients import CudaGraphGradients, EagerGradients, Gradients
 from posescope.training.loss_monitor import LossMonitor, NonFiniteLossError, StepLoss
 from posescope.training.losses import LossFunction
 from posescope.training.options import TrainingOptions
-from posescope.training.progress import TrainingProgress
 from posescope.training.records import EpochRecord
 from posescope.training.reproducibility import reproducible, step_generator
 from posescope.training.schedules import learning_rate_at
@@ -114,7 +113,7 @@ class _Run:
         self.step = 0
         self.steps_per_epoch = count_batches(len(job.train_set), options.batch_size)
         self.monitor = LossMonitor()
-        self.progress = TrainingProgress(options.epochs, len(job.train_set), shown=process_group.is_main)
+        self.shown = {"loss": "?", "PCK": "?"}  # of the last step and of the last validation, beside the progress bar
 
     def _make_gradients(self, device: torch.device) -> Gradients:
         forward = self.process_group.wrap(self.network, device)
@@ -141,7 +140,7 @@ class _Run:
             return
         restore_state(state, self.network, self.optimiser, self.ema)
         self.history, self.step = state.history, state.step
-        self.progress.note_pck(state.history[-1].val_pck_thesis)
+        self.shown["PCK"] = f"{state.history[-1].val_pck_thesis:.3f}"
         self.process_group.barrier()  # all processes must have read the checkpoint before the next epoch removes it
         if state.epoch >= self.options.epochs:
             log.warning(
@@ -157,7 +156,7 @@ class _Run:
         model = replace(self.model, network=self.ema.network if self.ema else self.network)
         with eager() if self.acceleration.compiled else nullcontext():
             result = validate(model, self.job.val_set, self.loss, self.options.batch_size, self.process_group)
-            self.progress.note_pck(result.pck_thesis)
+            self.shown["PCK"] = f"{result.pck_thesis:.3f}"
             if self.process_group.is_main:
                 self._write_image_grid(model, epoch, result.pck_thesis)
         rate = self.optimiser.param_groups[0]["lr"]
@@ -197,22 +196,38 @@ class _Run:
         order = shuffled_order(len(train_set), self.options.seed, epoch)
         batches = iterate_batches(train_set, order, self.options.batch_size, self.model.device, self.process_group)
         loss_sum = 0.0
-        for batch in self.progress.watch(batches, epoch):
-            loss_sum += self._note(self._train_step(batch, epoch))
+        with self._progress_bar(epoch) as bar:
+            for batch in batches:
+                loss_sum += self._note(self._train_step(batch, epoch))
+                bar.set_postfix(self.shown, refresh=False)
+                bar.update(len(batch))
         loss_sum += self._note(self.monitor.finish())
         return loss_sum / len(train_set)
 
+    def _progress_bar(self, epoch: int) -> "tqdm[Any]":
+        """Return a bar over the persons of all epochs at the start of one, so that it shows the remaining time of the run."""
+        persons = len(self.job.train_set)
+        return tqdm(
+            desc=f"epoch {epoch}/{self.options.epochs}",
+            total=self.options.epochs * persons,
+            initial=(epoch - 1) * persons,
+            unit=" persons",
+            smoothing=0,
+            leave=False,
+            disable=None if self.process_group.is_main else True,  # None: no bar where the output is no terminal
+        )
+
     def _note(self, step: StepLoss | None) -> float:
-        """Show the loss of a step and return its sum over the persons."""
+        """Keep the loss of a step for the progress bar and return its sum over the persons."""
         if step is None:
             return 0.0
-        self.progress.note_loss(step.loss)
+        self.shown["loss"] = f"{step.loss:.3g}"
         return step.loss * step.persons
 
     def _train_step(self, batch: Batch, epoch: int) -> StepLoss | None:
         """Run a training step and return the loss of the previous one."""
         ready = self._augment(batch, epoch)
-        targets = encode_in_chunks(self.model.codec, ready.joints, ready.visibility)
+        targets = self.model.codec.encode(ready.joints, ready.visibility)
         rate = self._learning_rate()
         for group in self.optimiser.param_groups:
             group["lr"] = rate
