@@ -28,14 +28,12 @@ class CropPredictions:
 
     Attributes:
         predictions: joints in crop px, and scores.
-        mse: mean squared difference between heatmaps and targets over heatmap px, then over all heatmaps with the codec's
-            weights; NaN where no heatmap has a weight.
-        person_mse: (N,) float64, the same of each person.
-        person_weights: (N,) float64, sum of the weights of each person's heatmaps. `mse` is the mean of `person_mse` with them.
+        person_mse: (N,) float64, mean squared difference between heatmaps and targets over heatmap px, then over the heatmaps of
+            the person with the codec's weights; NaN where no heatmap has a weight.
+        person_weights: (N,) float64, sum of the weights of each person's heatmaps.
     """
 
     predictions: PosePredictions
-    mse: float
     person_mse: NDArray[np.float64]
     person_weights: NDArray[np.float64]
 
@@ -69,7 +67,8 @@ def predict_crops(model: PoseModel, crops: CropSet, options: PredictionOptions) 
         found = backend.decode(heatmaps)
         joints[rows], scores[rows] = found.joints, found.scores
     predictions = PosePredictions(crops.targets.person_ids, order.to_data_order(joints), order.to_data_order(scores))
-    return CropPredictions(predictions, *_mean_errors(errors, weights))
+    means = np.divide(errors, weights, out=np.full(len(errors), np.nan), where=weights > 0)
+    return CropPredictions(predictions, means, weights)
 
 
 def predictions_table(predictions: PosePredictions, crop_boxes: pd.DataFrame) -> pd.DataFrame:
@@ -96,14 +95,6 @@ def heatmap_errors(found: CropPredictions, persons: pd.DataFrame) -> pd.DataFram
     images = persons.set_index("person_id").loc[person_ids, "image_id"].to_numpy(dtype=np.int64)
     columns = {"person_id": person_ids, "image_id": images, "mse": found.person_mse, "weight": found.person_weights}
     return pd.DataFrame(HeatmapErrors.validate(pd.DataFrame(columns)))
-
-
-def _mean_errors(
-    errors: NDArray[np.float64], weights: NDArray[np.float64]
-) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
-    """Return the mean over all heatmaps, that of each person (NaN where no heatmap has a weight), and the weights."""
-    per_person = np.divide(errors, weights, out=np.full(len(errors), np.nan), where=weights > 0)
-    return float(errors.sum() / weights.sum()) if weights.any() else float("nan"), per_person, weights
 
 
 def _squared_errors(

@@ -1,6 +1,5 @@
 """Tests of posescope.prediction.detectors.detector_outputs: boxes worked out by hand."""
 
-import cv2
 import numpy as np
 import pytest
 
@@ -131,13 +130,3 @@ def test_of_two_that_overlap_the_better_one_stays() -> None:
 def test_a_suppressed_box_does_not_suppress_others() -> None:
     chain = candidates((0, 0, 10, 10, 0.9), (4, 0, 14, 10, 0.8), (8, 0, 18, 10, 0.7))
     np.testing.assert_allclose(suppress_overlaps(chain, 0.3).scores, [0.9, 0.7])
-
-
-def test_opencv_suppresses_the_same_boxes() -> None:
-    rng = np.random.default_rng(0)
-    low = rng.uniform(0, 60, (200, 2))
-    found = Candidates(np.concatenate([low, low + rng.uniform(10, 40, (200, 2))], axis=1), rng.uniform(0.3, 1, 200))
-    boxes = np.concatenate([low, found.corners[:, 2:] - low], axis=1)
-    for max_overlap in (0.2, 0.45, 0.7):
-        kept = cv2.dnn.NMSBoxes(boxes.tolist(), found.scores.tolist(), 0.3, max_overlap)
-        np.testing.assert_allclose(suppress_overlaps(found, max_overlap).scores, found.scores[np.ravel(kept)])

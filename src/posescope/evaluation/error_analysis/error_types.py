@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from posescope.evaluation.bootstrap import ImageResamples, Interval
 from posescope.evaluation.metrics.base import mean_over_labelled
 from posescope.evaluation.metrics.oks import joint_similarities
-from posescope.evaluation.scored_persons import Cases, Neighbours, ScoredPersons
+from posescope.evaluation.scored_persons import Cases, ScoredPersons
 
 __all__ = [
     "ALL_JOINTS",
@@ -36,7 +36,6 @@ __all__ = [
     "classify_errors",
     "error_type_table",
     "joint_error_types",
-    "swap_similarities",
 ]
 
 ERROR_TYPES = ("good", "jitter", "inversion", "swap", "miss", "not found")
@@ -69,28 +68,6 @@ def classify_errors(
     return np.select(conditions, [-1, 0, 1, 2, 3], default=4).astype(np.int8)
 
 
-def swap_similarities(
-    predicted: NDArray[np.float64], neighbours: Neighbours, flip_indices: Sequence[int], sigmas: Sequence[float]
-) -> NDArray[np.float64]:
-    """Return the largest similarity of each joint to the same, or the mirrored, joint of another person of the image.
-
-    Args:
-        predicted: (N, K, 2) image px.
-        neighbours: of the N persons.
-        flip_indices: (K,) as `Skeleton.flip_indices`.
-        sigmas: (K,).
-
-    Returns:
-        (N, K) float64, 0..1; 0 without another person, or without its label.
-    """
-    points, flip = predicted[neighbours.rows], list(flip_indices)
-    same = joint_similarities(points, neighbours.joints, neighbours.areas, sigmas)
-    across = joint_similarities(points, neighbours.joints[:, flip], neighbours.areas, np.asarray(sigmas)[flip].tolist())
-    best = np.zeros(predicted.shape[:2])
-    np.maximum.at(best, neighbours.rows, np.fmax(np.nan_to_num(same), np.nan_to_num(across)))
-    return best
-
-
 def joint_error_types(cases: Cases, flip_indices: Sequence[int]) -> NDArray[np.int8]:
     """Return the error type of every joint of N persons.
 
@@ -107,11 +84,22 @@ def joint_error_types(cases: Cases, flip_indices: Sequence[int]) -> NDArray[np.i
     )
     # A joint that is its own flip partner cannot be inverted.
     partner[:, np.arange(len(flip)) == np.array(flip)] = np.nan
-    others = swap_similarities(scored.predicted, cases.neighbours, flip, scored.oks_sigmas)
+    others = _swap_similarities(cases, flip)
     own = joint_similarities(scored.predicted, scored.truth, scored.areas, scored.oks_sigmas)
     types = classify_errors(own, partner, others, scored.labelled)
     missed = scored.labelled & ~scored.found[:, None]
     return np.where(missed, np.int8(ERROR_TYPES.index("not found")), types)
+
+
+def _swap_similarities(cases: Cases, flip: list[int]) -> NDArray[np.float64]:
+    """Return (N, K) the largest similarity to the same, or the mirrored, joint of another person; 0 if there is none."""
+    predicted, others, sigmas = cases.scored.predicted, cases.neighbours, np.asarray(cases.scored.oks_sigmas)
+    points = predicted[others.rows]
+    same = joint_similarities(points, others.joints, others.areas, sigmas.tolist())
+    across = joint_similarities(points, others.joints[:, flip], others.areas, sigmas[flip].tolist())
+    best = np.zeros(predicted.shape[:2])
+    np.maximum.at(best, others.rows, np.fmax(np.nan_to_num(same), np.nan_to_num(across)))
+    return best
 
 
 def error_type_table(

@@ -9,7 +9,8 @@ system's result has its own score for the person; the scores of its joints are t
 in many files. Persons without prediction have no score and are left out.
 """
 
-from dataclasses import astuple, dataclass
+from collections.abc import Iterator
+from dataclasses import astuple
 
 import numpy as np
 import pandas as pd
@@ -29,19 +30,6 @@ _BIN_COLUMNS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class _Level:
-    """(n,) joints or persons: score, what the score is, fraction of correct joints, OKS, image and person of each."""
-
-    name: str
-    score_of: str
-    scores: NDArray[np.float64]
-    hits: NDArray[np.float64]
-    oks: NDArray[np.float64]
-    image_ids: NDArray[np.int64]
-    person_ids: NDArray[np.int64]
-
-
 def reliability_table(scored: ScoredPersons, draws: ImageResamples, bins: int) -> pd.DataFrame:
     """Return PCK and OKS of the joints, and of the persons, in each bin of scores.
 
@@ -56,12 +44,13 @@ def reliability_table(scored: ScoredPersons, draws: ImageResamples, bins: int) -
         the bin), pck_thesis and oks, each with its low and high.
     """
     rows, left_out = [], _count_without_score(scored)
-    for level in _levels(scored):
-        for number, members in enumerate(_equal_bins(level.scores, bins), 1):
-            scores, images = level.scores[members], level.image_ids[members]
-            pck, oks = (astuple(draws.mean_interval(values[members], images)) for values in (level.hits, level.oks))
-            numbers = len(members), len(np.unique(level.person_ids[members])), left_out
-            rows.append((level.name, number, *numbers, level.score_of, scores.mean(), scores.min(), scores.max(), *pck, *oks))
+    for level, score_of, every in _levels(scored):
+        for number, members in enumerate(_equal_bins(every["score"].to_numpy(), bins), 1):
+            rows_of = every.iloc[members]
+            scores, images = rows_of["score"].to_numpy(), rows_of["image_id"].to_numpy()
+            pck, oks = (astuple(draws.mean_interval(rows_of[name].to_numpy(), images)) for name in ("pck_thesis", "oks"))
+            numbers = len(members), rows_of["person_id"].nunique(), left_out
+            rows.append((level, number, *numbers, score_of, scores.mean(), scores.min(), scores.max(), *pck, *oks))
     return pd.DataFrame(rows, columns=list(_BIN_COLUMNS))
 
 
@@ -76,10 +65,9 @@ def rank_table(scored: ScoredPersons, draws: ImageResamples) -> pd.DataFrame:
         Columns: level ("joint", "person"), count, persons, not_found and score_of as in `reliability_table`, spearman, low, high.
     """
     rows, left_out = [], _count_without_score(scored)
-    for level in _levels(scored):
-        found = rank_correlation(level.scores, level.oks, level.image_ids, draws)
-        numbers = len(level.scores), len(np.unique(level.person_ids)), left_out
-        rows.append((level.name, *numbers, level.score_of, *astuple(found)))
+    for level, score_of, every in _levels(scored):
+        found = rank_correlation(every["score"].to_numpy(), every["oks"].to_numpy(), every["image_id"].to_numpy(), draws)
+        rows.append((level, len(every), every["person_id"].nunique(), left_out, score_of, *astuple(found)))
     return pd.DataFrame(rows, columns=["level", "count", "persons", "not_found", "score_of", "spearman", "low", "high"])
 
 
@@ -120,31 +108,24 @@ def _middle_ranks(codes: NDArray[np.intp], weights: NDArray[np.float64]) -> NDAr
     return ranks
 
 
-def _levels(scored: ScoredPersons) -> tuple[_Level, _Level]:
+def _levels(scored: ScoredPersons) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    """Yield for joints and for persons: the level, what its score is, and a row per joint or person that has one."""
     oks = joint_similarities(scored.predicted, scored.truth, scored.areas, scored.oks_sigmas)
     hits, labelled = joint_hits(scored), scored.labelled & scored.found[:, None]
-    members = labelled.any(axis=1)
-    images, ids = (np.broadcast_to(one[:, None], labelled.shape) for one in (scored.image_ids, scored.person_ids))
     of_network = scored.result_scores is None
-    joints = _Level(
-        "joint",
-        "height of the heatmap's peak" if of_network else "third number of the keypoint",
-        scored.scores[labelled],
-        hits[labelled],
-        oks[labelled],
-        images[labelled],
-        ids[labelled],
-    )
-    persons = _Level(
-        "person",
-        "mean of the joints' scores" if of_network else "the result's own score",
-        scored.person_scores[members],
-        mean_over_labelled(hits, ~np.isnan(hits), axis=1)[members],
-        mean_over_labelled(oks, labelled, axis=1)[members],
-        scored.image_ids[members],
-        scored.person_ids[members],
-    )
-    return joints, persons
+    rows = np.nonzero(labelled)[0]
+    joints = {"score": scored.scores[labelled], "pck_thesis": hits[labelled], "oks": oks[labelled]}
+    ids = {"image_id": scored.image_ids[rows], "person_id": scored.person_ids[rows]}
+    yield "joint", "height of the heatmap's peak" if of_network else "third number of the keypoint", pd.DataFrame(joints | ids)
+    members = labelled.any(axis=1)
+    persons = {
+        "score": scored.person_scores[members],
+        "pck_thesis": mean_over_labelled(hits, ~np.isnan(hits), axis=1)[members],
+        "oks": mean_over_labelled(oks, labelled, axis=1)[members],
+        "image_id": scored.image_ids[members],
+        "person_id": scored.person_ids[members],
+    }
+    yield "person", "mean of the joints' scores" if of_network else "the result's own score", pd.DataFrame(persons)
 
 
 def _count_without_score(scored: ScoredPersons) -> int:

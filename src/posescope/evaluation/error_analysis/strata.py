@@ -107,11 +107,14 @@ def _joints_by_group(cases: Cases) -> Iterator[tuple[str, str, NDArray[np.bool_]
     yield ALL_PERSONS, ALL_PERSONS, scored.labelled
     for name, kind in (("occluded", 1), ("visible", 2)):
         yield "visibility", name, scored.visibility == kind
+    small, large = scored.areas < _SMALL, scored.areas > _LARGE
+    overlaps = count_overlaps(scored.boxes, cases.neighbours)
+    touching = touches_border(scored.boxes, cases.image_sizes)
     strata: dict[str, Groups] = {
         "labels": _by_labels(scored.labelled),
-        "size": _by_size(scored.areas),
-        "crowding": _by_crowding(count_overlaps(scored.boxes, cases.neighbours)),
-        "truncation": _by_truncation(touches_border(scored.boxes, cases.image_sizes)),
+        "size": {"small": small, "medium": ~small & ~large, "large": large},
+        "crowding": {"no overlap": overlaps == 0, "1 overlap": overlaps == 1, "2+ overlaps": overlaps >= 2},
+        "truncation": {"inside": ~touching, "at the border": touching},
     }
     for stratum, groups in strata.items():
         for group, members in groups.items():
@@ -130,16 +133,3 @@ def _range(first: int, last: int, most: int) -> str:
     if first == last:
         return str(first)
     return f"{first}+" if last == most else f"{first}-{last}"
-
-
-def _by_size(areas: NDArray[np.float64]) -> Groups:
-    small, large = areas < _SMALL, areas > _LARGE
-    return {"small": small, "medium": ~small & ~large, "large": large}
-
-
-def _by_crowding(overlaps: NDArray[np.int64]) -> Groups:
-    return {"no overlap": overlaps == 0, "1 overlap": overlaps == 1, "2+ overlaps": overlaps >= 2}
-
-
-def _by_truncation(touching: NDArray[np.bool_]) -> Groups:
-    return {"inside": ~touching, "at the border": touching}

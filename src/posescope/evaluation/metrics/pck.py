@@ -21,59 +21,10 @@ from posescope.core.plugins import Component, Options
 from posescope.evaluation.metrics.base import MetricError, MetricResult, mean_over_labelled, metric_result_of_hits
 from posescope.evaluation.scored_persons import ScoredPersons
 
-__all__ = ["REFERENCE_JOINTS", "Pck", "PckOptions", "pck_hits", "reference_lengths"]
+__all__ = ["REFERENCE_JOINTS", "Pck", "PckOptions"]
 
 Normalise = Literal["box", "torso", "head"]
 REFERENCE_JOINTS: Mapping[str, tuple[str, str]] = {"torso": ("left_shoulder", "right_hip"), "head": ("head_top", "neck")}
-
-
-def reference_lengths(scored: ScoredPersons, normalise: Normalise) -> NDArray[np.float64]:
-    """Return the length by which each person's errors are normalised.
-
-    Args:
-        scored: N persons.
-        normalise: which length.
-
-    Returns:
-        (N,) float64 image px; NaN where one of its joints is unlabelled, or both are at the same place.
-
-    Raises:
-        MetricError: if the skeleton lacks the joints.
-    """
-    if normalise == "box":
-        return np.asarray(scored.boxes[:, 2:].max(axis=1, initial=0.0))
-    names = REFERENCE_JOINTS[normalise]
-    missing = [name for name in names if name not in scored.joint_names]
-    if missing:
-        raise MetricError(
-            f"pck: `normalise: {normalise}` needs the joints {' and '.join(names)}, but the skeleton lacks "
-            f"{' and '.join(missing)}. It has: {', '.join(scored.joint_names) or 'no names'}. Choose `normalise: box`."
-        )
-    first, second = (scored.truth[:, scored.joint_names.index(name)] for name in names)
-    lengths: NDArray[np.float64] = np.hypot(*(first - second).T)
-    return np.where(lengths > 0, lengths, np.nan)
-
-
-def pck_hits(
-    predicted: NDArray[np.float64],
-    truth: NDArray[np.float64],
-    visibility: NDArray[np.uint8],
-    lengths: NDArray[np.float64],
-    alpha: float,
-) -> NDArray[np.bool_]:
-    """Return (N, K) which joints are labelled and correct: distance <= alpha * length.
-
-    Args:
-        predicted: (N, K, 2) px; NaN where there is no prediction.
-        truth: (N, K, 2) px, the same frame; NaN where unlabelled.
-        visibility: (N, K) 0..2.
-        lengths: (N,) px, the same frame; where NaN, no joint of the person is correct.
-        alpha: fraction of the length, > 0.
-    """
-    offset = predicted - truth
-    # NaN compares as False: an unlabelled truth and a missing prediction are never correct.
-    near: NDArray[np.bool_] = np.hypot(offset[..., 0], offset[..., 1]) <= (alpha * lengths)[:, None]
-    return near & (visibility > 0)
 
 
 class PckOptions(Options):
@@ -100,9 +51,27 @@ class Pck(Component[PckOptions]):
         """
         alpha, normalise = self.options.alpha, self.options.normalise
         name = f"pck@{alpha:g}" if normalise == "box" else f"pck_{normalise}@{alpha:g}"
-        lengths = reference_lengths(scored, normalise)
-        visibility = np.where(np.isnan(lengths)[:, None], np.uint8(0), scored.visibility)
-        hits, labelled = pck_hits(scored.predicted, scored.truth, visibility, lengths, alpha), visibility > 0
+        lengths = _lengths(scored, normalise)
+        labelled = scored.labelled & ~np.isnan(lengths)[:, None]
+        offset = scored.predicted - scored.truth
+        # NaN compares as False: a missing prediction is never correct.
+        hits = labelled & (np.hypot(offset[..., 0], offset[..., 1]) <= (alpha * lengths)[:, None])
         headline = float(mean_over_labelled(hits.astype(np.float64), labelled))
         weights = labelled.sum(axis=1).astype(np.float64)
         return replace(metric_result_of_hits(name, headline, hits, labelled), weights={name: weights})
+
+
+def _lengths(scored: ScoredPersons, normalise: Normalise) -> NDArray[np.float64]:
+    """Return (N,) the lengths in image px; NaN where a joint is unlabelled, or both are at the same place."""
+    if normalise == "box":
+        return np.asarray(scored.boxes[:, 2:].max(axis=1, initial=0.0))
+    names = REFERENCE_JOINTS[normalise]
+    missing = [name for name in names if name not in scored.joint_names]
+    if missing:
+        raise MetricError(
+            f"pck: `normalise: {normalise}` needs the joints {' and '.join(names)}, but the skeleton lacks "
+            f"{' and '.join(missing)}. It has: {', '.join(scored.joint_names) or 'no names'}. Choose `normalise: box`."
+        )
+    first, second = (scored.truth[:, scored.joint_names.index(name)] for name in names)
+    lengths: NDArray[np.float64] = np.hypot(*(first - second).T)
+    return np.where(lengths > 0, lengths, np.nan)

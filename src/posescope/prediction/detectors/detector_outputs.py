@@ -12,6 +12,7 @@ its ONNX export, with and without `--decode_in_inference`; the ONNX export of YO
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -107,22 +108,15 @@ OUTPUT_DECODERS: Mapping[str, Reader] = {
 
 
 def suppress_overlaps(found: Candidates, max_overlap: float) -> Candidates:
-    """Return the candidates after non-maximum suppression, the highest score first; of equal scores the first stays.
+    """Return the candidates after OpenCV's non-maximum suppression, the highest score first; of equal scores the first stays.
 
     Args:
         found: the candidates.
         max_overlap: largest intersection over union of two boxes.
     """
-    order = np.argsort(-found.scores, kind="stable")
     low, high = found.corners[:, :2], found.corners[:, 2:]
-    areas = np.prod(high - low, axis=1)
-    kept: list[int] = []
-    while order.size:
-        best, order = int(order[0]), order[1:]
-        kept.append(best)
-        sides = np.minimum(high[best], high[order]) - np.maximum(low[best], low[order])
-        shared = np.prod(np.clip(sides, 0, None), axis=1)
-        order = order[shared <= max_overlap * (areas[best] + areas[order] - shared)]
+    boxes = np.concatenate([low, high - low], axis=1)
+    kept = cv2.dnn.NMSBoxes(boxes.tolist(), found.scores.tolist(), score_threshold=0.0, nms_threshold=max_overlap)
     return found.take(np.array(kept, dtype=np.int64))
 
 
