@@ -16,7 +16,7 @@ from posescope.artifacts.description import ModelFolderError, read_description
 from posescope.core.errors import DataError
 from posescope.core.records import CropJoints
 from posescope.core.skeleton import Skeleton
-from posescope.data.images.decoding import MissingImageError
+from posescope.data.images.limits import MissingImageError
 from posescope.prediction.detectors.boxes_file import BoxesFile, BoxesFileOptions
 from posescope.prediction.detectors.detector import Detections
 from posescope.prediction.estimator import PoseEstimator

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from posescope.core.errors import DataError
 from posescope.core.plugins import Options
-from posescope.data.images.decoding import ImageError
+from posescope.data.images.limits import ImageError
 from posescope.prediction.detectors.boxes_file import BoxesFile, BoxesFileOptions
 from posescope.prediction.detectors.detector import Detections, FullImage
 from posescope.prediction.estimator import PoseEstimator

@@ -17,7 +17,7 @@ from posescope.core.errors import DataError, pluralise
 from posescope.core.files import write_json
 from posescope.core.plugins import ComponentSpec, build
 from posescope.core.text_escaping import escape_control
-from posescope.data.images.headers import ImageLimits
+from posescope.data.images.limits import ImageLimits
 from posescope.drawing.skeletons import DRAW_THRESHOLD
 from posescope.prediction.detectors.detector import Detections, Detector
 from posescope.prediction.estimator import PoseEstimator

@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from posescope.core.errors import DataError, pluralise
 from posescope.core.files import atomic_folder
-from posescope.data.images.decoding import ImageError
+from posescope.data.images.limits import ImageError
 from posescope.drawing.skeletons import DRAW_THRESHOLD
 from posescope.prediction.detectors.detector import Detections, Detector, ImageIndexedDetector, MatchedImages
 from posescope.prediction.estimator import PoseEstimator

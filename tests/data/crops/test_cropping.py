@@ -16,7 +16,8 @@ from posescope.data.crops.crop_resampling import crop_square
 from posescope.data.crops.crop_statistics import mean_rgb
 from posescope.data.crops.crop_store import CropStore
 from posescope.data.crops.cropping import write_crops
-from posescope.data.images.decoding import ImageError, read_bytes, read_image
+from posescope.data.images.decoding import read_bytes, read_image
+from posescope.data.images.limits import ImageError
 
 
 def crops_of(cut):

@@ -16,8 +16,9 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from posescope.core.errors import DataError
-from posescope.data.images.decoding import ImageError, decode_image, read_image
-from posescope.data.images.headers import ImageLimits, read_header
+from posescope.data.images.decoding import decode_image, read_image
+from posescope.data.images.headers import read_header
+from posescope.data.images.limits import ImageError, ImageLimits
 from posescope.data.images.orientation import apply_orientation
 
 read_upright = partial(read_image, frame="upright")
@@ -146,7 +147,7 @@ def test_other_formats_that_are_cut_short_are_refused(tmp_path, file_format):
     whole = encoded(NOISE, file_format)
     assert read(tmp_path, whole).shape == (60, 80, 3)
     for share in (0.1, 0.5, 0.95):
-        with pytest.raises(ImageError, match="decoded"):
+        with pytest.raises(ImageError, match=r"decoded|damaged or truncated"):
             read(tmp_path, whole[: int(len(whole) * share)])
 
 
@@ -200,10 +201,10 @@ def test_pam_which_opencv_reads_with_red_for_blue_is_refused(tmp_path):
         read(tmp_path, head + bytes([200, 100, 50] * 2))
 
 
-def _png(width, height):
-    """A PNG file of black pixels."""
+def _png(width, height, data_of=(1, 1)):
+    """A PNG file of black pixels, with data of `data_of` (width, height)."""
     pack = zlib.compressobj(9)
-    data = b"".join(pack.compress(bytes(1 + 3 * width)) for _ in range(height)) + pack.flush()
+    data = b"".join(pack.compress(bytes(1 + 3 * data_of[0])) for _ in range(data_of[1])) + pack.flush()
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"IDAT", data), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(
@@ -235,7 +236,7 @@ def hostile_files():
         "progressive": _with_size(progressive, progressive.index(b"\xff\xc2") + 5, ">HH", 40_000, 40_000),
         "wide png": _png(1_000_000, 1),
         "tall png": _png(1, 1_000_000),
-        "png": _with_size(encoded(NOISE, "PNG"), 16, ">II", 60_000, 60_000),
+        "png": _png(60_000, 60_000),
         "gif": _with_size(encoded(NOISE, "GIF", **moving), 6, "<HH", 65_535, 65_535),
         "bmp": _with_size(encoded(NOISE, "BMP"), 18, "<ii", 30_000, 30_000),
         "webp": bytes(webp),
@@ -260,9 +261,10 @@ import resource, sys
 from pathlib import Path
 import numpy as np
 from posescope.data.crops.crop_resampling import crop_square
-from posescope.data.images.decoding import ImageError, read_image
+from posescope.data.images.decoding import read_image
+from posescope.data.images.limits import ImageError
 from posescope.drawing.image_grids import resize_to_height
-from posescope.data.images.headers import ImageLimits
+from posescope.data.images.limits import ImageLimits
 
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -290,7 +292,7 @@ def test_hostile_and_very_wide_images_take_little_memory(tmp_path):
         (files / name).write_bytes(raw)
     png = encoded(NOISE, "PNG")
     (files / "lying chunk").write_bytes(_with_size(png, png.index(b"IDAT") - 4, ">I", 2**31 - 1))
-    (tmp_path / "wide.png").write_bytes(_png(60_000, 1))
+    (tmp_path / "wide.png").write_bytes(_png(60_000, 1, data_of=(60_000, 1)))
     done = subprocess.run(
         [sys.executable, "-c", _MEASURE, str(files), str(tmp_path / "wide.png")], capture_output=True, text=True, check=True
     )
@@ -348,7 +350,9 @@ def test_transparent_tiffs_are_laid_on_white(tmp_path, kind, deep):
     pixels = np.dstack([np.rint(colours), opacity]).astype(np.uint8).astype(np.uint16 if deep > 1 else np.uint8) * deep
     tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", extrasamples=[kind])
     expected = NOISE if kind == "unspecified" else (NOISE * opacity + 255 * (255 - opacity)) / 255
-    np.testing.assert_allclose(read_image(tmp_path / "a.tif").astype(float), expected, atol=1.01)
+    np.testing.assert_allclose(
+        read_image(tmp_path / "a.tif").astype(float), expected, atol=1.5
+    )  # Pillow divides by the opacity in 8 bits
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -390,7 +394,7 @@ def test_a_damaged_tiff_is_refused_and_not_black(tmp_path, compression, mode):
     np.testing.assert_array_equal(read(tmp_path, bytes(raw)), np.asarray(picture.convert("RGB")))
     raw[len(raw) // 2] ^= 255
     raw[len(raw) // 3] ^= 255
-    with pytest.raises(ImageError, match="TIFF") as caught:
+    with pytest.raises(ImageError, match="damaged") as caught:
         read(tmp_path, bytes(raw))
     assert caught.value.kind == "image is damaged"
 
@@ -405,6 +409,7 @@ def test_only_a_chunk_makes_a_png_transparent_not_its_bytes_elsewhere(tmp_path, 
     np.testing.assert_array_equal(read_image(tmp_path / "a.png"), np.asarray(picture.convert("RGB")))
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")  # of Pillow, about tags
 def test_mutated_files_are_read_or_refused(tmp_path):
     """Of files spoilt at random, each is a picture of the declared size or a named error."""
     rng = np.random.default_rng(0)

@@ -2,6 +2,7 @@
 
 import io
 import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,12 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from posescope.data.images.headers import ImageError, ImageLimits, read_header
+from posescope.data.images.headers import read_header
+from posescope.data.images.limits import ImageError, ImageLimits
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (20, 30, 3)).astype(np.uint8)
 PLACE = Path("folder/a.image")
+LARGEST = ImageLimits(max_megapixels=1000, max_side_px=65_535)
 # Per kind, where its (height, width) stand in the file and how they are written.
 SIZES = {
     "PNG": (20, ">I", 16, ">I"),
@@ -31,7 +34,7 @@ def encoded(file_format: str, picture: NDArray[Any] | Image.Image = PICTURE, **o
 
 def tiff(width: int = 30, height: int = 20, more: dict[int, tuple[int, int]] | None = None) -> bytes:
     """A directory alone: tag -> (type, value), no pixels."""
-    tags = {256: (4, width), 257: (4, height), 258: (3, 8), 262: (3, 1), 277: (3, 1), **(more or {})}
+    tags = {256: (4, width), 257: (4, height), 258: (3, 8), 262: (3, 1), 273: (4, 8), 277: (3, 1), **(more or {})}
     entries = b"".join(
         struct.pack("<HHI", tag, kind, 1) + struct.pack("<I" if kind == 4 else "<HH", *([value] if kind == 4 else [value, 0]))
         for tag, (kind, value) in sorted(tags.items())
@@ -40,29 +43,28 @@ def tiff(width: int = 30, height: int = 20, more: dict[int, tuple[int, int]] | N
 
 
 @pytest.mark.parametrize(
-    ("kind", "raw"),
+    "raw",
     [
-        ("JPEG", encoded("JPEG")),
-        ("JPEG", encoded("JPEG", progressive=True)),
-        ("PNG", encoded("PNG")),
-        ("GIF", encoded("GIF")),
-        ("GIF", encoded("GIF", save_all=True, append_images=[Image.fromarray(255 - PICTURE)])),
-        ("WebP", encoded("WEBP")),
-        ("WebP", encoded("WEBP", lossless=True)),
-        ("WebP", encoded("WEBP", save_all=True, append_images=[Image.fromarray(255 - PICTURE)])),
-        ("BMP", encoded("BMP")),
-        ("TIFF", encoded("TIFF")),
-        ("TIFF", encoded("TIFF", big_tiff=True)),
-        ("TIFF", tiff()),
-        ("PNM", encoded("PPM")),
-        ("PNM", b"P5 # a comment\n# another\n30\n20 65535\n"),
-        ("PNM", b"P4\n30 20\n"),
+        encoded("JPEG"),
+        encoded("JPEG", progressive=True),
+        encoded("PNG"),
+        encoded("GIF"),
+        encoded("GIF", save_all=True, append_images=[Image.fromarray(255 - PICTURE)]),
+        encoded("WEBP"),
+        encoded("WEBP", lossless=True),
+        encoded("WEBP", save_all=True, append_images=[Image.fromarray(255 - PICTURE)]),
+        encoded("BMP"),
+        encoded("TIFF"),
+        encoded("TIFF", big_tiff=True),
+        tiff(),
+        encoded("PPM"),
+        b"P5 # a comment\n# another\n30\n20 65535\n",
+        b"P4\n30 20\n",
     ],
 )
-def test_kind_and_size_are_read_without_pixels(kind: str, raw: bytes) -> None:
+def test_the_size_is_read_without_pixels(raw: bytes) -> None:
     header = read_header(raw, PLACE)
-    assert (header.kind, header.stored_size, header.upright_size) == (kind, (20, 30), (20, 30))
-    assert header.orientation == 1
+    assert (header.stored_size, header.upright_size, header.orientation) == ((20, 30), (20, 30), 1)
 
 
 @pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "TIFF"])
@@ -81,20 +83,22 @@ def test_a_bmp_may_be_written_from_the_top() -> None:
 
 
 def test_a_tile_may_be_larger_than_its_image() -> None:
-    header = read_header(tiff(more={322: (4, 70_000), 323: (4, 80_000)}), PLACE)
-    assert (header.stored_size, header.largest_part) == ((20, 30), (80_000, 70_000))
+    tiled = tiff(more={322: (4, 70_000), 323: (4, 80_000)})
+    with pytest.raises(ImageError, match="80000 x 70000"):
+        read_header(tiled, PLACE)
 
 
 @pytest.mark.parametrize(
     ("more", "word"),
     [
-        ({339: (3, 3), 258: (3, 32)}, "floating-point"),
-        ({339: (3, 2)}, "signed"),
-        ({258: (3, 12)}, "12 bits"),
-        ({262: (3, 8)}, "photometric interpretation 8"),
-        ({277: (3, 7)}, "7 samples"),
-        ({338: (3, 2), 277: (3, 2)}, "2 samples"),
-        ({256: (5, 30)}, "tag 256"),
+        ({339: (3, 3), 258: (3, 32)}, "signed or floating-point numbers"),
+        ({339: (3, 2)}, "signed or floating-point numbers"),
+        ({258: (3, 12), 262: (3, 0)}, "8 or 16 bits"),
+        ({258: (3, 16), 262: (3, 0)}, "white is zero"),
+        ({262: (3, 8)}, "RGB"),
+        ({277: (3, 7)}, "samples per pixel"),
+        ({278: (4, 10)}, "strips or tiles are missing"),
+        ({256: (5, 30)}, "dimensions"),
     ],
 )
 def test_tiffs_that_would_come_out_wrong_are_refused_with_the_reason(more: dict[int, tuple[int, int]], word: str) -> None:
@@ -110,19 +114,19 @@ def test_tiffs_that_would_come_out_wrong_are_refused_with_the_reason(more: dict[
         (b"\0\0\0\x1cftypavif\0\0\0\0", "AVIF"),
         (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000"),
         (b"P7\nWIDTH 2\n", "PAM"),
-        (b"P5\n30 20\n15\n", "maximum"),
-        (b"P6\n30 20\n4095\n", "4095"),
         (tiff()[:40], "truncated"),
-        (tiff().replace(b"II*\0\x08", b"II*\0\xf8"), "truncated"),
-        (b"RIFF\0\0\0\0WEBPJUNK" + bytes(20), "first chunk"),
-        (b"\x89PNG\r\n\x1a\n\0\0\0\x04CgBI" + bytes(30), "IHDR"),
-        (encoded("PNG").replace(struct.pack(">I", 0) + b"IEND", b"\x7f\xff\xff\xfftEXt"), "declares 2147483647 bytes"),
-        (b"GIF89a", "truncated"),
-        (b"BM", "truncated"),
+        (tiff().replace(b"\x06\x01\x03\0", b"\x05\x01\x03\0"), "no photometric interpretation"),
+        (tiff().replace(struct.pack("<HHI", 273, 4, 1), struct.pack("<HHI", 273, 4, 1_000_000)), "1000005 numbers"),
+        (tiff().replace(b"II*\0\x08", b"II*\0\xf8"), "unpack"),
+        (b"RIFF\0\0\0\0WEBPJUNK" + bytes(20), "WEBP"),
+        (encoded("PNG").replace(b"IHDR", b"CgBI"), "CgBI"),
+        (encoded("PNG").replace(struct.pack(">I", 0) + b"IEND", b"\x7f\xff\xff\xfftEXt"), "buffer"),
+        (b"GIF89a", "cannot be decoded"),
+        (b"BM", "cannot be decoded"),
         (b"\xff\xd8", "cannot be decoded"),
         (b"", "cannot be decoded"),
         (b"text", "cannot be decoded"),
-        (b"P5\n0 20\n255\n", "side of 0"),
+        (b"P5\n0 20\n255\n", "cannot be decoded"),
     ],
 )
 def test_unsupported_files_are_refused_with_the_reason(raw: bytes, word: str) -> None:
@@ -136,16 +140,19 @@ def test_a_damaged_size_is_read_as_stated(kind: str) -> None:
     raw = bytearray(encoded(kind))
     struct.pack_into(format_height, raw, at_height, 12_345)
     struct.pack_into(format_width, raw, at_width, 23_456)
-    assert read_header(bytes(raw), PLACE).stored_size == (12_345, 23_456)
+    if kind == "PNG":
+        struct.pack_into(">I", raw, 29, zlib.crc32(raw[12:29]))
+    assert read_header(bytes(raw), PLACE, LARGEST).stored_size == (12_345, 23_456)
 
 
 def test_an_animated_webp_has_the_size_of_its_canvas() -> None:
     raw = bytearray(encoded("WEBP", save_all=True, append_images=[Image.fromarray(255 - PICTURE)]))
     assert raw[12:16] == b"VP8X"
-    raw[24:30] = (16_000_000).to_bytes(3, "little") + (99).to_bytes(3, "little")
-    assert read_header(bytes(raw), PLACE).stored_size == (100, 16_000_001)
+    raw[24:30] = (16_000).to_bytes(3, "little") + (99).to_bytes(3, "little")
+    assert read_header(bytes(raw), PLACE).stored_size == (100, 16_001)
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")  # of Pillow, about tags
 def test_mutated_headers_never_raise_anything_else() -> None:
     rng = np.random.default_rng(0)
     files = [encoded(kind) for kind in ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "PPM")]
@@ -161,16 +168,3 @@ def test_mutated_headers_never_raise_anything_else() -> None:
         else:
             assert min(header.stored_size) >= 1
     assert 200 < refused < 2_900
-
-
-def test_limits_are_of_the_area_the_longer_side_and_the_file() -> None:
-    limits = ImageLimits(max_megapixels=1, max_side_px=2_000)
-    limits.check_size((1_000, 1_000), PLACE)
-    limits.check_size((2_000, 500), PLACE)
-    for size in ((1_001, 1_000), (1, 2_001), (2_001, 1)):
-        with pytest.raises(ImageError, match="megapixels") as caught:
-            limits.check_size(size, PLACE)
-        assert caught.value.kind == "image is too large"
-    limits.check_file(8_000_000 + 2**26, PLACE)
-    with pytest.raises(ImageError, match="75 MB"):
-        limits.check_file(8_000_001 + 2**26, PLACE)

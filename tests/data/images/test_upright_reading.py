@@ -11,8 +11,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from posescope.data.images.decoding import ImageError, composite_on_white, read_bytes, read_image
+from posescope.data.images.decoding import read_bytes, read_image
 from posescope.data.images.headers import read_header
+from posescope.data.images.limits import ImageError
 
 read_upright = partial(read_image, frame="upright")
 
@@ -99,15 +100,6 @@ def test_what_is_transparent_is_white_and_no_noise(suffix: str, tmp_path: Path) 
     np.testing.assert_array_equal(image[:, :20], NOISE[:, :20])
     np.testing.assert_allclose(image[:, 20:40], 0.2 * NOISE[:, 20:40] + 0.8 * 255, atol=0.5001)
     assert (image[:, 40:] == 255).all()
-
-
-def test_the_ends_of_transparency_are_exact() -> None:
-    alpha = np.array([[0, 255]], np.uint8)
-    image = np.array([[(1, 2, 3), (4, 5, 6)]], np.uint8)
-    np.testing.assert_array_equal(composite_on_white(image, alpha), [[(255, 255, 255), (4, 5, 6)]])
-    every = np.arange(256, dtype=np.uint8)[None]
-    black = np.zeros((1, 256, 3), np.uint8)
-    np.testing.assert_array_equal(composite_on_white(black, every)[0, :, 0], 255 - every[0])
 
 
 def test_transparent_pixels_of_all_kinds(tmp_path: Path) -> None:

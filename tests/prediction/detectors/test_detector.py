@@ -9,7 +9,7 @@ import pytest
 
 from posescope.core.errors import DataError
 from posescope.core.plugins import ComponentSpec, build
-from posescope.data.images.decoding import ImageError
+from posescope.data.images.limits import ImageError
 from posescope.prediction.detectors.boxes_file import BoxesFile, BoxesFileOptions
 from posescope.prediction.detectors.detector import Detections, Detector, FullImage
 from posescope.prediction.poses import DetectedPerson, ImageInfo

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from posescope.core.errors import DataError
-from posescope.data.images.decoding import ImageError, MissingImageError
+from posescope.data.images.limits import ImageError, MissingImageError
 from posescope.prediction.image_io.image_folder import ImageIdAllocator
 from posescope.prediction.image_io.image_inputs import ImageInputError, as_named_image, expected_image_ids, is_one_image
 from posescope.prediction.image_io.image_source import NamedImage

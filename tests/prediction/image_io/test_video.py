@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from posescope.core.errors import DataError
-from posescope.data.images.headers import ImageLimits
+from posescope.data.images.limits import ImageLimits
 from posescope.prediction.image_io import video as video_module
 from posescope.prediction.image_io.video import Frame, VideoFile, choose_video_suffix, open_video_writer
 

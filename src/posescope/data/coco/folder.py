@@ -8,7 +8,7 @@ from pydantic import Field, field_validator
 
 from posescope.core.errors import DataError
 from posescope.core.plugins import Options
-from posescope.data.images.headers import ImageLimits
+from posescope.data.images.limits import ImageLimits
 from posescope.data.images.orientation import PixelFrame
 
 __all__ = ["SAMPLE_MARKER", "CocoFolder", "SourceOptions"]

@@ -11,12 +11,15 @@ from urllib.parse import unquote
 
 from posescope.data.coco.record_validation import format_value, is_storable
 from posescope.data.coco.repair import Repair
-from posescope.data.images.headers import ImageError, ImageLimits, read_header
+from posescope.data.images.decoding import read_bytes
+from posescope.data.images.headers import read_header
+from posescope.data.images.limits import ImageError, ImageLimits
 from posescope.data.images.orientation import PixelFrame
 
 __all__ = ["ImageLookup"]
 
 _DRIVE = re.compile(r"[A-Za-z]:")
+_LARGEST = ImageLimits(max_megapixels=1000, max_side_px=65_535)  # the limits of the data set apply when the image is decoded
 _NOT_NORMALISED = "file_name is not a normalised path"
 _BACKSLASHES = "file_name has backslashes as separators"
 
@@ -50,9 +53,8 @@ class ImageLookup:
             return None
         path = self.root / name
         try:
-            ImageLimits().check_file(path.stat().st_size, path)
-            header = read_header(path.read_bytes(), path)
-        except (OSError, ImageError):
+            header = read_header(read_bytes(path, _LARGEST), path, _LARGEST)
+        except ImageError:
             return None
         return header.upright_size if self.frame == "upright" else header.stored_size
 

@@ -25,8 +25,9 @@ from posescope.data.crops.image_checks import check_images
 from posescope.data.crops.options import CropOptions
 from posescope.data.crops.shard_plan import ShardTask, plan_shards
 from posescope.data.crops.shard_writer import ColourSums, ImageFacts, ShardRecord, digest_of
-from posescope.data.images.decoding import ImageError, decode_image, read_bytes
+from posescope.data.images.decoding import decode_image, read_bytes
 from posescope.data.images.headers import read_header
+from posescope.data.images.limits import ImageError
 from posescope.geometry.valid_region import valid_windows
 
 __all__ = ["write_crops", "write_shard"]
@@ -103,7 +104,7 @@ def write_shard(task: ShardTask, store: CropStore, options: CropOptions) -> int:
         for image_task, windows in zip(task.images, _valid_windows(task, size_px), strict=True):
             try:
                 raw = read_bytes(image_task.path, task.limits)
-                header = read_header(raw, image_task.path)
+                header = read_header(raw, image_task.path, task.limits)
                 image = decode_image(raw, image_task.path, image_task.size, frame=task.frame, limits=task.limits, header=header)
             except ImageError as error:
                 writer.add_failure(image_task.person_ids, error.kind, str(error))

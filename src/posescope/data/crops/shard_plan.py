@@ -11,7 +11,7 @@ import pandas as pd
 from posescope.core.files import fingerprint
 from posescope.data.coco.folder import CocoFolder, SourceOptions
 from posescope.data.crops.options import CropOptions
-from posescope.data.images.headers import ImageLimits
+from posescope.data.images.limits import ImageLimits
 from posescope.data.images.orientation import PixelFrame
 
 __all__ = ["ImageTask", "ShardTask", "Square", "plan_shards"]

@@ -3,7 +3,7 @@
 from typing import Any
 
 from posescope.core.plugins import ComponentSpec, build
-from posescope.data.images.headers import ImageLimits
+from posescope.data.images.limits import ImageLimits
 from posescope.prediction.detectors.detector import Detections
 from posescope.prediction.estimator import ModelFolder
 from posescope.prediction.image_io.image_folder import ImageFolder

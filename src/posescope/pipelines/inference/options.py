@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from posescope.core.plugins import ComponentSpec, Options, component_field
-from posescope.data.images.headers import ImageLimits
+from posescope.data.images.limits import ImageLimits
 from posescope.prediction.options import PredictionOptions
 from posescope.prediction.overlays import OverlayOptions
 

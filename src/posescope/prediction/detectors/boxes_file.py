@@ -11,7 +11,7 @@ from posescope.core.errors import DataError, pluralise
 from posescope.core.plugins import Component
 from posescope.data.coco.file_name_matching import FileNameMatcher, NameMatches
 from posescope.data.coco.record_validation import format_value
-from posescope.data.images.decoding import ImageError
+from posescope.data.images.limits import ImageError
 from posescope.prediction.detectors.box_records import SHOWN_ERRORS, Box, BoxesFileOptions, BoxRecords, read_box_records
 from posescope.prediction.detectors.detector import Detections, MatchedImages
 from posescope.prediction.poses import DetectedPerson, ImageInfo, image_id_from_name

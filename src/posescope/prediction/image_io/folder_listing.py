@@ -27,7 +27,7 @@ __all__ = [
     "mark_output",
 ]
 
-# What `data.images.headers` reads.
+# What `data.images` reads.
 IMAGE_SUFFIXES = frozenset(
     {
         *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".bmp", ".gif", ".tif", ".tiff"),

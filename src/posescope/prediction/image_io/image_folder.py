@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posescope.data.images.decoding import read_image
-from posescope.data.images.headers import ImageLimits
+from posescope.data.images.limits import ImageLimits
 from posescope.prediction.image_io.folder_listing import list_media
 from posescope.prediction.poses import image_id_from_name
 

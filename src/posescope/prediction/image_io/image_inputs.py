@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posescope.core.errors import DataError
-from posescope.data.images.decoding import check_bit_depth, composite_on_white, decode_image, read_image
-from posescope.data.images.headers import ImageLimits
+from posescope.data.images.decoding import decode_image, read_image
+from posescope.data.images.limits import ImageLimits
 from posescope.prediction.image_io.image_folder import ImageIdAllocator
 from posescope.prediction.image_io.image_source import NamedImage
 from posescope.prediction.poses import image_id_from_name
@@ -23,7 +23,6 @@ __all__ = ["ImageInputError", "ImageLike", "as_named_image", "expected_image_ids
 
 ImageLike: TypeAlias = Union[str, "os.PathLike[str]", bytes, NDArray[np.uint8], NamedImage, "Image.Image"]
 
-_PIL_MODES_OF_16_BITS = frozenset({"I;16", "I;16L", "I;16B", "I;16N"})
 _PIL_MODES_REFUSED = frozenset({"I", "F"})
 
 
@@ -101,24 +100,20 @@ def _is_pil(image: Any) -> bool:
 def _pixels_of_pil(image: "Image.Image", what: str) -> NDArray[np.uint8]:
     from PIL import ImageOps  # noqa: PLC0415
 
+    from posescope.data.images import pillow_files  # noqa: PLC0415
+
     if image.mode in _PIL_MODES_REFUSED:
         raise ImageInputError(
             f"{what}: a PIL image of mode {image.mode} has no known range; scale it to 0..255 and convert it to mode L or RGB."
         )
     ImageLimits().check_size((image.height, image.width), Path(what))  # PIL decodes when it is asked for pixels
     try:
-        upright = ImageOps.exif_transpose(image)
-        if upright.mode in _PIL_MODES_OF_16_BITS:
-            deep = np.repeat((np.asarray(upright) >> 8).astype(np.uint8)[..., None], 3, axis=2)
-            check_bit_depth(deep, Path(what))
-            return deep
-        if upright.has_transparency_data:
-            mixed = np.asarray(upright.convert("RGBA"))
-            return composite_on_white(np.ascontiguousarray(mixed[..., :3]), mixed[..., 3])
-        pixels = np.array(upright.convert("RGB"))
-    except (OSError, SyntaxError, ValueError) as error:  # PIL decodes when it is asked for pixels
+        pixels = pillow_files.rgb_of(ImageOps.exif_transpose(image))
+    except pillow_files.DAMAGED as error:
         raise ImageInputError(f"{what}: the PIL image cannot be decoded ({error}).") from error
     _check_pixels(pixels, what)
+    if image.mode.startswith("I"):
+        pillow_files.check_bit_depth(pixels, Path(what))
     return pixels
 
 

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posescope.core.errors import DataError
-from posescope.data.images.decoding import ImageError
-from posescope.data.images.headers import ImageLimits
+from posescope.data.images.limits import ImageError, ImageLimits
 from posescope.prediction.image_io.folder_listing import OTHER_KIND, VIDEO, SkippedFile, count_reasons, list_media
 from posescope.prediction.image_io.image_folder import ImageFolder, assign_image_ids
 from posescope.prediction.image_io.video import VideoFile

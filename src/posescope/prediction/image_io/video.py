@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from posescope.core.errors import DataError
 from posescope.core.files import atomic_write
-from posescope.data.images.headers import ImageLimits
+from posescope.data.images.limits import ImageLimits
 
 __all__ = ["VIDEO_SUFFIXES", "Frame", "VideoFile", "choose_video_suffix", "open_video_writer"]
 

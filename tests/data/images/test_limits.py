@@ -1,0 +1,22 @@
+"""The maximum size of an image and of its file."""
+
+from pathlib import Path
+
+import pytest
+
+from posescope.data.images.limits import ImageError, ImageLimits
+
+PLACE = Path("folder/a.image")
+
+
+def test_limits_are_of_the_area_the_longer_side_and_the_file() -> None:
+    limits = ImageLimits(max_megapixels=1, max_side_px=2_000)
+    limits.check_size((1_000, 1_000), PLACE)
+    limits.check_size((2_000, 500), PLACE)
+    for size in ((1_001, 1_000), (1, 2_001), (2_001, 1)):
+        with pytest.raises(ImageError, match="megapixels") as caught:
+            limits.check_size(size, PLACE)
+        assert caught.value.kind == "image is too large"
+    limits.check_file(8_000_000 + 2**26, PLACE)
+    with pytest.raises(ImageError, match="75 MB"):
+        limits.check_file(8_000_001 + 2**26, PLACE)
