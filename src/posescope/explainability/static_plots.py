@@ -1,33 +1,13 @@
 """Plots as RGB arrays, by matplotlib's object-oriented interface (no window, no global state)."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-__all__ = ["Curve", "plot_curve_panels", "plot_matrix", "render"]
-
-
-@dataclass(frozen=True)
-class Curve:
-    """A line with an interval band.
-
-    Attributes:
-        name: name in the legend.
-        colour: colour of line and band.
-        positions: positions on the x axis, as indices of the ticks of `plot_curve_panels`.
-        values, lows, highs: the line and the ends of the band at these positions.
-    """
-
-    name: str
-    colour: str
-    positions: Sequence[int]
-    values: Sequence[float]
-    lows: Sequence[float]
-    highs: Sequence[float]
+__all__ = ["plot_matrix", "render"]
 
 
 def plot_matrix(
@@ -64,41 +44,6 @@ def plot_matrix(
             axes.text(column, row, f"{round(value, 2) + 0.0:.2f}", ha="center", va="center", fontsize=7, color=ink)
     axes.set_title(title, fontsize=10)
     figure.colorbar(mesh, ax=axes, label=unit)
-    return render(figure)
-
-
-def plot_curve_panels(
-    panels: Mapping[str, Sequence[Curve]],
-    ticks: Sequence[str],
-    *,
-    x_label: str,
-    y_label: str,
-    marks: Mapping[str, float] | None = None,
-) -> NDArray[np.uint8]:
-    """Plot lines with interval bands in panels that share the y axis.
-
-    Args:
-        panels: lines by title of their panel.
-        ticks: labels of the positions 0, 1, ..., which are equally spaced.
-        x_label, y_label: labels of the axes.
-        marks: y of a dashed line labelled "intact", by title of the panel.
-
-    Returns:
-        (H, W, 3) uint8 RGB.
-    """
-    figure = Figure(figsize=(1.2 + max(3.6, 0.42 * len(ticks)) * len(panels), 4.2), dpi=110, layout="constrained")
-    for axes, (title, lines) in zip(figure.subplots(1, len(panels), sharey=True, squeeze=False)[0], panels.items(), strict=True):
-        for line in lines:
-            axes.plot(line.positions, line.values, color=line.colour, marker="o", markersize=3, label=line.name)
-            axes.fill_between(line.positions, line.lows, line.highs, color=line.colour, alpha=0.18, linewidth=0)
-        if title in (marks or {}):
-            axes.axhline((marks or {})[title], color="0.3", linestyle="--", linewidth=1, label="intact")
-        axes.set_xticks(range(len(ticks)), ticks, rotation=60, fontsize=8)
-        axes.set_title(title, fontsize=10)
-        axes.set_xlabel(x_label)
-        axes.grid(alpha=0.3)
-        axes.legend(fontsize=8)
-    figure.axes[0].set_ylabel(y_label)
     return render(figure)
 
 

@@ -204,7 +204,7 @@ def test_tables_images_and_plot(planted) -> None:
     assert len(joints) == 2 * 7
     (own,) = joints[(joints["k"] == 2) & (joints["skips"] == "own")]["pck"]
     assert own == pck(found, "first", 2)
-    assert set(found.images) == {"truncation", "truncation_joints"}
+    assert set(found.images) == {"truncation_joints"}
     assert all(image.dtype == np.uint8 and image.ndim == 3 for image in found.images.values())
     names = {trace.name for trace in found.plots["truncation_curve"].data}
     assert {"the first k", "k random", "the last k", "intact"} <= names

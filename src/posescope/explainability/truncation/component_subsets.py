@@ -8,7 +8,6 @@
 Directions beyond the stored axes are set to their mean as well, so the subset of all axes can differ from the intact network.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -19,7 +18,7 @@ from torch import Tensor
 
 from posescope.explainability.components.pca import Components
 
-__all__ = ["INTACT", "ComponentSubset", "SubsetKind", "TruncatedFeatures", "component_counts", "sample_axis_orders", "subset_of"]
+__all__ = ["INTACT", "ComponentSubset", "SubsetKind", "TruncatedFeatures", "subset_of"]
 
 SubsetKind: TypeAlias = Literal["first", "random", "last", "intact"]
 
@@ -33,19 +32,6 @@ class ComponentSubset:
 
 
 INTACT = ComponentSubset("intact", -1)  # nothing is replaced
-
-
-def component_counts(grid: Iterable[int], most: int) -> list[int]:
-    """List numbers of components.
-
-    Args:
-        grid: wanted numbers.
-        most: number of all components.
-
-    Returns:
-        0, the numbers of the grid below `most`, and `most`, in ascending order.
-    """
-    return sorted({0, most, *(count for count in grid if count < most)})
 
 
 def subset_of(kind: SubsetKind, count: int, axes: int) -> ComponentSubset:
@@ -96,17 +82,3 @@ class TruncatedFeatures:
 
     def _shaped(self, values: Tensor) -> Tensor:
         return values.reshape(len(values), *self._shape)
-
-
-def sample_axis_orders(persons: int, axes: int, seed: int) -> NDArray[np.int64]:
-    """Draw a random order of the axes for each person.
-
-    Args:
-        persons, axes: numbers of persons and of axes.
-        seed: random seed of the draw.
-
-    Returns:
-        (persons, axes) permutations of 0..axes-1.
-    """
-    orders = np.tile(np.arange(axes, dtype=np.int64), (persons, 1))
-    return np.random.default_rng(seed).permuted(orders, axis=1)

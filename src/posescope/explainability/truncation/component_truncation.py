@@ -30,17 +30,10 @@ from posescope.explainability.features.activation_patching import ActivationPatc
 from posescope.explainability.features.activations import mean_activations, mean_colour_image
 from posescope.explainability.features.row_blocks import batches_of_rows
 from posescope.explainability.paired_pck import Hits, PairedPck, labelled_rows
-from posescope.explainability.truncation.component_subsets import (
-    INTACT,
-    ComponentSubset,
-    TruncatedFeatures,
-    component_counts,
-    sample_axis_orders,
-    subset_of,
-)
+from posescope.explainability.truncation.component_subsets import INTACT, ComponentSubset, TruncatedFeatures, subset_of
 from posescope.explainability.truncation.truncation_curve import SkipMode, TruncationCurve, tabulate_curves, tabulate_joints
-from posescope.explainability.truncation.truncation_findings import NoiseClaim, TruncationSetup, describe, facts_of, findings_of
-from posescope.explainability.truncation.truncation_plots import plot_curves, plot_interactive_curves, plot_joint_drops
+from posescope.explainability.truncation.truncation_findings import describe, facts_of, findings_of
+from posescope.explainability.truncation.truncation_plots import plot_curves, plot_joint_drops
 
 __all__ = ["Truncation", "TruncationOptions"]
 
@@ -78,7 +71,7 @@ class TruncationOptions(Options):
 class Truncation(Component[TruncationOptions]):
     """Analysis `truncation`.
 
-    Tables and images: truncation, truncation_joints. Plot: truncation_curve.
+    Tables: truncation, truncation_joints. Image: truncation_joints. Plot: truncation_curve.
     """
 
     def __call__(self, inputs: AnalysisInputs) -> AnalysisResult:
@@ -91,54 +84,51 @@ class Truncation(Component[TruncationOptions]):
         if obstacle:
             return AnalysisResult({}, note=obstacle)
         rows = labelled_rows(inputs, self.options.persons, "truncation")
-        noise = _noise_claim(inputs.components)
-        curves = [self._measure(inputs, rows, skips, noise) for skips in self._modes(inputs)]
-        axes, ratio = len(inputs.components), inputs.components.explained_variance_ratio
-        setup = TruncationSetup(
-            inputs.features.layer, len(rows), inputs.features.values.shape[1], axes, float(ratio[:axes].sum()), noise
-        )
+        noise_after = _noise_after(inputs.components)
+        curves = [self._measure(inputs, rows, skips, noise_after) for skips in self._modes(inputs)]
         joints = tabulate_joints(curves, inputs.model.skeleton.joints)
         return AnalysisResult(
-            facts=facts_of(curves, setup),
+            facts=facts_of(curves, inputs, noise_after),
             tables={"truncation": tabulate_curves(curves), "truncation_joints": joints},
-            images={"truncation": plot_curves(curves), "truncation_joints": plot_joint_drops(joints)},
-            note=describe(curves, setup),
-            findings=findings_of(curves, setup),
-            plots={"truncation_curve": plot_interactive_curves(curves)},
+            images={"truncation_joints": plot_joint_drops(joints)},
+            note=describe(curves, inputs),
+            findings=findings_of(curves, inputs, noise_after),
+            plots={"truncation_curve": plot_curves(curves)},
         )
 
     def _modes(self, inputs: AnalysisInputs) -> tuple[SkipMode, ...]:
         return tuple(dict.fromkeys(self.options.skips)) if inputs.model.network.skip_layers else ("none",)
 
     def _measure(
-        self, inputs: AnalysisInputs, rows: NDArray[np.int64], skips: SkipMode, noise: NoiseClaim | None
+        self, inputs: AnalysisInputs, rows: NDArray[np.int64], skips: SkipMode, noise_after: int | None
     ) -> TruncationCurve:
         options, targets = self.options, inputs.crops.targets
         scores = PairedPck(targets.visibility[rows] > 0, inputs.groups[rows], inputs.seed, options.resamples)
-        hits = _score(inputs, rows, skips, self._subsets(len(inputs.components), noise))
+        hits = _score(inputs, rows, skips, self._subsets(len(inputs.components), noise_after))
         curve = TruncationCurve(skips, hits, scores, len(inputs.components), options.tolerance)
         control = subset_of("random", curve.sufficient or 0, curve.axes)
         if control in hits:
             return curve
         return replace(curve, hits={**hits, **_score(inputs, rows, skips, [control])})
 
-    def _subsets(self, axes: int, noise: NoiseClaim | None) -> list[ComponentSubset]:
+    def _subsets(self, axes: int, noise_after: int | None) -> list[ComponentSubset]:
         """List the intact network, the first k, the controls, and the subsets for the thesis's claim, each once."""
         controls = [count for count in self.options.control_counts if count < axes]
-        subsets = [INTACT, *(ComponentSubset("first", count) for count in component_counts(self.options.counts, axes))]
+        counts = [0, *(count for count in self.options.counts if 0 < count < axes), axes]
+        subsets = [INTACT, *(ComponentSubset("first", count) for count in counts)]
         subsets += [subset_of("random", count, axes) for count in controls]
         subsets += [subset_of("last", count, axes) for count in controls]
-        if noise:
-            subsets += [ComponentSubset("first", noise.count), subset_of("random", noise.count, axes)]
-            subsets += [subset_of("last", axes - noise.count, axes)]
+        if noise_after:
+            subsets += [ComponentSubset("first", noise_after), subset_of("random", noise_after, axes)]
+            subsets += [subset_of("last", axes - noise_after, axes)]
         return list(dict.fromkeys(subsets))
 
 
-def _noise_claim(components: Components) -> NoiseClaim | None:
+def _noise_after(components: Components) -> int | None:
     """Apply the thesis's claim: noise begins after 50 components, or after the variance that its first 50 components explain."""
-    axes, ratio = len(components), components.explained_variance_ratio
+    axes = len(components)
     count = _NOISE_FROM if axes > _NOISE_FROM else components.components_for(_NOISE_VARIANCE)
-    return NoiseClaim(count, float(ratio[:count].sum())) if count < axes else None
+    return count if count < axes else None
 
 
 def _score(
@@ -162,7 +152,8 @@ def _batches(
 ) -> Iterator[tuple[NDArray[np.int64], ActivationPatcher, TruncatedFeatures]]:
     """Yield rows of persons, the patched network and the persons' features."""
     model, features, components = inputs.model, inputs.features, inputs.components
-    orders = sample_axis_orders(len(rows), len(components), inputs.seed)
+    axes = np.tile(np.arange(len(components)), (len(rows), 1))
+    orders = np.random.default_rng(inputs.seed).permuted(axes, axis=1)
     mean_patcher = _mean_patcher(inputs, rows) if skips == "mean" else None
     for indices in batches_of_rows(np.arange(len(rows)), inputs.batch_size):
         batch = rows[indices]

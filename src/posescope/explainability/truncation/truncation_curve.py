@@ -34,12 +34,22 @@ class TruncationCurve:
     axes: int
     tolerance: float
 
+    @property
+    def persons(self) -> int:
+        """Number of scored persons."""
+        return len(self.hits[INTACT])
+
     def pck(self, subset: ComponentSubset) -> Interval:
         """Return the PCK with a subset of the components."""
         return self.scores.pck(self.hits[subset])
 
     def drop(self, subset: ComponentSubset, reference: ComponentSubset = INTACT) -> Interval:
-        """Return the paired drop of PCK from a reference to a subset."""
+        """Return the paired drop of PCK.
+
+        Args:
+            subset: the components after the drop.
+            reference: the components before it.
+        """
         return self.scores.drop(self.hits[reference], self.hits[subset])
 
     def counts(self, kind: SubsetKind) -> list[int]:

@@ -6,16 +6,17 @@ later ones are noise    the thesis's claim for the components after the first n 
 later ones predict      PCK rises with the components after the first n alone             control: no components
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from posescope.evaluation.bootstrap import Interval
+from posescope.explainability.base import AnalysisInputs
+from posescope.explainability.components.pca import Components
 from posescope.explainability.findings import Control, Finding, control_of
 from posescope.explainability.paired_pck import interval_columns
 from posescope.explainability.truncation.component_subsets import INTACT, ComponentSubset, subset_of
 from posescope.explainability.truncation.truncation_curve import TruncationCurve
 
-__all__ = ["NoiseClaim", "TruncationSetup", "describe", "facts_of", "findings_of"]
+__all__ = ["describe", "facts_of", "findings_of"]
 
 Facts = dict[str, float | int | str | None]
 _CONDITIONS = {
@@ -23,81 +24,63 @@ _CONDITIONS = {
     "mean": "with mean skip activations",
     "none": "in this network without skip connections",
 }
-_SHOWN_IN = "truncation"
+_SHOWN_IN = "truncation_curve"
 _NO_COMPONENTS = ComponentSubset("first", 0)
 
 
-@dataclass(frozen=True)
-class NoiseClaim:
-    """The thesis's claim that the components after the first ones are noise.
-
-    Attributes:
-        count: number of first components.
-        explained_variance_ratio: fraction of the variance that they explain together.
-    """
-
-    count: int
-    explained_variance_ratio: float
-
-
-@dataclass(frozen=True)
-class TruncationSetup:
-    """Persons, layer and components of the analysis.
-
-    Attributes:
-        layer: name of the layer.
-        persons: number of scored persons.
-        features: D, numbers per person.
-        axes: P, number of components.
-        explained_variance_ratio: fraction of the variance that they explain together.
-        noise: the thesis's claim; None if there are too few components for it.
-    """
-
-    layer: str
-    persons: int
-    features: int
-    axes: int
-    explained_variance_ratio: float
-    noise: NoiseClaim | None
-
-
-def facts_of(curves: Sequence[TruncationCurve], setup: TruncationSetup) -> Facts:
+def facts_of(curves: Sequence[TruncationCurve], inputs: AnalysisInputs, noise_after: int | None) -> Facts:
     """Collect numbers by name; names of numbers of one curve end in `_own`, `_mean` or `_none`.
 
     Args:
         curves: measured curves.
-        setup: persons, layer and components.
+        inputs: inputs of the analysis.
+        noise_after: number of components after which the thesis calls the others noise; None: there are too few components.
     """
-    facts: Facts = {"persons": setup.persons, "features": setup.features, "components": setup.axes}
-    facts |= {
-        "components_explained_variance_ratio": setup.explained_variance_ratio,
-        "noise_from": setup.noise.count + 1 if setup.noise else None,
+    facts: Facts = {
+        "persons": curves[0].persons,
+        "features": inputs.features.values.shape[1],
+        "components": len(inputs.components),
+        "components_explained_variance_ratio": _variance_ratio(inputs.components, len(inputs.components)),
+        "noise_from": noise_after + 1 if noise_after else None,
     }
     for curve in curves:
         whole = ComponentSubset("first", curve.axes)
         own: Facts = {"pck_intact": curve.pck(INTACT).estimate, "pck_no_components": curve.pck(_NO_COMPONENTS).estimate}
         own |= {"drop_no_components": curve.drop(_NO_COMPONENTS).estimate, "drop_all_components": curve.drop(whole).estimate}
         own["components_sufficient"] = curve.sufficient
-        if setup.noise:
-            first, rest = _split(curve, setup.noise)
-            own |= interval_columns("noise_drop", curve.drop(first))
-            own["pck_remaining_components"] = curve.pck(rest).estimate
+        if noise_after:
+            own |= interval_columns("noise_drop", curve.drop(ComponentSubset("first", noise_after)))
+            own["pck_remaining_components"] = curve.pck(ComponentSubset("last", curve.axes - noise_after)).estimate
         facts |= {f"{name}_{curve.skips}": value for name, value in own.items()}
     return facts
 
 
-def findings_of(curves: Sequence[TruncationCurve], setup: TruncationSetup) -> tuple[Finding, ...]:
-    """Return the findings of all curves (see `facts_of`); their `pck_at_stake` is 0."""
-    return tuple(finding for curve in curves for finding in _findings(curve, setup))
+def findings_of(curves: Sequence[TruncationCurve], inputs: AnalysisInputs, noise_after: int | None) -> tuple[Finding, ...]:
+    """Return the findings of all curves; their `pck_at_stake` is 0.
+
+    Args:
+        curves, inputs, noise_after: as in `facts_of`.
+    """
+    found = []
+    for curve in curves:
+        found += [_claim_layer_matters(curve, inputs.features.layer), _claim_first_suffice(curve)]
+        if noise_after:
+            found += [_claim_noise(curve, noise_after, inputs.components), _claim_remaining_predict(curve, noise_after)]
+    return tuple(found)
 
 
-def describe(curves: Sequence[TruncationCurve], setup: TruncationSetup) -> str:
-    """Summarise the curves (see `facts_of`) in one paragraph."""
+def describe(curves: Sequence[TruncationCurve], inputs: AnalysisInputs) -> str:
+    """Summarise the curves in one paragraph.
+
+    Args:
+        curves, inputs: as in `facts_of`.
+    """
+    axes = len(inputs.components)
     sentences = [
-        f"The features of {setup.persons} persons at {setup.layer} ({setup.features} numbers, {setup.axes} components that "
-        f"explain {setup.explained_variance_ratio:.1%} of the variance) were reconstructed from subsets of their components and "
-        f"decoded. Components are sufficient if the upper end of the 95 % interval of the PCK drop is at most "
-        f"{curves[0].tolerance:g}."
+        f"The features of {curves[0].persons} persons at {inputs.features.layer} ({inputs.features.values.shape[1]} numbers, "
+        f"{axes} components that explain {_variance_ratio(inputs.components, axes):.1%} of the variance) were reconstructed from "
+        "subsets of their components and decoded. Components are sufficient if the upper end of the 95 % interval of the PCK "
+        f"drop is at most {curves[0].tolerance:g}."
     ]
     for curve in curves:
         intact, none = curve.pck(INTACT), curve.pck(_NO_COMPONENTS)
@@ -114,12 +97,9 @@ def describe(curves: Sequence[TruncationCurve], setup: TruncationSetup) -> str:
     return " ".join(sentences)
 
 
-def _findings(curve: TruncationCurve, setup: TruncationSetup) -> Iterator[Finding]:
-    yield _claim_layer_matters(curve, setup.layer)
-    yield _claim_first_suffice(curve)
-    if setup.noise:
-        yield _claim_noise(curve, setup.noise)
-        yield _claim_remaining_predict(curve, setup.noise)
+def _variance_ratio(components: Components, count: int) -> float:
+    """Return the fraction of the variance that the first components explain together."""
+    return float(components.explained_variance_ratio[:count].sum())
 
 
 def _claim_layer_matters(curve: TruncationCurve, layer: str) -> Finding:
@@ -152,31 +132,25 @@ def _claim_first_suffice(curve: TruncationCurve) -> Finding:
         f"{curve.pck(first).estimate:.3f} with them and {curve.pck(INTACT).estimate:.3f} in the intact network "
         f"(drop {drop:.3f}); {_too_few(curve)}"
     )
-    return _finding(
-        claim,
-        passed,
-        drop,
-        control_of(f"{count} random components: drop", curve.drop(random)),
-    )
+    return _finding(claim, passed, drop, control_of(f"{count} random components: drop", curve.drop(random)))
 
 
-def _claim_noise(curve: TruncationCurve, noise: NoiseClaim) -> Finding:
-    first, _ = _split(curve, noise)
-    random = subset_of("random", noise.count, curve.axes)
+def _claim_noise(curve: TruncationCurve, count: int, components: Components) -> Finding:
+    first, random = ComponentSubset("first", count), subset_of("random", count, curve.axes)
     drop, gap = curve.drop(first), curve.drop(random, reference=first)
     claim = (
-        f"{_CONDITIONS[curve.skips]}, {_noise_verdict(curve, noise, drop, gap)}: with the first {noise.count} components "
-        f"({noise.explained_variance_ratio:.0%} of the variance) PCK is {curve.pck(first).estimate:.3f}, in the intact network "
+        f"{_CONDITIONS[curve.skips]}, {_noise_verdict(curve, count, drop, gap)}: with the first {count} components "
+        f"({_variance_ratio(components, count):.0%} of the variance) PCK is {curve.pck(first).estimate:.3f}, in the intact network "
         f"{curve.pck(INTACT).estimate:.3f} (drop {drop:.3f})"
     )
     passed = curve.loses_nothing(first) and gap.low > 0
     if gap.low <= 0:
-        claim += f"; {noise.count} random components are not significantly worse"
-    return _finding(claim, passed, drop, control_of(f"{noise.count} random components: drop", curve.drop(random)))
+        claim += f"; {count} random components are not significantly worse"
+    return _finding(claim, passed, drop, control_of(f"{count} random components: drop", curve.drop(random)))
 
 
-def _noise_verdict(curve: TruncationCurve, noise: NoiseClaim, drop: Interval, gap: Interval) -> str:
-    later = f"components from number {noise.count + 1} on"
+def _noise_verdict(curve: TruncationCurve, count: int, drop: Interval, gap: Interval) -> str:
+    later = f"components from number {count + 1} on"
     if drop.low > curve.tolerance:
         return f"{later} affect PCK, contrary to the thesis, which calls them noise"
     if drop.high > curve.tolerance:
@@ -188,23 +162,19 @@ def _noise_verdict(curve: TruncationCurve, noise: NoiseClaim, drop: Interval, ga
     return f"{later} do not affect PCK, which agrees with the thesis"
 
 
-def _claim_remaining_predict(curve: TruncationCurve, noise: NoiseClaim) -> Finding:
-    _, rest = _split(curve, noise)
+def _claim_remaining_predict(curve: TruncationCurve, count: int) -> Finding:
+    rest = ComponentSubset("last", curve.axes - count)
     alone, gain = curve.pck(rest), curve.drop(_NO_COMPONENTS, reference=rest)
     passed = gain.low > 0 and gain.estimate > curve.tolerance
     amount = "information" if passed else "only negligible information" if gain.low > 0 else "no measurable information"
     claim = (
-        f"{_CONDITIONS[curve.skips]}, components {noise.count + 1} to {curve.axes} alone carry {amount} about the pose: PCK is "
+        f"{_CONDITIONS[curve.skips]}, components {count + 1} to {curve.axes} alone carry {amount} about the pose: PCK is "
         f"{alone.estimate:.3f} with them and {curve.pck(_NO_COMPONENTS).estimate:.3f} without any component (difference "
         f"{gain:+.3f})"
     )
     if gain.low > 0 and not passed:
         claim += f"; a gain up to {curve.tolerance:g} does not count"
     return _finding(claim, passed, alone, control_of("no components: PCK", curve.pck(_NO_COMPONENTS)))
-
-
-def _split(curve: TruncationCurve, noise: NoiseClaim) -> tuple[ComponentSubset, ComponentSubset]:
-    return ComponentSubset("first", noise.count), ComponentSubset("last", curve.axes - noise.count)
 
 
 def _finding(claim: str, passed: bool, value: Interval, control: Control) -> Finding:

@@ -1,4 +1,4 @@
-"""Plots of truncation curves, static and interactive, and a heat map of the drop of PCK per joint."""
+"""An interactive plot of truncation curves, and a heat map of the drop of PCK per joint."""
 
 from collections.abc import Sequence
 
@@ -8,11 +8,11 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from posescope.explainability.static_plots import Curve, plot_curve_panels, plot_matrix
+from posescope.explainability.static_plots import plot_matrix
 from posescope.explainability.truncation.component_subsets import INTACT, SubsetKind, subset_of
 from posescope.explainability.truncation.truncation_curve import TruncationCurve
 
-__all__ = ["plot_curves", "plot_interactive_curves", "plot_joint_drops"]
+__all__ = ["plot_curves", "plot_joint_drops"]
 
 # Colours of Okabe and Ito, which are safe for colour-blind readers.
 _LINES: tuple[tuple[SubsetKind, str, str], ...] = (
@@ -21,35 +21,28 @@ _LINES: tuple[tuple[SubsetKind, str, str], ...] = (
     ("last", "the last k", "#d55e00"),
 )
 _TITLES = {"own": "own skip activations", "mean": "mean skip activations", "none": "no skips"}
-_X, _Y = "number of components, the others at their mean", "PCK (thesis)"
 _ROWS = 7  # maximum number of rows of the heat map per treatment of the skip connections
 
 
-def plot_curves(measured: Sequence[TruncationCurve]) -> NDArray[np.uint8]:
+def plot_curves(measured: Sequence[TruncationCurve]) -> go.Figure:
     """Plot one panel per treatment of the skip connections, with 95 % intervals over images."""
-    ticks = _ticks(measured)
-    panels = {_TITLES[curve.skips]: list(_lines(curve, ticks).values()) for curve in measured}
-    marks = {_TITLES[curve.skips]: curve.pck(INTACT).estimate for curve in measured}
-    return plot_curve_panels(panels, [str(count) for count in ticks], x_label=_X, y_label=_Y, marks=marks)
-
-
-def plot_interactive_curves(measured: Sequence[TruncationCurve]) -> go.Figure:
-    """Plot the same as an interactive figure."""
-    ticks = _ticks(measured)
+    ticks = sorted({count for curve in measured for kind, _, _ in _LINES for count in curve.counts(kind)})
     figure = make_subplots(rows=1, cols=len(measured), shared_yaxes=True, horizontal_spacing=0.05)
     for column, curve in enumerate(measured, start=1):
-        for line in _lines(curve, ticks).values():
-            shown = {"legendgroup": line.name, "row": 1, "col": column}
-            band = [*line.highs, *reversed(line.lows)]
+        for kind, name, colour in _LINES:
+            counts = curve.counts(kind)
+            positions = [ticks.index(count) for count in counts]
+            pcks = [curve.pck(subset_of(kind, count, curve.axes)) for count in counts]
+            shown = {"legendgroup": name, "row": 1, "col": column}
             figure.add_scatter(
-                x=[*line.positions, *reversed(line.positions)], y=band, mode="lines", fill="toself", fillcolor=line.colour,
-                opacity=0.18, line={"width": 0}, hoverinfo="skip", showlegend=False, **shown,
+                x=[*positions, *reversed(positions)], y=[*(pck.high for pck in pcks), *(pck.low for pck in reversed(pcks))],
+                mode="lines", fill="toself", fillcolor=colour, opacity=0.18, line={"width": 0}, hoverinfo="skip",
+                showlegend=False, **shown,
             )  # fmt: skip
-            texts = [f"k = {ticks[position]}: {value:.3f} [{low:.3f}, {high:.3f}]" for position, value, low, high in zip(
-                line.positions, line.values, line.lows, line.highs, strict=True)]  # fmt: skip
             figure.add_scatter(
-                x=line.positions, y=line.values, name=line.name, mode="lines+markers", line={"color": line.colour},
-                hovertext=texts, hoverinfo="text+name", showlegend=column == 1, **shown,
+                x=positions, y=[pck.estimate for pck in pcks], name=name, mode="lines+markers", line={"color": colour},
+                hovertext=[f"k = {count}: {pck:.3f}" for count, pck in zip(counts, pcks, strict=True)],
+                hoverinfo="text+name", showlegend=column == 1, **shown,
             )  # fmt: skip
         intact = curve.pck(INTACT).estimate
         figure.add_scatter(
@@ -57,9 +50,10 @@ def plot_interactive_curves(measured: Sequence[TruncationCurve]) -> go.Figure:
             legendgroup="intact", showlegend=column == 1, row=1, col=column,
         )  # fmt: skip
         # The legend occupies the space above.
-        figure.update_xaxes(title_text=f"{_X}<br>{_TITLES[curve.skips]}", row=1, col=column)
+        title = f"number of components, the others at their mean<br>{_TITLES[curve.skips]}"
+        figure.update_xaxes(title_text=title, row=1, col=column)
     figure.update_xaxes(tickvals=list(range(len(ticks))), ticktext=[str(count) for count in ticks])
-    figure.update_yaxes(title_text=_Y, rangemode="tozero", row=1, col=1)
+    figure.update_yaxes(title_text="PCK (thesis)", rangemode="tozero", row=1, col=1)
     return figure
 
 
@@ -77,20 +71,3 @@ def plot_joint_drops(joints: pd.DataFrame) -> NDArray[np.uint8]:
             values.append(own[own["k"] == count].set_index("joint")["drop"].reindex(columns).to_numpy(dtype=np.float64))
     title = "Drop of PCK per joint when only the first components are kept"
     return plot_matrix(np.stack(values), names, columns, title=title, unit="drop of PCK")
-
-
-def _ticks(measured: Sequence[TruncationCurve]) -> list[int]:
-    """List every number of components of any line."""
-    return sorted({count for curve in measured for kind, _, _ in _LINES for count in curve.counts(kind)})
-
-
-def _lines(curve: TruncationCurve, ticks: Sequence[int]) -> dict[SubsetKind, Curve]:
-    found: dict[SubsetKind, Curve] = {}
-    for kind, name, colour in _LINES:
-        counts = curve.counts(kind)
-        pcks = [curve.pck(subset_of(kind, count, curve.axes)) for count in counts]
-        found[kind] = Curve(
-            name, colour, [ticks.index(count) for count in counts],
-            [pck.estimate for pck in pcks], [pck.low for pck in pcks], [pck.high for pck in pcks],
-        )  # fmt: skip
-    return found
