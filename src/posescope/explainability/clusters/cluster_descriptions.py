@@ -3,7 +3,7 @@
     d = (mean inside - mean of the rest) / standard deviation of all persons
 
 An attribute describes a cluster only if the whole interval of d is beyond `smallest` on one side, and if d exceeds the 95 %
-quantile of the largest d of all clusters and attributes under permuted labels (max-statistic). That largest d is taken in units
+quantile of the largest d of all clusters and attributes under permuted labels (max statistic). That largest d is taken in units
 of its own standard error, since random differences are larger for small clusters.
 """
 

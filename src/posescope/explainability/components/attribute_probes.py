@@ -1,7 +1,7 @@
 """Linear relations between components and measured attributes: correlations, held-out R2 and null distributions.
 
 The best of many pairs of component and attribute has a high R2 by chance. Every R2 is therefore compared with the maximum over
-all pairs in shuffled data (max-statistic; Westfall and Young, 1993). R2 by chance falls as 1 / persons, and attributes are known
+all pairs in shuffled data (max statistic; Westfall and Young, 1993). R2 by chance falls as 1 / persons, and attributes are known
 for different numbers of persons, so the null distribution is of R2 x persons.
 
 Attributes are clipped at their 0.5 % and 99.5 % quantiles, since lengths in torsos diverge when the torso points at the camera.
