@@ -1,4 +1,4 @@
-"""Counts of rejected records and labelled joints, against counts by hand."""
+"""Tests of posescope.data.dataset_summary: counts of rejected records and labelled joints."""
 
 from types import SimpleNamespace
 
@@ -26,12 +26,12 @@ def read(*image_ids):
     return pd.DataFrame({"source_split": "train2017", "image_id": list(image_ids)})
 
 
-def left(images, persons):
+def distribution(images, persons):
     return pd.DataFrame({"split": ["train", "all"], "images": [0, images], "persons": [0, persons]})
 
 
-def test_reasons_come_in_the_order_of_the_steps_and_add_up():
-    # Images 1..3 have seven persons; 8 and 9 have nobody. One annotation of image 3 is malformed.
+def test_reasons_are_in_step_order_and_sum_to_all_records():
+    # Images 1..3 have seven persons; 8 and 9 have none. One annotation of image 3 is malformed.
     table = count_rejected(
         read(1, 1, 1, 2, 2, 3, 3),
         issues(
@@ -39,14 +39,14 @@ def test_reasons_come_in_the_order_of_the_steps_and_add_up():
             issue("read", "image without persons", 8, -1),
             issue("read", "image without persons", 9, -1),
             issue("read", "no box", 3, 99),
-            issue("read", "area is missing", 3, 7, "repaired"),  # goes on, and is not counted
+            issue("read", "area is missing", 3, 7, "repaired"),  # accepted, hence not counted
             issue("read", "keypoints lie between 0 and 1", 3, 7, "warned"),
             issue("box", "does not fit", 1, 1),
             issue("filter", "crowd", 1, 2),
             issue("filter", "no labelled joints", 1, 3),
             issue("filter", "no labelled joints", 2, 4),
         ),
-        left(images=1, persons=2),
+        distribution(images=1, persons=2),
     )
     assert table.to_numpy().tolist() == [
         ["read", "person", "no box", 1, 1 / 8],
@@ -61,14 +61,14 @@ def test_reasons_come_in_the_order_of_the_steps_and_add_up():
     assert table.loc[table["record"] == "person", "fraction"].sum() == pytest.approx(1)
 
 
-def test_the_same_id_in_two_splits_is_two_images():
+def test_same_id_in_two_splits_counts_as_two_images():
     persons = pd.DataFrame({"source_split": ["train2017", "val2017"], "image_id": [1, 1]})
-    table = count_rejected(persons, empty_table(Issues), left(images=2, persons=2))
+    table = count_rejected(persons, empty_table(Issues), distribution(images=2, persons=2))
     assert table["fraction"].tolist() == [1.0, 1.0]
 
 
-def test_nothing_set_aside_leaves_only_what_is_kept():
-    table = count_rejected(read(1, 2), empty_table(Issues), left(images=2, persons=2))
+def test_summary_without_rejections_has_accepted_records_only():
+    table = count_rejected(read(1, 2), empty_table(Issues), distribution(images=2, persons=2))
     assert table["step"].tolist() == ["accepted", "accepted"]
     assert table["records"].tolist() == [2, 2]
 
@@ -85,13 +85,13 @@ def test_joints_are_counted_over_the_persons_of_the_table():
     assert table["unlabelled_fraction"].tolist() == pytest.approx([0, 1 / 3])
 
 
-def test_joints_of_nobody_are_zero():
+def test_joint_counts_of_no_persons_are_zero():
     targets = PoseTargets(np.array([4]), np.zeros((1, 2, 2), np.float32), np.ones((1, 2), np.uint8))
     table = count_joint_labels(targets, pd.DataFrame({"person_id": []}), PAIR)
     assert table.drop(columns="joint").to_numpy().sum() == 0
 
 
-def test_only_persons_with_a_crop_are_left():
+def test_only_persons_with_a_crop_are_selected():
     crops = SimpleNamespace(person_ids=lambda: np.array([6, 4, 5, 9]))
     persons = pd.DataFrame({"person_id": [4, 5, 6, 70]})
     assert persons_with_crops(persons, crops)["person_id"].tolist() == [4, 5, 6]

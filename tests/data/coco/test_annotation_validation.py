@@ -1,4 +1,4 @@
-"""Reasons for which records are rejected, and repairs of records."""
+"""Tests of posescope.data.coco.annotation_validation: reasons of rejection, and repairs."""
 
 import cv2
 import numpy as np
@@ -82,9 +82,9 @@ def image_ids(folder):
         ({**IMAGE, "file_name": "a" * 300}, "image file is missing"),
     ],
 )
-def test_an_invalid_image_is_rejected_with_its_reason(folder, image, reason):
-    good = {**IMAGE, "id": 2}
-    found = validate_images([image, good], folder)
+def test_invalid_image_is_rejected_with_its_reason(folder, image, reason):
+    valid = {**IMAGE, "id": 2}
+    found = validate_images([image, valid], folder)
     assert [issue["reason"] for issue in found.issues] == [reason]
     assert found.issues[0]["annotation_id"] == -1
     assert found.rows.index.tolist() == [2]
@@ -108,7 +108,7 @@ def test_an_invalid_image_is_rejected_with_its_reason(folder, image, reason):
         ({"file_name": "gro\u0308ße 図 1.png"}, ["größe 図 1.png", 6, 8], "file_names"),
     ],
 )
-def test_an_image_record_is_repaired_and_named(folder, change, row, check):
+def test_image_record_is_repaired_and_listed(folder, change, row, check):
     found = validate_images([{**IMAGE, **change}], folder)
     assert found.rows.loc[1].tolist() == row
     assert found.issues == ()
@@ -116,7 +116,7 @@ def test_an_image_record_is_repaired_and_named(folder, change, row, check):
     assert (found.repaired[0]["image_id"], found.repaired[0]["annotation_id"]) == (1, -1)
 
 
-def test_a_file_that_two_names_could_mean_is_not_guessed(folder):
+def test_ambiguous_file_name_is_not_resolved(folder):
     for name in ("b.JPG", "B.jpg"):
         (folder / name).touch()
     found = validate_images([{**IMAGE, "file_name": "b.jpg"}], folder)
@@ -124,7 +124,7 @@ def test_a_file_that_two_names_could_mean_is_not_guessed(folder):
 
 
 @pytest.mark.parametrize("size", [{"height": None}, {"height": 0, "width": 0}, {"width": 8.5}, {"height": float("nan")}])
-def test_a_missing_size_is_read_from_the_files_header(folder, size):
+def test_missing_size_is_read_from_the_file_header(folder, size):
     cv2.imwrite(str(folder / "c.png"), np.zeros((5, 7, 3), np.uint8))
     found = validate_images([{**IMAGE, "file_name": "c.png", **size}], folder)
     assert found.rows.loc[1].tolist() == ["c.png", 5, 7]
@@ -132,7 +132,7 @@ def test_a_missing_size_is_read_from_the_files_header(folder, size):
 
 
 @pytest.mark.parametrize(("frame", "size"), [("stored", [5, 7]), ("upright", [7, 5])])
-def test_a_missing_size_is_that_of_the_labels_frame(folder, frame, size):
+def test_missing_size_follows_the_orientation_of_the_labels(folder, frame, size):
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.fromarray(np.zeros((5, 7, 3), np.uint8)).save(folder / "c.jpg", exif=exif)
@@ -146,7 +146,7 @@ def test_ids_in_two_spellings_are_both_rejected(folder):
     assert found.rows.index.tolist() == [2]
 
 
-def test_of_a_repeated_image_id_the_first_is_valid(folder):
+def test_first_record_of_a_repeated_image_id_is_valid(folder):
     found = validate_images([IMAGE, {**IMAGE, "file_name": "deep/b.png"}], folder)
     assert [issue["reason"] for issue in found.issues] == ["image id is repeated"]
     assert found.rows.loc[1].tolist() == ["a.png", 6, 8]
@@ -158,14 +158,14 @@ def test_names_inside_the_folder_are_valid_and_links_are_followed(folder, name):
     assert (found.rows.loc[1, "file_name"], found.issues) == (name, ())
 
 
-def test_without_a_folder_files_are_not_checked():
+def test_files_are_not_checked_without_a_folder():
     names = ["gone.png", "deep/gone.png", "größe 図 1.png", "..", "../a.png", "/a.png", "a\\b.png", "a\0b.png", "\ud800", "", "."]
     found = validate_images([{**IMAGE, "id": i, "file_name": name} for i, name in enumerate(names)], None)
     assert found.rows["file_name"].tolist() == [*names[:3], "a/b.png"]
     assert [issue["reason"] for issue in found.issues] == [LEAVES] * 3 + [NO_NAME] * 2 + ["image without file_name"] * 2
 
 
-def test_an_issue_can_be_stored_whatever_the_name(folder):
+def test_issues_with_any_file_name_can_be_stored(folder):
     for name in ("a\ud800.png", "a\0b.png", ["a.png"], "x" * 999):
         issue = validate_images([{**IMAGE, "file_name": name}], folder).issues[0]
         (issue["file_name"] + issue["detail"]).encode("utf-8")
@@ -233,9 +233,9 @@ def test_no_images(folder):
         ({**PERSON, "keypoints": [1, 2, -1, 0, 0, 0]}, NO_VISIBILITY),
     ],
 )
-def test_an_invalid_annotation_is_rejected_with_its_reason(image_ids, record, reason):
-    good = {**PERSON, "id": 6}
-    found = validate_annotations([record, good], image_ids, joint_count=2, category_id=7)
+def test_invalid_annotation_is_rejected_with_its_reason(image_ids, record, reason):
+    valid = {**PERSON, "id": 6}
+    found = validate_annotations([record, valid], image_ids, joint_count=2, category_id=7)
     assert [issue["reason"] for issue in found.issues] == [reason]
     assert found.annotation_ids.tolist() == [6]
 
@@ -254,7 +254,7 @@ BOTH = [10, 20, 2, 30, 40, 1]
         ({"iscrowd": "1"}, "crowd_flags", "iscrowd", 1),
         ({"keypoints": [1, 2, 0, 0]}, "visibilities", "keypoints", [1, 2, 2, 0, 0, 0]),
         ({"keypoints": [1, 2, 2, None, float("nan"), 0]}, "unlabelled_coordinates", "keypoints", [1, 2, 2, 0, 0, 0]),
-        # The keypoints span 20 x 20 px from pixel 10, 20: 0.1 of 20 on each side, and a pixel's middle is 0.5 from its edge.
+        # The keypoints span 20 x 20 px from pixel 10, 20: 0.1 of 20 on each side, and the centre of a pixel is 0.5 from its edge.
         ({"keypoints": BOTH, "bbox": None, "area": 100}, "boxes_from_keypoints", "bbox", [8.5, 18.5, 24, 24]),
         ({"keypoints": BOTH, "bbox": [], "area": 100}, "boxes_from_keypoints", "bbox", [8.5, 18.5, 24, 24]),
         ({"keypoints": BOTH, "bbox": [0, 0, 0, 0], "area": 100}, "boxes_from_keypoints", "bbox", [8.5, 18.5, 24, 24]),
@@ -268,37 +268,37 @@ BOTH = [10, 20, 2, 30, 40, 1]
         ({"num_keypoints": "two"}, "keypoint_counts", "num_keypoints", 1),
     ],
 )
-def test_an_annotation_is_repaired_and_named(change, check, field, value):
+def test_annotation_is_repaired_and_listed(change, check, field, value):
     record = {**PERSON, **change}
     found = validate_annotations([record], [1], 2, 7)
     assert found.issues == ()
     assert found.records[0][field] == value
     assert [issue["check"] for issue in found.repaired] == [check]
     assert found.repaired[0]["annotation_id"] == 5
-    assert record == {**PERSON, **change} or "nan" in repr(record)  # the caller's record is left alone
+    assert record == {**PERSON, **change} or "nan" in repr(record)  # the caller's record is not changed
 
 
 @pytest.mark.parametrize("area", [0.13, 6, 12.5])
-def test_a_plausible_area_is_not_replaced(image_ids, area):
+def test_plausible_area_is_not_replaced(image_ids, area):
     found = validate_annotations([{**PERSON, "bbox": [1, 2, 3, 4], "area": area, "keypoints": []}], image_ids, 2, 7)
     assert (found.areas.tolist(), found.repaired) == ([area], ())
 
 
-def test_a_crowd_may_fill_little_of_its_box(image_ids):
+def test_crowd_may_have_a_small_area(image_ids):
     crowd = {**PERSON, "bbox": [0, 0, 100, 100], "area": 20, "iscrowd": 1}
     person = {**crowd, "id": 6, "iscrowd": 0}
     assert validate_annotations([crowd, person], image_ids, 2, 7).areas.tolist() == [20, 5300]
 
 
 @pytest.mark.parametrize("count", ["absent", None, 1, 1.0])
-def test_a_count_that_is_right_or_missing_is_not_spoken_of(image_ids, count):
+def test_correct_or_missing_keypoint_count_is_not_repaired(image_ids, count):
     record = dict(PERSON) if count == "absent" else {**PERSON, "num_keypoints": count}
     assert validate_annotations([record], image_ids, 2, 7).repaired == ()
 
 
 @pytest.mark.parametrize("box", ["absent", None, [0, 0, 0, 0]])
 @pytest.mark.parametrize("keypoints", ["absent", None, [], [0] * 6, [3, 4, 0, 0, 0, 0]])
-def test_an_empty_annotation_is_no_failure(image_ids, box, keypoints):
+def test_empty_annotation_does_not_count_as_a_failure(image_ids, box, keypoints):
     record = {**PERSON, "bbox": box, "keypoints": keypoints, "num_keypoints": 0, "area": 0}
     record = {field: value for field, value in record.items() if value != "absent"}
     found = validate_annotations([record], image_ids, 2, 7)
@@ -307,33 +307,33 @@ def test_an_empty_annotation_is_no_failure(image_ids, box, keypoints):
     assert EMPTY_ANNOTATION in EXPECTED_REASONS
 
 
-def test_an_id_as_text_that_equals_another_id_is_repeated(image_ids):
+def test_text_id_that_equals_another_id_is_repeated(image_ids):
     found = validate_annotations([{**PERSON, "id": "5"}, PERSON], image_ids, 2, 7)
     assert [issue["reason"] for issue in found.issues] == ["annotation id is repeated"]
     assert found.annotation_ids.tolist() == [5]
 
 
-def test_the_number_of_a_persons_numbers_is_the_skeletons(image_ids):
+def test_number_of_keypoint_values_follows_the_skeleton(image_ids):
     coco = {**PERSON, "keypoints": [1, 2, 2] * 17}
     found = validate_annotations([coco, {**coco, "id": 6, "keypoints": coco["keypoints"][:50]}], image_ids, 17, 7)
     assert [issue["reason"] for issue in found.issues] == ["keypoints are not 51 finite numbers"]
     assert found.keypoints.shape == (1, 17, 3)
 
 
-def test_of_a_repeated_id_the_first_valid_record_is_accepted(image_ids):
+def test_first_valid_record_of_a_repeated_id_is_accepted(image_ids):
     records = [{**PERSON, "bbox": []}, {**PERSON, "area": 1}, {**PERSON, "area": 2}, {**PERSON, "id": 6}]
     found = validate_annotations(records, image_ids, 2, 7)
     assert (found.annotation_ids.tolist(), found.areas.tolist()) == ([5, 6], [1, 6.5])
     assert [issue["reason"] for issue in found.issues] == [NO_BOX, "annotation id is repeated"]
 
 
-def test_an_id_may_be_that_of_a_record_of_another_category(image_ids):
+def test_id_of_a_record_of_another_category_is_not_repeated(image_ids):
     found = validate_annotations([{**PERSON, "category_id": 3}, PERSON], image_ids, 2, 7)
     assert (found.annotation_ids.tolist(), found.issues, found.other_count) == ([5], (), 1)
 
 
 @pytest.mark.parametrize("category", [7, 7.0, "absent"])
-def test_who_states_our_category_or_none_is_ours(image_ids, category):
+def test_record_of_the_category_or_without_category_is_accepted(image_ids, category):
     record = {key: value for key, value in PERSON.items() if key != "category_id" or category != "absent"}
     if category != "absent":
         record["category_id"] = category
@@ -341,19 +341,19 @@ def test_who_states_our_category_or_none_is_ours(image_ids, category):
     assert (found.annotation_ids.tolist(), found.other_count) == ([5], 0)
 
 
-def test_true_is_not_category_one(image_ids):
+def test_boolean_is_not_a_category_id(image_ids):
     found = validate_annotations([{**PERSON, "category_id": True}, {**PERSON, "id": 6, "category_id": 1}], image_ids, 2, 1)
     assert ([issue["reason"] for issue in found.issues], found.annotation_ids.tolist()) == ([NO_CATEGORY], [6])
 
 
-def test_every_category_is_wanted_if_none_is_named():
+def test_all_categories_are_read_if_none_is_selected():
     records = [{**PERSON, "id": i, "category_id": category} for i, category in enumerate((7, 3, "x", None))]
     found = validate_annotations(records, [1], 2, None)
     assert (len(found.records), found.issues, found.other_count) == (4, (), 0)
 
 
 @pytest.mark.parametrize(("crowd", "expected"), [(0, False), (1, True), (False, False), (True, True), (1.0, True)])
-def test_crowds(image_ids, crowd, expected):
+def test_crowd_flag_is_parsed(image_ids, crowd, expected):
     assert validate_annotations([{**PERSON, "iscrowd": crowd}], image_ids, 2, 7).is_crowd.tolist() == [expected]
 
 
@@ -364,7 +364,7 @@ def test_only_an_invalid_record_is_repaired(image_ids, monkeypatch):
     assert found.boxes.tolist() == [[1, 2, 3, 4]] * 2
 
 
-def test_a_record_too_deep_to_be_shown_is_an_issue_all_the_same(image_ids):
+def test_deeply_nested_record_is_an_issue(image_ids):
     deep: object = []
     for _ in range(100_000):
         deep = [deep]
@@ -373,13 +373,13 @@ def test_a_record_too_deep_to_be_shown_is_an_issue_all_the_same(image_ids):
     assert found.issues[0]["detail"] == "(nested too deeply to be shown)"
 
 
-def test_of_a_repeated_annotation_id_the_first_is_valid(image_ids):
+def test_first_record_of_a_repeated_annotation_id_is_valid(image_ids):
     found = validate_annotations([PERSON, {**PERSON, "area": 1}], image_ids, 2, 7)
     assert [issue["reason"] for issue in found.issues] == ["annotation id is repeated"]
     assert found.areas.tolist() == [6.5]
 
 
-def test_an_issue_names_its_record(image_ids):
+def test_issue_names_its_record(image_ids):
     found = validate_annotations([{**PERSON, "iscrowd": -1}], image_ids, 2, 7).issues[0]
     assert (found["image_id"], found["annotation_id"]) == (1, 5)
     assert found["detail"].startswith("{'id': 5, 'image_id': 1")
@@ -387,7 +387,7 @@ def test_an_issue_names_its_record(image_ids):
     assert (nameless["image_id"], nameless["annotation_id"], len(nameless["detail"])) == (-1, -1, 200)
 
 
-def test_well_formed_records_become_arrays(image_ids):
+def test_valid_records_are_converted_to_arrays(image_ids):
     found = validate_annotations([PERSON, {**PERSON, "id": 6, "iscrowd": 1, "keypoints": []}], image_ids, 2, 7)
     np.testing.assert_array_equal(found.boxes, [[1, 2, 3, 4]] * 2)
     np.testing.assert_array_equal(found.keypoints, [[[1, 2, 2], [0, 0, 0]], np.zeros((2, 3))])

@@ -1,4 +1,4 @@
-"""Findings on data quality: one log line and one table row each."""
+"""Data-quality findings as log lines and table rows."""
 
 import logging
 
@@ -19,7 +19,7 @@ FINDING = QualityFinding(
 )
 
 
-def test_a_finding_is_a_row_and_a_log_line(caplog):
+def test_finding_is_a_row_and_a_log_line(caplog):
     with caplog.at_level(logging.INFO):
         table = report_findings([FINDING])
     row = table.iloc[0].to_dict()
@@ -32,7 +32,7 @@ def test_a_finding_is_a_row_and_a_log_line(caplog):
     assert "area_from_box in 3 of 12 (25 %). Annotation 7 has area null." in record.getMessage()
 
 
-def test_no_findings_are_an_empty_table_of_the_same_columns(caplog):
+def test_table_without_findings_has_the_same_columns(caplog):
     with caplog.at_level(logging.INFO):
         table = report_findings([])
     assert len(table) == 0
@@ -40,11 +40,11 @@ def test_no_findings_are_an_empty_table_of_the_same_columns(caplog):
     assert caplog.records == []
 
 
-def test_nothing_checked_is_a_share_of_zero():
+def test_fraction_of_zero_checked_records_is_zero():
     assert QualityFinding("warned", "all", "flip_pairs", 0, 0, "None.", "None.").fraction == 0
 
 
-def test_the_table_refuses_another_severity():
+def test_unknown_severity_is_refused():
     table = report_findings([FINDING]).assign(severity="perhaps")
     with pytest.raises(SchemaError):
         DataQuality.validate(table)

@@ -1,4 +1,4 @@
-"""Fractions of failures that stop a run."""
+"""Tests of posescope.data.coco.failure_limits: fractions of failures that stop a run."""
 
 import pandas as pd
 import pytest
@@ -15,17 +15,17 @@ def issues(*reasons):
     return pd.DataFrame(rows, columns=["source_split", "image_id", "annotation_id", "file_name", "step", "reason", "detail"])
 
 
-def test_exactly_the_share_may_fail():
-    check_failures(issues("bad"), 100, FailureLimits(), step="read")
+def test_failures_up_to_the_limit_are_accepted():
+    check_failures(issues("malformed"), 100, FailureLimits(), step="read")
     with pytest.raises(DataError, match="1 of 99"):
-        check_failures(issues("bad"), 99, FailureLimits(), step="read")
+        check_failures(issues("malformed"), 99, FailureLimits(), step="read")
 
 
-def test_nothing_of_nothing_is_no_failure():
+def test_zero_of_zero_records_is_no_failure():
     check_failures(issues(), 0, FailureLimits(max_fraction=0), step="read")
 
 
-def test_the_summary_counts_by_reason_the_most_frequent_first():
+def test_summary_lists_the_most_frequent_reasons_first():
     with pytest.raises(DataError) as caught:
         check_failures(issues("rare", "often", "often"), 10, FailureLimits(), step="crop")
     _, *lines = str(caught.value).splitlines()
@@ -33,12 +33,12 @@ def test_the_summary_counts_by_reason_the_most_frequent_first():
 
 
 @pytest.mark.parametrize("fraction", [-0.1, 1.1, float("nan")])
-def test_a_fraction_is_between_0_and_1(fraction):
+def test_fraction_outside_0_to_1_is_refused(fraction):
     with pytest.raises(ValidationError):
         FailureLimits(max_fraction=fraction)
 
 
-def test_reading_stops_where_too_much_is_malformed(tiny_coco):
+def test_reading_stops_if_too_many_records_are_malformed(tiny_coco):
     tiny_coco.change("train2017", lambda content: content["annotations"][0].update(bbox=[1, 2, 3]))
     folder, source = CocoFolder(tiny_coco.root), SourceOptions()
     assert len(read_annotations(folder, source).issues) == 1
@@ -47,7 +47,7 @@ def test_reading_stops_where_too_much_is_malformed(tiny_coco):
         read_annotations(folder, source, FailureLimits())
 
 
-def test_images_without_persons_are_no_failures(tiny_coco):
+def test_images_without_persons_are_not_failures(tiny_coco):
     tiny_coco.change("train2017", lambda content: content.update(annotations=content["annotations"][:1]))
     found = read_annotations(CocoFolder(tiny_coco.root), SourceOptions(), FailureLimits(max_fraction=0))
     assert found.issues["reason"].tolist() == ["image without persons"] * 2

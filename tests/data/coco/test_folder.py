@@ -1,4 +1,4 @@
-"""Names and folders of the files of a data set."""
+"""Tests of posescope.data.coco.folder: names and folders of the files of a data set."""
 
 import gzip
 
@@ -17,7 +17,7 @@ def test_files_and_folders_follow_the_patterns(tiny_coco):
     folder.check(source)
 
 
-def test_annotations_alone_are_enough_where_no_images_are_named(tmp_path):
+def test_folder_without_images_is_complete_if_no_images_are_configured(tmp_path):
     (tmp_path / "labels.json").touch()
     folder, source = CocoFolder(tmp_path), SourceOptions(images=None, annotations="labels.json")
     folder.check(source)
@@ -25,20 +25,20 @@ def test_annotations_alone_are_enough_where_no_images_are_named(tmp_path):
         folder.image_folder(source, "train2017")
 
 
-def test_annotations_must_be_there_where_no_images_are_named(tmp_path):
+def test_annotations_are_required_if_no_images_are_configured(tmp_path):
     with pytest.raises(DataError, match="annotation"):
         CocoFolder(tmp_path).check(SourceOptions(images=None))
 
 
-def test_other_names_and_patterns(tmp_path):
-    (tmp_path / "a" / "pictures").mkdir(parents=True)
+def test_other_patterns_are_applied(tmp_path):
+    (tmp_path / "a" / "photos").mkdir(parents=True)
     (tmp_path / "a" / "labels.json").touch()
-    source = SourceOptions(train_split="a", val_split="a", images="{split}/pictures", annotations="{split}/labels.json")
+    source = SourceOptions(train_split="a", val_split="a", images="{split}/photos", annotations="{split}/labels.json")
     CocoFolder(tmp_path).check(source)
-    assert CocoFolder(tmp_path).image_folder(source, "a") == tmp_path / "a" / "pictures"
+    assert CocoFolder(tmp_path).image_folder(source, "a") == tmp_path / "a" / "photos"
 
 
-def test_a_zipped_annotation_file_is_found_and_the_plain_one_wins(tiny_coco):
+def test_gzipped_annotation_file_is_found_and_the_plain_one_is_preferred(tiny_coco):
     plain = tiny_coco.annotation_file("val2017")
     zipped = plain.with_name(f"{plain.name}.gz")
     zipped.write_bytes(gzip.compress(plain.read_bytes()))
@@ -48,23 +48,23 @@ def test_a_zipped_annotation_file_is_found_and_the_plain_one_wins(tiny_coco):
     assert folder.annotation_file(source, "val2017") == zipped
 
 
-def test_a_missing_annotation_file_is_named_with_what_to_check(tiny_coco):
+def test_missing_annotation_file_is_named_with_a_remedy(tiny_coco):
     tiny_coco.annotation_file("val2017").unlink()
     with pytest.raises(DataError, match=r"\.json\.gz"):
         CocoFolder(tiny_coco.root).check(SourceOptions())
 
 
-def test_a_missing_image_folder_is_named(tiny_coco):
+def test_missing_image_folder_is_named(tiny_coco):
     with pytest.raises(DataError, match="photos"):
         CocoFolder(tiny_coco.root).check(SourceOptions(images="photos"))
 
 
-def test_a_missing_data_set_is_named(tmp_path):
+def test_missing_data_set_is_named(tmp_path):
     with pytest.raises(DataError, match="nowhere"):
         CocoFolder(tmp_path / "nowhere").check(SourceOptions())
 
 
-def test_finished_means_something_is_in_it(tmp_path):
+def test_folder_is_complete_only_with_content(tmp_path):
     folder = CocoFolder(tmp_path / "data")
     assert not folder.is_finished()
     folder.root.mkdir()
@@ -87,7 +87,7 @@ def test_patterns_with_another_placeholder_are_refused(pattern):
 
 
 @pytest.mark.parametrize("sigma", [0, -0.1, float("nan"), float("inf")])
-def test_sigmas_are_above_zero(sigma):
+def test_sigmas_of_zero_or_below_are_refused(sigma):
     with pytest.raises(ValidationError, match=r"oks_sigmas\.nose"):
         SourceOptions(oks_sigmas={"nose": sigma})
 

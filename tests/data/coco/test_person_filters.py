@@ -1,4 +1,4 @@
-"""Filters of persons and the reasons of rejections."""
+"""Tests of posescope.data.coco.person_filters: filters and reasons of rejection."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ def test_all_persons_are_accepted_without_filters(annotations):
     assert len(Issues.validate(found.issues)) == 0
 
 
-def test_crowds_go(annotations):
+def test_crowds_are_rejected(annotations):
     persons = annotations.persons.assign(is_crowd=annotations.persons["person_id"] == 2)
     found = apply(annotations, persons=persons)
     assert found.persons["person_id"].tolist() == [0, 1, 3, 4, 5, 6]
@@ -47,7 +47,7 @@ def test_persons_without_labelled_joints_are_rejected(tiny_coco):
     assert reasons(found) == {4: "no labelled joints"}
 
 
-def test_a_crowd_without_joints_is_called_a_crowd(tiny_coco):
+def test_crowd_without_joints_is_rejected_as_a_crowd(tiny_coco):
     tiny_coco.change("train2017", lambda content: content["annotations"][3].update(keypoints=[0] * 9, iscrowd=1))
     found = apply(read_annotations(CocoFolder(tiny_coco.root), SourceOptions()))
     assert reasons(found) == {4: "crowd"}
@@ -71,7 +71,7 @@ def test_a_crowd_without_joints_is_called_a_crowd(tiny_coco):
         ([1e8, 1e8, 20, 20], OUTSIDE),
     ],
 )
-def test_boxes_outside_the_image(tiny_coco, box, reason):
+def test_boxes_outside_the_image_are_rejected(tiny_coco, box, reason):
     tiny_coco.change("train2017", lambda content: content["annotations"][3].update(bbox=box))
     found = apply(read_annotations(CocoFolder(tiny_coco.root), SourceOptions()))
     assert reasons(found) == ({} if reason is None else {4: reason})
@@ -89,16 +89,16 @@ def test_boxes_outside_the_image(tiny_coco, box, reason):
         ([-10.5, 50, 2], None),
         ([50, -11, 2], JOINT_FAR_OUT),
         ([1e8, 1e8, 2], JOINT_FAR_OUT),
-        ([1e8, 1e8, 0], None),  # unlabelled: its place means nothing
+        ([1e8, 1e8, 0], None),  # unlabelled: its position has no meaning
     ],
 )
-def test_joints_outside_the_image(tiny_coco, joint, reason):
+def test_joints_outside_the_image_are_rejected(tiny_coco, joint, reason):
     tiny_coco.change("train2017", lambda content: content["annotations"][3]["keypoints"].__setitem__(slice(3, 6), joint))
     found = apply(read_annotations(CocoFolder(tiny_coco.root), SourceOptions()))
     assert reasons(found) == ({} if reason is None else {4: reason})
 
 
-def test_a_crowd_outside_the_image_is_called_a_crowd(tiny_coco):
+def test_crowd_outside_the_image_is_rejected_as_a_crowd(tiny_coco):
     tiny_coco.change("train2017", lambda content: content["annotations"][3].update(bbox=[900, 0, 9, 9], iscrowd=1))
     assert reasons(apply(read_annotations(CocoFolder(tiny_coco.root), SourceOptions()))) == {4: "crowd"}
 
@@ -109,31 +109,31 @@ def test_a_crowd_outside_the_image_is_called_a_crowd(tiny_coco):
     ("coco_full_labels", {"images": None, "annotations": "person_keypoints_{split}.json"}),
     ("lspet", {"train_split": "train", "val_split": "val"}),
 ])  # fmt: skip
-def test_no_person_is_outside_in_real_data(real_data, data, source):
+def test_real_data_has_no_person_outside_the_image(real_data, data, source):
     read = read_annotations(CocoFolder(real_data / data), SourceOptions(**source))
     assert len(read.persons) > 800
     assert set(apply(read).issues["reason"]) <= {"crowd", "no labelled joints"}
 
 
-def test_labelled_joints(annotations):
+def test_persons_with_few_labelled_joints_are_rejected(annotations):
     found = apply(annotations, AT_LEAST_3)
     assert found.persons["person_id"].tolist() == [0, 3, 4, 5]
     assert set(found.issues["reason"]) == {"fewer than 3 labelled joints"}
-    # Hidden joints (v = 1) are labelled: two are enough for everybody.
+    # Occluded joints (v = 1) are labelled: every person has two.
     assert len(apply(annotations, ComponentSpec(name="labelled_joints", options={"at_least": 2})).issues) == 0
 
 
-def test_box_size(annotations):
+def test_persons_with_small_boxes_are_rejected(annotations):
     found = apply(annotations, BOX_36)
-    # A side of exactly 36 stays.
+    # A side of exactly 36 px is accepted.
     assert found.persons["person_id"].tolist() == [1, 2, 3, 4, 6]
     assert set(found.issues["reason"]) == {"box smaller than 36 px"}
 
 
-def test_the_first_filter_that_objects_gives_the_reason(annotations):
+def test_reason_is_that_of_the_first_rejecting_filter(annotations):
     box_37 = ComponentSpec(name="box_size", options={"min_side_px": 37})
     few, small = "fewer than 3 labelled joints", "box smaller than 37 px"
-    # Persons 0..6: 0 small; 1 few; 2 few; 3, 4 stay; 5 small; 6 both.
+    # Persons 0 and 5 are small, 1 and 2 have few joints, 6 both; 3 and 4 are accepted.
     assert apply(annotations, AT_LEAST_3, box_37).issues["reason"].tolist() == [small, few, few, small, few]
     assert apply(annotations, box_37, AT_LEAST_3).issues["reason"].tolist() == [small, few, few, small, small]
 
@@ -145,12 +145,12 @@ def test_accepted_persons_do_not_depend_on_the_order(annotations):
     assert one.persons.index.tolist() == [0, 1]
 
 
-def test_issues_name_the_persons(annotations):
+def test_issues_contain_the_persons(annotations):
     found = Issues.validate(apply(annotations, BOX_36).issues)
     assert found.iloc[1].tolist() == ["val2017", 2, 2, "two.png", "filter", "rejected", "box smaller than 36 px", ""]
 
 
-def test_an_empty_table_stays_empty(annotations):
+def test_empty_table_is_accepted(annotations):
     found = apply(annotations, AT_LEAST_3, BOX_36, persons=annotations.persons[:0])
     assert (len(Persons.validate(found.persons)), len(Issues.validate(found.issues))) == (0, 0)
 
@@ -161,12 +161,12 @@ def test_inputs_are_not_changed(annotations):
     assert annotations.persons.equals(before)
 
 
-def test_an_unknown_filter_is_refused(annotations):
+def test_unknown_filter_is_refused(annotations):
     with pytest.raises(OptionsError, match="tall"):
         apply(annotations, ComponentSpec(name="tall"))
 
 
-def test_issues_of_a_step_with_details(annotations):
+def test_issues_contain_step_and_detail(annotations):
     found = issues_of(annotations.persons[2:4], "box", np.array(["a", "b"]), detail="rule x")
     assert found[["annotation_id", "step", "reason", "detail"]].to_numpy().tolist() == [
         [3, "box", "a", "rule x"],

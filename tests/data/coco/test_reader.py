@@ -1,4 +1,4 @@
-"""Annotation files are read into tables; files that are invalid as a whole are refused."""
+"""Tests of posescope.data.coco.reader: annotation files are read into tables, invalid files are refused."""
 
 import gzip
 import json
@@ -23,10 +23,10 @@ def read(tiny_coco, **options):
     return read_annotations(CocoFolder(tiny_coco.root), SourceOptions(**options))
 
 
-def test_persons_by_hand(tiny_coco):
+def test_persons_are_read_as_expected_by_hand(tiny_coco):
     found = read(tiny_coco)
     first = found.persons.iloc[0]
-    # COCO's box (10, 10, 20, 30) counts from the edge of pixel 10, which is 9.5 where integers are centres.
+    # COCO's box (10, 10, 20, 30) starts at the edge of pixel 10, which is 9.5 if integers are pixel centres.
     assert first[["bbox_x", "bbox_y", "bbox_w", "bbox_h"]].tolist() == [9.5, 9.5, 20, 30]
     assert first[["image_h", "image_w", "area", "is_crowd"]].tolist() == [60, 80, 300, False]
     assert first[["split", "source_split", "file_name"]].tolist() == ["train", "train2017", "one.png"]
@@ -35,26 +35,26 @@ def test_persons_by_hand(tiny_coco):
     assert len(found.issues) == 0
 
 
-def test_keypoints_enter_unchanged_and_unlabelled_ones_are_nan(tiny_coco):
+def test_keypoints_are_unchanged_and_unlabelled_ones_are_nan(tiny_coco):
     found = read(tiny_coco)
     values = joints_of(found.keypoints, np.array([0, 1]))
     np.testing.assert_array_equal(values[0], [[20, 14, 2], [14, 30, 2], [26.5, 36.25, 1]])
     np.testing.assert_array_equal(values[1], [[57, 20, 2], [np.nan, np.nan, 0], [60, 44, 2]])
 
 
-def test_an_unlabelled_joint_with_coordinates_is_nan_too(tiny_coco):
+def test_unlabelled_joint_with_coordinates_is_nan(tiny_coco):
     tiny_coco.change("train2017", lambda content: content["annotations"][0].update(keypoints=[9, 9, 0, 14, 30, 2, 26, 36, 1]))
     assert np.isnan(joints_of(read(tiny_coco).keypoints, np.array([0]))[0, 0, :2]).all()
 
 
-def test_person_ids_are_unique_though_annotation_ids_repeat(tiny_coco):
+def test_person_ids_are_unique_if_annotation_ids_repeat(tiny_coco):
     persons = read(tiny_coco).persons
     assert persons["person_id"].tolist() == list(range(7))
     assert persons["annotation_id"].tolist() == [1, 2, 3, 4, 1, 2, 3]
     assert persons["split"].tolist() == ["train"] * 4 + ["val"] * 3
 
 
-def test_skeleton_is_the_data_sets_own(tiny_coco):
+def test_skeleton_is_that_of_the_data_set(tiny_coco):
     skeleton = read(tiny_coco, oks_sigmas={"left_hand": 0.3}).skeleton
     assert skeleton.joints == ("nose", "left_hand", "right_hand")
     assert skeleton.limbs == ((0, 1), (0, 2))
@@ -81,7 +81,7 @@ def test_another_category_can_be_read(tiny_coco):
 
 
 @pytest.mark.parametrize("area", ["absent", None, 0, 1, -1, 700])
-def test_an_area_that_cannot_be_is_taken_from_the_box(tiny_coco, area):
+def test_impossible_area_is_replaced_by_that_of_the_box(tiny_coco, area):
     def edit(content):
         content["annotations"][0]["area"] = area
         if area == "absent":
@@ -99,7 +99,7 @@ def test_an_area_that_cannot_be_is_taken_from_the_box(tiny_coco, area):
 
 
 @pytest.mark.parametrize("keypoints", [None, [], "absent"])
-def test_a_person_without_keypoints_has_no_labelled_joint(tiny_coco, keypoints):
+def test_person_without_keypoints_has_no_labelled_joint(tiny_coco, keypoints):
     def strip(content):
         content["annotations"][1]["keypoints"] = keypoints
         if keypoints == "absent":
@@ -113,7 +113,7 @@ def test_a_person_without_keypoints_has_no_labelled_joint(tiny_coco, keypoints):
     assert not values[..., 2].any()
 
 
-def test_an_image_without_persons_is_an_issue(tiny_coco):
+def test_image_without_persons_is_an_issue(tiny_coco):
     tiny_coco.change("train2017", lambda content: content["annotations"].pop())
     issue = read(tiny_coco).issues.iloc[0]
     assert issue[["source_split", "image_id", "annotation_id", "file_name", "step", "reason"]].tolist() == [
@@ -121,7 +121,7 @@ def test_an_image_without_persons_is_an_issue(tiny_coco):
     ]  # fmt: skip
 
 
-def test_an_invalid_record_is_an_issue_and_the_others_are_read(tiny_coco):
+def test_invalid_record_is_an_issue_and_the_others_are_read(tiny_coco):
     tiny_coco.change("train2017", lambda content: content["annotations"][1].update(bbox=[1, 2, 3]))
     found = read(tiny_coco)
     assert found.persons["annotation_id"].tolist() == [1, 3, 4, 1, 2, 3]
@@ -133,14 +133,14 @@ def test_an_invalid_record_is_an_issue_and_the_others_are_read(tiny_coco):
 
 
 @pytest.mark.parametrize("change", [{"bbox": None}, {"id": "four"}, {"keypoints": [1, 2]}])
-def test_an_image_whose_only_person_is_malformed_is_reported_once(tiny_coco, change):
+def test_image_whose_only_person_is_malformed_is_reported_once(tiny_coco, change):
     tiny_coco.change("train2017", lambda content: content["annotations"][3].update(change))
     issues = read(tiny_coco).issues
     assert issues["image_id"].tolist() == [3]
     assert "image without persons" not in issues["reason"].tolist()
 
 
-def test_a_record_that_names_no_image_speaks_for_none(tiny_coco):
+def test_record_without_image_id_counts_for_no_image(tiny_coco):
     def edit(content):
         content["annotations"].pop()  # the only person of image 3
         lost = {**tiny_coco.person(3, 0, (1, 1, 9, 9), [(1, 1, 2)] * 3)}
@@ -154,7 +154,7 @@ def test_a_record_that_names_no_image_speaks_for_none(tiny_coco):
 
 
 @pytest.mark.parametrize("fields", [["annotations"], ["images", "annotations"]])
-def test_a_split_without_persons_gives_empty_tables(tiny_coco, fields):
+def test_split_without_persons_has_empty_tables(tiny_coco, fields):
     tiny_coco.change("val2017", lambda content: content.update({field: [] for field in fields}))
     found = read(tiny_coco)
     assert found.persons["split"].tolist() == ["train"] * 4
@@ -162,7 +162,7 @@ def test_a_split_without_persons_gives_empty_tables(tiny_coco, fields):
     assert len(found.issues) == (2 if fields == ["annotations"] else 0)
 
 
-def test_no_persons_give_empty_tables(tiny_coco):
+def test_data_set_without_persons_has_empty_tables(tiny_coco):
     for split in ("train2017", "val2017"):
         tiny_coco.change(split, lambda content: content.update(images=[], annotations=[]))
     found = read(tiny_coco)
@@ -170,7 +170,7 @@ def test_no_persons_give_empty_tables(tiny_coco):
         assert len(schema.validate(table)) == 0
 
 
-def test_gzipped_files_are_read_alike(tiny_coco):
+def test_gzipped_files_are_read(tiny_coco):
     expected = read(tiny_coco)
     for split in ("train2017", "val2017"):
         plain = tiny_coco.annotation_file(split)
@@ -193,7 +193,7 @@ def test_broken_json_is_named(tmp_path, raw):
 
 
 BROKEN_ZIP = b"\x1f\x8bxyz"
-# No time in it: the same bytes in every process.
+# Without a time stamp, the bytes are the same in every process.
 ZIPPED = gzip.compress(json.dumps({"images": list(range(1000))}).encode(), mtime=0)
 
 
@@ -211,19 +211,19 @@ ZIPPED = gzip.compress(json.dumps({"images": list(range(1000))}).encode(), mtime
     ],
     ids=["empty", "not_zipped", "head", "cut_early", "cut_late", "zeros_within", "not_json_within", "bad_head"],
 )
-def test_a_broken_zip_is_named(tmp_path, raw):
+def test_broken_zip_is_named(tmp_path, raw):
     (tmp_path / "a.json.gz").write_bytes(raw)
     with pytest.raises(DataError, match=r"a\.json\.gz"):
         load_annotation_file(tmp_path / "a.json.gz")
 
 
-def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(DataError, match=r"gone\.json"):
-        load_annotation_file(tmp_path / "gone.json")
+def test_missing_file_is_named(tmp_path):
+    with pytest.raises(DataError, match=r"missing\.json"):
+        load_annotation_file(tmp_path / "missing.json")
 
 
 @pytest.mark.parametrize("field", ["images", "annotations", "categories"])
-def test_a_missing_list_is_named_with_its_file(tiny_coco, field):
+def test_missing_list_is_named_with_its_file(tiny_coco, field):
     tiny_coco.change("val2017", lambda content: content.pop(field))
     with pytest.raises(DataError, match=field):
         read(tiny_coco)
@@ -231,20 +231,20 @@ def test_a_missing_list_is_named_with_its_file(tiny_coco, field):
 
 @pytest.mark.parametrize("found", [{}, "x", 5, None, True])
 @pytest.mark.parametrize("field", ["images", "annotations", "categories"])
-def test_a_list_of_another_type_is_named(tiny_coco, field, found):
+def test_list_of_another_type_is_named(tiny_coco, field, found):
     tiny_coco.change("train2017", lambda content: content.update({field: found}))
     with pytest.raises(DataError, match=field):
         read(tiny_coco)
 
 
 @pytest.mark.parametrize("content", [[], "x", 5, None, float("nan"), [{"images": []}]])
-def test_a_file_of_another_shape_is_named(tiny_coco, content):
+def test_file_of_another_structure_is_named(tiny_coco, content):
     tiny_coco.write("train2017", content)
     with pytest.raises(DataError, match=type(content).__name__):
         read(tiny_coco)
 
 
-def test_a_file_that_cannot_be_read_is_named(tiny_coco, monkeypatch):
+def test_file_that_cannot_be_read_is_named(tiny_coco, monkeypatch):
     def refuse(*_):
         raise PermissionError(13, "Permission denied")
 
@@ -262,7 +262,7 @@ def test_files_with_a_byte_order_mark_are_read(tiny_coco, encoding):
     pd.testing.assert_frame_equal(read(tiny_coco).persons, expected)
 
 
-def test_a_file_cut_anywhere_is_refused(tiny_coco):
+def test_truncated_file_is_refused(tiny_coco):
     path = tiny_coco.annotation_file("train2017")
     raw = path.read_bytes()
     for end in range(0, len(raw), 37):
@@ -272,7 +272,7 @@ def test_a_file_cut_anywhere_is_refused(tiny_coco):
 
 
 @pytest.mark.parametrize("name", ["größe ü 図.png", "a b  c.png", "deep/er/a b.png", "naïve’s.png"])
-def test_names_of_any_script_and_with_spaces(tiny_coco, name):
+def test_names_of_any_script_and_with_spaces_are_read(tiny_coco, name):
     target = tiny_coco.image_file("train2017", name)
     target.parent.mkdir(parents=True, exist_ok=True)
     tiny_coco.image_file("train2017", "one.png").rename(target)
@@ -282,7 +282,7 @@ def test_names_of_any_script_and_with_spaces(tiny_coco, name):
     assert len(found.issues) == 0
 
 
-def test_annotations_without_images(tiny_coco):
+def test_annotations_are_read_without_images(tiny_coco):
     expected = read(tiny_coco)
     tiny_coco.change("train2017", lambda content: content["images"][1].update(file_name="nowhere/two.png"))
     tiny_coco.change("train2017", lambda content: content["images"][2].update(file_name="../three.png"))
@@ -307,7 +307,7 @@ def test_records_of_other_categories_are_counted_in_the_log(tiny_coco, caplog):
 
 
 @pytest.mark.parametrize("found", ["7a", 7.5, True, None, [7], 10**30, "absent"])
-def test_a_category_without_a_whole_id_is_refused(tiny_coco, found):
+def test_category_without_integer_id_is_refused(tiny_coco, found):
     def edit(content):
         content["categories"][1]["id"] = found
         if found == "absent":
@@ -319,7 +319,7 @@ def test_a_category_without_a_whole_id_is_refused(tiny_coco, found):
 
 
 @pytest.mark.parametrize("names", [None, [], {}, "nose", 3, "absent"])
-def test_a_category_without_joint_names_is_refused(tiny_coco, names):
+def test_category_without_joint_names_is_refused(tiny_coco, names):
     def edit(content):
         content["categories"][1]["keypoints"] = names
         if names == "absent":
@@ -333,24 +333,24 @@ def test_a_category_without_joint_names_is_refused(tiny_coco, names):
 @pytest.mark.parametrize(
     "names", [["nose", 1], ["nose", None], ["nose", ""], ["\ud800"], [["nose"]], [f"joint_{i}" for i in range(256)]]
 )
-def test_joint_names_are_text_and_not_too_many(tiny_coco, names):
+def test_joint_names_that_are_no_text_or_too_many_are_refused(tiny_coco, names):
     tiny_coco.change("train2017", lambda content: content["categories"][1].update(keypoints=names))
     with pytest.raises(DataError, match="255"):
         read(tiny_coco)
 
 
-@pytest.mark.parametrize("place", ["bbox", "file_name", "skeleton", "categories"])
-def test_deep_nesting_is_refused_or_rejected(tiny_coco, place):
+@pytest.mark.parametrize("field", ["bbox", "file_name", "skeleton", "categories"])
+def test_deep_nesting_is_refused_or_rejected(tiny_coco, field):
     ends = set()
-    # Around the depth that Python's own limit allows, wherever this test stands in the stack, and far beyond.
+    # Depths around Python's recursion limit, at any stack depth of this test, and far beyond.
     for depth in (*range(860, 1000, 5), 200_000):
         deep = "[" * depth + "]" * depth
         content = tiny_coco.read("val2017")
-        target = {"bbox": "annotations", "file_name": "images"}.get(place, "categories")
-        if place == "categories":
+        target = {"bbox": "annotations", "file_name": "images"}.get(field, "categories")
+        if field == "categories":
             content["categories"].append("DEEP")
         else:
-            content[target][-1][place] = "DEEP"
+            content[target][-1][field] = "DEEP"
         path = tiny_coco.annotation_file("train2017")
         path.write_text(json.dumps(content).replace('"DEEP"', deep))
         try:
@@ -360,7 +360,7 @@ def test_deep_nesting_is_refused_or_rejected(tiny_coco, place):
     assert "DataError" in ends
 
 
-def test_a_skeleton_too_deep_to_be_shown_is_refused(tiny_coco, monkeypatch):
+def test_deeply_nested_skeleton_is_refused(tiny_coco, monkeypatch):
     deep: object = []
     for _ in range(100_000):
         deep = [deep]
@@ -371,12 +371,12 @@ def test_a_skeleton_too_deep_to_be_shown_is_refused(tiny_coco, monkeypatch):
         read(tiny_coco)
 
 
-def test_a_missing_category_is_named_with_those_that_there_are(tiny_coco):
+def test_missing_category_is_refused_with_the_available_ones(tiny_coco):
     with pytest.raises(DataError, match="cat"):
         read(tiny_coco, category="cat")
 
 
-def test_a_repeated_category_is_refused(tiny_coco):
+def test_repeated_category_is_refused(tiny_coco):
     tiny_coco.change("train2017", lambda content: content["categories"].append(content["categories"][1]))
     with pytest.raises(DataError, match="dog"):
         read(tiny_coco)
@@ -398,12 +398,12 @@ def test_every_official_record_is_read(real_data):
     found = read_annotations(CocoFolder(real_data / "coco_subset"), SourceOptions())
     labelled = found.keypoints.groupby("person_id")["visibility"].max() > 0
     splits = found.persons.set_index("person_id").loc[labelled[labelled].index, "split"].value_counts()
-    # As the data's own description counts them.
+    # The counts of the data set's description.
     assert splits.to_dict() == {"train": 298, "val": 374}
     assert set(found.issues["reason"]) <= {"image without persons"}
 
 
-def test_guessed_sigmas_are_logged(tiny_coco, caplog):
+def test_default_sigmas_are_logged(tiny_coco, caplog):
     folder = CocoFolder(tiny_coco.root)
     guessed = read_annotations(folder, SourceOptions()).skeleton.guessed_sigmas
     assert guessed
@@ -413,8 +413,8 @@ def test_guessed_sigmas_are_logged(tiny_coco, caplog):
     assert "guessed" not in caplog.text
 
 
-def test_an_image_in_both_splits_is_refused(tiny_coco):
-    """Where the splits share a folder, an image that both name is the same image."""
+def test_image_in_both_splits_is_refused(tiny_coco):
+    """If the splits have one folder, an image that both list is the same file."""
     shared = SourceOptions(images="train2017")
     with pytest.raises(DataError, match=r"one\.png"):
         read_annotations(CocoFolder(tiny_coco.root), shared)
@@ -428,7 +428,7 @@ def test_an_image_in_both_splits_is_refused(tiny_coco):
 
 
 @pytest.mark.parametrize("count", [1, 2, 68, 133])
-def test_skeletons_of_any_size_without_limbs(tiny_coco, count):
+def test_skeletons_of_any_size_without_limbs_are_read(tiny_coco, count):
     def edit(content):
         content["categories"][1] |= {"keypoints": [f"p{number}" for number in range(count)], "skeleton": []}
         for record in content["annotations"]:

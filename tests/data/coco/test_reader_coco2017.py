@@ -38,15 +38,15 @@ def test_centred_squares_accept_the_documented_number_of_persons(annotations):
     assert set(boxed.issues["reason"]) == {"joints do not fit in a square centred on them inside the image"}
     persons = sample_test_set(boxed.persons, SplitOptions())
     assert persons["split"].value_counts().to_dict() == {"train": 123_728 - 5_235, "val": 5_235, "test": 5_235}
-    # What docs/thesis.md says about squares that show little.
+    # The counts of small crop boxes in docs/thesis.md.
     longer = boxed.persons[["bbox_w", "bbox_h"]].max(axis=1)
-    halves, tiny = boxed.crop_boxes["side"] < longer / 2, boxed.crop_boxes["side"] < 16
+    below_half, tiny = boxed.crop_boxes["side"] < longer / 2, boxed.crop_boxes["side"] < 16
     shrunk = (boxed.crop_boxes["side"] < longer).groupby(boxed.persons["split"]).sum()
     assert shrunk.to_dict() == {"train": 19_056, "val": 800}
-    assert halves.groupby(boxed.persons["split"]).sum().to_dict() == {"train": 2_241, "val": 91}
+    assert below_half.groupby(boxed.persons["split"]).sum().to_dict() == {"train": 2_241, "val": 91}
     assert tiny.groupby(boxed.persons["split"]).sum().to_dict() == {"train": 320, "val": 18}
-    alone = box_persons(filtered.persons, annotations.keypoints, CropOptions(rule_options={"box": "annotated"}))
-    assert alone.persons["split"].value_counts().to_dict() == {"train": 121_291, "val": 5_122}
+    annotated_only = box_persons(filtered.persons, annotations.keypoints, CropOptions(rule_options={"box": "annotated"}))
+    assert annotated_only.persons["split"].value_counts().to_dict() == {"train": 121_291, "val": 5_122}
     least = box_persons(filtered.persons, annotations.keypoints, CropOptions(rule_options={"min_side_px": 16}))
     assert len(least.persons) == len(boxed.persons) - 338
 
@@ -57,24 +57,24 @@ def test_padded_squares_accept_all_persons(annotations):
     assert (len(boxed.persons), len(boxed.issues)) == (156_165, 0)
 
 
-def figures_of(folder: Path) -> dict[str, float]:
+def run_benchmark(folder: Path) -> dict[str, float]:
     result = subprocess.run([sys.executable, SCRIPT, "--labels", folder], capture_output=True, text=True, check=True)
     found: dict[str, float] = json.loads(result.stdout.splitlines()[-1])
     return found
 
 
 @pytest.mark.real_data
-def test_the_benchmark_counts_and_keeps_little_in_memory(real_data):
-    found = figures_of(real_data / "coco_full_labels")
-    assert found.pop("seconds") > 0  # how fast it is says the lab log: other work on a machine is no fault of the code
+def test_benchmark_has_exact_counts_and_low_memory(real_data):
+    found = run_benchmark(real_data / "coco_full_labels")
+    assert found.pop("seconds") > 0  # the lab log states the speed; here other processes would affect it
     assert found.pop("peak_gb") < 1.5
     assert found == {"val_kept": 5_235, "train_kept": 123_728, "test_persons": 5_235}
 
 
-def test_the_benchmark_runs_on_any_labels(tiny_coco, tmp_path):
+def test_benchmark_runs_on_other_labels(tiny_coco, tmp_path):
     for split in ("train2017", "val2017"):
         tiny_coco.annotation_file(split).rename(tmp_path / f"person_keypoints_{split}.json")
-    found = figures_of(tmp_path)
-    # Of four training persons at most a fifth may go to the test set: none.
+    found = run_benchmark(tmp_path)
+    # At most a fifth of the four training persons may be test persons, which is none.
     assert (found["val_kept"], found["train_kept"], found["test_persons"]) == (3, 4, 0)
     assert 0 < found["peak_gb"] < 1.5

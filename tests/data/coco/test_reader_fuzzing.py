@@ -1,4 +1,4 @@
-"""1,500 damaged annotation files, from the file to the splits: a named error or a consistent result."""
+"""Fuzzing of the annotation reader: 1,500 damaged files give a named error or consistent persons, boxes and splits."""
 
 import copy
 import gzip
@@ -43,8 +43,8 @@ TOKENS = (
     b"[" * 3000,
 )
 
-# What JSON can say and nobody expects. Python's reader takes NaN and the infinities too, and whole numbers of any size.
-ODD_VALUES: tuple[Any, ...] = (
+# Unexpected values that JSON can contain. Python's reader also accepts NaN, infinities and integers of any size.
+UNEXPECTED_VALUES: tuple[Any, ...] = (
     None, True, False, 0, 1, -1, 2, 3, 7, 51, 0.5, -0.0, 1.0, 7.0, 2**31, 2**63, -(2**63) - 1, 10**30, 10**400,
     1e9, 1e300, 1e-320, float("nan"), float("inf"), float("-inf"),
     "", "1", "7", "person", "one.png", "a b.png", "größe ü 図.png", "../one.png", "/etc/passwd", "a\\b.png", "a\0b.png",
@@ -57,17 +57,17 @@ pytestmark = pytest.mark.filterwarnings("error")
 
 @pytest.fixture
 def no_images():
-    """Annotations only, so that the files' names are open to mutation too."""
+    """Return a source without images, so that file names can be damaged too."""
     return SourceOptions(images=None)
 
 
-def spoil_tree(random: Random, content: Any) -> Any:
-    """A copy with one node replaced, deleted, doubled or swapped with its neighbour."""
+def damage_tree(random: Random, content: Any) -> Any:
+    """Return a copy with one node replaced, deleted, doubled or swapped with a sibling."""
     content = copy.deepcopy(content)
-    container, key = random.choice(places_of(content))
+    container, key = random.choice(list_nodes(content))
     action = random.choice(("replace", "replace", "replace", "delete", "double", "swap"))
     if action == "replace":
-        container[key] = copy.deepcopy(random.choice(ODD_VALUES))
+        container[key] = copy.deepcopy(random.choice(UNEXPECTED_VALUES))
     elif action == "delete":
         del container[key]
     elif action == "double" and isinstance(container, list):
@@ -78,18 +78,18 @@ def spoil_tree(random: Random, content: Any) -> Any:
     return content
 
 
-def places_of(content: Any) -> list[tuple[Any, Any]]:
-    """Every node below the root, as container and key."""
+def list_nodes(content: Any) -> list[tuple[Any, Any]]:
+    """List all nodes below the root, as container and key."""
     if not isinstance(content, dict | list):
         return []
     keys = list(content) if isinstance(content, dict) else range(len(content))
-    return [(content, key) for key in keys] + [place for key in keys for place in places_of(content[key])]
+    return [(content, key) for key in keys] + [node for key in keys for node in list_nodes(content[key])]
 
 
-def spoil_bytes(random: Random, raw: bytes) -> bytes:
-    """Cut, flip a bit, insert, delete or swap."""
+def damage_bytes(random: Random, raw: bytes) -> bytes:
+    """Return the bytes truncated, with a flipped bit, or with an insertion, deletion or swap."""
     first, second = sorted(random.randrange(len(raw) + 1) for _ in range(2))
-    spoilt = {
+    variants = {
         "cut": raw[:first],
         "flip": raw[:first] + bytes(byte ^ 1 << random.randrange(8) for byte in raw[first : first + 1]) + raw[first + 1 :],
         "insert": raw[:first] + random.choice(TOKENS) + raw[first:],
@@ -97,48 +97,48 @@ def spoil_bytes(random: Random, raw: bytes) -> bytes:
         "delete": raw[:first] + raw[first + random.randrange(1, 20) :],
         "swap": raw[:first] + raw[second : second + 8] + raw[first + 8 : second] + raw[first : first + 8] + raw[second + 8 :],
     }
-    return spoilt[random.choice(sorted(spoilt))]
+    return variants[random.choice(sorted(variants))]
 
 
-def spoil_digits(random: Random, raw: bytes) -> bytes:
-    """Other digits here and there: mostly still JSON, with other numbers."""
-    places = [place for place, byte in enumerate(raw) if chr(byte).isdigit()]
-    spoilt = bytearray(raw)
-    for place in random.sample(places, random.randrange(1, 4)):
-        spoilt[place] = ord(random.choice("0123456789-.e"))
-    return bytes(spoilt)
+def damage_digits(random: Random, raw: bytes) -> bytes:
+    """Replace one to three digits; the result is mostly valid JSON with other numbers."""
+    positions = [position for position, byte in enumerate(raw) if chr(byte).isdigit()]
+    damaged = bytearray(raw)
+    for position in random.sample(positions, random.randrange(1, 4)):
+        damaged[position] = ord(random.choice("0123456789-.e"))
+    return bytes(damaged)
 
 
 def write_case(random: Random, root: Path, content: dict[str, Any]) -> Path:
-    """One spoilt annotation file of the split train2017, zipped or plain."""
+    """Write a damaged annotation file of the split train2017, plain or gzipped."""
     kind = random.choice(("tree", "tree", "bytes", "digits", "zip"))
     for _ in range(random.choice((1, 1, 2, 5)) if kind == "tree" else 0):
-        content = spoil_tree(random, content) if content else content
+        content = damage_tree(random, content) if content else content
     raw = json.dumps(content, ensure_ascii=random.random() < 0.5).encode("utf-8", "surrogatepass")
     if kind in ("bytes", "digits"):
-        raw = (spoil_bytes if kind == "bytes" else spoil_digits)(random, raw)
+        raw = (damage_bytes if kind == "bytes" else damage_digits)(random, raw)
     folder = root / "annotations"
     plain, zipped = folder / "person_keypoints_train2017.json", folder / "person_keypoints_train2017.json.gz"
     for path in (plain, zipped):
         path.unlink(missing_ok=True)
     if kind == "zip":
-        zipped.write_bytes(spoil_bytes(random, gzip.compress(raw)))
+        zipped.write_bytes(damage_bytes(random, gzip.compress(raw)))
         return zipped
     plain.write_bytes(raw)
     return plain
 
 
 def run_case(random: Random, root: Path, source: SourceOptions, path: Path, made: dict[str, list[pd.DataFrame]]) -> str:
-    """The name of the error, or of the end of the way, after its result has been found consistent."""
+    """Return the name of the error, or "splits" if all steps succeed with consistent results."""
     options = random.choice(CROPS)
     try:
         read = read_annotations(CocoFolder(root), source)
         filtered = filter_persons(read.persons, read.keypoints, ())
         boxed = box_persons(filtered.persons, read.keypoints, options)
         check_reading(read, path)
-        assert_parted(read.persons, filtered.persons, filtered.issues)
-        assert_parted(filtered.persons, boxed.persons, boxed.issues)
-        check_squares(boxed, read.keypoints, options)
+        assert_accepted_or_rejected(read.persons, filtered.persons, filtered.issues)
+        assert_accepted_or_rejected(filtered.persons, boxed.persons, boxed.issues)
+        check_crop_boxes(boxed, read.keypoints, options)
         issues = pd.concat([read.issues, filtered.issues, boxed.issues])
         for name, table in {
             "persons": read.persons,
@@ -164,9 +164,9 @@ def check_reading(read: Annotations, path: Path) -> None:
     )  # fmt: skip
     persons, issues = (table[table["source_split"] == "train2017"] for table in (read.persons, read.issues))
     assert set(issues["outcome"]) <= {"rejected", "repaired", "warned"}
-    # Who is mended or warned of is among the persons, or an image.
-    gone_on = issues[(issues["outcome"] != "rejected") & (issues["annotation_id"] != -1)]
-    assert gone_on["annotation_id"].isin(persons["annotation_id"]).all()
+    # Repaired records and records with a warning are persons or images.
+    accepted = issues[(issues["outcome"] != "rejected") & (issues["annotation_id"] != -1)]
+    assert accepted["annotation_id"].isin(persons["annotation_id"]).all()
     issues = issues[issues["outcome"] == "rejected"]
     of_images = issues["reason"].str.startswith(("image ", "file_name "))
     assert len(persons) + (~of_images).sum() + others == len(content["annotations"])
@@ -182,8 +182,8 @@ def check_reading(read: Annotations, path: Path) -> None:
 
 
 def check_average_precision(read: Annotations, persons: pd.DataFrame, content: dict[str, Any]) -> None:
-    """Who counts in PCK and OKS counts in average precision, with the same area."""
-    images = [image["id"] for image in map(mended_image, content["images"])]
+    """Check that the records for average precision are the persons of PCK and OKS, with the same areas."""
+    images = [image["id"] for image in map(repair_image, content["images"])]
     records = checks.validate_annotations(content["annotations"], images, len(read.skeleton), read.skeleton.category_id).records
     expected = persons.set_index("annotation_id")["area"]
     assert {record["id"]: np.float32(record["area"]) for record in records} == expected.to_dict()
@@ -193,18 +193,18 @@ def check_average_precision(read: Annotations, persons: pd.DataFrame, content: d
     assert [count if number is None else number for number, count in zip(stated, counts, strict=True)] == counts
 
 
-def mended_image(image: Any) -> dict[str, Any]:
+def repair_image(image: Any) -> dict[str, Any]:
     return repair_ids(image, ("id",))[0]
 
 
-def assert_parted(before: pd.DataFrame, after: pd.DataFrame, issues: pd.DataFrame) -> None:
-    """Nobody is lost and nobody is in both."""
+def assert_accepted_or_rejected(before: pd.DataFrame, after: pd.DataFrame, issues: pd.DataFrame) -> None:
+    """Assert that every person is either accepted or listed with a reason."""
     keys = ["source_split", "annotation_id"]
     both = pd.concat([after[keys], issues[keys]])
     assert sorted(map(tuple, both.to_numpy().tolist())) == sorted(map(tuple, before[keys].to_numpy().tolist()))
 
 
-def check_squares(boxed: BoxedPersons, keypoints: pd.DataFrame, options: CropOptions) -> None:
+def check_crop_boxes(boxed: BoxedPersons, keypoints: pd.DataFrame, options: CropOptions) -> None:
     sizes = boxed.persons[["image_w", "image_h"]].to_numpy(np.int64)
     first, side = boxed.crop_boxes[["left", "top"]].to_numpy(), boxed.crop_boxes[["side"]].to_numpy()
     if options.rule == "centred_square":
@@ -217,16 +217,16 @@ def check_squares(boxed: BoxedPersons, keypoints: pd.DataFrame, options: CropOpt
     assert np.isfinite(joints[labelled]).all()
     assert np.isnan(joints[~labelled]).all()
     assert labelled.any(axis=1).all()
-    # 1.5 px of the image, which snapping may take (see `targets_in_crops`); sizes beyond 2^24 are whole in float32 no more.
+    # Snapping may move a border by 1.5 image px (see `targets_in_crops`); float32 is inexact for integers beyond 2^24.
     slack = np.broadcast_to(1.5 * options.size_px / side[..., None] + 1e-3, joints.shape)[labelled]
     inside = (joints[labelled] > -0.5 - slack) & (joints[labelled] < options.size_px - 0.5 + slack)
     assert inside.all()
 
 
 def check_tables(made: dict[str, list[pd.DataFrame]]) -> None:
-    """The tables of many cases are as their schemas say, and their files hold what they hold."""
+    """Check that the tables of many cases fit their schemas and are unchanged by files."""
     for name, schema in SCHEMAS.items():
-        shifts = range(0, 100 * len(made[name]), 100)  # no two cases' persons have the same id
+        shifts = range(0, 100 * len(made[name]), 100)  # person ids are unique over all cases
         frames = [
             table.assign(person_id=table["person_id"] + shift) if "person_id" in table else table
             for table, shift in zip(made[name], shifts, strict=True)
@@ -245,7 +245,7 @@ def check_splits(before: pd.DataFrame, after: pd.DataFrame) -> None:
 
 
 @pytest.mark.parametrize("round_", [*range(6), *(pytest.param(number, marks=pytest.mark.slow) for number in range(6, ROUNDS))])
-def test_a_named_error_or_a_consistent_result(tiny_coco, no_images, round_):
+def test_damaged_file_gives_a_named_error_or_a_consistent_result(tiny_coco, no_images, round_):
     content = tiny_coco.read("train2017")
     ends: dict[str, int] = {}
     made: dict[str, list[pd.DataFrame]] = {name: [] for name in SCHEMAS}
@@ -255,7 +255,7 @@ def test_a_named_error_or_a_consistent_result(tiny_coco, no_images, round_):
         path = write_case(random, tiny_coco.root, content)
         source = no_images if random.random() < 0.5 else SourceOptions()
         try:
-            # The schemas take most of the time of so small a table: they look at one case in 25, and at all at the end.
+            # Schema validation dominates the time for small tables: one case in 25 is validated here, and all at the end.
             with config_context(validation_enabled=case % 25 == 0):
                 end = run_case(random, tiny_coco.root, source, path, made)
         except Exception as error:
@@ -263,6 +263,6 @@ def test_a_named_error_or_a_consistent_result(tiny_coco, no_images, round_):
             raise
         ends[end] = ends.get(end, 0) + 1
     check_tables(made)
-    # A fuzz that is always refused tests nothing, and one that never is neither.
+    # The damage is useful only if some files are refused and others are read.
     assert set(ends) == {"DataError", "splits"}
     assert min(ends.values()) > CASES // 10

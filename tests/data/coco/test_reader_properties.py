@@ -22,7 +22,7 @@ IMAGES = [{"id": i, "file_name": f"{i}.png", "height": 60, "width": 80} for i in
 CATEGORIES = [{"id": 7, "name": "person", "keypoints": ["nose", "tail"], "skeleton": [[1, 2]]}, {"id": 3, "name": "dog"}]
 OF_IMAGES = ("image ", "file_name ")
 
-# Reading takes milliseconds, but the machine may be busy.
+# Reading takes milliseconds, but the machine may be busy, so that there is no deadline.
 BUSY = settings(deadline=None, max_examples=40)
 
 numbers = st.one_of(
@@ -36,13 +36,13 @@ values = st.recursive(
 )
 
 sides = st.floats(0.5, 60, width=32)
-places = st.integers(0, 79)
+positions = st.integers(0, 79)
 joints = st.tuples(st.floats(0, 79, width=32), st.integers(0, 59), st.sampled_from([0, 1, 2])).map(list)
-good_persons = st.fixed_dictionaries(
+valid_persons = st.fixed_dictionaries(
     {
         "id": st.integers(1, 6),
         "image_id": st.integers(1, 3),
-        "bbox": st.tuples(places, places, sides, sides).map(list),
+        "bbox": st.tuples(positions, positions, sides, sides).map(list),
         "keypoints": st.one_of(st.tuples(joints, joints).map(lambda pair: [*pair[0], *pair[1]]), st.none(), st.just([])),
     },
     optional={"category_id": st.sampled_from([7, 7, 3]), "area": st.floats(0, 99), "iscrowd": st.sampled_from([0, 1])},
@@ -51,15 +51,15 @@ FIELDS = ("id", "image_id", "bbox", "keypoints", "category_id", "area", "iscrowd
 
 
 @st.composite
-def odd_persons(draw: st.DrawFn) -> dict[str, object]:
-    """A record with one or two fields that may be anything."""
-    record = dict(draw(good_persons))
+def malformed_persons(draw: st.DrawFn) -> dict[str, object]:
+    """Draw a record with arbitrary values in one or two fields."""
+    record = dict(draw(valid_persons))
     for field in draw(st.lists(st.sampled_from(FIELDS), min_size=1, max_size=2)):
         record[field] = draw(values)
     return record
 
 
-persons = st.lists(st.one_of(good_persons, odd_persons(), values), max_size=8)
+persons = st.lists(st.one_of(valid_persons, malformed_persons(), values), max_size=8)
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def read(folder, annotations, images=IMAGES, categories=CATEGORIES, val=()) -> A
 
 @contextmanager
 def suppress_refusal() -> Iterator[list[str]]:
-    """The message of a `DataError`, if there is one."""
+    """Catch a `DataError` and store its message."""
     refusal: list[str] = []
     try:
         yield refusal
@@ -96,14 +96,14 @@ def of_another_category(record) -> bool:
 def test_every_record_is_read_or_rejected(folder, annotations):
     found = read(folder, annotations)
     issues = found.issues[found.issues["source_split"] == "train2017"]
-    set_aside = ~issues["reason"].str.startswith(OF_IMAGES) & (issues["outcome"] == "rejected")
-    assert len(found.persons) + set_aside.sum() == sum(not of_another_category(record) for record in annotations)
+    rejected = ~issues["reason"].str.startswith(OF_IMAGES) & (issues["outcome"] == "rejected")
+    assert len(found.persons) + rejected.sum() == sum(not of_another_category(record) for record in annotations)
     assert (issues["reason"] != "").all()
 
 
 @BUSY
 @given(annotations=persons, val=persons)
-def test_what_comes_out_is_whole(folder, annotations, val):
+def test_tables_are_complete_and_valid(folder, annotations, val):
     found = read(folder, annotations, val=val)
     Issues.validate(found.issues)
     assert Persons.validate(found.persons)["person_id"].tolist() == list(range(len(found.persons)))
@@ -119,14 +119,14 @@ def test_what_comes_out_is_whole(folder, annotations, val):
 
 
 @BUSY
-@given(good=st.lists(good_persons, max_size=4, unique_by=lambda record: record["id"]), odd=st.lists(values, max_size=4))
-def test_valid_records_are_read_unchanged_beside_any_others(folder, good, odd):
-    found = read(folder, [*odd, *good, *odd])
-    ours = [record for record in good if not of_another_category(record) and record["image_id"] in (1, 2)]
-    assert found.persons["annotation_id"].tolist() == [record["id"] for record in ours]
-    pd.testing.assert_frame_equal(found.persons, read(folder, good).persons)
-    joints = joints_of(found.keypoints, np.arange(len(ours)))
-    for record, person, numbers in zip(ours, found.persons.itertuples(), joints, strict=True):
+@given(valid=st.lists(valid_persons, max_size=4, unique_by=lambda record: record["id"]), malformed=st.lists(values, max_size=4))
+def test_valid_records_are_unaffected_by_malformed_ones(folder, valid, malformed):
+    found = read(folder, [*malformed, *valid, *malformed])
+    expected = [record for record in valid if not of_another_category(record) and record["image_id"] in (1, 2)]
+    assert found.persons["annotation_id"].tolist() == [record["id"] for record in expected]
+    pd.testing.assert_frame_equal(found.persons, read(folder, valid).persons)
+    joints = joints_of(found.keypoints, np.arange(len(expected)))
+    for record, person, numbers in zip(expected, found.persons.itertuples(), joints, strict=True):
         x, y, w, h = record["bbox"]
         assert (person.bbox_x, person.bbox_y, person.bbox_w, person.bbox_h) == (x - 0.5, y - 0.5, w, h)
         labelled = sum(v > 0 for v in (record["keypoints"] or [])[2::3])
@@ -138,20 +138,20 @@ def test_valid_records_are_read_unchanged_beside_any_others(folder, good, odd):
         np.testing.assert_array_equal(numbers, stated)
 
 
-odd_images = st.builds(lambda key, value: {**IMAGES[0], key: value}, st.sampled_from(sorted(IMAGES[0])), values)
+malformed_images = st.builds(lambda key, value: {**IMAGES[0], key: value}, st.sampled_from(sorted(IMAGES[0])), values)
 
 
 @BUSY
-@given(images=st.lists(st.one_of(st.sampled_from(IMAGES), odd_images, values), max_size=5))
+@given(images=st.lists(st.one_of(st.sampled_from(IMAGES), malformed_images, values), max_size=5))
 def test_every_image_is_read_or_rejected(folder, images):
     annotations = [{"id": i, "image_id": i, "bbox": [1, 2, 3, 4]} for i in (1, 2)]
     found = read(folder, annotations, images=images)
     issues = found.issues[(found.issues["source_split"] == "train2017") & (found.issues["outcome"] == "rejected")]
     reasons = issues["reason"]
-    peopled = set(found.persons["image_id"])
-    # An image that is known and shows nobody is an issue as well.
-    assert len(peopled) + reasons.str.startswith(OF_IMAGES).sum() == len(images)
-    assert (reasons == "its image is missing in the file or was rejected").sum() == 2 - len(peopled)
+    image_ids = set(found.persons["image_id"])
+    # An image without persons is an issue too.
+    assert len(image_ids) + reasons.str.startswith(OF_IMAGES).sum() == len(images)
+    assert (reasons == "its image is missing in the file or was rejected").sum() == 2 - len(image_ids)
 
 
 @BUSY
@@ -162,7 +162,7 @@ def test_every_image_is_read_or_rejected(folder, images):
         st.builds(lambda key, value: [{**CATEGORIES[0], key: value}], st.sampled_from(sorted(CATEGORIES[0])), values),
     )
 )
-def test_a_category_is_understood_or_refused(folder, categories):
+def test_category_is_read_or_refused(folder, categories):
     annotations = [{"id": 1, "image_id": 1, "bbox": [1, 2, 3, 4]}]
     with suppress_refusal() as refusal:
         found = read(folder, annotations, categories=categories)

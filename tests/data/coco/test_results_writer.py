@@ -1,4 +1,4 @@
-"""Predictions as COCO results."""
+"""Tests of posescope.data.coco.results_writer: predictions as COCO results."""
 
 import json
 
@@ -16,10 +16,10 @@ def predictions(person_ids, joints, scores):
     return Predictions.validate(table)
 
 
-def test_results_by_hand():
+def test_results_have_values_computed_by_hand():
     table = predictions([8, 2], [[[1.25, 2], [3, 4]], [[5, 6], [7, 8.5]]], [[1, 0.5], [0.25, 0]])
     assert coco_results(table, PERSONS, category_id=7) == [
-        # In the order of person_id; keypoints leave unchanged; scores: (0.25 + 0) / 2 and (1 + 0.5) / 2.
+        # Records are in the order of person_id, keypoints are unchanged, and scores are (0.25 + 0) / 2 and (1 + 0.5) / 2.
         {"image_id": 10, "category_id": 7, "keypoints": [5, 6, 1, 7, 8.5, 1], "score": 0.125},
         {"image_id": 30, "category_id": 7, "keypoints": [1.25, 2, 1, 3, 4, 1], "score": 0.75},
     ]
@@ -33,5 +33,5 @@ def test_numbers_are_rounded_and_can_be_written_as_json():
     ]
 
 
-def test_no_persons():
+def test_results_of_no_persons_are_empty():
     assert coco_results(empty_table(Predictions), PERSONS) == []

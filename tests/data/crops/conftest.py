@@ -1,4 +1,4 @@
-"""From a data set to its crops in one call."""
+"""Fixture that reads a data set, computes crop boxes and writes crops."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ _SOURCE = SourceOptions()
 
 
 @dataclass(frozen=True)
-class Cut:
-    """What one pass over a data set gave."""
+class CroppedData:
+    """Persons, boxes, crops and issues of a data set."""
 
     persons: pd.DataFrame
     keypoints: pd.DataFrame
@@ -31,10 +31,10 @@ class Cut:
 
 
 @pytest.fixture
-def cut(tmp_path: Path) -> Callable[..., Cut]:
-    """`cut(root, **crop options)`: read, box and cut into `tmp_path / "crops"`; small crops, one process; all may fail."""
+def cut(tmp_path: Path) -> Callable[..., CroppedData]:
+    """Return `cut(root, **crop options)`, which writes small crops to `tmp_path / "crops"` in one process and tolerates failures."""
 
-    def run(root: Path, max_fraction: float = 1, source: SourceOptions = _SOURCE, **changes: object) -> Cut:
+    def run(root: Path, max_fraction: float = 1, source: SourceOptions = _SOURCE, **changes: object) -> CroppedData:
         options = CropOptions(**{"rule": "padded_square", "size_px": 32, "workers": 1, "shard_persons": 2, **changes})
         folder = CocoFolder(root)
         annotations = read_annotations(folder, source)
@@ -43,6 +43,6 @@ def cut(tmp_path: Path) -> Callable[..., Cut]:
         issues = write_crops(
             folder, source, boxed.persons, boxed.crop_boxes, store, options, FailureLimits(max_fraction=max_fraction)
         )
-        return Cut(boxed.persons, annotations.keypoints, boxed.crop_boxes, store, issues, options)
+        return CroppedData(boxed.persons, annotations.keypoints, boxed.crop_boxes, store, issues, options)
 
     return run

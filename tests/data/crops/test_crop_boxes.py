@@ -1,4 +1,4 @@
-"""Square boxes for a table of persons, and the positions of their joints in the crops, checked by pixels."""
+"""Tests of posescope.data.crops.crop_boxes: crop boxes of persons, and joints in crop px."""
 
 import numpy as np
 import pytest
@@ -21,9 +21,9 @@ def annotations(tiny_coco):
     return read_annotations(CocoFolder(tiny_coco.root), SourceOptions())
 
 
-def test_a_square_by_hand(annotations):
+def test_crop_box_by_hand(annotations):
     boxes = box_persons(annotations.persons, annotations.keypoints, PADDED).crop_boxes
-    # Person 0: joints span x 14..26.5, y 14..36.25 -> centre (20.25, 25.125); the box spans 9.5..29.5 x 9.5..39.5 and holds
+    # Person 0: joints span x 14..26.5, y 14..36.25 -> centre (20.25, 25.125). The box spans 9.5..29.5 x 9.5..39.5 and contains
     # them: side 1.1 * 30 = 33; first px rint(20.25 - 16.5 + 0.5) = rint(4.25) = 4 and rint(25.125 - 16) = rint(9.125) = 9.
     assert boxes.loc[0, ["left", "top", "side"]].tolist() == [4, 9, 33]
     # x_crop = (x - 4 + 0.5) * 32 / 33 - 0.5
@@ -39,7 +39,7 @@ def test_padding_rejects_no_person(annotations):
 
 
 def test_persons_who_cannot_be_centred_are_issues(tiny_coco):
-    # At the left border (centre x = 2, so the square holds 5 px), with joints 40 px apart.
+    # A person at the left border (centre x = 2, so that the square has 5 px), with joints at a distance of 40 px.
     edge = tiny_coco.person(2, 1, (0, 10, 6, 44), [(1, 12, 2), (3, 52, 2), (0, 0, 0)])
     tiny_coco.change("train2017", lambda content: content["annotations"].__setitem__(1, edge))
     annotations = read_annotations(CocoFolder(tiny_coco.root), SourceOptions())
@@ -54,8 +54,8 @@ def test_persons_who_cannot_be_centred_are_issues(tiny_coco):
     ("centred_square", "joints do not fit in a square centred on them inside the image"),
     ("padded_square", "square shows nothing of the image"),
 ])  # fmt: skip
-def test_a_square_beyond_the_image_is_no_crop(tiny_coco, rule, reason):
-    # Image 1 is 80 px wide. A small person, labelled 5 px beyond its border, whose square would hold padding and nothing else.
+def test_crop_box_outside_the_image_is_rejected(tiny_coco, rule, reason):
+    # A small person is labelled 5 px outside image 1, which is 80 px wide; the crop would contain padding only.
     beyond = tiny_coco.person(2, 1, (79, 30, 2, 2), [(85, 31, 2), (0, 0, 0), (0, 0, 0)])
     tiny_coco.change("train2017", lambda content: content["annotations"].__setitem__(1, beyond))
     annotations = read_annotations(CocoFolder(tiny_coco.root), SourceOptions())
@@ -67,7 +67,7 @@ def test_a_square_beyond_the_image_is_no_crop(tiny_coco, rule, reason):
 
 
 @pytest.mark.parametrize("rule", ["padded_square", "centred_square"])
-def test_the_least_side_is_an_option(annotations, rule):
+def test_crop_boxes_below_the_smallest_side_are_rejected(annotations, rule):
     every = box_persons(annotations.persons, annotations.keypoints, CropOptions(rule=rule))
     small = (every.crop_boxes["side"] < 40).to_numpy()
     assert 0 < small.sum() < 7
@@ -76,14 +76,14 @@ def test_the_least_side_is_an_option(annotations, rule):
     assert found.persons["person_id"].tolist() == every.persons["person_id"][~small].tolist()
 
 
-def test_no_persons(annotations):
+def test_no_persons_have_no_crop_boxes(annotations):
     found = box_persons(annotations.persons[:0], annotations.keypoints, PADDED)
     assert [len(table) for table in (found.persons, found.crop_boxes, found.issues)] == [0, 0, 0]
     Persons.validate(found.persons)
     assert targets_in_crops(found.crop_boxes, annotations.keypoints).joints.shape == (0, 3, 2)
 
 
-def test_persons_without_labels_must_be_filtered_first(annotations):
+def test_persons_without_labels_are_refused(annotations):
     nothing = join_joints(np.arange(7), np.full((7, 3, 2), np.nan), np.zeros((7, 3), np.uint8), "visibility")
     with pytest.raises(DataError, match="labelled"):
         box_persons(annotations.persons, nothing, PADDED)
@@ -107,28 +107,28 @@ def test_targets_follow_the_order_of_the_boxes(annotations):
 
 
 @pytest.mark.parametrize("rule", ["padded_square", "centred_square"])
-def test_crop_and_back_is_the_identity(annotations, rule):
+def test_crop_map_and_its_inverse_are_the_identity(annotations, rule):
     boxes = box_persons(annotations.persons, annotations.keypoints, CropOptions(rule=rule, size_px=256)).crop_boxes
     in_image = joints_of(annotations.keypoints, boxes["person_id"].to_numpy())[..., :2]
     in_crop = targets_in_crops(boxes, annotations.keypoints).joints
-    # Stored as float32: 256 px are known to 2^-16 px.
+    # Joints are float32: at 256 px the precision is 2^-16 px.
     np.testing.assert_allclose(apply_affine(invert_affine(matrices_of(boxes)), in_crop), in_image, atol=1e-4)
 
 
 @pytest.mark.parametrize("rule", ["padded_square", "centred_square"])
 @pytest.mark.parametrize("size_px", [16, 33, 64, 100])
-def test_a_marked_pixel_lands_on_its_joint(annotations, rule, size_px):
+def test_marked_pixel_is_at_its_joint_in_the_crop(annotations, rule, size_px):
     options = CropOptions(rule=rule, size_px=size_px, padding_rgb=(0, 0, 0))
     boxed = box_persons(annotations.persons, annotations.keypoints, options)
     targets = targets_in_crops(boxed.crop_boxes, annotations.keypoints)
     for person, box, joints in zip(boxed.persons.itertuples(), boxed.crop_boxes.itertuples(), targets.joints, strict=True):
         for joint, (x, y, visibility) in enumerate(joints_of(annotations.keypoints, np.array([person.person_id]))[0]):
             if visibility == 0 or x % 1 or y % 1:
-                continue  # a pixel can mark whole places only
+                continue  # a pixel can mark integer positions only
             image = np.zeros((person.image_h, person.image_w, 3), np.uint8)
             image[int(y), int(x)] = 255
             crop = crop_square(image, box.left, box.top, box.side, size_px, options.padding_rgb)[..., 0].astype(float)
             rows, columns = np.indices(crop.shape)
             centroid = np.array([(crop * columns).sum(), (crop * rows).sum()]) / crop.sum()
-            # The brightness spreads over neighbours by area, so its centroid is the joint to a fraction of a crop px.
+            # Resampling spreads the brightness by area, so that its centroid is at the joint within a fraction of a crop px.
             assert np.abs(centroid - joints[joint]).max() < 0.5

@@ -1,4 +1,4 @@
-"""Reading crops from shards."""
+"""Tests of posescope.data.crops.crop_set."""
 
 import pickle
 from dataclasses import replace
@@ -19,28 +19,28 @@ def crops():
     return CropSet(PoseTargets(np.array([11, 12, 13, 14]), joints, np.full((4, 5), 2, np.uint8)), SHARDS, PLACES)
 
 
-def test_sizes(crops):
+def test_set_has_length_and_crop_size(crops):
     assert (len(crops), crops.crop_size, crops.joint_count) == (4, (4, 6), 5)
 
 
-def test_images_come_in_the_order_asked_for_and_may_repeat(crops):
+def test_images_have_the_requested_order_and_may_repeat(crops):
     images = crops.read_images(np.array([2, 0, 1, 2]))
     np.testing.assert_array_equal(images, np.stack([SHARDS[0][0], SHARDS[1][1], SHARDS[0][2], SHARDS[0][0]]))
     assert images.dtype == np.uint8
 
 
-def test_images_are_fresh(crops):
+def test_images_are_copies(crops):
     images = crops.read_images(np.array([2]))
     images[:] = 77
     assert SHARDS[0][0, 0, 0, 0] == 0
 
 
-def test_no_rows(crops):
+def test_empty_selection_has_no_images(crops):
     assert crops.read_images(np.empty(0, np.int64)).shape == (0, 4, 6, 3)
     assert len(crops.subset(np.empty(0, np.int64))) == 0
 
 
-def test_a_subset_keeps_persons_joints_and_images_together(crops):
+def test_subset_has_matching_persons_joints_and_images(crops):
     rows = np.array([3, 1])
     part = crops.subset(rows)
     assert part.targets.person_ids.tolist() == [14, 12]
@@ -49,7 +49,7 @@ def test_a_subset_keeps_persons_joints_and_images_together(crops):
     np.testing.assert_array_equal(part.subset(np.array([1])).read_images(np.array([0])), crops.read_images(np.array([1])))
 
 
-def test_a_row_that_is_not_there(crops):
+def test_row_out_of_range_is_refused(crops):
     with pytest.raises(IndexError):
         crops.read_images(np.array([4]))
 
@@ -67,8 +67,8 @@ def test_memory_maps_are_pickled_as_file_names(crops, tmp_path):
     np.testing.assert_array_equal(received.targets.person_ids, crops.targets.person_ids)
 
 
-def test_a_view_of_a_memory_map_is_pickled_as_an_array(crops, tmp_path):
-    """Its file holds more than the part: opened again, rows would be other people."""
+def test_view_of_a_memory_map_is_pickled_as_an_array(crops, tmp_path):
+    """The file has more rows than the view, so that opening it again would shift the persons."""
     np.save(tmp_path / "0.npy", np.concatenate([SHARDS[1], SHARDS[0]]))
     part = np.load(tmp_path / "0.npy", mmap_mode="r")[2:]
     received = pickle.loads(pickle.dumps(replace(crops, shards=(part, SHARDS[1]))))

@@ -1,4 +1,4 @@
-"""`kill -9` at any moment of cropping: the next run writes only what is missing, with the same bytes."""
+"""Cropping that is killed at any moment: the next run writes only the missing files, with the same bytes."""
 
 import os
 import signal
@@ -13,18 +13,18 @@ import pytest
 from posescope.data.crops import shard_writer as shard_file
 from posescope.data.crops.crop_store import CropStore
 
-# What the process does when it is killed: the n-th time that it writes crops, or renames a whole file.
+# The moments at which the process is killed: its n-th write of a crop, or its n-th renaming of a file.
 WRITES = [("write", number) for number in range(1, 8)]  # seven crops
 RENAMES = [("rename", number) for number in range(1, 8)]  # three shards of two files each, and `crops.json`
 
 
 def bytes_of(folder: Path) -> dict[str, bytes]:
-    """All files of a folder, hidden ones too."""
+    """Return the content of all files of a folder."""
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def die_at(monkeypatch: pytest.MonkeyPatch, event: str, number: int) -> None:
-    """Let the process kill itself in the middle of its n-th write, or just before or after its n-th renaming."""
+def patch_to_kill_itself(monkeypatch: pytest.MonkeyPatch, event: str, number: int) -> None:
+    """Make the process kill itself in the middle of its n-th write, or before or after its n-th renaming."""
     count = 0
 
     def is_due() -> bool:
@@ -32,17 +32,17 @@ def die_at(monkeypatch: pytest.MonkeyPatch, event: str, number: int) -> None:
         count += 1
         return count == number
 
-    def append(self, person_id, crop, colour, *, whole=shard_file.ShardWriter.append):
+    def append(self, person_id, crop, colour, *, original=shard_file.ShardWriter.append):
         if is_due():
             self.stream.write(crop.data[: len(crop) // 2])
             os.kill(os.getpid(), signal.SIGKILL)
-        whole(self, person_id, crop, colour)
+        original(self, person_id, crop, colour)
 
-    def replace(source, target, *, whole=os.replace):
+    def replace(source, target, *, original=os.replace):
         due = is_due()
         if due and number % 2:
             os.kill(os.getpid(), signal.SIGKILL)
-        whole(source, target)
+        original(source, target)
         if due:
             os.kill(os.getpid(), signal.SIGKILL)
 
@@ -52,32 +52,34 @@ def die_at(monkeypatch: pytest.MonkeyPatch, event: str, number: int) -> None:
         monkeypatch.setattr("posescope.core.files.os.replace", replace)
 
 
-def run_and_die(monkeypatch: pytest.MonkeyPatch, event: str, number: int, work: Callable[[], object]) -> int:
-    """Do the work in a forked process that kills itself; the signal that ended it."""
+def run_and_kill(monkeypatch: pytest.MonkeyPatch, event: str, number: int, work: Callable[[], object]) -> int:
+    """Run `work` in a forked process that kills itself; return its exit code."""
     child = os.fork()
     if child == 0:
-        die_at(monkeypatch, event, number)
+        patch_to_kill_itself(monkeypatch, event, number)
         work()
         os._exit(0)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 @pytest.mark.parametrize(("event", "number"), WRITES + RENAMES)
-def test_a_killed_run_is_resumed(tiny_coco, cut, monkeypatch, tmp_path, event, number):
+def test_killed_run_is_resumed(tiny_coco, cut, monkeypatch, tmp_path, event, number):
     def crop():
         return cut(tiny_coco.root, shard_persons=2, size_px=16)
 
-    whole = bytes_of(crop().store.root)
+    expected = bytes_of(crop().store.root)
     for path in (tmp_path / "crops").iterdir():
         path.unlink()
-    assert run_and_die(monkeypatch, event, number, crop) == -signal.SIGKILL
+    assert run_and_kill(monkeypatch, event, number, crop) == -signal.SIGKILL
 
     store = CropStore(tmp_path / "crops")
     assert not store.is_finished()
-    done = {path.name: path.stat().st_mtime_ns for path in store.root.glob("shard-*.npy") if path.with_suffix(".json").exists()}
+    finished = {
+        path.name: path.stat().st_mtime_ns for path in store.root.glob("shard-*.npy") if path.with_suffix(".json").exists()
+    }
     crop()
-    assert bytes_of(store.root) == whole
-    assert {name: (store.root / name).stat().st_mtime_ns for name in done} == done
+    assert bytes_of(store.root) == expected
+    assert {name: (store.root / name).stat().st_mtime_ns for name in finished} == finished
 
 
 PROGRAM = """
@@ -102,16 +104,16 @@ def start(source: Path, target: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-c", PROGRAM, source, target], start_new_session=True, stderr=subprocess.DEVNULL)
 
 
-@pytest.mark.parametrize("whom", ["everybody", "the parent"])
-def test_two_killed_processes_are_resumed(tiny_coco, tmp_path, whom):
-    assert start(tiny_coco.root, tmp_path / "whole").wait() == 0
+@pytest.mark.parametrize("killed", ["process group", "parent"])
+def test_two_killed_processes_are_resumed(tiny_coco, tmp_path, killed):
+    assert start(tiny_coco.root, tmp_path / "complete").wait() == 0
     process = start(tiny_coco.root, tmp_path / "killed")
     deadline = time.monotonic() + 60
     while not list((tmp_path / "killed").glob("*.npy")) and time.monotonic() < deadline:
         time.sleep(0.001)
-    (os.killpg if whom == "everybody" else os.kill)(process.pid, signal.SIGKILL)
+    (os.killpg if killed == "process group" else os.kill)(process.pid, signal.SIGKILL)
     process.wait()
     assert start(tiny_coco.root, tmp_path / "killed").wait() == 0
-    whole, again = bytes_of(tmp_path / "whole"), bytes_of(tmp_path / "killed")
-    # The parent's children may live a little longer, and write the same bytes under names of their own.
-    assert {name: content for name, content in again.items() if ".tmp" not in name} == whole
+    expected, resumed = bytes_of(tmp_path / "complete"), bytes_of(tmp_path / "killed")
+    # The children of a killed parent may still write the same bytes under temporary names.
+    assert {name: content for name, content in resumed.items() if ".tmp" not in name} == expected

@@ -1,4 +1,4 @@
-"""The test set is drawn by whole image, seeded, with the right size; splits are counted by their crops."""
+"""Tests of posescope.data.crops.dataset_split: sampling of the test set by image, and counts of the splits."""
 
 import json
 import logging
@@ -20,7 +20,7 @@ from posescope.data.crops.shard_writer import ColourSums
 
 
 def persons(train, val):
-    """Persons of images with so many persons each; the validation images have the same ids and names as the training ones."""
+    """Return persons of images with the given counts; training and validation images have the same ids and names."""
     rows = [
         (split, image) for split, counts in (("train", train), ("val", val)) for image, n in enumerate(counts) for _ in range(n)
     ]
@@ -45,16 +45,16 @@ TRAIN, VAL = [1, 2, 3, 1, 2, 3, 1, 2, 3, 1] * 4, [2, 1, 3]  # 76 and 6 persons
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_the_number_is_met_by_whole_images(seed):
+def test_test_set_has_the_requested_size_and_all_persons_of_its_images(seed):
     found = sample_test_set(persons(TRAIN, VAL), SplitOptions(seed=seed))
     assert found["split"].value_counts().to_dict() == {"train": 70, "val": 6, "test": 6}
-    # No image of the training files has persons on both sides; the validation set, with the same image ids, is untouched.
+    # No training image has persons in two splits; the validation set, with the same image ids, is unchanged.
     assert (found.groupby(["source_split", "image_id"])["split"].nunique() == 1).all()
     assert (found.loc[found["source_split"] == "val2017", "split"] == "val").all()
     assert (found.loc[found["split"] == "test", "source_split"] == "train2017").all()
 
 
-def test_only_the_split_changes():
+def test_only_the_column_split_changes():
     before = persons(TRAIN, VAL)
     copy = before.copy()
     found = sample_test_set(before, SplitOptions())
@@ -62,20 +62,20 @@ def test_only_the_split_changes():
     assert found.drop(columns="split").equals(before.drop(columns="split"))
 
 
-def test_the_draw_is_seeded():
+def test_sampling_is_seeded():
     draws = [sample_test_set(persons(TRAIN, VAL), SplitOptions(seed=seed))["split"].tolist() for seed in (3, 3, 4)]
     assert draws[0] == draws[1] != draws[2]
 
 
-def test_the_draw_does_not_depend_on_the_order_of_the_rows():
+def test_sampling_is_independent_of_the_row_order():
     table = persons(TRAIN, VAL)
-    straight = sample_test_set(table, SplitOptions())
-    turned = sample_test_set(table[::-1].reset_index(drop=True), SplitOptions())
-    assert straight["split"].tolist() == turned["split"].tolist()[::-1]
+    expected = sample_test_set(table, SplitOptions())
+    reversed_rows = sample_test_set(table[::-1].reset_index(drop=True), SplitOptions())
+    assert expected["split"].tolist() == reversed_rows["split"].tolist()[::-1]
 
 
-def test_an_image_that_would_overfill_the_set_is_passed_over():
-    # One person is wanted (of val), and only one image has a single person: it must be that one, whatever the order.
+def test_image_that_exceeds_the_size_is_skipped():
+    # The test set has one person, as val. Only image 2 has a single person, so that it is selected with every seed.
     for seed in range(5):
         found = sample_test_set(persons([3, 3, 1, 3], [1]), SplitOptions(seed=seed))
         assert found.loc[found["split"] == "test", "image_id"].tolist() == [2]
@@ -84,28 +84,28 @@ def test_an_image_that_would_overfill_the_set_is_passed_over():
 def test_two_records_of_one_image_get_the_same_split():
     # Images 2k and 2k + 1 are the same file, with one person each.
     table = persons([1] * 20, [5])
-    twins = table.assign(file_name=[f"{image // 2}.png" for image in table["image_id"]])
+    duplicates = table.assign(file_name=[f"{image // 2}.png" for image in table["image_id"]])
     for seed in range(5):
-        found = sample_test_set(twins, SplitOptions(seed=seed, max_test_fraction=0.5))
+        found = sample_test_set(duplicates, SplitOptions(seed=seed, max_test_fraction=0.5))
         assert (found["split"] == "test").sum() == 4
         assert (found.groupby(["source_split", "file_name"])["split"].nunique() == 1).all()
 
 
-def test_the_draw_is_that_of_the_images_ids():
-    """File names do not decide: nobody's test set changes with how the files are called."""
+def test_sampling_depends_on_image_ids_and_not_on_file_names():
+    """Renamed files have the same test set."""
     table = persons(TRAIN, VAL)
-    turned = table.assign(file_name=[f"{999 - image}.png" for image in table["image_id"]])
+    renamed = table.assign(file_name=[f"{999 - image}.png" for image in table["image_id"]])
     expected = sample_test_set(table, SplitOptions())
-    assert sample_test_set(turned, SplitOptions())["split"].tolist() == expected["split"].tolist()
+    assert sample_test_set(renamed, SplitOptions())["split"].tolist() == expected["split"].tolist()
 
 
 def test_one_image_file_in_two_splits_is_an_error():
-    twins = persons([1] * 10, [1]).assign(source_split="all", image_id=range(11))
+    duplicates = persons([1] * 10, [1]).assign(source_split="all", image_id=range(11))
     with pytest.raises(DataError, match=r"0\.png"):
-        sample_test_set(twins, SplitOptions(max_test_fraction=0))
+        sample_test_set(duplicates, SplitOptions(max_test_fraction=0))
 
 
-def test_a_limited_test_set_is_logged(caplog):
+def test_limit_of_the_test_set_is_logged(caplog):
     with caplog.at_level(logging.WARNING):
         found = sample_test_set(persons([1] * 10, [4]), SplitOptions(max_test_fraction=0.2))
     # 0.2 * 10 training persons = 2 < 4.
@@ -113,36 +113,36 @@ def test_a_limited_test_set_is_logged(caplog):
     assert "max_test_fraction = 0.2 of 10" in caplog.text
 
 
-def test_an_unlimited_test_set_logs_no_warning(caplog):
+def test_test_set_below_the_limit_logs_no_warning(caplog):
     sample_test_set(persons(TRAIN, VAL), SplitOptions())
     assert caplog.text == ""
 
 
-def test_no_test_set_if_none_is_wanted():
+def test_test_fraction_of_zero_has_no_test_set():
     found = sample_test_set(persons([1, 1], [1]), SplitOptions(max_test_fraction=0))
     assert found["split"].tolist() == ["train", "train", "val"]
 
 
 @pytest.mark.parametrize(("train", "val", "missing"), [([1], [], "val"), ([], [1], "train"), ([], [], "train")])
-def test_an_empty_split_is_an_error(train, val, missing):
+def test_empty_split_is_an_error(train, val, missing):
     with pytest.raises(DataError, match=missing):
         sample_test_set(persons(train, val), SplitOptions())
 
 
-def test_an_image_in_two_splits_is_an_error():
-    torn = persons([1] * 10, [1]).assign(source_split="all")
+def test_image_in_two_splits_is_an_error():
+    one_split = persons([1] * 10, [1]).assign(source_split="all")
     with pytest.raises(DataError, match="Image"):
-        sample_test_set(torn, SplitOptions(max_test_fraction=0))
+        sample_test_set(one_split, SplitOptions(max_test_fraction=0))
 
 
 def store_of(folder, person_ids):
-    """A finished store with a crop of each of these persons."""
+    """Return a finished store with a crop of each person."""
     store = CropStore(folder)
     store.begin()
     with store.shard_writer("shard-00000", "f", len(person_ids), size_px=2) as writer:
         for person in person_ids:
             writer.append(person, np.zeros((2, 2, 3), np.uint8), ColourSums((0, 0, 0), 4))
-    store.finish(["shard-00000"], "whole")
+    store.finish(["shard-00000"], "complete")
     return store
 
 
@@ -152,15 +152,15 @@ def test_distribution_by_hand(tmp_path):
     found = count_distribution(drawn, store_of(tmp_path, range(12)), read)
     Distribution.validate(found)
     table = found.set_index("split")
-    # 12 persons on 7 images; 2 of the 10 training persons become the test set, on one image or on two.
+    # 12 persons are on 7 images; 2 of the 10 training persons are test persons, on one image or two.
     assert table["persons"].to_dict() == {"train": 8, "val": 2, "test": 2, "all": 12}
     assert table.loc["all", "images"] == table["images"][:3].sum() == 7
-    assert table["images_with_persons"].equals(table["images"])  # nobody was rejected
+    assert table["images_with_persons"].equals(table["images"])  # no person was rejected
     np.testing.assert_allclose(table["persons_fraction"], [8 / 12, 2 / 12, 2 / 12, 1])
     np.testing.assert_allclose(table["images_fraction"], table["images"] / 7)
 
 
-def test_who_has_no_crop_does_not_count(tmp_path):
+def test_persons_without_crop_are_not_counted(tmp_path):
     # Training images with persons 0, (1, 2) and 3; validation image with 4. Persons 0 and 2 have no crop.
     read = persons([1, 2, 1], [1])
     found = count_distribution(read, store_of(tmp_path, [4, 1, 3]), read).set_index("split")
@@ -173,9 +173,9 @@ def test_who_has_no_crop_does_not_count(tmp_path):
 def test_images_with_persons_are_counted_before_any_rejection(tmp_path):
     # Images: training 0 (persons 0, 1), 1 (2), 2 (3, a crowd), 3 (4, rejected); validation 0 (5), 1 (6, rejected).
     read = persons([2, 1, 1, 1], [1, 1]).assign(is_crowd=[False, False, False, True, False, False, False])
-    kept = read[read["person_id"].isin([0, 2, 5])]
-    # Image 1 is drawn for the test set. Image 0 has one person left, and counts once.
-    final = kept.assign(split=["train", "test", "val"])
+    accepted = read[read["person_id"].isin([0, 2, 5])]
+    # Image 1 is in the test set. Image 0 has one accepted person and counts once.
+    final = accepted.assign(split=["train", "test", "val"])
     found = count_distribution(final, store_of(tmp_path, [0, 2, 5]), read).set_index("split")
     assert found["images"].to_dict() == {"train": 1, "val": 1, "test": 1, "all": 3}
     assert found["images_with_persons"].to_dict() == {"train": 3, "val": 2, "test": 1, "all": 6}
@@ -184,15 +184,15 @@ def test_images_with_persons_are_counted_before_any_rejection(tmp_path):
 
 @pytest.mark.real_data
 def test_images_with_persons_on_photographs(real_data, tmp_path):
-    """The count that gives 66,808 on the official files: images that any person annotation names."""
+    """Images with any person annotation are counted, which gives 66,808 on the official files."""
     source = real_data / "coco_subset"
     expected = {}
     for split in ("train", "val"):
         content = json.loads((source / "annotations" / f"person_keypoints_{split}2017.json").read_text())
         expected[split] = len({record["image_id"] for record in content["annotations"]})
     read = read_annotations(CocoFolder(source), SourceOptions())
-    kept = box_persons(filter_persons(read.persons, read.keypoints, ()).persons, read.keypoints, CropOptions()).persons
-    drawn = sample_test_set(kept, SplitOptions())
+    accepted = box_persons(filter_persons(read.persons, read.keypoints, ()).persons, read.keypoints, CropOptions()).persons
+    drawn = sample_test_set(accepted, SplitOptions())
     found = count_distribution(drawn, store_of(tmp_path, drawn["person_id"]), read.persons).set_index("split")
     images = found["images_with_persons"]
     assert images["val"] == expected["val"]
@@ -200,4 +200,4 @@ def test_images_with_persons_on_photographs(real_data, tmp_path):
     assert images["all"] == sum(expected.values())
     assert images["test"] == found.loc["test", "images"] > 0
     assert (found["images"] <= images).all()
-    assert found.loc["val", "images"] < images["val"]  # the photographs on which nobody could be centred
+    assert found.loc["val", "images"] < images["val"]  # some photographs have no person that can be centred

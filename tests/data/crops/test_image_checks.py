@@ -1,4 +1,4 @@
-"""Checks of image files: orientations, duplicate images and persons."""
+"""Tests of posescope.data.crops.image_checks: orientations, duplicate images and persons."""
 
 import shutil
 
@@ -15,24 +15,24 @@ from posescope.data.crops.image_checks import check_images, image_quality_table
 from posescope.data.crops.shard_writer import ImageFacts, ShardRecord
 
 
-def record(images, people):
-    """The record of a shard: images (name, digest, orientation, height, width), people (person id, digest of the crop)."""
+def shard_record(images, crops):
+    """Return a record of images (name, digest, orientation, height, width) and crops (person id, digest)."""
     return ShardRecord(
         name="shard-00000",
         fingerprint="f",
-        person_ids=tuple(person for person, _ in people),
-        rgb_sums=((0, 0, 0),) * len(people),
-        pixel_counts=(1,) * len(people),
+        person_ids=tuple(person for person, _ in crops),
+        rgb_sums=((0, 0, 0),) * len(crops),
+        pixel_counts=(1,) * len(crops),
         failures=(),
         size_bytes=0,
         checksum="",
-        row_digests=tuple(digest for _, digest in people),
+        row_digests=tuple(digest for _, digest in crops),
         images=tuple(ImageFacts(*facts) for facts in images),
     )
 
 
-def people(*rows):
-    """A part of a `Persons` table: (person id, source split, file name, final split) each."""
+def person_table(*rows):
+    """Return the columns person_id, source_split, file_name and split of persons."""
     return pd.DataFrame(rows, columns=["person_id", "source_split", "file_name", "split"])
 
 
@@ -41,57 +41,59 @@ def summary(findings):
 
 
 PLAIN = [("a/1.jpg", "d1", 1, 40, 60), ("a/2.jpg", "d2", 1, 40, 60), ("b/1.jpg", "d3", 1, 40, 60)]
-THREE = people((0, "a", "1.jpg", "train"), (1, "a", "2.jpg", "test"), (2, "b", "1.jpg", "val"))
+THREE = person_table((0, "a", "1.jpg", "train"), (1, "a", "2.jpg", "test"), (2, "b", "1.jpg", "val"))
 
 
-def test_different_upright_images_give_no_finding():
-    assert check_images([record(PLAIN, [(0, "c0"), (1, "c1"), (2, "c2")])], THREE, SourceOptions()) == []
+def test_different_upright_images_have_no_finding():
+    assert check_images([shard_record(PLAIN, [(0, "c0"), (1, "c1"), (2, "c2")])], THREE, SourceOptions()) == []
 
 
-def test_no_person_gives_no_finding():
-    assert check_images([], people(), SourceOptions()) == []
+def test_no_persons_have_no_finding():
+    assert check_images([], person_table(), SourceOptions()) == []
 
 
 def test_duplicate_files_across_and_within_splits_are_separate_findings():
     images = [("a/1.jpg", "x", 1, 4, 6), ("a/2.jpg", "x", 1, 4, 6), ("b/1.jpg", "y", 1, 4, 6), ("b/2.jpg", "y", 1, 4, 6)]
-    persons = people((0, "a", "1.jpg", "train"), (1, "a", "2.jpg", "test"), (2, "b", "1.jpg", "val"), (3, "b", "2.jpg", "val"))
+    persons = person_table(
+        (0, "a", "1.jpg", "train"), (1, "a", "2.jpg", "test"), (2, "b", "1.jpg", "val"), (3, "b", "2.jpg", "val")
+    )
     crops = [(0, "c0"), (1, "c0"), (2, "c2"), (3, "c3")]
-    found = check_images([record(images[:2], crops[:2]), record(images[2:], crops[2:])], persons, SourceOptions())
+    found = check_images([shard_record(images[:2], crops[:2]), shard_record(images[2:], crops[2:])], persons, SourceOptions())
     assert summary(found) == [("images_in_two_splits", "a", 2, 4), ("duplicate_images", "b", 2, 4)]
     assert "'a/1.jpg' = 'a/2.jpg'" in found[0].detail
     assert {finding.severity for finding in found} == {"warned"}
 
 
-def test_the_same_pixels_in_other_files_are_found_by_their_crops():
-    found = check_images([record(PLAIN, [(0, "same"), (1, "other"), (2, "same")])], THREE, SourceOptions())
+def test_same_pixels_in_different_files_are_found_by_their_crops():
+    found = check_images([shard_record(PLAIN, [(0, "same"), (1, "other"), (2, "same")])], THREE, SourceOptions())
     assert summary(found) == [("persons_in_two_splits", "all", 2, 3)]
     assert "'a/1.jpg person 0' = 'b/1.jpg person 2'" in found[0].detail
-    # Two records of one image are no finding of this check: the annotations' own checks see them.
-    twice = people((0, "a", "1.jpg", "train"), (1, "a", "1.jpg", "train"), (2, "b", "1.jpg", "val"))
-    assert check_images([record(PLAIN[::2], [(0, "same"), (1, "same"), (2, "c")])], twice, SourceOptions()) == []
+    # Two records of one image are not reported here, because the annotation checks report them.
+    twice = person_table((0, "a", "1.jpg", "train"), (1, "a", "1.jpg", "train"), (2, "b", "1.jpg", "val"))
+    assert check_images([shard_record(PLAIN[::2], [(0, "same"), (1, "same"), (2, "c")])], twice, SourceOptions()) == []
 
 
-def test_orientations_are_counted_by_what_the_size_tells():
+def test_orientations_are_counted_by_their_effect_on_the_size():
     images = [("a/1.jpg", "d1", 3, 40, 60), ("a/2.jpg", "d2", 6, 40, 60), ("b/1.jpg", "d3", 6, 50, 50)]
-    shard = record(images, [(0, "c0"), (1, "c1"), (2, "c2")])
+    shard = shard_record(images, [(0, "c0"), (1, "c1"), (2, "c2")])
     (finding,) = check_images([shard], THREE, SourceOptions())
     assert summary([finding]) == [("exif_orientation", "all", 3, 3)]
     assert "'a/1.jpg': 3" in finding.detail
-    assert "2 of them" in finding.detail, "rotated by 180 degrees, and the square one"
+    assert "2 of them" in finding.detail, "the image rotated by 180 degrees, and the square image"
     assert "data_engineering.source.orientation" in finding.remedy
     assert check_images([shard], THREE, SourceOptions(orientation="upright")) == []
 
 
-def test_many_groups_are_shown_in_part():
+def test_long_lists_of_duplicates_are_shortened():
     images = [(f"a/{number}.jpg", f"d{number // 2}", 1, 4, 4) for number in range(10)]
-    persons = people(*((number, "a", f"{number}.jpg", "train") for number in range(10)))
-    (finding,) = check_images([record(images, [(n, f"c{n}") for n in range(10)])], persons, SourceOptions())
+    persons = person_table(*((number, "a", f"{number}.jpg", "train") for number in range(10)))
+    (finding,) = check_images([shard_record(images, [(n, f"c{n}") for n in range(10)])], persons, SourceOptions())
     assert finding.records == 10
     assert "'a/4.jpg' = 'a/5.jpg', and 2 more" in finding.detail
 
 
 def test_copies_and_other_encodings_are_found_in_a_data_set(tiny_coco, cut, caplog):
-    """A validation image that is a training file, and one that has its pixels in another format."""
+    """One validation image is a copy of a training file, another one has the same pixels in another encoding."""
     shutil.copy(tiny_coco.image_file("train2017", "one.png"), tiny_coco.image_file("val2017", "one.png"))
     tiny_coco.change("val2017", lambda content: content["annotations"][0].update(tiny_coco.read("train2017")["annotations"][0]))
     two = cv2.imread(str(tiny_coco.image_file("train2017", "two.png")))
@@ -102,13 +104,13 @@ def test_copies_and_other_encodings_are_found_in_a_data_set(tiny_coco, cut, capl
     table = DataQuality.validate(image_quality_table(found.store, found.persons, SourceOptions()))
     assert table[["check", "records"]].values.tolist() == [["images_in_two_splits", 2], ["persons_in_two_splits", 2]]
     assert "'train2017/one.png' = 'val2017/one.png'" in caplog.text
-    again = cut(tiny_coco.root)  # nothing is read again, and the records still know it
+    again = cut(tiny_coco.root)  # no image is read again; the records contain the digests
     pd.testing.assert_frame_equal(table, image_quality_table(again.store, again.persons, SourceOptions()))
 
 
 @pytest.mark.parametrize("orientation", [2, 3, 4, 6])
-def test_labels_of_upright_images(tiny_coco, cut, caplog, orientation):
-    """Turned files with labels of the upright images give the crops of the plain files, if the option says so."""
+def test_rotated_files_with_labels_of_the_upright_images(tiny_coco, cut, caplog, orientation):
+    """With `orientation: upright`, rotated files with labels of the upright images have the same crops as the plain files."""
     plain = cut(tiny_coco.root)
     expected = [np.array(np.load(path)) for path in sorted(plain.store.root.glob("*.npy"))]
     undo = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -117,14 +119,14 @@ def test_labels_of_upright_images(tiny_coco, cut, caplog, orientation):
     exif[0x0112] = orientation
     for path in tiny_coco.root.glob("*/*.png"):
         with Image.open(path) as image:
-            turned = image.transpose(undo[orientation])
-        turned.save(path, exif=exif)
+            rotated = image.transpose(undo[orientation])
+        rotated.save(path, exif=exif)
     upright = cut(tiny_coco.root, source=SourceOptions(orientation="upright"))
     assert len(upright.issues) == 0
     assert "exif_orientation" not in caplog.text
     for shard, path in zip(expected, sorted(upright.store.root.glob("*.npy")), strict=True):
         np.testing.assert_array_equal(np.load(path), shard)
-    if orientation == 6:  # the sizes do not fit, and the reason names the option
+    if orientation == 6:  # the sizes differ, and the message names the option
         with pytest.raises(DataError, match="upright"):
             cut(tiny_coco.root)
     else:

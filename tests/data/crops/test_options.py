@@ -1,4 +1,4 @@
-"""Options of the crop step are validated before the run."""
+"""Tests of posescope.data.crops.options."""
 
 import pytest
 from pydantic import ValidationError
@@ -7,14 +7,14 @@ from posescope.core.plugins import ComponentSpec
 from posescope.data.crops.options import CropOptions, SplitOptions
 
 
-def test_defaults_are_the_studys():
+def test_defaults_are_those_of_the_thesis():
     options = CropOptions()
     assert options.rule_spec == ComponentSpec(name="centred_square")
     assert options.crop_size == (256, 256)
     assert SplitOptions().max_test_fraction == 0.2
 
 
-def test_the_rule_carries_its_options():
+def test_rule_spec_contains_its_options():
     options = CropOptions(rule="padded_square", rule_options={"margin": 0.5})
     assert options.rule_spec == ComponentSpec(name="padded_square", options={"margin": 0.5})
 
@@ -33,7 +33,7 @@ def test_the_rule_carries_its_options():
         ({"workers": -1}, "workers"),
     ],
 )
-def test_wrong_options_are_refused(changes, message):
+def test_invalid_options_are_refused(changes, message):
     with pytest.raises(ValidationError, match=message):
         CropOptions(**changes)
 

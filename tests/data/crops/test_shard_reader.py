@@ -1,4 +1,4 @@
-"""Reading of shards: more shards than open files, threads, sizes."""
+"""Tests of posescope.data.crops.shard_reader: order, threads, sizes and the limit of open files."""
 
 import subprocess
 import sys
@@ -14,7 +14,7 @@ from posescope.data.crops.shard_writer import digest_bytes_of
 
 
 def make_reader(folder: Path, count: int, side: int = 2) -> tuple[ShardReader, np.ndarray]:
-    """`count` shards of two crops each, and all crops (count, 2, side, side, 3)."""
+    """Return a reader of `count` shards with two crops each, and all crops (count, 2, side, side, 3)."""
     crops = np.random.default_rng(0).integers(0, 256, (count, 2, side, side, 3), dtype=np.uint8)
     paths = [folder / f"shard-{number:05d}.npy" for number in range(count)]
     for path, shard in zip(paths, crops, strict=True):
@@ -23,7 +23,7 @@ def make_reader(folder: Path, count: int, side: int = 2) -> tuple[ShardReader, n
     return ShardReader(paths, digests), crops
 
 
-def test_crops_come_in_the_order_of_their_places(tmp_path):
+def test_crops_are_read_in_the_order_of_the_locations(tmp_path):
     reader, crops = make_reader(tmp_path, 3)
     locations = np.array([[2, 1], [0, 0], [2, 1], [1, 0]])
     images = np.zeros((4, 2, 2, 3), np.uint8)
@@ -35,20 +35,20 @@ def test_crops_come_in_the_order_of_their_places(tmp_path):
     np.testing.assert_array_equal(np.stack(list(reader)), crops)
 
 
-def test_nothing_to_read(tmp_path):
+def test_empty_selection_is_read(tmp_path):
     reader, _ = make_reader(tmp_path, 1)
     reader.read_into(np.empty((0, 2, 2, 3), np.uint8), np.empty((0, 2), np.int64))
     assert ShardReader((), ()).crop_size == (1, 1)
 
 
-@pytest.mark.parametrize("place", [(0, 2), (0, -1)])
-def test_a_row_that_is_not_there(tmp_path, place):
+@pytest.mark.parametrize("location", [(0, 2), (0, -1)])
+def test_row_out_of_range_is_refused(tmp_path, location):
     reader, _ = make_reader(tmp_path, 1)
     with pytest.raises(IndexError):
-        reader.read_into(np.empty((1, 2, 2, 3), np.uint8), np.array([place]))
+        reader.read_into(np.empty((1, 2, 2, 3), np.uint8), np.array([location]))
 
 
-def test_shards_of_two_sizes_do_not_belong_together(tmp_path):
+def test_shards_of_different_sizes_are_refused(tmp_path):
     (tmp_path / "b").mkdir()
     reader, _ = make_reader(tmp_path, 1)
     other, _ = make_reader(tmp_path / "b", 1, side=3)
@@ -57,7 +57,7 @@ def test_shards_of_two_sizes_do_not_belong_together(tmp_path):
         both.read_into(np.empty((1, 2, 2, 3), np.uint8), np.array([[1, 0]]))
 
 
-def test_few_files_are_open_at_a_time_and_all_are_closed_in_the_end(tmp_path):
+def test_number_of_open_files_is_limited_and_all_are_closed(tmp_path):
     reader, crops = make_reader(tmp_path, 3 * OPEN_FILES)
     before = len(list(Path("/proc/self/fd").iterdir()))
     locations = np.random.default_rng(1).integers(0, (len(reader), 2), (2_000, 2))
@@ -85,7 +85,7 @@ store.begin()
 for number in range(count):
     with store.shard_writer(f"shard-{number:05d}", "f", 1, 2) as writer:
         writer.append(number, np.full((2, 2, 3), number, np.uint8), ColourSums((0, 0, 0), 4))
-store.finish([f"shard-{number:05d}" for number in range(count)], "whole")
+store.finish([f"shard-{number:05d}" for number in range(count)], "complete")
 ids = np.arange(count)
 targets = PoseTargets(ids, np.zeros((count, 1, 2), np.float32), np.full((count, 1), 2, np.uint8))
 sets = [store.select(targets, ids[::step]) for step in (1, 1, -1)]
@@ -95,6 +95,6 @@ print("read", len(sets[2].read_images(np.arange(count))))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit of this kind")
-def test_more_shards_than_open_files_are_selected_and_read_three_times(tmp_path):
+def test_more_shards_than_open_files_are_read(tmp_path):
     ended = subprocess.run([sys.executable, "-c", MANY_SHARDS, tmp_path / "crops"], capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stdout.strip()) == (0, "read 250"), ended.stderr[-2000:]

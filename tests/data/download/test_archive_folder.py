@@ -1,4 +1,4 @@
-"""Archives of the user and of this program: only what the program downloaded is removed."""
+"""Tests of posescope.data.download.archive_folder: only archives that the program downloaded are removed."""
 
 import json
 
@@ -13,7 +13,7 @@ FILES = {*VAL, "annotations/person_keypoints_val2017.json"}
 RECORDS = {"archives/annotations.json", "archives/val2017.json"}
 
 
-def test_a_run_killed_before_cleaning_up_is_cleaned_up_by_the_next(root, archives, monkeypatch, files_in, options_of, run):
+def test_next_run_removes_the_archives_of_a_killed_run(root, archives, monkeypatch, files_in, options_of, run):
     with monkeypatch.context() as patch:
         patch.setattr(ArchiveFolder, "discard_part", lambda *arguments: None)
         run(root, options_of(archives))
@@ -24,28 +24,31 @@ def test_a_run_killed_before_cleaning_up_is_cleaned_up_by_the_next(root, archive
 
 def test_archives_are_kept_on_request(server, root, archives, files_in, options_of, run):
     run(root, options_of(archives, keep_archives=True))
-    kept = {"archives/annotations.zip", "archives/val2017.zip"}
-    assert files_in(root) == FILES | RECORDS | kept
+    kept_archives = {"archives/annotations.zip", "archives/val2017.zip"}
+    assert files_in(root) == FILES | RECORDS | kept_archives
     server.log.clear()
-    wider = {**archives, "annotations": {**archives["annotations"], "members": "annotations/*.json"}}
-    fetched = run(root, options_of(wider))
-    assert [(one.state, one.files, one.files_written) for one in fetched] == [("unpacked", 2, 1), ("present", 5, 0)]
+    more_members = {**archives, "annotations": {**archives["annotations"], "members": "annotations/*.json"}}
+    fetched = run(root, options_of(more_members))
+    assert [(archive.state, archive.files, archive.files_written) for archive in fetched] == [
+        ("unpacked", 2, 1),
+        ("present", 5, 0),
+    ]
     assert server.log == []
-    assert kept < files_in(root), "a kept archive is not removed later"
+    assert kept_archives < files_in(root), "a kept archive is not removed later"
 
 
-def test_an_archive_of_the_user_is_used_and_kept(server, root, archives, options_of, run):
+def test_archive_of_the_user_is_used_and_kept(server, root, archives, options_of, run):
     (root / "archives").mkdir(parents=True)
     provided = root / "archives" / "val2017.zip"
     provided.write_bytes(server.files["/zips/val2017.zip"].content)
     fetched = run(root, options_of(archives))
-    assert [one.state for one in fetched] == ["downloaded", "unpacked"]
-    assert [asked.path for asked in server.log] == ["/zips/annotations.zip"]
+    assert [archive.state for archive in fetched] == ["downloaded", "unpacked"]
+    assert [request.path for request in server.log] == ["/zips/annotations.zip"]
     assert provided.is_file()
     assert json.loads((root / "archives" / "val2017.json").read_text())["url"] is None
 
 
-def test_a_wrong_archive_of_the_user_is_reported_and_kept(root, archives, options_of, run):
+def test_invalid_archive_of_the_user_is_reported_and_kept(root, archives, options_of, run):
     (root / "archives").mkdir(parents=True)
     provided = root / "archives" / "val2017.zip"
     provided.write_bytes(b"something else")
@@ -56,7 +59,7 @@ def test_a_wrong_archive_of_the_user_is_reported_and_kept(root, archives, option
 
 @pytest.fixture
 def interrupted(root, archives, server, answer, options_of, run):
-    """A run that ended in the middle of val2017."""
+    """Run a download that is interrupted within val2017."""
     server.answers.extend([answer(), answer(cut_after=10_000)])
     with pytest.raises(DownloadError, match="resume"):
         run(root, options_of(archives, retries=0))
@@ -65,41 +68,41 @@ def interrupted(root, archives, server, answer, options_of, run):
 
 @pytest.mark.parametrize("has_part", [False, True])
 @pytest.mark.usefixtures("interrupted")
-def test_an_archive_of_the_user_replaces_a_partial_one(server, root, archives, has_part, files_in, options_of, run):
+def test_archive_of_the_user_replaces_a_partial_one(server, root, archives, has_part, files_in, options_of, run):
     if not has_part:
-        (root / "archives" / "val2017.zip.part").unlink()  # its version stays
+        (root / "archives" / "val2017.zip.part").unlink()  # the file with its version is kept
     provided = root / "archives" / "val2017.zip"
     provided.write_bytes(server.files["/zips/val2017.zip"].content)
-    assert [one.state for one in run(root, options_of(archives))] == ["present", "unpacked"]
+    assert [archive.state for archive in run(root, options_of(archives))] == ["present", "unpacked"]
     assert server.log == []
     assert files_in(root) == FILES | RECORDS | {"archives/val2017.zip"}
     assert json.loads((root / "archives" / "val2017.json").read_text())["url"] is None
 
 
-def kill_before_unpacking(run_it, monkeypatch):
+def kill_before_unpacking(start, monkeypatch):
     """Interrupt a run when its first archive is complete."""
 
-    def killed(*arguments, **more):
+    def interrupt(*arguments, **more):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("posescope.data.download.archives.unpack", killed)
+        patch.setattr("posescope.data.download.archives.unpack", interrupt)
         with pytest.raises(KeyboardInterrupt):
-            run_it()
+            start()
 
 
-def test_an_archive_of_the_user_beside_a_downloaded_one_is_used_and_kept(
+def test_archive_of_the_user_beside_a_downloaded_one_is_used_and_kept(
     root, archives, make_zip, monkeypatch, files_in, options_of, run
 ):
     plain = {"val2017": {key: archives["val2017"][key] for key in ("url", "members")}}
     kill_before_unpacking(lambda: run(root, options_of(plain)), monkeypatch)
     assert files_in(root) == {"archives/val2017.zip.part", "archives/val2017.zip.part.json"}
-    (root / "archives" / "val2017.zip").write_bytes(make_zip({**VAL, "val2017/6.jpg": b"mine"}, 0))
-    assert [one.files for one in run(root, options_of(plain))] == [6]
+    (root / "archives" / "val2017.zip").write_bytes(make_zip({**VAL, "val2017/6.jpg": b"of the user"}, 0))
+    assert [archive.files for archive in run(root, options_of(plain))] == [6]
     assert files_in(root) == {*VAL, "val2017/6.jpg", "archives/val2017.json", "archives/val2017.zip"}
 
 
-def test_the_record_has_the_url_that_the_archive_came_from(root, archives, monkeypatch, options_of, run):
+def test_record_contains_the_url_of_the_download(root, archives, monkeypatch, options_of, run):
     kill_before_unpacking(lambda: run(root, options_of(archives)), monkeypatch)
     other = {name: {**archive, "url": "http://nowhere.invalid/a.zip"} for name, archive in archives.items()}
     run(root, options_of({"annotations": other["annotations"]}))
@@ -108,11 +111,14 @@ def test_the_record_has_the_url_that_the_archive_came_from(root, archives, monke
 
 
 @pytest.mark.parametrize("raw", [b"", b"{}", b"[1]", b'{"url": ', b"\xff"])
-def test_an_invalid_record_counts_as_not_finished(root, archives, caplog, raw, options_of, run):
+def test_invalid_record_counts_as_not_finished(root, archives, caplog, raw, options_of, run):
     run(root, options_of(archives))
     record = root / "archives" / "val2017.json"
-    whole = record.read_bytes()
+    content = record.read_bytes()
     record.write_bytes(raw)
-    assert [(one.state, one.files_written) for one in run(root, options_of(archives))] == [("present", 0), ("downloaded", 0)]
+    assert [(archive.state, archive.files_written) for archive in run(root, options_of(archives))] == [
+        ("present", 0),
+        ("downloaded", 0),
+    ]
     assert "val2017.json" in caplog.text
-    assert record.read_bytes() == whole
+    assert record.read_bytes() == content

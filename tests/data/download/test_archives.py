@@ -1,4 +1,4 @@
-"""Archives are downloaded, checked, unpacked and recorded."""
+"""Tests of posescope.data.download.archives: archives are downloaded, verified, unpacked and recorded."""
 
 import json
 import logging
@@ -18,16 +18,16 @@ FILES = {*VAL, "annotations/person_keypoints_val2017.json"}
 RECORDS = {"archives/annotations.json", "archives/val2017.json"}
 
 
-def test_all_is_fetched_checked_unpacked_and_tidied_up(server, root, archives, caplog, files_in, options_of, run):
+def test_archives_are_downloaded_verified_unpacked_and_removed(server, root, archives, caplog, files_in, options_of, run):
     caplog.set_level(logging.INFO)
     fetched = run(root, options_of(archives))
     assert files_in(root) == FILES | RECORDS
     assert {name: (root / name).read_bytes() for name in VAL} == VAL
-    assert [(one.name, one.state, one.files, one.files_written) for one in fetched] == [
+    assert [(archive.name, archive.state, archive.files, archive.files_written) for archive in fetched] == [
         ("annotations", "downloaded", 1, 1),
         ("val2017", "downloaded", 5, 5),
     ]
-    assert [one.fetched_bytes for one in fetched] == [archive["size_bytes"] for archive in archives.values()]
+    assert [archive.fetched_bytes for archive in fetched] == [archive["size_bytes"] for archive in archives.values()]
     record = json.loads((root / "archives" / "val2017.json").read_text())
     assert record["checksums"] == {key: archives["val2017"][key] for key in ("size_bytes", "sha256", "md5")}
     assert record["url"] == archives["val2017"]["url"]
@@ -35,12 +35,12 @@ def test_all_is_fetched_checked_unpacked_and_tidied_up(server, root, archives, c
     assert "Archives in" in caplog.text
 
 
-def test_a_second_run_does_nothing(server, root, archives, options_of, run):
+def test_second_run_downloads_nothing(server, root, archives, options_of, run):
     run(root, options_of(archives))
     before = {path: path.stat().st_mtime_ns for path in root.rglob("*.jp*g")}
     server.log.clear()
     fetched = run(root, options_of(archives))
-    assert [(one.state, one.fetched_bytes, one.files, one.files_written) for one in fetched] == [
+    assert [(archive.state, archive.fetched_bytes, archive.files, archive.files_written) for archive in fetched] == [
         ("present", 0, 1, 0),
         ("present", 0, 5, 0),
     ]
@@ -49,9 +49,9 @@ def test_a_second_run_does_nothing(server, root, archives, options_of, run):
     assert {path: path.stat().st_mtime_ns for path in root.rglob("*.jp*g")} == before
 
 
-def test_a_file_that_went_missing_is_fetched_again_and_only_it_is_written(server, root, archives, options_of, run):
+def test_damaged_file_is_downloaded_and_only_it_is_written(server, root, archives, options_of, run):
     run(root, options_of(archives))
-    (root / "val2017" / "3.jpg").write_bytes(b"cut")
+    (root / "val2017" / "3.jpg").write_bytes(b"truncated")
     server.log.clear()
     first, second = run(root, options_of(archives))
     assert (first.state, second.state, second.files_written) == ("present", "downloaded", 1)
@@ -59,7 +59,7 @@ def test_a_file_that_went_missing_is_fetched_again_and_only_it_is_written(server
     assert (root / "val2017" / "3.jpg").read_bytes() == VAL["val2017/3.jpg"]
 
 
-def test_an_interrupted_run_resumes(server, root, archives, answer, files_in, options_of, run):
+def test_interrupted_run_resumes(server, root, archives, answer, files_in, options_of, run):
     options = options_of(archives, retries=0)
     server.answers.extend([answer(), answer(cut_after=10_000)])
     with pytest.raises(DownloadError, match="resume"):
@@ -77,46 +77,50 @@ def test_an_interrupted_run_resumes(server, root, archives, answer, files_in, op
     assert files_in(root) == FILES | RECORDS
 
 
-def test_a_run_killed_before_unpacking_downloads_nothing_again(server, root, archives, monkeypatch, files_in, options_of, run):
-    def killed(*arguments, **more):
+def test_run_killed_before_unpacking_downloads_nothing_again(server, root, archives, monkeypatch, files_in, options_of, run):
+    def interrupt(*arguments, **more):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("posescope.data.download.archives.unpack", killed)
+        patch.setattr("posescope.data.download.archives.unpack", interrupt)
         with pytest.raises(KeyboardInterrupt):
             run(root, options_of(archives))
     assert "archives/annotations.zip.part" in files_in(root)
     server.log.clear()
     fetched = run(root, options_of(archives))
     assert (fetched[0].state, fetched[0].fetched_bytes) == ("unpacked", 0)
-    assert [asked.path for asked in server.log] == ["/zips/val2017.zip"]
+    assert [request.path for request in server.log] == ["/zips/val2017.zip"]
     assert files_in(root) == FILES | RECORDS
 
 
-@pytest.mark.parametrize(("known", "named"), [("sha256", "SHA-256"), ("md5", "MD5")])
-def test_an_archive_with_a_wrong_checksum_is_removed(server, root, archives, known, named, files_in, options_of, run):
-    wrong = {"url": archives["val2017"]["url"], "members": "val2017/*.jpg", known: "0" * (64 if known == "sha256" else 32)}
-    with pytest.raises(DownloadError, match=named):
+@pytest.mark.parametrize(("algorithm", "name"), [("sha256", "SHA-256"), ("md5", "MD5")])
+def test_archive_with_another_checksum_is_removed(server, root, archives, algorithm, name, files_in, options_of, run):
+    wrong = {
+        "url": archives["val2017"]["url"],
+        "members": "val2017/*.jpg",
+        algorithm: "0" * (64 if algorithm == "sha256" else 32),
+    }
+    with pytest.raises(DownloadError, match=name):
         run(root, options_of({"val2017": wrong}))
     assert files_in(root) == set()
 
 
-def test_without_any_checksum_the_archive_still_must_be_one(server, root, options_of, run):
+def test_file_that_is_no_archive_is_refused_without_checksum(server, root, options_of, run):
     url = server.put("/login", b"<html>please log in</html>")
     with pytest.raises(ArchiveError, match="zip"):
         run(root, options_of({"val2017": {"url": url, "members": "val2017/*.jpg"}}))
 
 
-def test_without_any_checksum_a_whole_archive_is_taken_and_its_checksums_are_recorded(root, archives, options_of, run):
+def test_archive_without_checksum_is_accepted_and_its_checksum_recorded(root, archives, options_of, run):
     plain = {name: {key: archive[key] for key in ("url", "members")} for name, archive in archives.items()}
     plan = make_plan(root, options_of(plain), is_generated=False)
     assert "size unknown" in plan.describe()
     assert "unknown size" in plan.describe()
     fetched = run(root, options_of(plain))
-    assert [one.sha256 for one in fetched] == [archive["sha256"] for archive in archives.values()]
+    assert [archive.sha256 for archive in fetched] == [archive["sha256"] for archive in archives.values()]
 
 
-def test_a_mirror_takes_the_place_of_scheme_and_host(server, root, archives, options_of, run):
+def test_mirror_replaces_scheme_and_host(server, root, archives, options_of, run):
     moved = {
         name: {**archive, "url": archive["url"].replace(server.url, "https://nowhere.invalid")}
         for name, archive in archives.items()
@@ -124,17 +128,17 @@ def test_a_mirror_takes_the_place_of_scheme_and_host(server, root, archives, opt
     for path in list(server.files):
         server.files["/coco" + path] = server.files.pop(path)
     fetched = run(root, options_of(moved, mirror=server.url + "/coco/"))
-    assert [one.url for one in fetched] == [f"{server.url}/coco/zips/{name}.zip" for name in archives]
+    assert [archive.url for archive in fetched] == [f"{server.url}/coco/zips/{name}.zip" for name in archives]
 
 
-def test_null_leaves_an_archive_out(server, root, archives, options_of, run):
+def test_archive_set_to_null_is_omitted(server, root, archives, options_of, run):
     fetched = run(root, options_of({**archives, "val2017": None}))
-    assert [one.name for one in fetched] == ["annotations"]
+    assert [archive.name for archive in fetched] == ["annotations"]
     with pytest.raises(DataError, match=r"download\.archives"):
         run(root, options_of({"val2017": None}))
 
 
-def test_two_runs_at_a_time_are_kept_apart(root, archives, options_of):
+def test_second_simultaneous_run_is_refused(root, archives, options_of):
     options = options_of(archives)
     plan = make_plan(root, options, is_generated=False)
     with ArchiveFolder(root).locked(), pytest.raises(DataError, match="another"):

@@ -1,4 +1,4 @@
-"""Resuming of a partial file, only if the rest is of the same version."""
+"""Resumption of partial files in posescope.data.download.http_transfer, only with the rest of the same version."""
 
 import json
 import os
@@ -35,8 +35,8 @@ def write_version(part, version):
     write_json(version_path(part), asdict(version))
 
 
-def half_fetched(server, part, answer, count=30_000):
-    """A part of the first `count` bytes, as a broken connection leaves it."""
+def fetch_part(server, part, answer, count=30_000):
+    """Write a partial file of the first `count` bytes by a broken connection, and return the address."""
     url = server.put(PATH, CONTENT)
     server.answers.append(answer(cut_after=count))
     with pytest.raises(DownloadError, match="ended"):
@@ -46,12 +46,12 @@ def half_fetched(server, part, answer, count=30_000):
     return url
 
 
-def test_a_broken_connection_is_resumed(server, part, answer, caplog):
+def test_broken_connection_is_resumed(server, part, answer, caplog):
     url = server.put(PATH, CONTENT)
     server.answers.extend([answer(cut_after=30_000), answer(cut_after=50_000)])
     assert fetch_file(remote(url, len(CONTENT)), part, FAST) == 100_000
     assert part.read_bytes() == CONTENT
-    assert [(asked.range, asked.if_range, asked.sent) for asked in server.log] == [
+    assert [(request.range, request.if_range, request.sent) for request in server.log] == [
         (None, None, 30_000),
         ("bytes=30000-", '"one"', 50_000),
         ("bytes=80000-", '"one"', 20_000),
@@ -59,14 +59,14 @@ def test_a_broken_connection_is_resumed(server, part, answer, caplog):
     assert "the connection ended after 30.0 kB of 100.0 kB; retry 1 of 3" in caplog.text
 
 
-def test_a_later_call_requests_only_the_missing_bytes(server, part, answer):
-    url = half_fetched(server, part, answer)
+def test_later_call_requests_only_the_missing_bytes(server, part, answer):
+    url = fetch_part(server, part, answer)
     assert fetch_file(remote(url), part, ONCE) == 70_000
     assert part.read_bytes() == CONTENT
-    assert [(asked.range, asked.sent) for asked in server.log] == [("bytes=30000-", 70_000)]
+    assert [(request.range, request.sent) for request in server.log] == [("bytes=30000-", 70_000)]
 
 
-def test_a_complete_part_needs_no_request(server, part):
+def test_complete_part_needs_no_request(server, part):
     url = server.put(PATH, CONTENT)
     fetch_file(remote(url), part, ONCE)
     server.log.clear()
@@ -74,7 +74,7 @@ def test_a_complete_part_needs_no_request(server, part):
     assert server.log == []
 
 
-def test_many_breaks_are_borne_as_long_as_each_brings_something_new(server, part, answer):
+def test_breaks_with_progress_are_not_limited(server, part, answer):
     url = server.put(PATH, CONTENT)
     server.answers.extend([answer(cut_after=10_000)] * 9)
     assert fetch_file(remote(url), part, FAST) == 100_000
@@ -82,68 +82,68 @@ def test_many_breaks_are_borne_as_long_as_each_brings_something_new(server, part
     assert server.sent == 100_000
 
 
-def test_breaks_that_bring_nothing_new_end_it(server, part, answer):
+def test_breaks_without_progress_are_limited(server, part, answer):
     url = server.put(PATH, CONTENT)
-    server.knows_ranges = False
+    server.supports_ranges = False
     server.answers.extend([answer(cut_after=10_000)] * 20)
     with pytest.raises(DownloadError, match=r"10\.0 kB"):
         fetch_file(remote(url), part, FAST)
-    assert len(server.log) == 4, "the first try and 3 retries"
+    assert len(server.log) == 4, "the first attempt and 3 retries"
 
 
-def test_silence_counts_as_a_break(server, part, answer):
+def test_timeout_counts_as_a_break(server, part, answer):
     url = server.put(PATH, CONTENT)
     server.answers.append(answer(stall_s=0.5))
     assert fetch_file(remote(url), part, FAST.model_copy(update={"timeout_s": 0.1})) == 100_000
     assert len(server.log) == 2
 
 
-def test_a_changed_file_is_downloaded_from_the_start(server, part, answer, caplog):
-    url = half_fetched(server, part, answer)
+def test_changed_file_is_downloaded_from_the_start(server, part, answer, caplog):
+    url = fetch_part(server, part, answer)
     server.put(PATH, OTHER, etag='"two"', last_modified=None)
     assert fetch_file(remote(url), part, ONCE) == 90_000
     assert part.read_bytes() == OTHER
-    assert [(asked.if_range, asked.status) for asked in server.log] == [('"one"', 200)]
+    assert [(request.if_range, request.status) for request in server.log] == [('"one"', 200)]
     assert json.loads(version_path(part).read_text())["etag"] == '"two"'
     assert "discards 30.0 kB" in caplog.text
 
 
-def test_a_server_that_overlooks_if_range_is_found_out(server, part, answer):
-    url = half_fetched(server, part, answer)
+def test_server_that_ignores_if_range_is_detected(server, part, answer):
+    url = fetch_part(server, part, answer)
     server.put(PATH, OTHER, etag='"two"')
-    server.knows_if_range = False
+    server.supports_if_range = False
     assert fetch_file(remote(url), part, FAST) == 90_000
     assert part.read_bytes() == OTHER
-    assert [asked.status for asked in server.log] == [206, 200]
+    assert [request.status for request in server.log] == [206, 200]
 
 
-def test_a_server_without_ranges_starts_over(server, part, answer):
-    url = half_fetched(server, part, answer)
-    server.knows_ranges = False
+def test_server_without_ranges_starts_over(server, part, answer):
+    url = fetch_part(server, part, answer)
+    server.supports_ranges = False
     assert fetch_file(remote(url), part, ONCE) == 100_000
     assert part.read_bytes() == CONTENT
-    assert [(asked.range, asked.status) for asked in server.log] == [("bytes=30000-", 200)]
+    assert [(request.range, request.status) for request in server.log] == [("bytes=30000-", 200)]
 
 
-def test_a_shortened_file_is_downloaded_from_the_start(server, part, answer):
-    url = half_fetched(server, part, answer)
-    server.put(PATH, OTHER[:20_000])  # the same ETag: a bad server; so it answers 416
+def test_shortened_file_is_downloaded_from_the_start(server, part, answer):
+    url = fetch_part(server, part, answer)
+    server.put(PATH, OTHER[:20_000])  # the ETag is the same, so that the server answers 416
     assert fetch_file(remote(url), part, FAST) == 20_000
     assert part.read_bytes() == OTHER[:20_000]
-    assert [asked.status for asked in server.log] == [416, 200]
+    assert [request.status for request in server.log] == [416, 200]
 
 
-def test_nothing_behind_the_end_means_that_all_is_there(server, part):
+def test_status_416_at_the_end_completes_the_file(server, part):
     url = server.put(PATH, CONTENT)
     part.parent.mkdir()
     part.write_bytes(CONTENT)
     write_version(part, FileVersion(url, '"one"', None, None))
     assert fetch_file(remote(url), part, ONCE) == 0
     assert part.read_bytes() == CONTENT
-    assert [asked.status for asked in server.log] == [416]
+    assert [request.status for request in server.log] == [416]
 
 
-def test_a_weak_etag_does_not_vouch_for_bytes(server, part, answer):
+def test_weak_etag_is_not_used_to_resume(server, part, answer):
     url = server.put(PATH, CONTENT, etag='W/"one"')
     server.answers.append(answer(cut_after=30_000))
     fetch_file(remote(url), part, FAST)
@@ -152,26 +152,26 @@ def test_a_weak_etag_does_not_vouch_for_bytes(server, part, answer):
 
 
 @pytest.mark.parametrize(("is_checked", "ranges"), [(False, [None, None]), (True, [None, "bytes=30000-"])])
-def test_without_etag_and_date_only_a_checksum_makes_going_on_safe(server, part, answer, is_checked, ranges):
+def test_part_without_validators_is_resumed_only_with_a_checksum(server, part, answer, is_checked, ranges):
     url = server.put(PATH, CONTENT, etag=None, last_modified=None)
     server.answers.append(answer(cut_after=30_000))
     fetch_file(remote(url, None, is_checked), part, FAST)
     assert part.read_bytes() == CONTENT
-    assert [(asked.range, asked.if_range) for asked in server.log] == [(which, None) for which in ranges]
+    assert [(request.range, request.if_range) for request in server.log] == [(expected, None) for expected in ranges]
 
 
-def test_a_part_of_another_address_or_of_nothing_known_is_dropped(server, part, answer):
-    half_fetched(server, part, answer)
+def test_part_of_another_or_unknown_address_starts_over(server, part, answer):
+    fetch_part(server, part, answer)
     other = server.put("/elsewhere/file.zip", OTHER)
     fetch_file(remote(other), part, ONCE)
     assert part.read_bytes() == OTHER
     version_path(part).unlink()
     fetch_file(remote(server.url + PATH), part, ONCE)
     assert part.read_bytes() == CONTENT
-    assert [asked.range for asked in server.log] == [None, None]
+    assert [request.range for request in server.log] == [None, None]
 
 
-def test_a_part_that_is_too_long_is_dropped(server, part):
+def test_part_that_is_too_long_starts_over(server, part):
     url = server.put(PATH, CONTENT)
     part.parent.mkdir()
     part.write_bytes(CONTENT + b"more")
@@ -180,18 +180,18 @@ def test_a_part_that_is_too_long_is_dropped(server, part):
     assert part.read_bytes() == CONTENT
 
 
-def test_without_a_length_from_the_server_the_known_size_tells_that_it_is_not_whole(server, part, answer):
+def test_known_size_detects_a_break_if_the_server_sends_no_length(server, part, answer):
     url = server.put(PATH, CONTENT)
-    server.says_length = False
+    server.sends_length = False
     server.answers.append(answer(cut_after=30_000))
     assert fetch_file(remote(url, len(CONTENT)), part, FAST) == 100_000
     assert part.read_bytes() == CONTENT
-    assert [(asked.range, asked.sent) for asked in server.log] == [(None, 30_000), ("bytes=30000-", 70_000)]
+    assert [(request.range, request.sent) for request in server.log] == [(None, 30_000), ("bytes=30000-", 70_000)]
 
 
 @pytest.mark.parametrize("raw", [b"", b"{}", b"[1]", b'{"url": '])
-def test_a_part_with_an_invalid_version_starts_over(server, part, answer, caplog, raw):
-    url = half_fetched(server, part, answer)
+def test_part_with_an_invalid_version_starts_over(server, part, answer, caplog, raw):
+    url = fetch_part(server, part, answer)
     version_path(part).write_bytes(raw)
     assert fetch_file(remote(url), part, ONCE) == 100_000
     assert part.read_bytes() == CONTENT
@@ -201,12 +201,12 @@ def test_a_part_with_an_invalid_version_starts_over(server, part, answer, caplog
 
 @pytest.mark.parametrize("size", [100_000, None])
 def test_another_mirror_resumes_if_a_checksum_is_compared(server, part, answer, size):
-    half_fetched(server, part, answer)
+    fetch_part(server, part, answer)
     other = server.put("/mirror/file.zip", CONTENT, etag='"of the mirror"', last_modified=None)
     server.answers.append(answer(cut_after=20_000))
     assert fetch_file(remote(other, size, is_checked=True), part, FAST) == 70_000
     assert part.read_bytes() == CONTENT
-    assert [(asked.range, asked.if_range) for asked in server.log] == [
+    assert [(request.range, request.if_range) for request in server.log] == [
         ("bytes=30000-", None),
         ("bytes=50000-", '"of the mirror"'),
     ]
@@ -217,24 +217,24 @@ def test_another_mirror_resumes_if_a_checksum_is_compared(server, part, answer, 
 
 @pytest.mark.parametrize(("size", "ranges"), [(90_000, [None]), (None, ["bytes=30000-", None])])
 def test_another_mirror_with_another_size_starts_over(server, part, answer, size, ranges):
-    half_fetched(server, part, answer)
+    fetch_part(server, part, answer)
     other = server.put("/mirror/file.zip", OTHER)
     assert fetch_file(remote(other, size, is_checked=True), part, FAST) == 90_000
     assert part.read_bytes() == OTHER
-    assert [asked.range for asked in server.log] == ranges
+    assert [request.range for request in server.log] == ranges
 
 
-def test_a_page_of_another_size_does_not_cost_what_is_here(server, part, answer):
-    half_fetched(server, part, answer)
+def test_file_of_another_size_keeps_the_part(server, part, answer):
+    fetch_part(server, part, answer)
     other = server.put("/mirror/file.zip", b"<html>please log in</html>")
-    server.knows_ranges = False
+    server.supports_ranges = False
     with pytest.raises(DownloadError, match="100000"):
         fetch_file(remote(other, 100_000, is_checked=True), part, FAST)
     assert part.read_bytes() == CONTENT[:30_000]
 
 
-def test_a_killed_transfer_is_resumed(server, part):
-    """kill -9: nothing can be tidied up, and still not a byte comes twice."""
+def test_killed_transfer_is_resumed(server, part):
+    """After kill -9, no byte is transferred twice, although the process could not clean up."""
     url = server.put(PATH, CONTENT)
     server.pause_s = 0.05
     call = (
@@ -248,11 +248,11 @@ def test_a_killed_transfer_is_resumed(server, part):
         time.sleep(0.005)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
-    here = part.stat().st_size
-    assert 20_000 <= here < 100_000
-    assert part.read_bytes() == CONTENT[:here]
+    present = part.stat().st_size
+    assert 20_000 <= present < 100_000
+    assert part.read_bytes() == CONTENT[:present]
     server.pause_s = 0
     server.log.clear()
-    assert fetch_file(remote(url), part, ONCE) == 100_000 - here
+    assert fetch_file(remote(url), part, ONCE) == 100_000 - present
     assert part.read_bytes() == CONTENT
-    assert [(asked.range, asked.sent) for asked in server.log] == [(f"bytes={here}-", 100_000 - here)]
+    assert [(request.range, request.sent) for request in server.log] == [(f"bytes={present}-", 100_000 - present)]

@@ -1,4 +1,4 @@
-"""The version of a remote file: read from headers, compared, and stored beside the partial file."""
+"""File versions in posescope.data.download.http_transfer: read from headers, compared, and stored beside the partial file."""
 
 import logging
 from dataclasses import asdict
@@ -22,14 +22,14 @@ from posescope.data.download.http_transfer import FileVersion, read_version, ver
         ({"Content-Length": "many"}, None),
     ],
 )
-def test_the_total_of_a_range_precedes_the_length(fields, total):
+def test_total_size_is_read_from_the_range_before_the_length(fields, total):
     message = Message()
     for name, value in {"ETag": '"one"', **fields}.items():
         message[name] = value
     assert FileVersion.from_headers("u", message) == FileVersion("u", '"one"', None, total)
 
 
-def test_versions_differ_only_in_fields_that_both_state():
+def test_versions_are_compared_by_fields_that_both_contain():
     version = FileVersion("u", '"one"', "yesterday", 10)
     assert not version.differs_from(FileVersion("u", None, None, None))
     assert not version.differs_from(FileVersion("v", '"one"', "yesterday", 10))
@@ -38,7 +38,7 @@ def test_versions_differ_only_in_fields_that_both_state():
     assert version.differs_from(FileVersion("u", None, None, 11))
 
 
-def test_a_version_is_read_as_it_was_written(tmp_path):
+def test_version_file_round_trip(tmp_path):
     version = FileVersion("http://host/a.zip", '"one"', None, 10)
     write_json(version_path(tmp_path / "a.zip.part"), asdict(version))
     assert (tmp_path / "a.zip.part.json").is_file()
@@ -50,7 +50,7 @@ NUMBER_AS_URL = b'{"url": 1, "etag": null, "last_modified": null, "size_bytes": 
 
 
 @pytest.mark.parametrize("raw", [b"", b"{}", b"[1]", b"null", b'{"url": ', b"\xff\xfe", NUMBER_AS_URL])
-def test_an_invalid_version_counts_as_missing(tmp_path, caplog, raw):
+def test_invalid_version_counts_as_missing(tmp_path, caplog, raw):
     caplog.set_level(logging.WARNING)
     path: Path = version_path(tmp_path / "a.zip.part")
     path.write_bytes(raw)

@@ -1,4 +1,4 @@
-"""The plan of a download and the check of the free space."""
+"""Tests of posescope.data.download.plan: the plan of a download and the check of the free space."""
 
 import errno
 import logging
@@ -18,25 +18,25 @@ NOTES = {"annotations/person_keypoints_val2017.json": b"{}", "annotations/captio
 USAGE = namedtuple("Usage", "total used free")
 
 
-def test_other_checksums_in_the_parameters_make_a_finished_archive_unfinished(root, archives, options_of, run):
+def test_archive_with_another_checksum_is_not_finished(root, archives, options_of, run):
     run(root, options_of(archives))
     other = {**archives, "val2017": {**archives["val2017"], "sha256": "0" * 64}}
     plan = make_plan(root, options_of(other), is_generated=False)
     assert [item.state for item in plan.archives] == ["finished", "missing"]
 
 
-def test_a_dry_run_tells_and_touches_nothing(server, root, archives, caplog, files_in, options_of, run):
+def test_dry_run_logs_the_plan_and_changes_nothing(server, root, archives, caplog, files_in, options_of, run):
     caplog.set_level(logging.INFO)
     fetched = run(root, options_of(archives, dry_run=True))
-    assert [one.state for one in fetched] == ["not downloaded", "not downloaded"]
+    assert [archive.state for archive in fetched] == ["not downloaded", "not downloaded"]
     assert server.log == []
     assert not root.exists()
-    told = (archives["val2017"]["url"], str(root), "val2017/*.jpg", "to be downloaded", "free")
-    for words in (*told, "nothing is written but the record of the run"):
-        assert words in caplog.text
+    messages = (archives["val2017"]["url"], str(root), "val2017/*.jpg", "to be downloaded", "free")
+    for message in (*messages, "nothing is written but the record of the run"):
+        assert message in caplog.text
     run(root, options_of(archives))
     before = files_in(root)
-    assert [one.state for one in run(root, options_of(archives, dry_run=True))] == ["present", "present"]
+    assert [archive.state for archive in run(root, options_of(archives, dry_run=True))] == ["present", "present"]
     assert files_in(root) == before
 
 
@@ -48,10 +48,10 @@ def test_too_little_free_space_is_reported_before_the_download(server, root, arc
     assert server.log == []
     assert not root.exists()
     assert "NOT ENOUGH" in caplog.text
-    run(root, options_of(archives, dry_run=True))  # tells it too, and is no error
+    run(root, options_of(archives, dry_run=True))  # a dry run logs the lack of space and raises no error
 
 
-def test_the_need_for_room_is_that_of_the_worst_moment(root, options_of):
+def test_required_space_is_the_peak_of_the_download(root, options_of):
     archives = {
         "small": {"url": "http://host/small.zip", "members": "small/*", "size_bytes": 100, "unpacked_bytes": 150},
         "large": {"url": "http://host/large.zip", "members": "large/*", "size_bytes": 1000, "unpacked_bytes": 1100},
@@ -68,7 +68,7 @@ def test_the_need_for_room_is_that_of_the_worst_moment(root, options_of):
 
 
 @pytest.mark.parametrize("marked", [False, True])
-def test_the_folder_of_the_sample_is_left_alone(root, archives, marked, options_of):
+def test_folder_of_the_sample_is_refused(root, archives, marked, options_of):
     if marked:
         root.mkdir()
         (root / "sample.json").write_text("{}")
@@ -77,18 +77,18 @@ def test_the_folder_of_the_sample_is_left_alone(root, archives, marked, options_
 
 
 @pytest.mark.parametrize(
-    ("count", "words"),
+    ("count", "text"),
     [(0, "0 bytes"), (999, "999 bytes"), (1000, "1.0 kB"), (815_585_330, "815.6 MB"), (19_336_861_798, "19.3 GB")],
 )
-def test_bytes_are_formatted_with_a_decimal_unit(count, words):
-    assert format_bytes(count) == words
+def test_bytes_are_formatted_with_a_decimal_unit(count, text):
+    assert format_bytes(count) == text
 
 
-def test_free_room_of_a_folder_that_is_not_there_yet(tmp_path):
+def test_free_space_of_a_missing_folder(tmp_path):
     assert free_bytes(tmp_path / "a" / "b") > 0
     assert free_bytes(Path("relative")) > 0
 
 
-def test_a_full_disk_has_its_own_error():
+def test_full_disk_raises_a_disk_space_error():
     assert isinstance(write_error(Path("a"), OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))), DiskSpaceError)
     assert not isinstance(write_error(Path("a"), OSError(errno.EACCES, "denied")), DiskSpaceError)

@@ -1,4 +1,4 @@
-"""Decoding of image files of all formats, and what is refused."""
+"""Tests of posescope.data.images.decoding: formats, transparency, orientation and refused files."""
 
 import io
 import os
@@ -24,14 +24,14 @@ from posescope.data.images.orientation import apply_orientation
 read_upright = partial(read_image, frame="upright")
 
 NOISE = np.random.default_rng(0).integers(0, 256, (60, 80, 3)).astype(np.uint8)
-# JPEG keeps smooth pictures nearly as they are.
+# JPEG changes smooth images only slightly.
 SMOOTH = cv2.resize(NOISE[:3, :4], (80, 60), interpolation=cv2.INTER_LINEAR)
 
 
-def encoded(picture, file_format, **options):
-    """The bytes of an image file."""
+def encode(image, file_format, **options):
+    """Return the bytes of an image file."""
     stream = io.BytesIO()
-    Image.fromarray(picture).save(stream, file_format, **options)
+    Image.fromarray(image).save(stream, file_format, **options)
     return stream.getvalue()
 
 
@@ -49,18 +49,18 @@ def test_images_are_read_as_rgb(tmp_path):
 
 def test_exif_orientation_is_ignored(tmp_path):
     exif = Image.Exif()
-    exif[0x0112] = 6  # the camera was turned by 90 degrees
+    exif[0x0112] = 6  # the camera was rotated by 90 degrees
     left_half_red = np.zeros((40, 80, 3), np.uint8)
     left_half_red[:, :40, 0] = 255
-    Image.fromarray(left_half_red).save(tmp_path / "turned.jpg", exif=exif, quality=95)
-    with Image.open(tmp_path / "turned.jpg") as written:
+    Image.fromarray(left_half_red).save(tmp_path / "rotated.jpg", exif=exif, quality=95)
+    with Image.open(tmp_path / "rotated.jpg") as written:
         assert written.getexif()[0x0112] == 6
-    image = read_image(tmp_path / "turned.jpg", (40, 80))
+    image = read_image(tmp_path / "rotated.jpg", (40, 80))
     assert image[20, 10, 0] > 200
     assert image[20, 70, 0] < 50
 
 
-def test_a_grey_image_has_three_equal_channels(tmp_path):
+def test_grey_image_has_three_equal_channels(tmp_path):
     Image.fromarray(NOISE[..., 0]).save(tmp_path / "grey.png")
     image = read_image(tmp_path / "grey.png")
     for channel in range(3):
@@ -75,37 +75,37 @@ def test_another_size_than_annotated_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("progressive", [False, True])
-@pytest.mark.parametrize("ending", [b"", b"\xff\xd9"], ids=["cut", "cut and closed"])
-def test_a_truncated_jpeg_is_refused(tmp_path, ending, progressive):
-    whole = encoded(NOISE, "JPEG", quality=90, progressive=progressive)
-    for share in (0.5, 0.75, 0.95):
+@pytest.mark.parametrize("ending", [b"", b"\xff\xd9"], ids=["truncated", "truncated with end marker"])
+def test_truncated_jpeg_is_refused(tmp_path, ending, progressive):
+    content = encode(NOISE, "JPEG", quality=90, progressive=progressive)
+    for fraction in (0.5, 0.75, 0.95):
         with pytest.raises(ImageError, match="damaged") as caught:
-            read(tmp_path, whole[: int(len(whole) * share)] + ending)
+            read(tmp_path, content[: int(len(content) * fraction)] + ending)
         assert caught.value.kind == "image is damaged"
 
 
-def test_a_jpeg_with_a_hole_is_refused(tmp_path):
-    whole = encoded(NOISE, "JPEG", quality=90)
-    middle = len(whole) // 2
+def test_jpeg_with_overwritten_bytes_is_refused(tmp_path):
+    content = encode(NOISE, "JPEG", quality=90)
+    middle = len(content) // 2
     with pytest.raises(ImageError, match="damaged"):
-        read(tmp_path, whole[:middle] + bytes(300) + whole[middle + 300 :])
+        read(tmp_path, content[:middle] + bytes(300) + content[middle + 300 :])
 
 
 def test_bytes_after_the_end_are_ignored(tmp_path):
-    whole = encoded(NOISE, "JPEG")
-    np.testing.assert_array_equal(read(tmp_path, whole + bytes(1000)), read(tmp_path, whole))
-    # Some cameras leave junk before the end mark: libjpeg warns, and every pixel is right.
-    np.testing.assert_array_equal(read(tmp_path, whole[:-2] + b"junk" + whole[-2:]), read(tmp_path, whole))
+    content = encode(NOISE, "JPEG")
+    np.testing.assert_array_equal(read(tmp_path, content + bytes(1000)), read(tmp_path, content))
+    # Some cameras write extra bytes before the end marker: libjpeg warns, and all pixels are correct.
+    np.testing.assert_array_equal(read(tmp_path, content[:-2] + b"junk" + content[-2:]), read(tmp_path, content))
 
 
-def test_jpegs_are_opencv_s_to_the_bit(tmp_path):
+def test_jpegs_equal_opencv_exactly(tmp_path):
     for options in ({"quality": 95}, {"quality": 30}, {"subsampling": 0}, {"subsampling": 1}, {"progressive": True}):
-        raw = encoded(NOISE, "JPEG", **options)
+        raw = encode(NOISE, "JPEG", **options)
         expected = cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_COLOR_RGB)
         np.testing.assert_array_equal(read(tmp_path, raw), expected)
 
 
-def test_a_jpeg_in_printers_colours_becomes_rgb(tmp_path):
+def test_cmyk_jpeg_is_converted_to_rgb(tmp_path):
     stream = io.BytesIO()
     Image.fromarray(SMOOTH).convert("CMYK").save(stream, "JPEG", quality=100)
     image = read(tmp_path, stream.getvalue())
@@ -114,13 +114,13 @@ def test_a_jpeg_in_printers_colours_becomes_rgb(tmp_path):
         read(tmp_path, stream.getvalue()[:-400] + b"\xff\xd9")
 
 
-def test_a_grey_jpeg_has_three_equal_channels(tmp_path):
-    image = read(tmp_path, encoded(SMOOTH[..., 0], "JPEG", quality=100))
+def test_grey_jpeg_has_three_equal_channels(tmp_path):
+    image = read(tmp_path, encode(SMOOTH[..., 0], "JPEG", quality=100))
     assert np.abs(image.astype(int) - SMOOTH[..., :1]).max() <= 4
     assert (image == image[..., :1]).all()
 
 
-def test_sixteen_bits_become_eight(tmp_path):
+def test_sixteen_bits_are_converted_to_eight(tmp_path):
     deep = NOISE.astype(np.uint16) * 257
     assert cv2.imwrite(str(tmp_path / "deep.png"), deep[..., ::-1])
     np.testing.assert_array_equal(read_image(tmp_path / "deep.png", (60, 80)), NOISE)
@@ -128,55 +128,55 @@ def test_sixteen_bits_become_eight(tmp_path):
     np.testing.assert_array_equal(read_image(tmp_path / "grey.png"), np.repeat(NOISE[..., :1], 3, axis=2))
 
 
-def test_a_transparent_image_is_laid_on_white_as_in_prediction(tmp_path):
-    clear = np.dstack([NOISE, np.zeros((60, 80), np.uint8)])
-    clear[20:40, 20:40, 3] = 255
+def test_transparent_image_is_composited_on_white_as_in_prediction(tmp_path):
+    transparent = np.dstack([NOISE, np.zeros((60, 80), np.uint8)])
+    transparent[20:40, 20:40, 3] = 255
     expected = np.full_like(NOISE, 255)
     expected[20:40, 20:40] = NOISE[20:40, 20:40]
-    np.testing.assert_array_equal(read(tmp_path, encoded(clear, "PNG")), expected)
+    np.testing.assert_array_equal(read(tmp_path, encode(transparent, "PNG")), expected)
     np.testing.assert_array_equal(read_upright(tmp_path / "a.jpg"), expected)
 
 
-def test_the_content_decides_not_the_name(tmp_path):
-    np.testing.assert_array_equal(read(tmp_path, encoded(NOISE, "PNG"), "png inside.jpg"), NOISE)
-    np.testing.assert_array_equal(read(tmp_path, encoded(NOISE, "BMP"), "ünï cödé.png"), NOISE)
+def test_format_is_determined_by_content_and_not_by_name(tmp_path):
+    np.testing.assert_array_equal(read(tmp_path, encode(NOISE, "PNG"), "png inside.jpg"), NOISE)
+    np.testing.assert_array_equal(read(tmp_path, encode(NOISE, "BMP"), "ünï cödé.png"), NOISE)
 
 
 @pytest.mark.parametrize("file_format", ["PNG", "BMP", "WEBP", "TIFF"])
-def test_other_formats_that_are_cut_short_are_refused(tmp_path, file_format):
-    whole = encoded(NOISE, file_format)
-    assert read(tmp_path, whole).shape == (60, 80, 3)
-    for share in (0.1, 0.5, 0.95):
+def test_truncated_files_of_other_formats_are_refused(tmp_path, file_format):
+    content = encode(NOISE, file_format)
+    assert read(tmp_path, content).shape == (60, 80, 3)
+    for fraction in (0.1, 0.5, 0.95):
         with pytest.raises(ImageError, match=r"decoded|damaged or truncated"):
-            read(tmp_path, whole[: int(len(whole) * share)])
+            read(tmp_path, content[: int(len(content) * fraction)])
 
 
 @pytest.mark.real_data
 def test_no_real_photograph_is_refused(real_data):
-    """The other side of strictness: 221 of COCO and 3,500 of LSPET, whatever camera they come from."""
+    """The checks accept the photographs of all cameras: 221 of COCO and 3,500 of LSPET."""
     photographs = [path for folder in ("coco_subset", "lspet") for path in sorted((real_data / folder).rglob("*.jpg"))]
     assert len(photographs) == 3_721
     for path in photographs[::5]:
         assert read_image(path).ndim == 3
 
 
-def test_a_folder_is_no_image(tmp_path):
+def test_folder_is_refused(tmp_path):
     with pytest.raises(ImageError, match=re.escape(str(tmp_path))):
         read_image(tmp_path)
 
 
 @pytest.mark.parametrize("raw", [None, b"", b"not an image"])
-def test_what_is_no_image_is_refused(tmp_path, raw):
+def test_missing_and_invalid_files_are_refused(tmp_path, raw):
     if raw is not None:
         (tmp_path / "a.jpg").write_bytes(raw)
     with pytest.raises(DataError, match=r"a\.jpg"):
         read_image(tmp_path / "a.jpg")
 
 
-def test_the_header_is_held_against_the_annotation_before_memory_is_asked_for(tmp_path, monkeypatch):
-    raw = bytearray(encoded(NOISE, "JPEG"))
+def test_header_is_compared_with_the_annotation_before_decoding(tmp_path, monkeypatch):
+    raw = bytearray(encode(NOISE, "JPEG"))
     frame = raw.index(b"\xff\xc0")
-    raw[frame + 5 : frame + 9] = (9000).to_bytes(2, "big") * 2  # a header can say anything
+    raw[frame + 5 : frame + 9] = (9000).to_bytes(2, "big") * 2  # a header can state any size
     with pytest.raises(ImageError, match=r"\(60, 80\)"):
         read(tmp_path, bytes(raw), size=(60, 80))
 
@@ -185,20 +185,20 @@ def test_the_header_is_held_against_the_annotation_before_memory_is_asked_for(tm
 
     monkeypatch.setattr("posescope.data.images.decoding.simplejpeg.decode_jpeg", exhausted)
     with pytest.raises(ImageError, match="memory"):
-        read(tmp_path, encoded(NOISE, "JPEG"))
+        read(tmp_path, encode(NOISE, "JPEG"))
 
 
-def test_a_newer_jfif_version_is_no_damage(tmp_path):
-    raw = bytearray(encoded(NOISE, "JPEG"))
+def test_jpeg_of_a_newer_jfif_version_is_read(tmp_path):
+    raw = bytearray(encode(NOISE, "JPEG"))
     version = raw.index(b"JFIF\0") + 5
     raw[version] = 2
-    np.testing.assert_array_equal(read(tmp_path, bytes(raw)), read(tmp_path, encoded(NOISE, "JPEG")))
+    np.testing.assert_array_equal(read(tmp_path, bytes(raw)), read(tmp_path, encode(NOISE, "JPEG")))
 
 
-def test_pam_which_opencv_reads_with_red_for_blue_is_refused(tmp_path):
-    head = b"P7\nWIDTH 2\nHEIGHT 1\nDEPTH 3\nMAXVAL 255\nTUPLTYPE RGB\nENDHDR\n"
+def test_pam_is_refused(tmp_path):
+    header = b"P7\nWIDTH 2\nHEIGHT 1\nDEPTH 3\nMAXVAL 255\nTUPLTYPE RGB\nENDHDR\n"
     with pytest.raises(ImageError, match="PAM"):
-        read(tmp_path, head + bytes([200, 100, 50] * 2))
+        read(tmp_path, header + bytes([200, 100, 50] * 2))
 
 
 def _png(width, height, data_of=(1, 1)):
@@ -213,23 +213,23 @@ def _png(width, height, data_of=(1, 1)):
 
 
 def _with_size(raw, at, code, *sizes):
-    spoilt = bytearray(raw)
-    struct.pack_into(code, spoilt, at, *sizes)
-    return bytes(spoilt)
+    changed = bytearray(raw)
+    struct.pack_into(code, changed, at, *sizes)
+    return bytes(changed)
 
 
 @cache
 def hostile_files():
-    """Small files that declare a picture that would fill the memory."""
-    jpeg, progressive = encoded(NOISE, "JPEG"), encoded(NOISE, "JPEG", progressive=True)
-    moving = {"save_all": True, "append_images": [Image.fromarray(255 - NOISE)]}
-    webp = bytearray(encoded(NOISE, "WEBP", **moving))
+    """Return small files that declare an image larger than the memory."""
+    jpeg, progressive = encode(NOISE, "JPEG"), encode(NOISE, "JPEG", progressive=True)
+    animated = {"save_all": True, "append_images": [Image.fromarray(255 - NOISE)]}
+    webp = bytearray(encode(NOISE, "WEBP", **animated))
     webp[24:30] = (65_000).to_bytes(3, "little") * 2
-    tags = {256: 60_000, 257: 60_000, 258: 8, 262: 1, 277: 1, 273: 200, 279: 600}
+    plain = {256: 60_000, 257: 60_000, 258: 8, 262: 1, 277: 1, 273: 200, 279: 600}
     tiled = {256: 30, 257: 20, 258: 8, 262: 1, 277: 1, 322: 60_000, 323: 60_000, 324: 200, 325: 600}
     tiffs = [
-        b"II*\0" + struct.pack("<IH", 8, len(one)) + b"".join(struct.pack("<HHII", tag, 4, 1, one[tag]) for tag in sorted(one))
-        for one in (tags, tiled)
+        b"II*\0" + struct.pack("<IH", 8, len(tags)) + b"".join(struct.pack("<HHII", tag, 4, 1, tags[tag]) for tag in sorted(tags))
+        for tags in (plain, tiled)
     ]
     return {
         "jpeg": _with_size(jpeg, jpeg.index(b"\xff\xc0") + 5, ">HH", 40_000, 40_000),
@@ -237,10 +237,10 @@ def hostile_files():
         "wide png": _png(1_000_000, 1),
         "tall png": _png(1, 1_000_000),
         "png": _png(60_000, 60_000),
-        "gif": _with_size(encoded(NOISE, "GIF", **moving), 6, "<HH", 65_535, 65_535),
-        "bmp": _with_size(encoded(NOISE, "BMP"), 18, "<ii", 30_000, 30_000),
+        "gif": _with_size(encode(NOISE, "GIF", **animated), 6, "<HH", 65_535, 65_535),
+        "bmp": _with_size(encode(NOISE, "BMP"), 18, "<ii", 30_000, 30_000),
         "webp": bytes(webp),
-        "lossless webp": _with_size(encoded(NOISE, "WEBP", lossless=True), 21, "<I", 16_382 | 16_382 << 14),
+        "lossless webp": _with_size(encode(NOISE, "WEBP", lossless=True), 21, "<I", 16_382 | 16_382 << 14),
         "tiff": tiffs[0] + bytes(900),
         "tiles": tiffs[1] + bytes(900),
         "pnm": b"P6\n50000 50000\n255\n" + bytes(900),
@@ -248,7 +248,7 @@ def hostile_files():
 
 
 @pytest.mark.parametrize("name", hostile_files())
-def test_an_image_that_is_too_large_is_refused_by_its_header(tmp_path, name):
+def test_image_that_is_too_large_is_refused_by_its_header(tmp_path, name):
     (tmp_path / "a.jpg").write_bytes(hostile_files()[name])
     for read_file in (read_image, read_upright):
         with pytest.raises(ImageError, match="megapixels") as caught:
@@ -284,27 +284,27 @@ print(refused, after - before, peak() - after)
 """
 
 
-def test_hostile_and_very_wide_images_take_little_memory(tmp_path):
-    """In a process of its own: the bytes that decoding them takes, and cutting and drawing the widest picture."""
+def test_hostile_and_very_wide_images_need_little_memory(tmp_path):
+    """A subprocess measures the memory of decoding all files, and of cropping and drawing the widest image."""
     files = tmp_path / "files"
     files.mkdir()
     for name, raw in hostile_files().items():
         (files / name).write_bytes(raw)
-    png = encoded(NOISE, "PNG")
-    (files / "lying chunk").write_bytes(_with_size(png, png.index(b"IDAT") - 4, ">I", 2**31 - 1))
+    png = encode(NOISE, "PNG")
+    (files / "wrong chunk size").write_bytes(_with_size(png, png.index(b"IDAT") - 4, ">I", 2**31 - 1))
     (tmp_path / "wide.png").write_bytes(_png(60_000, 1, data_of=(60_000, 1)))
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", _MEASURE, str(files), str(tmp_path / "wide.png")], capture_output=True, text=True, check=True
     )
-    refused, reading_mb, using_mb = map(float, done.stdout.split())
+    refused, reading_mb, using_mb = map(float, process.stdout.split())
     assert refused == len(hostile_files()) + 1
-    assert reading_mb < 30, "the smallest of them would take 200 MB"
+    assert reading_mb < 30, "the smallest image would need 200 MB"
     assert using_mb < 200, (
-        "a strip of the crop in floats; all of it at once takes 360 MB, and a panel 60,000 times as wide as high 3.6 GB"
+        "one strip of the crop as floats; the crop at once needs 360 MB, and a panel 60,000 times as wide as high 3.6 GB"
     )
 
 
-def test_the_limits_are_an_option(tmp_path):
+def test_limits_are_configurable(tmp_path):
     Image.fromarray(NOISE).save(tmp_path / "a.png")
     assert read_image(tmp_path / "a.png", limits=ImageLimits(max_megapixels=0.0048)).shape == (60, 80, 3)
     for limits in (ImageLimits(max_megapixels=0.0047), ImageLimits(max_side_px=79)):
@@ -312,9 +312,9 @@ def test_the_limits_are_an_option(tmp_path):
             read_image(tmp_path / "a.png", limits=limits)
 
 
-def test_a_file_larger_than_any_image_and_a_pipe_are_not_read(tmp_path):
+def test_huge_file_and_pipe_are_refused(tmp_path):
     with (tmp_path / "a.jpg").open("wb") as stream:
-        stream.truncate(2_000_000_000)  # takes no room on the disk
+        stream.truncate(2_000_000_000)  # a sparse file
     with pytest.raises(ImageError, match="2000 MB") as caught:
         read_image(tmp_path / "a.jpg")
     assert caught.value.kind == "image is too large"
@@ -325,7 +325,7 @@ def test_a_file_larger_than_any_image_and_a_pipe_are_not_read(tmp_path):
 
 @pytest.mark.parametrize("bits", [10, 12, 14])
 @pytest.mark.parametrize("suffix", ["png", "tif"])
-def test_few_bits_in_sixteen_are_refused_and_not_black(tmp_path, suffix, bits):
+def test_images_with_fewer_bits_in_sixteen_are_refused(tmp_path, suffix, bits):
     assert cv2.imwrite(str(tmp_path / f"a.{suffix}"), NOISE.astype(np.uint16) << (bits - 8))
     for read_file in (read_image, read_upright):
         with pytest.raises(ImageError, match="14") as caught:
@@ -334,7 +334,7 @@ def test_few_bits_in_sixteen_are_refused_and_not_black(tmp_path, suffix, bits):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.uint32, np.int16])
-def test_numbers_that_no_brightness_follows_from_are_refused(tmp_path, dtype):
+def test_tiffs_of_other_number_types_are_refused(tmp_path, dtype):
     tifffile = pytest.importorskip("tifffile", reason="comes with scikit-image, an extra for development")
     tifffile.imwrite(tmp_path / "a.tif", NOISE.astype(dtype), photometric="rgb")
     with pytest.raises(ImageError, match="bits"):
@@ -343,7 +343,7 @@ def test_numbers_that_no_brightness_follows_from_are_refused(tmp_path, dtype):
 
 @pytest.mark.parametrize("deep", [1, 257])
 @pytest.mark.parametrize("kind", ["unassalpha", "assocalpha", "unspecified"])
-def test_transparent_tiffs_are_laid_on_white(tmp_path, kind, deep):
+def test_transparent_tiffs_are_composited_on_white(tmp_path, kind, deep):
     tifffile = pytest.importorskip("tifffile", reason="comes with scikit-image, an extra for development")
     opacity = np.random.default_rng(1).integers(0, 256, (60, 80, 1))
     colours = NOISE * opacity / 255 if kind == "assocalpha" else NOISE
@@ -357,7 +357,7 @@ def test_transparent_tiffs_are_laid_on_white(tmp_path, kind, deep):
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("deep", [1, 257])
-def test_tiffs_are_read_as_they_are_stored_or_upright(tmp_path, orientation, deep):
+def test_tiffs_are_read_as_stored_or_upright(tmp_path, orientation, deep):
     tifffile = pytest.importorskip("tifffile", reason="comes with scikit-image, an extra for development")
     pixels = NOISE.astype(np.uint16 if deep > 1 else np.uint8) * deep
     tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", extratags=[(274, 3, 1, orientation, True)])
@@ -367,18 +367,18 @@ def test_tiffs_are_read_as_they_are_stored_or_upright(tmp_path, orientation, dee
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "LA", "P", "1", "CMYK.JPEG", "CMYK.TIFF", "RGBA"])
 def test_training_and_prediction_see_the_same_pixels(tmp_path, form):
-    picture = Image.fromarray(np.dstack([SMOOTH, NOISE[..., 0]])) if form == "RGBA" else Image.fromarray(SMOOTH)
+    image = Image.fromarray(np.dstack([SMOOTH, NOISE[..., 0]])) if form == "RGBA" else Image.fromarray(SMOOTH)
     mode, _, kind = form.partition(".")
     if mode in ("LA", "P", "1", "CMYK"):
-        picture = picture.convert(mode)
-    picture.save(tmp_path / "a", format=kind or (form if form not in ("LA", "P", "1", "RGBA") else "PNG"))
+        image = image.convert(mode)
+    image.save(tmp_path / "a", format=kind or (form if form not in ("LA", "P", "1", "RGBA") else "PNG"))
     read = read_image(tmp_path / "a", (60, 80))
     np.testing.assert_array_equal(read, read_upright(tmp_path / "a"))
     if form != "RGBA":
-        assert np.abs(read - np.asarray(picture.convert("RGB")).astype(int)).mean() < 6
+        assert np.abs(read - np.asarray(image.convert("RGB")).astype(int)).mean() < 6
 
 
-def test_transparent_grey_is_white(tmp_path):
+def test_transparent_grey_value_is_white(tmp_path):
     grey = Image.fromarray(NOISE[..., 0])
     value = int(NOISE[0, 0, 0])
     grey.save(tmp_path / "a.png", transparency=value)
@@ -388,10 +388,10 @@ def test_transparent_grey_is_white(tmp_path):
 
 @pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate"])
 @pytest.mark.parametrize("mode", ["RGB", "L"])
-def test_a_damaged_tiff_is_refused_and_not_black(tmp_path, compression, mode):
-    picture = Image.fromarray(NOISE).convert(mode)
-    raw = bytearray(encoded(np.asarray(picture), "TIFF", compression=compression))
-    np.testing.assert_array_equal(read(tmp_path, bytes(raw)), np.asarray(picture.convert("RGB")))
+def test_damaged_tiff_is_refused(tmp_path, compression, mode):
+    image = Image.fromarray(NOISE).convert(mode)
+    raw = bytearray(encode(np.asarray(image), "TIFF", compression=compression))
+    np.testing.assert_array_equal(read(tmp_path, bytes(raw)), np.asarray(image.convert("RGB")))
     raw[len(raw) // 2] ^= 255
     raw[len(raw) // 3] ^= 255
     with pytest.raises(ImageError, match="damaged") as caught:
@@ -400,21 +400,21 @@ def test_a_damaged_tiff_is_refused_and_not_black(tmp_path, compression, mode):
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB"])
-def test_only_a_chunk_makes_a_png_transparent_not_its_bytes_elsewhere(tmp_path, mode):
-    picture = Image.fromarray(NOISE).convert(mode)
-    about = PngInfo()
-    about.add_text("Comment", "tRNS" + "\0" + chr(np.asarray(picture).flat[0]), zip=False)
-    picture.save(tmp_path / "a.png", pnginfo=about)
+def test_transparency_chunk_name_in_a_text_is_ignored(tmp_path, mode):
+    image = Image.fromarray(NOISE).convert(mode)
+    info = PngInfo()
+    info.add_text("Comment", "tRNS" + "\0" + chr(np.asarray(image).flat[0]), zip=False)
+    image.save(tmp_path / "a.png", pnginfo=info)
     assert b"tRNS" in (tmp_path / "a.png").read_bytes()
-    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), np.asarray(picture.convert("RGB")))
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), np.asarray(image.convert("RGB")))
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning")  # of Pillow, about tags
+@pytest.mark.filterwarnings("ignore::UserWarning")  # of Pillow, info tags
 def test_mutated_files_are_read_or_refused(tmp_path):
-    """Of files spoilt at random, each is a picture of the declared size or a named error."""
+    """Each randomly changed file gives an image of the declared size or an `ImageError`."""
     rng = np.random.default_rng(0)
     limits = ImageLimits(max_megapixels=0.1)
-    files = [encoded(SMOOTH, kind) for kind in ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "PPM")]
+    files = [encode(SMOOTH, kind) for kind in ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "PPM")]
     read, refused = 0, 0
     for _ in range(400):
         raw = bytearray(files[rng.integers(len(files))])

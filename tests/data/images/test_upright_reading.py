@@ -1,4 +1,4 @@
-"""Upright reading of images of all kinds: `read_image` with EXIF orientation, and `read_header`."""
+"""Upright reading of images of all formats with `read_image` and `read_header`."""
 
 import io
 from functools import partial
@@ -18,11 +18,11 @@ from posescope.data.images.limits import ImageError
 read_upright = partial(read_image, frame="upright")
 
 NOISE = np.random.default_rng(0).integers(0, 256, (40, 60, 3)).astype(np.uint8)
-# Four fields, no two alike: JPEG keeps them, and every way of turning shows.
+# Four fields of different colours, which JPEG preserves, so that every orientation can be recognised.
 FIELDS = np.kron(
     np.array([[(250, 20, 20), (20, 250, 20)], [(20, 20, 250), (240, 240, 30)]], np.uint8), np.ones((32, 48, 1), np.uint8)
 )
-# How the camera, held in this way, stores the scene.
+# The transformation from the scene to the stored image, per orientation.
 STORED = {
     1: None,
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -39,60 +39,64 @@ def read_size(path: Path) -> tuple[int, int]:
     return read_header(read_bytes(path), path).upright_size
 
 
-def save(path: Path, picture: NDArray[Any] | Image.Image, **options: Any) -> Path:
-    image = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
+def save(path: Path, pixels: NDArray[Any] | Image.Image, **options: Any) -> Path:
+    image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
     image.save(path, **options)
     return path
 
 
-def save_turned(path: Path, orientation: int, scene: NDArray[np.uint8] = FIELDS, **options: Any) -> Path:
-    """A picture of the scene, stored as a camera held in this way stores it, with EXIF that says so."""
+def save_rotated(path: Path, orientation: int, scene: NDArray[np.uint8] = FIELDS, **options: Any) -> Path:
+    """Save the scene in the given orientation, with its EXIF tag."""
     exif = Image.Exif()
     exif[0x0112] = orientation
     image, turn = Image.fromarray(scene), STORED[orientation]
     return save(path, image if turn is None else image.transpose(turn), exif=exif, **options)
 
 
-def differ(found: NDArray[np.uint8], expected: NDArray[np.uint8]) -> float:
+def mean_difference(found: NDArray[np.uint8], expected: NDArray[np.uint8]) -> float:
     assert found.shape == expected.shape
     return float(np.abs(found.astype(int) - expected).mean())
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_photograph_is_turned_upright(orientation: int, tmp_path: Path) -> None:
-    path = save_turned(tmp_path / "a.jpg", orientation, quality=100, subsampling=0)
-    assert differ(read_upright(path), FIELDS) < 2
+def test_jpeg_is_rotated_upright(orientation: int, tmp_path: Path) -> None:
+    path = save_rotated(tmp_path / "a.jpg", orientation, quality=100, subsampling=0)
+    assert mean_difference(read_upright(path), FIELDS) < 2
     assert read_size(path) == FIELDS.shape[:2]
     stored = read_image(path)
-    assert (differ(stored, FIELDS) < 2) if orientation == 1 else (stored.shape != FIELDS.shape or differ(stored, FIELDS) > 20)
+    assert (
+        (mean_difference(stored, FIELDS) < 2)
+        if orientation == 1
+        else (stored.shape != FIELDS.shape or mean_difference(stored, FIELDS) > 20)
+    )
 
 
 @pytest.mark.parametrize("suffix", ["png", "webp", "tif"])
 @pytest.mark.parametrize("orientation", [1, 3, 6, 7])
-def test_other_formats_are_turned_once(orientation: int, suffix: str, tmp_path: Path) -> None:
-    path = save_turned(tmp_path / f"a.{suffix}", orientation, **({"lossless": True} if suffix == "webp" else {}))
+def test_other_formats_are_rotated_once(orientation: int, suffix: str, tmp_path: Path) -> None:
+    path = save_rotated(tmp_path / f"a.{suffix}", orientation, **({"lossless": True} if suffix == "webp" else {}))
     np.testing.assert_array_equal(read_upright(path), FIELDS)
     assert read_size(path) == FIELDS.shape[:2]
 
 
-def test_a_turned_picture_with_transparency(tmp_path: Path) -> None:
+def test_rotated_image_with_transparency(tmp_path: Path) -> None:
     scene = np.dstack([FIELDS, np.full(FIELDS.shape[:2], 255, np.uint8)])
     scene[:32, :48, 3] = 0
     expected = FIELDS.copy()
     expected[:32, :48] = 255
-    np.testing.assert_array_equal(read_upright(save_turned(tmp_path / "a.png", 6, scene)), expected)
+    np.testing.assert_array_equal(read_upright(save_rotated(tmp_path / "a.png", 6, scene)), expected)
 
 
-def test_printers_colours_and_exif(tmp_path: Path) -> None:
+def test_cmyk_image_with_exif(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 3
     path = save(tmp_path / "a.jpg", Image.fromarray(FIELDS).convert("CMYK").rotate(180), exif=exif, quality=100)
-    assert b"Adobe" in path.read_bytes(), "inverted, as Adobe has it"
-    assert differ(read_upright(path), FIELDS) < 3
+    assert b"Adobe" in path.read_bytes(), "Adobe's CMYK is inverted"
+    assert mean_difference(read_upright(path), FIELDS) < 3
 
 
 @pytest.mark.parametrize("suffix", ["png", "webp"])
-def test_what_is_transparent_is_white_and_no_noise(suffix: str, tmp_path: Path) -> None:
+def test_transparent_pixels_are_white(suffix: str, tmp_path: Path) -> None:
     alpha = np.zeros(NOISE.shape[:2], np.uint8)
     alpha[:, :20], alpha[:, 20:40] = 255, 51
     options = {"lossless": True, "exact": True} if suffix == "webp" else {}
@@ -102,7 +106,7 @@ def test_what_is_transparent_is_white_and_no_noise(suffix: str, tmp_path: Path) 
     assert (image[:, 40:] == 255).all()
 
 
-def test_transparent_pixels_of_all_kinds(tmp_path: Path) -> None:
+def test_transparent_pixels_of_all_modes_are_white(tmp_path: Path) -> None:
     palette = Image.fromarray(NOISE).quantize(8)
     index = palette.getpixel((0, 0))
     deep = np.dstack([NOISE.astype(np.uint16) * 257, np.zeros(NOISE.shape[:2], np.uint16)])
@@ -116,7 +120,7 @@ def test_transparent_pixels_of_all_kinds(tmp_path: Path) -> None:
     assert [tuple(read_upright(path)[0, 0]) for path in paths] == [(255, 255, 255)] * 4
 
 
-def test_palettes_grey_and_deep_pictures(tmp_path: Path) -> None:
+def test_palette_grey_and_16_bit_images(tmp_path: Path) -> None:
     palette = Image.fromarray(NOISE).quantize(8)
     for path in (save(tmp_path / "a.png", palette), save(tmp_path / "a.gif", palette)):
         np.testing.assert_array_equal(read_upright(path), np.asarray(palette.convert("RGB")))
@@ -125,7 +129,7 @@ def test_palettes_grey_and_deep_pictures(tmp_path: Path) -> None:
         np.testing.assert_array_equal(read_upright(path), grey)
 
 
-def test_of_an_animation_the_first_picture(tmp_path: Path) -> None:
+def test_first_frame_of_an_animation_is_read(tmp_path: Path) -> None:
     first, second = Image.new("P", (5, 4), 0), Image.new("P", (5, 4), 1)
     for image in (first, second):
         image.putpalette([200, 100, 50, 1, 2, 3])
@@ -133,19 +137,19 @@ def test_of_an_animation_the_first_picture(tmp_path: Path) -> None:
     np.testing.assert_array_equal(image, np.full((4, 5, 3), (200, 100, 50)))
 
 
-def test_the_fourth_channel_of_a_bmp_means_nothing(tmp_path: Path) -> None:
-    clear = np.dstack([NOISE, np.zeros(NOISE.shape[:2], np.uint8)])
-    np.testing.assert_array_equal(read_upright(save(tmp_path / "a.bmp", clear)), NOISE)
+def test_fourth_channel_of_a_bmp_is_ignored(tmp_path: Path) -> None:
+    four_channels = np.dstack([NOISE, np.zeros(NOISE.shape[:2], np.uint8)])
+    np.testing.assert_array_equal(read_upright(save(tmp_path / "a.bmp", four_channels)), NOISE)
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "bmp", "gif", "tif"])
-def test_the_size_is_in_the_header(suffix: str, tmp_path: Path) -> None:
+def test_header_has_the_size_of_the_image(suffix: str, tmp_path: Path) -> None:
     path = save(tmp_path / f"a.{suffix}", NOISE)
     assert read_size(path) == read_upright(path).shape[:2] == (40, 60)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"text, and no image", b"\xff\xd8 starts like one", b"\x89PNG\r\n\x1a\n"])
-def test_what_is_no_image_is_named(content: bytes | None, tmp_path: Path) -> None:
+def test_invalid_file_is_refused_with_its_name(content: bytes | None, tmp_path: Path) -> None:
     if content is not None:
         (tmp_path / "a.jpg").write_bytes(content)
     for read in (read_upright, read_size):
@@ -153,7 +157,7 @@ def test_what_is_no_image_is_named(content: bytes | None, tmp_path: Path) -> Non
             read(tmp_path / "a.jpg")
 
 
-def test_a_cut_animation_is_refused(tmp_path: Path) -> None:
+def test_truncated_gif_is_refused(tmp_path: Path) -> None:
     stream = io.BytesIO()
     Image.fromarray(NOISE).save(stream, "GIF")
     (tmp_path / "a.gif").write_bytes(stream.getvalue()[:-50])
