@@ -8,51 +8,52 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from posescope.sample.outfits import Colour
+from posescope.sample.outfits import Colour, as_colour
 from posescope.sample.shading import noise_tile
-from posescope.sample.solids import Bytes, Floats
+from posescope.sample.solids import Bytes, Doubles, Floats
 
 __all__ = [
-    "draw_bar",
-    "draw_blob",
-    "draw_floor_lines",
-    "draw_polygon",
-    "draw_rectangle",
-    "sample_seed",
-    "sample_colour",
-    "scale_colour",
-    "textured",
-    "vertical_gradient",
-]
+    "draw_bar", "draw_blob", "draw_polygon", "draw_rectangle", "sample_colour", "sample_seed", "scale_colour",
+    "textured", "vertical_gradient",
+]  # fmt: skip
 
 # Fractional bits of the coordinates for OpenCV.
 _BITS = 4
 
 
 def scale_colour(colour: Colour, factor: float) -> Colour:
-    """Return a darker (factor < 1) or lighter (> 1) colour, clipped to 0..255."""
-    r, g, b = (min(255.0, max(0.0, c * factor)) for c in colour)
-    return (r, g, b)
+    """Return a darker or lighter colour, clipped to 0..255.
+
+    Args:
+        colour: RGB.
+        factor: < 1 darkens, > 1 lightens.
+    """
+    return as_colour([min(255.0, max(0.0, value * factor)) for value in colour])
 
 
 def vertical_gradient(height: int, width: int, top: Colour, bottom: Colour) -> Bytes:
-    """Return an image (height, width, 3) with a vertical gradient between two colours."""
-    share = np.linspace(0, 1, height, dtype=np.float32)[:, None, None]
-    rows = np.array(top, np.float32) * (1 - share) + np.array(bottom, np.float32) * share
+    """Return an image with a vertical gradient.
+
+    Args:
+        height, width: size, px.
+        top, bottom: colours of the first and the last row.
+    """
+    fraction = np.linspace(0, 1, height, dtype=np.float32)[:, None, None]
+    rows = np.array(top, np.float32) * (1 - fraction) + np.array(bottom, np.float32) * fraction
     return np.broadcast_to(np.clip(rows, 0, 255).astype(np.uint8), (height, width, 3)).copy()
 
 
-def textured(picture: Bytes, seed: int, kind: int, strength: float, stretch: tuple[float, float] = (1.0, 1.0)) -> Bytes:
+def textured(image: Bytes, seed: int, kind: int, strength: float, stretch: tuple[float, float] = (1.0, 1.0)) -> Bytes:
     """Return a copy with noise on its brightness.
 
     Args:
-        picture: (h, w, 3) uint8, or float32 in 0..255.
+        image: (h, w, 3) uint8, or float32 in 0..255.
         seed: Selects the part of the noise tile.
         kind: See `noise_tile`.
         strength: Amplitude of the noise, grey levels.
         stretch: Scale of the noise in x and y.
     """
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     rows, columns = (min(512, int(size / s) + 2) for size, s in zip((height, width), stretch[::-1], strict=True))
     top, left = seed % (513 - rows), (seed // 512) % (513 - columns)
     noise: Floats = noise_tile(kind)[top : top + rows, left : left + columns]
@@ -60,60 +61,79 @@ def textured(picture: Bytes, seed: int, kind: int, strength: float, stretch: tup
         noise = np.asarray(cv2.resize(noise, (width, height), interpolation=cv2.INTER_LINEAR))
     shift = noise * np.float32(strength)
     # Add, round and clip to 0..255 in one pass.
-    return np.asarray(cv2.add(picture, cv2.merge([shift, shift, shift]), dtype=cv2.CV_8U))
+    return np.asarray(cv2.add(image, cv2.merge([shift, shift, shift]), dtype=cv2.CV_8U))
 
 
-def draw_polygon(picture: Bytes, points: Sequence[tuple[float, float]], colour: Colour) -> None:
-    """Fill a polygon."""
+def draw_polygon(image: Bytes, points: Sequence[tuple[float, float] | Doubles], colour: Colour) -> None:
+    """Fill a polygon.
+
+    Args:
+        image: (h, w, 3) uint8 RGB, modified.
+        points: corners x, y, px.
+        colour: RGB.
+    """
     fixed = np.round(np.array(points) * (1 << _BITS)).astype(np.int32)
-    cv2.fillPoly(picture, [fixed], colour, cv2.LINE_AA, _BITS)
+    cv2.fillPoly(image, [fixed], colour, cv2.LINE_AA, _BITS)
 
 
-def draw_rectangle(picture: Bytes, left: float, top: float, right: float, bottom: float, colour: Colour) -> None:
-    """Fill an axis-aligned rectangle."""
-    draw_polygon(picture, [(left, top), (right, top), (right, bottom), (left, bottom)], colour)
+def draw_rectangle(image: Bytes, left: float, top: float, right: float, bottom: float, colour: Colour) -> None:
+    """Fill an axis-aligned rectangle.
+
+    Args:
+        image: (h, w, 3) uint8 RGB, modified.
+        left, top, right, bottom: edges, px.
+        colour: RGB.
+    """
+    draw_polygon(image, [(left, top), (right, top), (right, bottom), (left, bottom)], colour)
 
 
-def draw_bar(picture: Bytes, start: tuple[float, float], end: tuple[float, float], thickness: float, colour: Colour) -> None:
-    """Draw a round rod, lit from one side: three stripes from light to dark."""
+def draw_bar(image: Bytes, start: tuple[float, float], end: tuple[float, float], thickness: float, colour: Colour) -> None:
+    """Draw a round rod, lit from one side: three stripes from dark to light.
+
+    Args:
+        image: (h, w, 3) uint8 RGB, modified.
+        start, end: x, y of its ends, px.
+        thickness: px.
+        colour: RGB of the middle stripe.
+    """
     a, b = np.array(start), np.array(end)
     along = (b - a) / max(1e-6, float(np.linalg.norm(b - a)))
     across = np.array([-along[1], along[0]])
-    for shift, share, factor in ((0.0, 1.0, 0.78), (0.12, 0.72, 1.0), (0.22, 0.3, 1.14)):
+    for shift, width, factor in ((0.0, 1.0, 0.78), (0.12, 0.72, 1.0), (0.22, 0.3, 1.14)):
         p, q = a + across * shift * thickness, b + across * shift * thickness
-        half = across * thickness * share / 2
-        corners = [p - half, p + half, q + half, q - half]
-        draw_polygon(picture, [(float(x), float(y)) for x, y in corners], scale_colour(colour, factor))
+        half = across * thickness * width / 2
+        draw_polygon(image, [p - half, p + half, q + half, q - half], scale_colour(colour, factor))
 
 
-def draw_blob(picture: Bytes, centre: tuple[float, float], radius: float, colour: Colour, seed: int) -> None:
-    """Draw foliage: overlapping discs, darker below."""
+def draw_blob(image: Bytes, centre: tuple[float, float], radius: float, colour: Colour, seed: int) -> None:
+    """Draw foliage: overlapping discs, darker below.
+
+    Args:
+        image: (h, w, 3) uint8 RGB, modified.
+        centre: x, y, px.
+        radius: of the foliage, px.
+        colour: RGB at the centre.
+        seed: seed of the discs.
+    """
     rng = np.random.default_rng(seed)
     for _ in range(max(6, int(radius * 0.5))):
         angle, far = rng.uniform(0, 2 * np.pi), np.sqrt(rng.uniform(0, 1)) * radius * 0.8
         x, y = centre[0] + far * np.cos(angle), centre[1] + far * np.sin(angle) * 0.8
         shade = scale_colour(colour, 1.0 - 0.35 * (y - centre[1]) / radius + rng.normal(0, 0.08))
         place = (round(x * (1 << _BITS)), round(y * (1 << _BITS)))
-        cv2.circle(picture, place, round(radius * rng.uniform(0.2, 0.42) * (1 << _BITS)), shade, -1, cv2.LINE_AA, _BITS)
-
-
-def draw_floor_lines(picture: Bytes, rng: np.random.Generator, floor: Colour, horizon: float) -> None:
-    """Draw the joints between boards or slabs, which converge at a vanishing point; some floors have none."""
-    height, width = picture.shape[:2]
-    vanish = rng.uniform(0.2, 0.8) * width
-    if rng.random() < 0.75:
-        for x in np.arange(-1.5 * width, 2.5 * width, rng.uniform(28, 60)):
-            far = vanish + (x - vanish) * 0.45
-            draw_polygon(
-                picture, [(far, horizon), (far + 0.7, horizon), (x + 1.6, height), (x, height)], scale_colour(floor, 0.74)
-            )
+        cv2.circle(image, place, round(radius * rng.uniform(0.2, 0.42) * (1 << _BITS)), shade, -1, cv2.LINE_AA, _BITS)
 
 
 def sample_colour(rng: np.random.Generator, low: float, high: float, spread: float = 22) -> Colour:
-    """Sample a muted colour with a brightness between `low` and `high`, 0..255; `spread` is its variation per channel."""
+    """Sample a muted colour.
+
+    Args:
+        rng: source of the random numbers.
+        low, high: bounds of the brightness, 0..255.
+        spread: standard deviation of each channel.
+    """
     value = rng.uniform(low, high)
-    colour = np.clip(value + rng.normal(0, spread, 3), 15, 245)
-    return (float(colour[0]), float(colour[1]), float(colour[2]))
+    return as_colour(np.clip(value + rng.normal(0, spread, 3), 15, 245))
 
 
 def sample_seed(rng: np.random.Generator) -> int:

@@ -16,7 +16,7 @@ from posescope.core.skeleton import COCO_PERSON
 from posescope.sample.belongings import PROPS, SEATS, backpack_solids, crate_solids, prop_solids, seat_solids
 from posescope.sample.body import pose_skeleton, sample_body_shape
 from posescope.sample.body_solids import LIMB_RADII, body_solids, head_solids
-from posescope.sample.outfits import Colour, sample_outfit
+from posescope.sample.outfits import Colour, as_colour, sample_outfit
 from posescope.sample.poses import sample_pose
 from posescope.sample.raycasting import FAR, DepthMap, bounds_of, cast_solids
 from posescope.sample.shading import Light, shade_depth
@@ -162,7 +162,7 @@ def sample_posed_person(
     elif pose.name not in ("hands_on_hips", "arms_folded", "phoning") and rng.random() < 0.14:
         carried.append(PROPS[int(rng.integers(len(PROPS)))])
         solids += prop_solids(carried[-1], skeleton, "left" if rng.random() < 0.5 else "right", rng.uniform(0.85, 1.25))
-    prop_colour = outfit.backpack or _any_colour(rng)
+    prop_colour = outfit.backpack or as_colour(rng.uniform(40, 230, 3))
     wearer = Wearer(skeleton, body, outfit, _wood_colour(rng), prop_colour)
     return PosedPerson(wearer, solids, pose.name, view_of_yaw(yaw), tuple(carried))
 
@@ -176,14 +176,9 @@ def _sample_yaw(rng: np.random.Generator) -> float:
     return float(rng.uniform(low, high) * rng.choice((-1, 1)))
 
 
-def _any_colour(rng: np.random.Generator) -> Colour:
-    colour = rng.uniform(40, 230, 3)
-    return (float(colour[0]), float(colour[1]), float(colour[2]))
-
-
 def _wood_colour(rng: np.random.Generator) -> Colour:
     if rng.random() < 0.3:
-        return _any_colour(rng)
+        return as_colour(rng.uniform(40, 230, 3))
     tone = rng.uniform(0.4, 1.1)
     return (170 * tone, 125 * tone, 82 * tone)
 

@@ -1,13 +1,15 @@
 """Appearance of persons: skin, hair, clothes, shoes. Colours are RGB, 0..255."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 import numpy as np
 
 from posescope.sample.body import BodyShape
+from posescope.sample.solids import Doubles
 
-__all__ = ["Colour", "Cloth", "Outfit", "sample_outfit"]
+__all__ = ["Colour", "Cloth", "Outfit", "as_colour", "sample_outfit"]
 
 T = TypeVar("T")
 Colour = tuple[float, float, float]
@@ -70,6 +72,12 @@ class Outfit:
     fold_seed: int
 
 
+def as_colour(rgb: Sequence[float] | Doubles) -> Colour:
+    """Return three numbers as a colour."""
+    red, green, blue = (float(value) for value in rgb)
+    return red, green, blue
+
+
 def sample_outfit(seed: int, body: BodyShape, can_wear_skirt: bool) -> Outfit:
     """Sample skin, hair and clothes.
 
@@ -114,17 +122,15 @@ def _pick(rng: np.random.Generator, choices: tuple[T, ...], weights: tuple[float
     return choices[int(rng.choice(len(choices), p=weights))]
 
 
-def _mix(a: Colour, b: Colour, share: float, rng: np.random.Generator, spread: float) -> Colour:
-    mixed = np.clip(np.array(a) * (1 - share) + np.array(b) * share + rng.normal(0, spread), 10, 250)
-    return (float(mixed[0]), float(mixed[1]), float(mixed[2]))
+def _mix(a: Colour, b: Colour, fraction: float, rng: np.random.Generator, spread: float) -> Colour:
+    return as_colour(np.clip(np.array(a) * (1 - fraction) + np.array(b) * fraction + rng.normal(0, spread), 10, 250))
 
 
 def _vivid(rng: np.random.Generator) -> Colour:
     """Sample a colour of any hue, from pastel to deep."""
     hue, depth, value = rng.uniform(0, 2 * np.pi), rng.uniform(0.15, 0.85), rng.uniform(60, 235)
     wheel = 0.5 + 0.5 * np.cos(hue - np.array([0, 2, 4]) * np.pi / 3)
-    colour = value * (1 - depth + depth * wheel)
-    return (float(colour[0]), float(colour[1]), float(colour[2]))
+    return as_colour(value * (1 - depth + depth * wheel))
 
 
 def _sample_cloth(rng: np.random.Generator) -> Cloth:
@@ -159,7 +165,8 @@ def _sample_leg_end(rng: np.random.Generator, legwear: Legwear) -> float:
 
 def _sample_hair_colour(rng: np.random.Generator, darkness: float) -> Colour:
     usual = np.array([4, 4, 3, 3, 2, 2, 2, 1, 1.2, 0.8]) if darkness < 0.45 else np.array([8, 5, 2, 1, 0.3, 0, 0, 0, 1, 0.7])
-    return _mix(*(2 * (_HAIR_TONES[int(rng.choice(len(_HAIR_TONES), p=usual / usual.sum()))],)), 0.5, rng, 6)
+    tone = _HAIR_TONES[int(rng.choice(len(_HAIR_TONES), p=usual / usual.sum()))]
+    return _mix(tone, tone, 0.5, rng, 6)
 
 
 def _sample_hair_style(rng: np.random.Generator, body: BodyShape) -> HairStyle:

@@ -7,8 +7,9 @@ All angles are anatomical, in degrees, and zero for a body that stands to attent
     spine flexion bows forward, lean goes to the person's left, turn to the person's left
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -59,24 +60,28 @@ class Pose:
     support: str = "feet"
 
 
-# Each function samples the angles of one posture; `_MAKERS` lists their probabilities.
+# Each function samples the angles of one posture; `_POSTURES` has the names and probabilities. The order of the draws determines
+# the sample.
+
+_Range = tuple[float, float]
+
+
+def _pose(arms: Sequence[Arm], legs: Sequence[Leg], **angles: Any) -> Pose:
+    return Pose("", arms[0], arms[1], legs[0], legs[1], **angles)
+
+
+def _uniform_arm(rng: np.random.Generator, flexion: _Range, abduction: _Range, twist: _Range, elbow: _Range) -> Arm:
+    return Arm(rng.uniform(*flexion), rng.uniform(*abduction), rng.uniform(*twist), rng.uniform(*elbow))
 
 
 def _relaxed_arm(rng: np.random.Generator) -> Arm:
     return Arm(rng.normal(2, 7), rng.uniform(7, 20), rng.normal(-15, 12), rng.uniform(6, 32))
 
 
-def _standing_leg(rng: np.random.Generator) -> Leg:
-    return Leg(rng.normal(1, 3), rng.uniform(1, 8), rng.uniform(0, 15), rng.uniform(0, 6))
-
-
 def _standing(rng: np.random.Generator) -> Pose:
-    return Pose(
-        "standing",
-        _relaxed_arm(rng),
-        _relaxed_arm(rng),
-        _standing_leg(rng),
-        _standing_leg(rng),
+    return _pose(
+        [_relaxed_arm(rng) for _ in range(2)],
+        [Leg(rng.normal(1, 3), rng.uniform(1, 8), rng.uniform(0, 15), rng.uniform(0, 6)) for _ in range(2)],
         pelvis_roll=rng.normal(0, 2),
         spine_flexion=rng.normal(2, 4),
         spine_lean=rng.normal(0, 4),
@@ -84,21 +89,42 @@ def _standing(rng: np.random.Generator) -> Pose:
     )
 
 
-def _hands_on_hips(rng: np.random.Generator) -> Pose:
-    def arm() -> Arm:
-        return Arm(rng.uniform(-22, -6), rng.uniform(38, 52), rng.uniform(-82, -66), rng.uniform(88, 106))
+def _stand_with_both(rng: np.random.Generator, *arm: _Range) -> Pose:
+    """Sample a standing pose with both arms within the ranges of `_uniform_arm`."""
+    return replace(_standing(rng), left_arm=_uniform_arm(rng, *arm), right_arm=_uniform_arm(rng, *arm))
 
-    pose = replace(_standing(rng), name="hands_on_hips", left_arm=arm(), right_arm=arm())
-    if rng.random() < 0.35:
-        pose = replace(pose, right_arm=_relaxed_arm(rng))
-    return pose
+
+def _move_one(rng: np.random.Generator, pose: Pose, arm: Arm) -> Pose:
+    """Return the pose with its left or right arm replaced."""
+    return replace(pose, left_arm=arm) if rng.random() < 0.5 else replace(pose, right_arm=arm)
+
+
+def _hands_on_hips(rng: np.random.Generator) -> Pose:
+    pose = _stand_with_both(rng, (-22, -6), (38, 52), (-82, -66), (88, 106))
+    return replace(pose, right_arm=_relaxed_arm(rng)) if rng.random() < 0.35 else pose
 
 
 def _arms_folded(rng: np.random.Generator) -> Pose:
-    def arm() -> Arm:
-        return Arm(rng.uniform(24, 38), rng.uniform(6, 16), rng.uniform(-66, -50), rng.uniform(92, 112))
+    return _stand_with_both(rng, (24, 38), (6, 16), (-66, -50), (92, 112))
 
-    return replace(_standing(rng), name="arms_folded", left_arm=arm(), right_arm=arm())
+
+def _arms_up(rng: np.random.Generator) -> Pose:
+    return _stand_with_both(rng, (-5, 12), (125, 168), (50, 90), (5, 55))
+
+
+def _waving(rng: np.random.Generator) -> Pose:
+    arm = _uniform_arm(rng, (-5, 20), (85, 140), (70, 95), (35, 80))
+    return _move_one(rng, _standing(rng), arm)
+
+
+def _reaching(rng: np.random.Generator) -> Pose:
+    arm = Arm(rng.uniform(65, 115), rng.uniform(0, 22), rng.normal(0, 10), rng.uniform(4, 30))
+    return _move_one(rng, replace(_standing(rng), spine_flexion=rng.uniform(0, 12)), arm)
+
+
+def _phoning(rng: np.random.Generator) -> Pose:
+    arm = _uniform_arm(rng, (32, 50), (14, 28), (-18, 0), (128, 140))
+    return _move_one(rng, _standing(rng), arm)
 
 
 def _walking(rng: np.random.Generator) -> Pose:
@@ -107,7 +133,6 @@ def _walking(rng: np.random.Generator) -> Pose:
     swing = 0.9 * stride + rng.normal(0, 5)
     return replace(
         _standing(rng),
-        name="walking",
         left_arm=Arm(-swing, rng.uniform(6, 14), -10, rng.uniform(10, 45)),
         right_arm=Arm(swing, rng.uniform(6, 14), -10, rng.uniform(10, 45)),
         left_leg=forward if stride > 0 else back,
@@ -124,7 +149,6 @@ def _running(rng: np.random.Generator) -> Pose:
     elbow = rng.uniform(70, 105, 2)
     return replace(
         _standing(rng),
-        name="running",
         left_arm=Arm(-side * rng.uniform(28, 55), rng.uniform(8, 22), -18, elbow[0]),
         right_arm=Arm(side * rng.uniform(28, 55), rng.uniform(8, 22), -18, elbow[1]),
         left_leg=drive if side > 0 else push,
@@ -136,16 +160,13 @@ def _running(rng: np.random.Generator) -> Pose:
 
 def _sitting(rng: np.random.Generator) -> Pose:
     def arm() -> Arm:
-        return Arm(rng.uniform(12, 42), rng.uniform(6, 18), rng.uniform(-35, 0), rng.uniform(35, 75))
+        return _uniform_arm(rng, (12, 42), (6, 18), (-35, 0), (35, 75)) if rng.random() < 0.8 else _relaxed_arm(rng)
 
     flexion, knee = rng.uniform(78, 92), rng.uniform(66, 98)
     legs = [Leg(flexion + rng.normal(0, 4), rng.uniform(3, 16), 2, knee + rng.normal(0, 9)) for _ in range(2)]
-    return Pose(
-        "sitting",
-        arm() if rng.random() < 0.8 else _relaxed_arm(rng),
-        arm() if rng.random() < 0.8 else _relaxed_arm(rng),
-        legs[0],
-        legs[1],
+    return _pose(
+        [arm(), arm()],
+        legs,
         pelvis_pitch=rng.uniform(-12, 4),
         spine_flexion=rng.uniform(0, 20),
         spine_lean=rng.normal(0, 5),
@@ -158,69 +179,35 @@ def _bending(rng: np.random.Generator) -> Pose:
     hang = pitch + flexion
     arms = [Arm(hang + rng.normal(6, 14), rng.uniform(4, 16), -10, rng.uniform(5, 40)) for _ in range(2)]
     legs = [Leg(rng.normal(2, 4), rng.uniform(3, 10), 8, rng.uniform(2, 22)) for _ in range(2)]
-    return Pose(
-        "bending",
-        arms[0],
-        arms[1],
-        legs[0],
-        legs[1],
-        pelvis_pitch=pitch,
-        spine_flexion=flexion,
-        spine_turn=rng.normal(0, 8),
-        head_flexion=-0.35 * hang,
-    )
-
-
-def _arms_up(rng: np.random.Generator) -> Pose:
-    def arm() -> Arm:
-        return Arm(rng.uniform(-5, 12), rng.uniform(125, 168), rng.uniform(50, 90), rng.uniform(5, 55))
-
-    return replace(_standing(rng), name="arms_up", left_arm=arm(), right_arm=arm())
-
-
-def _waving(rng: np.random.Generator) -> Pose:
-    arm = Arm(rng.uniform(-5, 20), rng.uniform(85, 140), rng.uniform(70, 95), rng.uniform(35, 80))
-    pose = replace(_standing(rng), name="waving")
-    return replace(pose, left_arm=arm) if rng.random() < 0.5 else replace(pose, right_arm=arm)
-
-
-def _reaching(rng: np.random.Generator) -> Pose:
-    arm = Arm(rng.uniform(65, 115), rng.uniform(0, 22), rng.normal(0, 10), rng.uniform(4, 30))
-    pose = replace(_standing(rng), name="reaching", spine_flexion=rng.uniform(0, 12))
-    return replace(pose, left_arm=arm) if rng.random() < 0.5 else replace(pose, right_arm=arm)
-
-
-def _phoning(rng: np.random.Generator) -> Pose:
-    arm = Arm(rng.uniform(32, 50), rng.uniform(14, 28), rng.uniform(-18, 0), rng.uniform(128, 140))
-    pose = replace(_standing(rng), name="phoning")
-    return replace(pose, left_arm=arm) if rng.random() < 0.5 else replace(pose, right_arm=arm)
+    turn = rng.normal(0, 8)
+    return _pose(arms, legs, pelvis_pitch=pitch, spine_flexion=flexion, spine_turn=turn, head_flexion=-0.35 * hang)
 
 
 def _carrying(rng: np.random.Generator) -> Pose:
     flexion, elbow = rng.uniform(10, 26), rng.uniform(62, 82)
     arm = Arm(flexion, rng.uniform(6, 12), rng.uniform(-14, -4), elbow)
-    return replace(_standing(rng), name="carrying", left_arm=arm, right_arm=arm, spine_flexion=rng.uniform(-8, 2))
+    return replace(_standing(rng), left_arm=arm, right_arm=arm, spine_flexion=rng.uniform(-8, 2))
 
 
 def _stretching(rng: np.random.Generator) -> Pose:
     arms = [Arm(rng.normal(0, 8), rng.uniform(70, 108), rng.uniform(0, 40), rng.uniform(0, 25)) for _ in range(2)]
     legs = [Leg(0, rng.uniform(12, 26), 12, rng.uniform(0, 6)) for _ in range(2)]
-    return replace(_standing(rng), name="stretching", left_arm=arms[0], right_arm=arms[1], left_leg=legs[0], right_leg=legs[1])
+    return replace(_standing(rng), left_arm=arms[0], right_arm=arms[1], left_leg=legs[0], right_leg=legs[1])
 
 
 def _crouching(rng: np.random.Generator) -> Pose:
     arms = [Arm(rng.uniform(30, 65), rng.uniform(4, 18), -12, rng.uniform(25, 70)) for _ in range(2)]
     legs = [Leg(rng.uniform(84, 104), rng.uniform(8, 22), 8, rng.uniform(112, 130), 28) for _ in range(2)]
-    return Pose("crouching", arms[0], arms[1], legs[0], legs[1], pelvis_pitch=12, spine_flexion=rng.uniform(12, 30))
+    return _pose(arms, legs, pelvis_pitch=12, spine_flexion=rng.uniform(12, 30))
 
 
 def _jumping(rng: np.random.Generator) -> Pose:
-    arms = [Arm(rng.uniform(0, 40), rng.uniform(60, 150), rng.uniform(20, 80), rng.uniform(5, 45)) for _ in range(2)]
+    arms = [_uniform_arm(rng, (0, 40), (60, 150), (20, 80), (5, 45)) for _ in range(2)]
     legs = [Leg(rng.uniform(-12, 45), rng.uniform(4, 22), 6, rng.uniform(15, 80), 40) for _ in range(2)]
-    return Pose("jumping", arms[0], arms[1], legs[0], legs[1], spine_flexion=rng.uniform(-6, 10), support="air")
+    return _pose(arms, legs, spine_flexion=rng.uniform(-6, 10), support="air")
 
 
-_MAKERS: Mapping[str, tuple[float, Callable[[np.random.Generator], Pose]]] = {
+_POSTURES: Mapping[str, tuple[float, Callable[[np.random.Generator], Pose]]] = {
     "standing": (0.18, _standing),
     "hands_on_hips": (0.09, _hands_on_hips),
     "arms_folded": (0.03, _arms_folded),
@@ -237,7 +224,7 @@ _MAKERS: Mapping[str, tuple[float, Callable[[np.random.Generator], Pose]]] = {
     "crouching": (0.02, _crouching),
     "jumping": (0.01, _jumping),
 }
-POSE_WEIGHTS: Mapping[str, float] = {name: weight for name, (weight, _) in _MAKERS.items()}
+POSE_WEIGHTS: Mapping[str, float] = {name: weight for name, (weight, _) in _POSTURES.items()}
 
 
 def sample_pose(seed: int, names: tuple[str, ...] | None = None) -> Pose:
@@ -250,9 +237,11 @@ def sample_pose(seed: int, names: tuple[str, ...] | None = None) -> Pose:
     rng = np.random.default_rng(seed)
     choices = list(POSE_WEIGHTS if names is None else names)
     weights = np.array([POSE_WEIGHTS[name] for name in choices])
-    pose = _MAKERS[choices[int(rng.choice(len(choices), p=weights / weights.sum()))]][1](rng)
+    name = choices[int(rng.choice(len(choices), p=weights / weights.sum()))]
+    pose = _POSTURES[name][1](rng)
     return replace(
         pose,
+        name=name,
         head_flexion=pose.head_flexion + float(rng.normal(3, 7)),
         head_turn=float(np.clip(rng.normal(0, 16), -45, 45)),
         head_lean=float(rng.normal(0, 5)),

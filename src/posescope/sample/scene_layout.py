@@ -15,7 +15,7 @@ __all__ = ["ColourMode", "ImagePlan", "Split", "plan_split", "PlacedPerson", "Ro
 Split = Literal["train", "val"]
 ColourMode = Literal["colour", "grey_rgb", "grey_single"]
 # Probabilities of 1, 2 and 3 persons with keypoints in an image.
-_COMPANY = (0.62, 0.28, 0.10)
+_PERSON_COUNTS = (0.62, 0.28, 0.10)
 # Fractions of images that are empty, have a crowd, have persons without keypoints, are grey.
 _EMPTY, _CROWD, _UNLABELLED, _GREY = 0.03, 0.02, 0.06, 0.04
 
@@ -41,12 +41,12 @@ def plan_split(seed: int, split_index: int, persons: int) -> tuple[ImagePlan, ..
         persons: Number of persons with keypoints.
     """
     rng = np.random.default_rng(np.random.SeedSequence([seed, split_index]))
-    company = _split_into_images(rng, persons)
-    empty = _at_least_one(_EMPTY, len(company))
-    counts = rng.permutation(np.concatenate([company, np.zeros(empty, np.int64)]))
+    per_image = _split_into_images(rng, persons)
+    empty = _at_least_one(_EMPTY, len(per_image))
+    counts = rng.permutation(np.concatenate([per_image, np.zeros(empty, np.int64)]))
     # Crowds and unlabelled persons are only added to images with persons, so that empty images stay empty.
-    peopled = np.flatnonzero(counts)
-    crowds, unlabelled = _choose(rng, peopled, _CROWD), _choose(rng, peopled, _UNLABELLED)
+    with_persons = np.flatnonzero(counts)
+    crowds, unlabelled = _choose(rng, with_persons, _CROWD), _choose(rng, with_persons, _UNLABELLED)
     grey = _choose(rng, np.arange(len(counts)), _GREY, least=2)
     modes: dict[int, ColourMode] = {i: "grey_single" if k % 2 == 0 else "grey_rgb" for k, i in enumerate(grey)}
     return tuple(
@@ -64,11 +64,11 @@ def plan_split(seed: int, split_index: int, persons: int) -> tuple[ImagePlan, ..
 
 def _split_into_images(rng: np.random.Generator, persons: int) -> Ints:
     """Return the persons per image, at least one each, with the sum `persons`."""
-    drawn = rng.choice(len(_COMPANY), size=persons, p=_COMPANY) + 1
+    drawn = rng.choice(len(_PERSON_COUNTS), size=persons, p=_PERSON_COUNTS) + 1
     images = int(np.searchsorted(np.cumsum(drawn), persons)) + 1
-    company = drawn[:images].astype(np.int64)
-    company[-1] -= company.sum() - persons
-    return company
+    per_image = drawn[:images].astype(np.int64)
+    per_image[-1] -= per_image.sum() - persons
+    return per_image
 
 
 def _at_least_one(fraction: float, count: int, least: int = 1) -> int:
@@ -89,7 +89,6 @@ class PlacedPerson:
 
     figure: PosedPerson
     frame: ImageProjection
-    foot_x: float
     foot_y: float
     role: Role
 
@@ -122,13 +121,13 @@ def lay_out_scene(seed: int, plan: ImagePlan, short_side: int, long_side: int) -
     is_portrait = rng.random() < (0.55 if plan.persons == 1 else 0.06)
     height, width = (long, short) if is_portrait else (short, long)
     pitch = rng.uniform(2, 13)
-    people = _place_people(rng, plan.persons, height, width, pitch)
-    highest_foot = min([p.foot_y for p in people], default=0.75 * height)
+    persons = _place_persons(rng, plan.persons, height, width, pitch)
+    highest_foot = min([p.foot_y for p in persons], default=0.75 * height)
     horizon = float(np.clip(highest_foot - rng.uniform(0.06, 0.3) * height, 0.3 * height, 0.86 * height))
     extras = _place_unlabelled(rng, plan.unlabelled, width, horizon, pitch)
     if plan.has_crowd:
         extras += _place_crowd(rng, width, horizon, pitch)
-    placed = sorted([*people, *extras], key=lambda p: p.foot_y)
+    placed = sorted([*persons, *extras], key=lambda p: p.foot_y)
     targets = [i for i, p in enumerate(placed) if p.role == "person"]
     occluded = targets[int(rng.integers(len(targets)))] if targets and rng.random() < 0.15 else None
     return SceneLayout(height, width, horizon, _sample_light(rng), placed, occluded)
@@ -150,10 +149,10 @@ def _place(
     lift = rng.uniform(0.06, 0.16) if figure.pose == "jumping" else 0.0
     sole = float((skeleton.root @ np.array([0.0, skeleton.ground - lift, 0.0]))[1])
     frame = ImageProjection(x - middle * scale, foot_y + sole * scale, scale)
-    return PlacedPerson(figure, frame, frame.origin_x, foot_y, role)
+    return PlacedPerson(figure, frame, foot_y, role)
 
 
-def _place_people(rng: np.random.Generator, count: int, height: int, width: int, pitch: float) -> list[PlacedPerson]:
+def _place_persons(rng: np.random.Generator, count: int, height: int, width: int, pitch: float) -> list[PlacedPerson]:
     if count == 1:
         return [_place_single(rng, height, width, pitch)]
     size = rng.uniform(0.52, 0.8) * height if count == 2 else rng.uniform(0.45, 0.68) * height

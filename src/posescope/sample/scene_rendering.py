@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from posescope.sample.backgrounds import paint_backdrop
-from posescope.sample.canvas import textured
+from posescope.sample.canvas import sample_seed, textured
 from posescope.sample.figure import PersonCutout, paint_figure
 from posescope.sample.obstacles import paint_distractors, paint_obstacle
 from posescope.sample.scene_layout import ImagePlan, PlacedPerson, Role, SceneLayout, lay_out_scene
@@ -59,7 +59,7 @@ def compose_scene(seeds: Sequence[int], plan: ImagePlan, short_side: int, long_s
     """
     layout = lay_out_scene(seeds[0], plan, short_side, long_side)
     backdrop, kind = paint_backdrop(seeds[1], layout.height, layout.width, layout.horizon)
-    picture = paint_distractors(backdrop, seeds[2], layout.horizon).astype(np.float32)
+    image = paint_distractors(backdrop, seeds[2], layout.horizon).astype(np.float32)
     owner = np.full((layout.height, layout.width), _BACKGROUND, np.int16)
     body = owner.copy()
     painted: list[tuple[int, PersonCutout]] = []
@@ -67,26 +67,25 @@ def compose_scene(seeds: Sequence[int], plan: ImagePlan, short_side: int, long_s
         figure = paint_figure(placed.figure, placed.frame, (layout.height, layout.width), layout.light)
         if figure is None:
             continue
-        picture = _cast_shadow(picture, placed, layout)
-        picture = _lay_figure(picture, figure)
-        owner, body = _claim(owner, body, figure, index)
+        _draw_shadow(image, placed, layout)
+        _draw_person(image, owner, body, figure, index)
         painted.append((index, figure))
-    obstacle = None
+    obstacle = ""
     if layout.obstacle_before is not None:
         before = layout.obstacle_before
-        picture, covered, obstacle = _put_obstacle(picture, dict(painted)[before], layout.placed[before].foot_y, seeds[3])
+        covered, obstacle = _draw_obstacle(image, dict(painted)[before], layout.placed[before].foot_y, seeds[3])
         owner[covered] = body[covered] = _OBSTACLE
     persons = [_describe(layout.placed[i], figure, owner, body, i) for i, figure in painted]
-    if obstacle is not None:
-        hides = _OBSTACLE in owner
-        persons = [replace(p, things=(*p.things, obstacle)) if hides and p.role == "person" else p for p in persons]
-    return Scene(_develop(picture, seeds[4], plan), persons, kind)
+    if _OBSTACLE in owner:
+        persons = [replace(p, things=(*p.things, obstacle)) if p.role == "person" else p for p in persons]
+    return Scene(_develop(image, seeds[4], plan), persons, kind)
 
 
-def _cast_shadow(picture: Floats, placed: PlacedPerson, layout: SceneLayout) -> Floats:
+def _draw_shadow(image: Floats, placed: PlacedPerson, layout: SceneLayout) -> None:
     """Add a soft shadow on the floor, away from the light."""
-    scale, (height, width) = placed.frame.scale, picture.shape[:2]
-    x, y = round(placed.foot_x - layout.light[0][0] * 0.18 * scale), round(placed.foot_y - 0.01 * scale)
+    scale, (height, width) = placed.frame.scale, image.shape[:2]
+    x = round(placed.frame.origin_x - layout.light[0][0] * 0.18 * scale)
+    y = round(placed.foot_y - 0.01 * scale)
     half_width, half_height, soft = round(0.2 * scale), max(2, round(0.045 * scale)), max(3, int(0.06 * scale) | 1)
     patch = np.zeros((2 * (half_height + soft) + 1, 2 * (half_width + soft) + 1), np.float32)
     centre = (half_width + soft, half_height + soft)
@@ -95,41 +94,29 @@ def _cast_shadow(picture: Floats, placed: PlacedPerson, layout: SceneLayout) -> 
     left, top = x - centre[0], y - centre[1]
     y0, y1 = max(0, top), min(height, top + patch.shape[0])
     x0, x1 = max(0, left), min(width, left + patch.shape[1])
-    if y0 >= y1 or x0 >= x1:
-        return picture
-    result = picture.copy()
-    result[y0:y1, x0:x1] *= 1 - patch[y0 - top : y1 - top, x0 - left : x1 - left, None]
-    return result
+    if y0 < y1 and x0 < x1:
+        image[y0:y1, x0:x1] *= 1 - patch[y0 - top : y1 - top, x0 - left : x1 - left, None]
 
 
-def _window(figure: PersonCutout) -> tuple[slice, slice]:
+def _draw_person(image: Floats, owner: Indices, body: Indices, figure: PersonCutout, index: int) -> None:
+    """Draw a person in front, also on the maps of the visible persons (with belongings) and of the visible bodies."""
     height, width = figure.alpha.shape
-    return slice(figure.top, figure.top + height), slice(figure.left, figure.left + width)
-
-
-def _lay_figure(picture: Floats, figure: PersonCutout) -> Floats:
-    result, window = picture.copy(), _window(figure)
-    result[window] = picture[window] * (1 - figure.alpha[..., None]) + figure.colour
-    return result
-
-
-def _claim(owner: Indices, body: Indices, figure: PersonCutout, index: int) -> tuple[Indices, Indices]:
-    """Return the maps of visible persons (with belongings) and of visible bodies, after `figure` was put in front."""
-    owner, body, window = owner.copy(), body.copy(), _window(figure)
+    window = slice(figure.top, figure.top + height), slice(figure.left, figure.left + width)
+    image[window] = image[window] * (1 - figure.alpha[..., None]) + figure.colour
     covers = figure.alpha > 0.5
     owner[window][covers] = index
     body[window][covers] = _BACKGROUND
     body[window][figure.body_alpha > 0.5] = index
-    return owner, body
 
 
-def _put_obstacle(picture: Floats, figure: PersonCutout, foot_y: float, seed: int) -> tuple[Floats, Bools, str]:
-    """Put an obstacle in front of a person, on the same floor."""
-    height, width = picture.shape[:2]
+def _draw_obstacle(image: Floats, figure: PersonCutout, foot_y: float, seed: int) -> tuple[Bools, str]:
+    """Draw an obstacle in front of a person, on the same floor; return its mask and name."""
+    height, width = image.shape[:2]
     (left, top), (right, bottom) = figure.joints.min(axis=0), figure.joints.max(axis=0)
     around = (max(0.0, left), max(0.0, top), min(width - 1.0, right), min(height - 1.0, max(bottom, foot_y)))
-    thing, covered, name = paint_obstacle(seed, height, width, around)
-    return np.where(covered[..., None], thing.astype(np.float32), picture), covered, name
+    obstacle, covered, name = paint_obstacle(seed, height, width, around)
+    image[covered] = obstacle[covered]
+    return covered, name
 
 
 def _describe(placed: PlacedPerson, figure: PersonCutout, owner: Indices, body: Indices, index: int) -> ScenePerson:
@@ -147,17 +134,16 @@ def _describe(placed: PlacedPerson, figure: PersonCutout, owner: Indices, body: 
     )
 
 
-def _develop(picture: Floats, seed: int, plan: ImagePlan) -> Bytes:
+def _develop(image: Floats, seed: int, plan: ImagePlan) -> Bytes:
     """Simulate the camera: exposure, tint, vignette, grain."""
     rng = np.random.default_rng(seed)
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     gain = rng.uniform(0.82, 1.12) * (1 + rng.normal(0, 0.03, 3))
     y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
     x = np.linspace(-1, 1, width, dtype=np.float32)[None, :]
     vignette = 1 - np.float32(rng.uniform(0, 0.14)) * (x * x + y * y)
-    exposed = picture * (gain.astype(np.float32) * vignette[..., None])
-    image = textured(exposed, int(rng.integers(1 << 30)), 2, rng.uniform(0.5, 5))
+    exposed = textured(image * (gain.astype(np.float32) * vignette[..., None]), sample_seed(rng), 2, rng.uniform(0.5, 5))
     if plan.colour_mode == "colour":
-        return image
-    grey: Bytes = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+        return exposed
+    grey: Bytes = np.asarray(cv2.cvtColor(exposed, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
     return grey if plan.colour_mode == "grey_single" else np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB), dtype=np.uint8)
