@@ -53,7 +53,12 @@ def annotate_scene(scene: Scene, seed: int) -> list[dict[str, Any]]:
 
 
 def label_joints(person: ScenePerson, seed: int) -> Ints:
-    """Return the keypoints of a person, (K, 3) int64: x, y, v; 0, 0, 0 outside the image and for missing labels."""
+    """Return the keypoints of a person, (K, 3) int64: x, y, v; 0, 0, 0 outside the image and for missing labels.
+
+    Args:
+        person: the rendered person.
+        seed: seed of the missing labels.
+    """
     keypoints = np.zeros((len(COCO_PERSON), 3), np.int64)
     if person.role != "person":
         return keypoints
@@ -73,28 +78,25 @@ def label_joints(person: ScenePerson, seed: int) -> Ints:
 
 
 def _person_record(person: ScenePerson, seed: int) -> dict[str, Any]:
-    keypoints = label_joints(person, seed)
-    return {
-        "category_id": PERSON_CATEGORY_ID,
-        "iscrowd": 0,
-        "bbox": _box(person.mask),
-        "area": float(person.mask.sum()),
-        "segmentation": outline(person.mask),
-        "keypoints": [int(number) for number in keypoints.ravel()],
-        "num_keypoints": int((keypoints[:, 2] > 0).sum()),
-        "posescope": {"view": person.view, "pose": person.pose, "things": list(person.things)},
-    }
+    details = {"view": person.view, "pose": person.pose, "things": list(person.things)}
+    record = _record(person.mask, outline(person.mask), label_joints(person, seed), is_crowd=False)
+    return {**record, "posescope": details}
 
 
 def _crowd_record(mask: Bools) -> dict[str, Any]:
+    segmentation = {"size": [int(mask.shape[0]), int(mask.shape[1])], "counts": run_lengths(mask)}
+    return _record(mask, segmentation, np.zeros((len(COCO_PERSON), 3), np.int64), is_crowd=True)
+
+
+def _record(mask: Bools, segmentation: Any, keypoints: Ints, is_crowd: bool) -> dict[str, Any]:
     return {
         "category_id": PERSON_CATEGORY_ID,
-        "iscrowd": 1,
+        "iscrowd": int(is_crowd),
         "bbox": _box(mask),
         "area": float(mask.sum()),
-        "segmentation": {"size": [int(mask.shape[0]), int(mask.shape[1])], "counts": run_lengths(mask)},
-        "keypoints": [0] * 51,
-        "num_keypoints": 0,
+        "segmentation": segmentation,
+        "keypoints": [int(number) for number in keypoints.ravel()],
+        "num_keypoints": int((keypoints[:, 2] > 0).sum()),
     }
 
 

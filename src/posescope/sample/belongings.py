@@ -1,11 +1,12 @@
 """Seats, props and backpacks: solids that belong to a person and may occlude its joints."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 
 from posescope.sample.body import BodyShape, Skeleton3D
-from posescope.sample.solids import Block, Doubles, PartId, RoundCone, Solid
+from posescope.sample.solids import Block, Doubles, PartId, RoundCone, Solid, ball
 
 __all__ = ["PROPS", "SEATS", "backpack_solids", "crate_solids", "prop_solids", "seat_solids"]
 
@@ -50,23 +51,22 @@ def seat_solids(kind: str, skeleton: Skeleton3D, body: BodyShape) -> list[Solid]
     return solids
 
 
-def backpack_solids(skeleton: Skeleton3D, body: BodyShape) -> list[Solid]:
-    """Return a backpack: a rounded bag on the back and two straps over the shoulders."""
-    chest = skeleton.frames["chest"]
+def backpack_solids(skeleton: Skeleton3D, body: BodyShape) -> Iterator[Solid]:
+    """Yield a rounded bag on the back and two straps over the shoulders.
 
-    def at(x: float, y: float, z: float) -> Doubles:
-        return np.asarray(skeleton.points["chest"] + chest @ np.array([x, y, z]))
-
-    flat = (1.0, 1.0, 0.62)
-    solids: list[Solid] = [RoundCone(PartId.PROP, at(0, -0.055, -0.095), at(0, -0.16, -0.1), 0.068, 0.078, chest, flat)]
+    Args:
+        skeleton: the posed skeleton.
+        body: its shape.
+    """
+    at, flat = partial(skeleton.near, "chest", "chest"), (1.0, 1.0, 0.62)
+    yield RoundCone(PartId.PROP, at(0, -0.055, -0.095), at(0, -0.16, -0.1), 0.068, 0.078, skeleton.frames["chest"], flat)
     for sign in (-1, 1):
         x = sign * 0.55 * body.shoulder_half
-        solids.append(RoundCone(PartId.PROP, at(x, 0.018, 0.022), at(x * 0.95, -0.15, 0.058), 0.0145, 0.0125))
-    return solids
+        yield RoundCone(PartId.PROP, at(x, 0.018, 0.022), at(x * 0.95, -0.15, 0.058), 0.0145, 0.0125)
 
 
-def prop_solids(kind: str, skeleton: Skeleton3D, side: str, size: float) -> list[Solid]:
-    """Return a prop in one hand.
+def prop_solids(kind: str, skeleton: Skeleton3D, side: str, size: float) -> Iterator[Solid]:
+    """Yield a prop in one hand.
 
     Args:
         kind: A name in `PROPS`.
@@ -74,15 +74,10 @@ def prop_solids(kind: str, skeleton: Skeleton3D, side: str, size: float) -> list
         side: `left` or `right`.
         size: Scale, about 1.
     """
-    return list(_prop(kind, skeleton, side, size))
-
-
-def _prop(kind: str, skeleton: Skeleton3D, side: str, size: float) -> Iterator[Solid]:
     hand, root = skeleton.frames[f"{side}_hand"], skeleton.root
     grip = skeleton.points[f"{side}_wrist"] - hand[:, 1] * 0.05
     if kind == "ball":
-        centre = grip - hand[:, 1] * 0.03 + hand[:, 2] * 0.045 * size
-        yield RoundCone(PartId.PROP, centre, centre, 0.055 * size, 0.0)
+        yield ball(PartId.PROP, grip - hand[:, 1] * 0.03 + hand[:, 2] * 0.045 * size, 0.055 * size)
     elif kind == "bag":
         low = grip - root[:, 1] * 0.16
         yield Block(PartId.PROP, low, (0.024, 0.075 * size, 0.085 * size), root)
@@ -100,9 +95,14 @@ def _prop(kind: str, skeleton: Skeleton3D, side: str, size: float) -> Iterator[S
         yield RoundCone(PartId.PROP, head, head, 0.075 * size, 0.0, hand, (0.1, 1.0, 1.0))
 
 
-def crate_solids(skeleton: Skeleton3D, size: float) -> list[Solid]:
-    """Return a crate that is carried in front with both hands."""
-    middle = (skeleton.points["left_wrist"] + skeleton.points["right_wrist"]) / 2
-    centre = middle + skeleton.root @ np.array([0.0, 0.03, 0.035])
-    gap = float(np.linalg.norm(skeleton.points["left_wrist"] - skeleton.points["right_wrist"])) / 2
-    return [Block(PartId.PROP, centre, (max(0.05, gap - 0.012), 0.062 * size, 0.07 * size), skeleton.root)]
+def crate_solids(skeleton: Skeleton3D, size: float) -> Iterator[Solid]:
+    """Yield a crate that is carried in front with both hands.
+
+    Args:
+        skeleton: the posed skeleton.
+        size: scale, about 1.
+    """
+    left, right = skeleton.points["left_wrist"], skeleton.points["right_wrist"]
+    centre = (left + right) / 2 + skeleton.root @ np.array([0.0, 0.03, 0.035])
+    gap = float(np.linalg.norm(left - right)) / 2
+    yield Block(PartId.PROP, centre, (max(0.05, gap - 0.012), 0.062 * size, 0.07 * size), skeleton.root)

@@ -125,6 +125,16 @@ class Skeleton3D:
         """Joints (K, 3) in the order of COCO."""
         return np.stack([self.points[name] for name in COCO_PERSON.joints])
 
+    def near(self, point: str, bone: str, x: float, y: float, z: float) -> Doubles:
+        """Return a position (3,) near a point, in the camera frame.
+
+        Args:
+            point: name of the point.
+            bone: name of the bone that gives the axes.
+            x, y, z: offset along the axes of the bone, body heights.
+        """
+        return np.asarray(self.points[point] + self.frames[bone] @ np.array([x, y, z]))
+
 
 def rotation_x(degrees: float) -> Doubles:
     """Return the right-handed rotation about x (y turns towards z)."""

@@ -15,12 +15,12 @@ import numpy as np
 from posescope.core.skeleton import COCO_PERSON
 from posescope.sample.belongings import PROPS, SEATS, backpack_solids, crate_solids, prop_solids, seat_solids
 from posescope.sample.body import pose_skeleton, sample_body_shape
-from posescope.sample.body_solids import LIMB_RADII, body_solids, head_solids
+from posescope.sample.body_solids import LIMB_RADII, body_solids
 from posescope.sample.outfits import Colour, as_colour, sample_outfit
 from posescope.sample.poses import sample_pose
 from posescope.sample.raycasting import FAR, DepthMap, bounds_of, cast_solids
 from posescope.sample.shading import Light, shade_depth
-from posescope.sample.solids import Bools, Doubles, Floats, ImageProjection, PartId, Solid
+from posescope.sample.solids import Bools, Doubles, Floats, ImageProjection, PartId, Solid, side_part
 from posescope.sample.surfaces import CLOTH_PARTS, Wearer, paint_parts
 
 __all__ = ["find_occluded", "PosedPerson", "PersonCutout", "sample_posed_person", "paint_figure", "view_of_yaw"]
@@ -63,7 +63,7 @@ def _wrap(joint: str, part: PartId, wearer: Wearer) -> float:
     if name not in _OWN_BONES:
         return 0.3 * wearer.body.head[0]
     bones, reach = _OWN_BONES[name]
-    if part in [PartId[f"{side}_{bone}".upper()] for bone in bones]:
+    if part in [side_part(side, bone) for bone in bones]:
         return reach
     return _flesh(name, wearer)
 
@@ -148,7 +148,7 @@ def sample_posed_person(
         yaw = _sample_yaw(rng)
     skeleton = pose_skeleton(body, pose, yaw, camera_pitch)
     outfit = sample_outfit(seeds[2], body, can_wear_skirt=pose.name in _UPRIGHT)
-    solids = [*head_solids(skeleton, body, outfit), *body_solids(skeleton, body, outfit)]
+    solids = body_solids(skeleton, body, outfit)
     carried: list[str] = []
     if pose.support == "seat":
         carried.append(SEATS[int(rng.integers(len(SEATS)))])
@@ -171,8 +171,8 @@ _UPRIGHT = ("standing", "hands_on_hips", "arms_folded", "walking", "arms_up", "w
 
 
 def _sample_yaw(rng: np.random.Generator) -> float:
-    names = list(_VIEWS)
-    _, low, high = _VIEWS[names[int(rng.choice(len(names), p=[_VIEWS[name][0] for name in names]))]]
+    views = list(_VIEWS.values())
+    _, low, high = views[int(rng.choice(len(views), p=[weight for weight, _, _ in views]))]
     return float(rng.uniform(low, high) * rng.choice((-1, 1)))
 
 
@@ -201,18 +201,14 @@ def paint_figure(figure: PosedPerson, frame: ImageProjection, scene_size: tuple[
     folds = np.isin(seen.part, CLOTH_PARTS) if fine.scale > 120 else np.zeros(seen.part.shape, np.bool_)
     shade = shade_depth(seen.depth, folds, figure.wearer.outfit.fold_seed, light, fine.scale)
     colours = np.clip(paint_parts(seen, fine, figure.wearer) * shade[..., None], 0, 255)
-    size = (width, height)
     covered = (seen.part != PartId.NOTHING).astype(np.float32)
     body = ((seen.part != PartId.NOTHING) & (seen.part < PartId.FURNITURE)).astype(np.float32)
-    return PersonCutout(
-        left,
-        top,
-        np.asarray(cv2.resize(colours, size, interpolation=cv2.INTER_AREA)),
-        np.asarray(cv2.resize(covered, size, interpolation=cv2.INTER_AREA)),
-        np.asarray(cv2.resize(body, size, interpolation=cv2.INTER_AREA)),
-        frame.project(figure.wearer.skeleton.joints)[:, :2],
-        find_occluded(figure.wearer, seen, fine),
+    colour, alpha, body_alpha = (
+        np.asarray(cv2.resize(fine_map, (width, height), interpolation=cv2.INTER_AREA), dtype=np.float32)
+        for fine_map in (colours, covered, body)
     )
+    joints = frame.project(figure.wearer.skeleton.joints)[:, :2]
+    return PersonCutout(left, top, colour, alpha, body_alpha, joints, find_occluded(figure.wearer, seen, fine))
 
 
 def _pixel_window(solids: Sequence[Solid], frame: ImageProjection, scene_size: tuple[int, int]) -> tuple[int, int, int, int]:

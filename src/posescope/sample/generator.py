@@ -5,8 +5,7 @@ Image i of split s depends only on `SeedSequence([seed, s, i])`, not on the proc
 
 import json
 import logging
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,15 +31,7 @@ _logger = logging.getLogger(__name__)
 _SPLITS: tuple[Split, ...] = ("train", "val")
 # Ids of the validation split start here, so that they differ from all training ids.
 _VAL_IDS_FROM = 500_000
-_CHUNK = 16
-
-
-@dataclass(frozen=True)
-class _PaintedImage:
-    """The record of an image and those of its persons, still without ids."""
-
-    record: dict[str, Any]
-    annotations: list[dict[str, Any]]
+_BATCH = 16  # images per task of a process
 
 
 def generate_sample(folder: Path, options: SampleOptions) -> None:
@@ -69,7 +60,12 @@ def generate_sample(folder: Path, options: SampleOptions) -> None:
 
 
 def is_current_sample(folder: Path, options: SampleOptions) -> bool:
-    """Return whether `folder` already holds the sample of these options; the number of workers does not count."""
+    """Return whether a folder already holds a sample; the number of workers does not count.
+
+    Args:
+        folder: the folder; it need not exist.
+        options: options of the sample.
+    """
     mark = folder / SAMPLE_MARKER
     return mark.is_file() and bool(read_json(mark) == _mark(options))
 
@@ -96,36 +92,17 @@ def _write_split(folder: Path, split: Split, split_index: int, options: SampleOp
     plans = plan_split(options.seed, split_index, options.train_persons if split == "train" else options.val_persons)
     images = folder / f"{split}2017"
     images.mkdir()
-    painted = _paint_all(plans, images, options)
+    pool = joblib.Parallel(n_jobs=options.workers or available_cpus(), batch_size=_BATCH, return_as="generator")
+    painted = pool(joblib.delayed(_paint_image)(plan, images, options) for plan in plans)
     document = _document(split, list(tqdm(painted, total=len(plans), desc=f"sample {split}2017", unit="image")))
     path = folder / "annotations" / f"person_keypoints_{split}2017.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(document, separators=(",", ":"), allow_nan=False), encoding="utf-8")
 
 
-def _paint_all(plans: Sequence[ImagePlan], folder: Path, options: SampleOptions) -> Iterator[_PaintedImage]:
-    """Render and write all images in `workers` processes; yield their records in order."""
-    workers = options.workers or available_cpus()
-    chunks = [plans[i : i + _CHUNK] for i in range(0, len(plans), _CHUNK)]
-    if workers == 1 or len(chunks) == 1:
-        results: Iterable[list[_PaintedImage]] = (_paint_chunk(chunk, folder, options) for chunk in chunks)
-    else:
-        jobs = (joblib.delayed(_paint_chunk)(chunk, folder, options) for chunk in chunks)
-        results = joblib.Parallel(n_jobs=min(workers, len(chunks)), return_as="generator")(jobs)
-    for chunk_of_images in results:
-        yield from chunk_of_images
-
-
-def _paint_chunk(plans: Sequence[ImagePlan], folder: Path, options: SampleOptions) -> list[_PaintedImage]:
-    threads = cv2.getNumThreads()
+def _paint_image(plan: ImagePlan, folder: Path, options: SampleOptions) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Write an image; return its record and those of its persons, still without ids."""
     cv2.setNumThreads(1)  # the processes use all cores
-    try:
-        return [_paint_image(plan, folder, options) for plan in plans]
-    finally:
-        cv2.setNumThreads(threads)
-
-
-def _paint_image(plan: ImagePlan, folder: Path, options: SampleOptions) -> _PaintedImage:
     sequence = np.random.SeedSequence([options.seed, plan.split_index, plan.image_index])
     seeds = [int(word) for word in sequence.generate_state(6)]
     scene = compose_scene(seeds[:5], plan, options.image_short_side, options.image_long_side)
@@ -145,17 +122,13 @@ def _paint_image(plan: ImagePlan, folder: Path, options: SampleOptions) -> _Pain
         "license": 1,
         "posescope": {"backdrop": scene.backdrop, "colour": plan.colour_mode},
     }
-    return _PaintedImage(record, annotate_scene(scene, seeds[5]))
+    return record, annotate_scene(scene, seeds[5])
 
 
-def _document(split: Split, painted: Sequence[_PaintedImage]) -> dict[str, Any]:
+def _document(split: Split, painted: Sequence[tuple[dict[str, Any], list[dict[str, Any]]]]) -> dict[str, Any]:
     """Return the content of an annotation file, as COCO's `person_keypoints_*.json`."""
-    annotations: list[dict[str, Any]] = []
+    annotations = [{"image_id": image["id"], **annotation} for image, found in painted for annotation in found]
     first_id = 1 + _SPLITS.index(split) * _VAL_IDS_FROM
-    for image in painted:
-        for annotation in image.annotations:
-            numbered = {"id": first_id + len(annotations), "image_id": image.record["id"], **annotation}
-            annotations.append(numbered)
     return {
         "info": {
             "description": f"posescope sample, {split} split: generated pictures of people who do not exist",
@@ -164,8 +137,8 @@ def _document(split: Split, painted: Sequence[_PaintedImage]) -> dict[str, Any]:
             "contributor": "posescope",
         },
         "licenses": [{"id": 1, "name": "MIT", "url": "https://opensource.org/license/mit"}],
-        "images": [image.record for image in painted],
-        "annotations": annotations,
+        "images": [image for image, _ in painted],
+        "annotations": [{"id": number, **annotation} for number, annotation in enumerate(annotations, start=first_id)],
         "categories": [dict(CATEGORY)],
     }
 

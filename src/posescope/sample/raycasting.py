@@ -51,10 +51,14 @@ def cast_solids(solids: Sequence[Solid], frame: ImageProjection, height: int, wi
 
 
 def bounds_of(solids: Sequence[Solid], frame: ImageProjection) -> tuple[float, float, float, float]:
-    """Return the bounding rectangle of all solids: left, top, right, bottom, image px."""
+    """Return the bounding rectangle of all solids: left, top, right, bottom, image px.
+
+    Args:
+        solids: in the camera frame.
+        frame: projection into the image.
+    """
     boxes = _boxes(solids, frame)
-    low, high = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
-    return float(low[0]), float(low[1]), float(high[0]), float(high[1])
+    return *boxes[:, :2].min(axis=0).tolist(), *boxes[:, 2:].max(axis=0).tolist()
 
 
 def _boxes(solids: Sequence[Solid], frame: ImageProjection) -> Doubles:

@@ -13,7 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Bools", "Bytes", "Doubles", "Floats", "Indices", "Ints", "Block", "PartId", "ImageProjection", "RoundCone", "Solid"]
+__all__ = [
+    "Block", "Bools", "Bytes", "Doubles", "Floats", "ImageProjection", "Indices", "Ints", "PartId", "RoundCone", "Solid",
+    "ball", "side_part",
+]  # fmt: skip
 
 Bools = NDArray[np.bool_]
 Bytes = NDArray[np.uint8]
@@ -53,6 +56,16 @@ class PartId(IntEnum):
     PROP = 22
 
 
+def side_part(side: str, bone: str) -> PartId:
+    """Return the part of a bone.
+
+    Args:
+        side: `left` or `right`.
+        bone: name, such as `upper_arm`.
+    """
+    return PartId[f"{side}_{bone}".upper()]
+
+
 @dataclass(frozen=True)
 class RoundCone:
     """The hull of a ball at `start` and a ball at `end` (camera frame, body heights).
@@ -69,6 +82,17 @@ class RoundCone:
     frame: Doubles | None = None
     squash: tuple[float, float, float] | None = None
     cut: tuple[Doubles, Doubles] | None = None
+
+
+def ball(part: PartId, centre: Doubles, radius: float) -> RoundCone:
+    """Return a ball.
+
+    Args:
+        part: part that its pixels show.
+        centre: (3,) in the camera frame, body heights.
+        radius: body heights.
+    """
+    return RoundCone(part, centre, centre, radius, 0.0)
 
 
 @dataclass(frozen=True)
@@ -98,10 +122,11 @@ class ImageProjection:
         return np.asarray(flipped + np.array([self.origin_x, self.origin_y, 0.0]))
 
     def supersampled(self, factor: int, left: int, top: int) -> "ImageProjection":
-        """Return the projection to a canvas that is `factor` times finer and starts at pixel (left, top).
+        """Return the projection to a finer canvas: X = factor * x + (factor - 1) / 2, the middle of the fine pixels of pixel x.
 
-        The centre of pixel x is the middle of the fine pixels factor * x .. factor * x + factor - 1, hence
-        X = factor * x + (factor - 1) / 2.
+        Args:
+            factor: fine pixels per pixel.
+            left, top: pixel at which the canvas starts.
         """
         shift = (factor - 1) / 2
         return ImageProjection(

@@ -1,40 +1,32 @@
 """Colours of a person: from a depth map and a part map to unshaded RGB."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from posescope.sample.body import BodyShape, Skeleton3D
+from posescope.sample.body import SIDES, BodyShape, Skeleton3D
 from posescope.sample.outfits import Cloth, Colour, Outfit
 from posescope.sample.raycasting import DepthMap
-from posescope.sample.solids import Bools, Bytes, Floats, ImageProjection, PartId
+from posescope.sample.solids import Bools, Bytes, Floats, ImageProjection, PartId, side_part
 
-__all__ = [
-    "CLOTH_PARTS", "Wearer", "paint_chest", "paint_cloth", "paint_flat", "paint_foot", "paint_hair", "paint_head", "paint_limb",
-    "paint_parts", "paint_pelvis",
-]  # fmt: skip
+__all__ = ["CLOTH_PARTS", "Wearer", "paint_chest", "paint_cloth", "paint_head", "paint_limb", "paint_parts"]
 
 # Parts with folds.
 CLOTH_PARTS = (PartId.CHEST, PartId.PELVIS, PartId.SKIRT)
+_BARE_PARTS = (PartId.NECK, PartId.EAR, PartId.LEFT_HAND, PartId.RIGHT_HAND)
 # Frame of a part: its origin, and the bone whose axes it uses.
 _ANCHORS: Mapping[PartId, tuple[str, str]] = {
-    PartId.HEAD: ("head", "head"),
-    PartId.EAR: ("head", "head"),
-    PartId.HAIR: ("head", "head"),
-    PartId.HAT: ("head", "head"),
-    PartId.NECK: ("chest", "chest"),
+    **dict.fromkeys((PartId.HEAD, PartId.HAIR, PartId.HAT), ("head", "head")),
     PartId.CHEST: ("chest", "chest"),
-    PartId.PELVIS: ("pelvis", "pelvis"),
-    PartId.SKIRT: ("pelvis", "pelvis"),
+    **dict.fromkeys((PartId.PELVIS, PartId.SKIRT), ("pelvis", "pelvis")),
     **{
-        PartId[f"{side}_{bone}".upper()]: (f"{side}_{joint}", f"{side}_{bone}")
-        for side in ("left", "right")
-        for bone, joint in (
-            ("upper_arm", "shoulder"), ("forearm", "elbow"), ("hand", "wrist"),
-            ("thigh", "hip"), ("shank", "knee"), ("foot", "ankle"),
-        )
+        side_part(side, bone): (f"{side}_{joint}", f"{side}_{bone}")
+        for side in SIDES
+        for bone, joint in {
+            "upper_arm": "shoulder", "forearm": "elbow", "thigh": "hip", "shank": "knee", "foot": "ankle",
+        }.items()
     },
 }  # fmt: skip
 
@@ -76,22 +68,19 @@ def _pixels_by_part(part: Bytes) -> dict[PartId, NDArray[np.intp]]:
 
 def _paint_part(part: PartId, place: Floats, frame: ImageProjection, wearer: Wearer) -> Floats:
     outfit, body = wearer.outfit, wearer.body
-    if part is PartId.FURNITURE:
-        return paint_flat(place, wearer.furniture_colour)
-    if part is PartId.PROP:
-        return paint_flat(place, wearer.prop_colour)
-    if part in (PartId.NECK, PartId.EAR) or part.name.endswith("HAND"):
-        return paint_flat(place, outfit.skin)
+    plain = {PartId.FURNITURE: wearer.furniture_colour, PartId.PROP: wearer.prop_colour}
+    if part in plain or part in _BARE_PARTS:
+        return _paint_flat(place, plain.get(part, outfit.skin))
     local = _to_local(place, frame, wearer.skeleton, part)
     if part in (PartId.HEAD, PartId.HAIR, PartId.HAT):
         local /= np.array(body.head, np.float32)
         if part is PartId.HAT and outfit.hat is not None:
             return paint_cloth(local, outfit.hat)
-        return paint_head(local, outfit) if part is PartId.HEAD else paint_hair(local, outfit)
+        return paint_head(local, outfit) if part is PartId.HEAD else _paint_hair(local, outfit)
     if part is PartId.CHEST:
         return paint_chest(local, outfit)
     if part in (PartId.PELVIS, PartId.SKIRT):
-        return paint_pelvis(local, outfit)
+        return _paint_pelvis(local, outfit)
     return _paint_bone(part.name.partition("_")[2].lower(), local, body, outfit)
 
 
@@ -101,7 +90,7 @@ def _paint_bone(bone: str, local: Floats, body: BodyShape, outfit: Outfit) -> Fl
     if bone == "forearm":
         return paint_limb(local, body.forearm, outfit.sleeve - 1, outfit.top, outfit.skin)
     if bone == "foot":
-        return paint_foot(local, outfit)
+        return _paint_foot(local, outfit)
     bare = outfit.legwear == "skirt"
     covered = 0.0 if bare else outfit.leg_end - (1 if bone == "shank" else 0)
     return paint_limb(local, body.thigh if bone == "thigh" else body.shank, covered, outfit.bottom, outfit.skin)
@@ -119,35 +108,40 @@ def _to_local(place: Floats, frame: ImageProjection, skeleton: Skeleton3D, part:
 # forward). They return RGB (n, 3) float32, 0..255. Patterns and faces are painted in 3-D, so they turn with the person.
 
 
-def paint_flat(local: Floats, colour: Colour) -> Floats:
+def _paint_flat(local: Floats, colour: Colour) -> Floats:
     """Return a uniform colour."""
     return np.broadcast_to(np.array(colour, np.float32), local.shape).copy()
 
 
+_PATTERNS: Mapping[str, Callable[[Floats, Floats, float], Bools]] = {
+    "hoops": lambda _, y, pitch: y / pitch % 1 < 0.5,
+    "stripes": lambda x, _, pitch: x / pitch % 1 < 0.4,
+    "checks": lambda x, y, pitch: (x / pitch % 1 < 0.5) ^ (y / pitch % 1 < 0.5),
+    "dots": lambda x, y, pitch: (x / pitch % 1 - 0.5) ** 2 + (y / pitch % 1 - 0.5) ** 2 < 0.06,
+    "block": lambda _x, y, _pitch: (y > -0.12) & (y < -0.06),
+}
+
+
 def paint_cloth(local: Floats, cloth: Cloth) -> Floats:
-    """Paint the pattern of a cloth along the axes of the part."""
-    colours = paint_flat(local, cloth.colour)
-    colours[_second_colour(local, cloth)] = cloth.second
+    """Paint the pattern of a cloth along the axes of the part.
+
+    Args:
+        local: (n, 3) points in the frame of the part.
+        cloth: colours and pattern.
+    """
+    colours = _paint_flat(local, cloth.colour)
+    if cloth.pattern != "plain":
+        colours[_PATTERNS[cloth.pattern](local[:, 0], local[:, 1], cloth.pitch)] = cloth.second
     return colours
 
 
-def _second_colour(local: Floats, cloth: Cloth) -> Bools:
-    x, y = local[:, 0] / cloth.pitch, local[:, 1] / cloth.pitch
-    if cloth.pattern == "hoops":
-        return np.asarray(y % 1 < 0.5)
-    if cloth.pattern == "stripes":
-        return np.asarray(x % 1 < 0.4)
-    if cloth.pattern == "checks":
-        return np.asarray((x % 1 < 0.5) ^ (y % 1 < 0.5))
-    if cloth.pattern == "dots":
-        return np.asarray((x % 1 - 0.5) ** 2 + (y % 1 - 0.5) ** 2 < 0.06)
-    if cloth.pattern == "block":
-        return np.asarray((local[:, 1] > -0.12) & (local[:, 1] < -0.06))
-    return np.zeros(len(local), np.bool_)
-
-
 def paint_chest(local: Floats, outfit: Outfit) -> Floats:
-    """Paint the top: pattern, neckline and front. The origin is between the shoulders."""
+    """Paint the top: pattern, neckline and front.
+
+    Args:
+        local: (n, 3) points; the origin is between the shoulders.
+        outfit: the clothes.
+    """
     x, y, z = local.T
     colours = paint_cloth(local, outfit.top)
     front = z > 0.0
@@ -164,7 +158,7 @@ def paint_chest(local: Floats, outfit: Outfit) -> Floats:
     return colours
 
 
-def paint_pelvis(local: Floats, outfit: Outfit) -> Floats:
+def _paint_pelvis(local: Floats, outfit: Outfit) -> Floats:
     """Paint the seat of the trousers, with pockets and a belt. The origin is between the hips."""
     x, y, z = local.T
     colours = paint_cloth(local, outfit.bottom)
@@ -179,10 +173,18 @@ def paint_pelvis(local: Floats, outfit: Outfit) -> Floats:
 
 
 def paint_limb(local: Floats, length: float, covered_to: float, cloth: Cloth, skin: Colour) -> Floats:
-    """Paint an arm or a leg: cloth from the upper end (y = 0) to `covered_to` (bone lengths), skin below."""
+    """Paint an arm or a leg: cloth above, skin below.
+
+    Args:
+        local: (n, 3) points; the origin is the upper end of the bone.
+        length: of the bone, body heights.
+        covered_to: end of the cloth, bone lengths from the upper end; <= 0: none.
+        cloth: colours and pattern.
+        skin: RGB.
+    """
     below = -local[:, 1] / length
     if covered_to <= 0:
-        return paint_flat(local, skin)
+        return _paint_flat(local, skin)
     colours = paint_cloth(local, cloth)
     if covered_to < 1:
         colours[(below > covered_to - 0.05) & (below <= covered_to)] *= 0.85
@@ -190,25 +192,30 @@ def paint_limb(local: Floats, length: float, covered_to: float, cloth: Cloth, sk
     return colours
 
 
-def paint_foot(local: Floats, outfit: Outfit) -> Floats:
+def _paint_foot(local: Floats, outfit: Outfit) -> Floats:
     """Paint a shoe: upper, sole and laces. The origin is the ankle."""
-    colours = paint_flat(local, outfit.shoes)
+    colours = _paint_flat(local, outfit.shoes)
     colours[local[:, 1] < -0.034] = outfit.soles
     colours[(local[:, 1] > -0.02) & (local[:, 2] > 0.025) & (local[:, 2] % 0.014 < 0.006)] = outfit.soles
     return colours
 
 
-def paint_hair(local: Floats, outfit: Outfit) -> Floats:
-    """Paint hair with strands; `local` in units of the half axes of the head."""
+def _paint_hair(local: Floats, outfit: Outfit) -> Floats:
+    """Paint hair with strands; points as in `paint_head`."""
     strands = np.sin(local[:, 0] * 23 + np.sin(local[:, 1] * 7) * 1.5) * 0.10 + 1.0
     return np.array(outfit.hair, np.float32) * strands[:, None].astype(np.float32)
 
 
 def paint_head(local: Floats, outfit: Outfit) -> Floats:
-    """Paint skin and face; `local` in units of the half axes of the head, with the origin at its centre."""
+    """Paint skin and face.
+
+    Args:
+        local: (n, 3) points in half axes of the head, from its centre.
+        outfit: skin, hair and glasses.
+    """
     x, y, z = local.T
     side = np.abs(x)
-    colours = paint_flat(local, outfit.skin)
+    colours = _paint_flat(local, outfit.skin)
     skin = np.array(outfit.skin, np.float32)
     front = z > 0.25
     if outfit.has_beard:
@@ -224,8 +231,8 @@ def paint_head(local: Floats, outfit: Outfit) -> Floats:
     colours[front & ((side - 0.37) ** 2 + (y - 0.10) ** 2 < 0.0105)] = outfit.iris
     if outfit.has_glasses:
         rim = np.hypot(side - 0.38, y - 0.09)
-        colours[front & (np.abs(rim - 0.27) < 0.045)] = (35, 30, 30)
-        colours[front & (side < 0.14) & (np.abs(y - 0.12) < 0.04)] = (35, 30, 30)
+        bridge = (side < 0.14) & (np.abs(y - 0.12) < 0.04)
+        colours[front & ((np.abs(rim - 0.27) < 0.045) | bridge)] = (35, 30, 30)
     colours[front & (side < 0.17) & (np.abs(y + 0.3) < 0.05) & (side > 0.05)] = skin * 0.66
     lips = front & ((x / 0.3) ** 2 + ((y + 0.55 - 0.25 * x**2) / 0.1) ** 2 < 1)
     colours[lips] = skin * (0.84, 0.56, 0.56)
