@@ -1,11 +1,10 @@
 """Tests of posescope.pipeline_registry."""
 
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 
 import pytest
 from pydantic import BaseModel
 
-from posescope.core.plugins import InstalledComponent
 from posescope.pipeline_registry import DEFAULT_PIPELINES, parameter_models, register_pipelines
 
 PIPELINES = register_pipelines()
@@ -72,6 +71,6 @@ def test_every_field_has_a_description() -> None:
 
 
 def test_parameters_are_found_beside_the_function_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    row = InstalledComponent("pipelines", "modelling", "posescope.pipelines.modelling:create_pipeline", "posescope", "1")
+    row = EntryPoint("modelling", "posescope.pipelines.modelling:create_pipeline", "posescope.pipelines")
     monkeypatch.setattr("posescope.pipeline_registry.installed", lambda group: (row,))
     assert set(parameter_models()) == {"modelling"}

@@ -33,6 +33,6 @@ def parameter_models() -> Mapping[str, type[BaseModel]]:
     for row in installed("pipelines"):
         module = sys.modules[load_component("pipelines", row.name).__module__]
         # `create_pipeline` may be defined in a module below the package that the entry point names.
-        named = sys.modules[row.target.partition(":")[0]]
+        named = sys.modules[row.value.partition(":")[0]]
         models |= getattr(named, "PARAMETERS", getattr(module, "PARAMETERS", {}))
     return models

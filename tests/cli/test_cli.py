@@ -194,7 +194,7 @@ def test_plugins_lists_every_component_with_its_options() -> None:
     assert result.exit_code == 0
     for group in GROUPS:
         assert f"posescope.{group}" in result.output
-        assert all(f"  {row.name}  " in result.output and row.target in result.output for row in installed(group))
+        assert all(f"  {row.name}  " in result.output and row.value in result.output for row in installed(group))
     assert "stacks: " in result.output
     assert "(default " in result.output
 

@@ -9,7 +9,6 @@ from posescope.core.parameters import (
     RENAMED_OPTIONS,
     RENAMED_PARAMETERS,
     describe_unknown_option,
-    renamed_component,
     renamed_parameter,
 )  # fmt: skip
 from posescope.core.plugins import ComponentSpec, check_options, installed, load_component
@@ -51,7 +50,6 @@ def test_lookup_of_current_and_unknown_names_finds_nothing() -> None:
     assert renamed_parameter("modelling.training.epochs") is None
     assert describe_unknown_option("codecs", "gaussian", "sigma") == "unknown name"
     assert describe_unknown_option("codecs", "no_such", "sigma_cells") == "unknown name"
-    assert renamed_component("models", "walks") is None
 
 
 @pytest.mark.parametrize("old", RENAMED_PARAMETERS)

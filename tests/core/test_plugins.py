@@ -3,6 +3,7 @@
 import sys
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
+from typing import Annotated
 
 import pytest
 from pydantic import Field, ValidationError
@@ -19,8 +20,7 @@ from posescope.core.plugins import (
     StoredComponent,
     build,
     check_options,
-    component_field,
-    component_name_field,
+    component_validator,
     describe_validation_error,
     installed,
     load_component,
@@ -51,8 +51,8 @@ def register(monkeypatch):
 
 
 def test_the_built_in_components_are_installed():
-    rows = [row for row in installed("filters") if row.package == "posescope"]  # others may be installed beside us
-    assert [(row.name, row.target, row.package) for row in rows] == [
+    rows = [row for row in installed("filters") if row.dist.name == "posescope"]  # others may be installed beside us
+    assert [(row.name, row.value, row.dist.name) for row in rows] == [
         ("box_size", BOX_SIZE, "posescope"),
         ("labelled_joints", "posescope.data.coco.person_filters:LabelledJoints", "posescope"),
     ]
@@ -123,7 +123,9 @@ def test_broken_entry_point_is_an_error(register):
 
 def test_two_packages_with_one_name_are_an_error(register):
     register(entry("tall", "first:Tall", "one"), entry("wide", "w:Wide", "one"), entry("tall", "second:Tall", "two"))
-    with pytest.raises(OptionsError, match=r"register 'tall' in posescope\.filters: one \(first:Tall\) and two \(second:Tall\)"):
+    with pytest.raises(
+        OptionsError, match=r"register 'tall' in posescope\.filters: one 1.0 \(first:Tall\) and two 1.0 \(second:Tall\)"
+    ):
         installed("filters")
     with pytest.raises(OptionsError, match="Remove or rename one"):
         load_component("filters", "wide")
@@ -155,8 +157,8 @@ def test_a_component_without_options_is_refused():
 
 
 class Inner(Options):
-    filters: tuple[component_field("filters"), ...] = ()
-    rule: component_name_field("crop_rules") = "centred_square"
+    filters: tuple[Annotated[ComponentSpec, component_validator("filters")], ...] = ()
+    rule: Annotated[ComponentSpec, component_validator("crop_rules")] = ComponentSpec(name="centred_square")
     share: float = Field(0.5, le=1)
 
 
@@ -194,7 +196,7 @@ def test_a_wrong_component_in_a_model_is_named_with_its_place():
     (message,) = invalid({"inner": {"filters": [{"name": "box_size"}, {"name": "box_size", "options": {"min_side_px": -1}}]}})
     assert message.startswith("inner.filters.1: options of 'box_size': min_side_px: ")
     assert "(found -1)" in message
-    (message,) = invalid({"inner": {"rule": "round"}})
+    (message,) = invalid({"inner": {"rule": {"name": "round"}}})
     assert message.startswith("inner.rule: No component 'round' in posescope.crop_rules")
 
 
@@ -209,7 +211,7 @@ def test_every_wrong_option_of_a_component_is_a_fault_of_its_own():
 
 def test_wrong_options_of_a_component_within_a_component_keep_their_path():
     class Study(Options):
-        analysis: component_field("analyses")
+        analysis: Annotated[ComponentSpec, component_validator("analyses")]
 
     clusterer = {"name": "kmeans", "options": {"smalest": 2, "largst": 3}}
     with pytest.raises(ValidationError) as caught:
@@ -229,7 +231,7 @@ class Nest:
     """A component with another one in its options."""
 
     class Options(Options):
-        inner: component_field("filters") = ComponentSpec(name="box_size")
+        inner: Annotated[ComponentSpec, component_validator("filters")] = ComponentSpec(name="box_size")
 
     def __init__(self, options):
         self.options = options

@@ -11,21 +11,14 @@ from posescope.core.errors import DataError
 from posescope.core.joint_matching import joint_names_of, name_joints
 from posescope.core.tables import (
     CropBoxes,
-    DataQuality,
-    Distribution,
     History,
-    Issues,
     Keypoints,
-    Persons,
-    Predictions,
-    empty_table,
     ids_of,
     join_joints,
     joints_of,
     matrices_of,
     table_of,
 )
-from posescope.evaluation.table_schemas import PersonScores
 
 JOINTS = np.array([[[1, 2], [np.nan, np.nan]], [[3, 4], [5, 6]]])
 VISIBILITY = np.array([[2, 0], [1, 2]], np.uint8)
@@ -33,16 +26,6 @@ VISIBILITY = np.array([[2, 0], [1, 2]], np.uint8)
 
 def keypoints():
     return join_joints(np.array([7, 3]), JOINTS, VISIBILITY, "visibility")
-
-
-@pytest.mark.parametrize(
-    "schema", [CropBoxes, DataQuality, Distribution, History, Issues, Keypoints, PersonScores, Persons, Predictions]
-)
-def test_an_empty_table_has_the_columns_and_passes_its_own_schema(schema):
-    table = empty_table(schema)
-    assert len(table) == 0
-    assert list(table.columns) == list(schema.to_schema().columns)
-    assert schema.validate(table).dtypes.equals(table.dtypes)
 
 
 def test_join_joints_by_hand():
@@ -69,7 +52,7 @@ def test_joints_of_reads_scores_too():
 
 def test_joints_of_no_person():
     assert joints_of(keypoints(), np.empty(0, np.int64)).shape == (0, 2, 3)
-    assert joints_of(empty_table(Keypoints), np.empty(0, np.int64)).shape == (0, 0, 3)
+    assert joints_of(Keypoints.empty(), np.empty(0, np.int64)).shape == (0, 0, 3)
 
 
 @pytest.mark.parametrize("stranger", [1, 5, 9])
@@ -87,7 +70,7 @@ def test_ids_of_a_split_ascend():
 def test_matrices_are_row_by_row():
     boxes = pd.DataFrame([[1.0, 2, 3, 4, 5, 6]], columns=list("abcdef"))
     np.testing.assert_array_equal(matrices_of(boxes), [[[1, 2, 3], [4, 5, 6]]])
-    assert matrices_of(empty_table(CropBoxes)).shape == (0, 2, 3)
+    assert matrices_of(CropBoxes.empty()).shape == (0, 2, 3)
 
 
 @dataclass(frozen=True)

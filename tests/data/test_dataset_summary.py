@@ -8,7 +8,7 @@ import pytest
 
 from posescope.core.records import PoseTargets
 from posescope.core.skeleton import Skeleton
-from posescope.core.tables import Issues, empty_table
+from posescope.core.tables import Issues
 from posescope.data.dataset_summary import count_joint_labels, count_rejected, persons_with_crops
 
 PAIR = Skeleton(("left_hand", "right_hand"), ((0, 1),), (0.1, 0.1))
@@ -63,12 +63,12 @@ def test_reasons_are_in_step_order_and_sum_to_all_records():
 
 def test_same_id_in_two_splits_counts_as_two_images():
     persons = pd.DataFrame({"source_split": ["train2017", "val2017"], "image_id": [1, 1]})
-    table = count_rejected(persons, empty_table(Issues), distribution(images=2, persons=2))
+    table = count_rejected(persons, Issues.empty(), distribution(images=2, persons=2))
     assert table["fraction"].tolist() == [1.0, 1.0]
 
 
 def test_summary_without_rejections_has_accepted_records_only():
-    table = count_rejected(read(1, 2), empty_table(Issues), distribution(images=2, persons=2))
+    table = count_rejected(read(1, 2), Issues.empty(), distribution(images=2, persons=2))
     assert table["step"].tolist() == ["accepted", "accepted"]
     assert table["records"].tolist() == [2, 2]
 

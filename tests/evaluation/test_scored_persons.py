@@ -6,7 +6,7 @@ import pytest
 
 from posescope.core.errors import DataError
 from posescope.core.skeleton import Skeleton
-from posescope.core.tables import CropBoxes, Keypoints, Predictions, empty_table, join_joints
+from posescope.core.tables import CropBoxes, Keypoints, Predictions, join_joints
 from posescope.evaluation.metrics.pck_thesis import joint_hits
 from posescope.evaluation.scored_persons import find_neighbours, gather_cases, gather_scored
 
@@ -71,12 +71,12 @@ def test_evaluated_persons_without_prediction_are_added():
     assert np.isnan(found.scores[1]).all()
     np.testing.assert_array_equal(found.truth[1], TRUTH[0])
     assert np.isnan(found.crop_from_image).any(axis=(1, 2)).tolist() == [False, True, False]
-    missed = gather(empty_table(Predictions), evaluated_ids=np.array([4]))
+    missed = gather(Predictions.empty(), evaluated_ids=np.array([4]))
     assert (missed.person_ids.tolist(), missed.found.tolist()) == ([4], [False])
 
 
 def test_without_predictions_the_arrays_are_empty():
-    found = gather(empty_table(Predictions))
+    found = gather(Predictions.empty())
     assert (len(found), found.boxes.shape, found.crop_from_image.shape) == (0, (0, 4), (0, 2, 3))
 
 

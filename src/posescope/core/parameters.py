@@ -14,7 +14,7 @@ from typing import Any
 
 __all__ = [
     "REMOVED_OPTIONS", "RENAMED_COMPONENTS", "RENAMED_OPTIONS", "RENAMED_PARAMETERS", "describe_unknown_option",
-    "describe_unknown_parameter", "merge_parameters", "renamed_component", "renamed_parameter",
+    "describe_unknown_parameter", "merge_parameters", "renamed_parameter",
 ]  # fmt: skip
 
 # Keys of a component's name, and of its options beside the name.
@@ -107,11 +107,6 @@ def renamed_parameter(path: str) -> str | None:
         return RENAMED_PARAMETERS[path]
     new = [to for old, to in RENAMED_PARAMETERS.items() if old.endswith(f".{path}")]
     return new[0] if len(new) == 1 else None
-
-
-def renamed_component(group: str, name: str) -> str | None:
-    """Return the new name of a renamed component, None if the name is no old one."""
-    return RENAMED_COMPONENTS.get((group, name))
 
 
 def describe_unknown_parameter(path: str) -> str:

@@ -18,23 +18,22 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from itertools import pairwise
-from typing import Annotated, Any, ClassVar, Generic, TypeVar, get_args, get_origin
+from typing import Any, ClassVar, Generic, TypeVar, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from posescope.core.errors import OptionsError
-from posescope.core.parameters import describe_unknown_option, describe_unknown_parameter, renamed_component
+from posescope.core.parameters import RENAMED_COMPONENTS, describe_unknown_option, describe_unknown_parameter
 
 __all__ = [
-    "GROUPS", "Component", "ComponentNotAllowedError", "ComponentSpec", "InstalledComponent", "Options", "StoredComponent",
-    "build", "check_options", "component_field", "component_name_field", "describe_validation_error", "installed",
-    "is_dotted_path", "load_component", "restrict_dotted_paths", "trust_component",
+    "GROUPS", "Component", "ComponentNotAllowedError", "ComponentSpec", "Options", "StoredComponent", "build", "check_options",
+    "component_validator", "describe_validation_error", "installed", "is_dotted_path", "load_component", "package_of",
+    "restrict_dotted_paths", "trust_component",
 ]  # fmt: skip
 
 GROUPS: Mapping[str, str] = {
@@ -121,31 +120,25 @@ class Component(Generic[OptionsT]):
         self.options = options
 
 
-@dataclass(frozen=True)
-class InstalledComponent:
-    """An installed component, as listed by `posescope plugins`."""
-
-    group: str
-    name: str
-    target: str
-    package: str
-    version: str
-
-
-def installed(group: str) -> tuple[InstalledComponent, ...]:
-    """Return all components of a group, ordered by name.
+def installed(group: str) -> tuple[EntryPoint, ...]:
+    """Return the entry points of all components of a group, ordered by name.
 
     Raises:
         OptionsError: if two packages register the same name.
     """
-    rows = sorted((_describe(group, entry) for entry in _entries(group)), key=lambda row: row.name)
-    for first, second in pairwise(rows):
-        if first.name == second.name and first.target != second.target:
+    found = sorted(_entries(group), key=lambda entry: entry.name)
+    for first, second in pairwise(found):
+        if first.name == second.name and first.value != second.value:
             raise OptionsError(
-                f"Two installed packages register '{first.name}' in posescope.{group}: "
-                f"{first.package} ({first.target}) and {second.package} ({second.target}). Remove or rename one."
+                f"Two installed packages register '{first.name}' in posescope.{group}: {package_of(first)} ({first.value}) and "
+                f"{package_of(second)} ({second.value}). Remove or rename one."
             )
-    return tuple(rows)
+    return tuple(found)
+
+
+def package_of(entry: EntryPoint) -> str:
+    """Return the name and version of the package that registers a component."""
+    return f"{entry.dist.name} {entry.dist.version}" if entry.dist else "an unknown package"
 
 
 def is_dotted_path(name: str) -> bool:
@@ -202,7 +195,7 @@ def load_component(group: str, name: str) -> Any:
         ComponentNotAllowedError: if it is a dotted path that `restrict_dotted_paths` excludes.
         OptionsError: if no component of that name is installed (the message lists the installed ones), or the import fails.
     """
-    names = {row.name: row.target for row in installed(group)}
+    names = {entry.name: entry.value for entry in installed(group)}
     target = names.get(name, name)
     allowed = _ALLOWED.get()
     if name not in names and is_dotted_path(name) and allowed is not None and name not in allowed:
@@ -212,7 +205,7 @@ def load_component(group: str, name: str) -> Any:
             "or the same name in the parameters of this run (modelling.model.name)."
         )
     if name not in names and not is_dotted_path(name):
-        new = renamed_component(group, name)
+        new = RENAMED_COMPONENTS.get((group, name))
         raise OptionsError(
             f"No component {name!r} in posescope.{group}{f': renamed to {new}' if new else ''}. Installed: "
             f"{', '.join(names) or 'none'}. A dotted path (package.module:attribute) works too."
@@ -267,24 +260,18 @@ def build(group: str, spec: ComponentSpec, **context: Any) -> Any:
     return load_component(group, spec.name)(options, **context)
 
 
-def component_field(group: str) -> Any:
-    """Return a field type for options models: a `ComponentSpec` whose component and options are validated."""
+def component_validator(group: str) -> AfterValidator:
+    """Return a validator for the fields of options models that name a component: it checks the component and its options."""
 
     def check(spec: ComponentSpec) -> ComponentSpec:
-        _check_as_value_error(group, spec)
+        try:
+            check_options(group, spec)
+        except OptionsError as error:
+            # Pydantic collects ValueErrors into its own report; other exceptions would pass through it.
+            raise ValueError(str(error)) from error
         return spec
 
-    return Annotated[ComponentSpec, AfterValidator(check)]
-
-
-def component_name_field(group: str) -> Any:
-    """Return a field type for options models: the name of a component, which is used with its default options."""
-
-    def check(name: str) -> str:
-        _check_as_value_error(group, ComponentSpec(name=name))
-        return name
-
-    return Annotated[str, AfterValidator(check)]
+    return AfterValidator(check)
 
 
 def describe_validation_error(
@@ -312,20 +299,6 @@ def _faults_of(item: ErrorDetails, describe_unknown: Callable[[str], str]) -> tu
     return (f"{path}: {str(item['msg']).removeprefix('Value error, ')}{found}",)
 
 
-def _check_as_value_error(group: str, spec: ComponentSpec) -> None:
-    # Pydantic collects ValueErrors into its own report; other exceptions would pass through it.
-    try:
-        check_options(group, spec)
-    except OptionsError as error:
-        raise ValueError(str(error)) from error
-
-
 @cache
 def _entries(group: str) -> tuple[EntryPoint, ...]:
     return tuple(entry_points(group=f"posescope.{group}"))
-
-
-def _describe(group: str, entry: EntryPoint) -> InstalledComponent:
-    package = entry.dist.name if entry.dist else "unknown"
-    version = entry.dist.version if entry.dist else "unknown"
-    return InstalledComponent(group=group, name=entry.name, target=entry.value, package=package, version=version)

@@ -17,7 +17,7 @@ from posescope.core.errors import DataError
 
 __all__ = [
     "CropBoxes", "DataQuality", "Distribution", "History", "Issues", "Keypoints", "Persons", "Predictions", "Trials",
-    "crop_boxes_fingerprint", "crop_joints_of", "empty_table", "ids_of", "images_of", "join_joints", "joints_of", "matrices_of",
+    "crop_boxes_fingerprint", "crop_joints_of", "ids_of", "images_of", "join_joints", "joints_of", "matrices_of",
     "required_columns", "split_fingerprint", "table_of",
 ]  # fmt: skip
 
@@ -189,13 +189,6 @@ class Trials(_Table):
 
 
 TableModel = TypeVar("TableModel", bound=pa.DataFrameModel)
-
-
-def empty_table(schema: type[TableModel]) -> pd.DataFrame:
-    """Return a table of this schema without rows."""
-    columns = schema.to_schema().columns
-    frame = pd.DataFrame({name: [] for name in columns})
-    return pd.DataFrame(schema.validate(frame))
 
 
 def required_columns(schema: type[TableModel]) -> list[str]:

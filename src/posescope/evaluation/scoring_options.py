@@ -1,16 +1,13 @@
 """Options of the scoring of predictions, shared by the pipelines evaluation and final_test."""
 
-from typing import TYPE_CHECKING
+from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from posescope.core.plugins import ComponentSpec, Options, component_field
+from posescope.core.plugins import ComponentSpec, Options, component_validator
 from posescope.evaluation.metric_values import Protocol
 
-if TYPE_CHECKING:
-    MetricSpec = ComponentSpec
-else:
-    MetricSpec = component_field("metrics")
+MetricSpec = Annotated[ComponentSpec, component_validator("metrics")]
 
 __all__ = ["ScoringOptions"]
 

@@ -3,17 +3,14 @@
 The thesis does not state the batch size and the number of epochs.
 """
 
-from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeAlias
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from posescope.core.plugins import ComponentSpec, Options, component_field
+from posescope.core.plugins import ComponentSpec, Options, component_validator
 from posescope.training.options import TrainingOptions
 
-if TYPE_CHECKING:
-    OptimiserSpec: TypeAlias = ComponentSpec
-else:
-    OptimiserSpec = component_field("optimisers")
+OptimiserSpec = Annotated[ComponentSpec, component_validator("optimisers")]
 
 __all__ = ["AutoencoderTraining", "ComparisonOptions", "FineTuning", "ImproveOptions"]
 

@@ -15,7 +15,6 @@ from posescope.core.files import sha256_of
 from posescope.core.origin import Origin
 from posescope.core.paths import expand_home
 from posescope.core.skeleton import Skeleton
-from posescope.core.tables import empty_table
 from posescope.data.coco.reader import load_annotation_file
 from posescope.data.coco.results_writer import coco_results
 from posescope.data.crops.crop_set import CropSet
@@ -94,7 +93,7 @@ def read_split_results(
     """
     images = records_with_ids(load_annotation_file(annotation_file)["images"])
     records = check_results(read_results(Path(expand_home(path))), len(skeleton), skeleton.category_id, images, source=path)
-    return SplitPredictions(match_results(records, evaluated_persons, keypoints, skeleton), records, empty_table(HeatmapErrors))
+    return SplitPredictions(match_results(records, evaluated_persons, keypoints, skeleton), records, HeatmapErrors.empty())
 
 
 def origin_of_predictions(model: PoseModel | None, data_fingerprint: str, results: str | None = None) -> Origin:

@@ -1,21 +1,16 @@
 """Options of a training run. The defaults with the codec `thesis` are the later recipe of the author of the thesis."""
 
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
 from posescope.artifacts.devices import DEVICE_PATTERN
-from posescope.core.plugins import ComponentSpec, Options, component_field
+from posescope.core.plugins import ComponentSpec, Options, component_validator
 from posescope.training.schedules import ReduceOnPlateau, Schedule
 
-if TYPE_CHECKING:
-    OptimiserSpec: TypeAlias = ComponentSpec
-    LossSpec: TypeAlias = ComponentSpec
-    AugmentationSpec: TypeAlias = ComponentSpec
-else:
-    OptimiserSpec = component_field("optimisers")
-    LossSpec = component_field("losses")
-    AugmentationSpec = component_field("augmentations")
+OptimiserSpec = Annotated[ComponentSpec, component_validator("optimisers")]
+LossSpec = Annotated[ComponentSpec, component_validator("losses")]
+AugmentationSpec = Annotated[ComponentSpec, component_validator("augmentations")]
 
 __all__ = ["TrainingOptions"]
 

@@ -2,19 +2,15 @@
 
 from collections.abc import Mapping
 from itertools import combinations
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from posescope.core.plugins import ComponentSpec, Options, component_field
+from posescope.core.plugins import ComponentSpec, Options, component_validator
 from posescope.training.options import TrainingOptions
 
-if TYPE_CHECKING:
-    CodecSpec: TypeAlias = ComponentSpec
-    ModelSpec: TypeAlias = ComponentSpec
-else:
-    CodecSpec = component_field("codecs")
-    ModelSpec = component_field("models")
+CodecSpec = Annotated[ComponentSpec, component_validator("codecs")]
+ModelSpec = Annotated[ComponentSpec, component_validator("models")]
 
 __all__ = ["SEARCHABLE", "Hyperband", "Median", "NoPruning", "Recipe", "SearchDimension", "TuneOptions"]
 

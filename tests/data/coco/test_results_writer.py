@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 
-from posescope.core.tables import Predictions, empty_table, join_joints
+from posescope.core.tables import Predictions, join_joints
 from posescope.data.coco.results_writer import coco_results
 
 PERSONS = pd.DataFrame({"person_id": [8, 2], "image_id": [30, 10]})
@@ -34,4 +34,4 @@ def test_numbers_are_rounded_and_can_be_written_as_json():
 
 
 def test_results_of_no_persons_are_empty():
-    assert coco_results(empty_table(Predictions), PERSONS) == []
+    assert coco_results(Predictions.empty(), PERSONS) == []

@@ -6,13 +6,13 @@ images agree on them. Otherwise they are a cut through a continuum, and every cl
 """
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from posescope.core.plugins import Component, ComponentSpec, build, component_field
+from posescope.core.plugins import Component, ComponentSpec, build, component_validator
 from posescope.evaluation.bootstrap import resample_images
 from posescope.explainability.base import AnalysisInputs, AnalysisResult
 from posescope.explainability.clustering.base import Clusterer, Clustering
@@ -29,10 +29,7 @@ from posescope.explainability.findings import Finding
 
 __all__ = ["Clusters", "ClustersOptions"]
 
-if TYPE_CHECKING:
-    ClustererSpec = ComponentSpec
-else:
-    ClustererSpec = component_field("clusterers")
+ClustererSpec = Annotated[ComponentSpec, component_validator("clusterers")]
 
 
 class ClustersOptions(ClusterValidationOptions):

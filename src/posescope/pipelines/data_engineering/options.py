@@ -1,22 +1,18 @@
 """Parameters of the pipeline `data_engineering`."""
 
-from typing import TYPE_CHECKING
+from typing import Annotated
 
 from pydantic import Field
 
-from posescope.core.plugins import ComponentSpec, Options, component_field
+from posescope.core.plugins import ComponentSpec, Options, component_validator
 from posescope.data.coco.failure_limits import FailureLimits
 from posescope.data.coco.folder import SourceOptions
 from posescope.data.crops.options import CropOptions, SplitOptions
 from posescope.reporting.image_grids.average_crops import PreviewOptions
 from posescope.sample.options import SampleOptions
 
-if TYPE_CHECKING:
-    FilterSpec = ComponentSpec
-    CodecSpec = ComponentSpec
-else:
-    FilterSpec = component_field("filters")
-    CodecSpec = component_field("codecs")
+FilterSpec = Annotated[ComponentSpec, component_validator("filters")]
+CodecSpec = Annotated[ComponentSpec, component_validator("codecs")]
 
 __all__ = ["DataEngineeringOptions", "FilterOptions"]
 

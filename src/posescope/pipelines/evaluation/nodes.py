@@ -9,7 +9,7 @@ from posescope.artifacts.pose_model import PoseModel
 from posescope.core.origin import Origin, add_origin, check_origins, origin_of_table
 from posescope.core.records import PoseTargets
 from posescope.core.skeleton import Skeleton
-from posescope.core.tables import empty_table, ids_of
+from posescope.core.tables import ids_of
 from posescope.data.coco.folder import CocoFolder, SourceOptions
 from posescope.data.coco.reader import load_annotation_file
 from posescope.data.crops.crop_store import CropStore
@@ -172,7 +172,7 @@ def measure_decoding_effects(
         A `DecodingEffects` table.
     """
     if model is None or results is not None or not error_analysis.decoding_effects:
-        return empty_table(DecodingEffects)
+        return DecodingEffects.empty()
     members = crops.select(targets, ids_of(persons, SPLIT))
     effects = decoding_effects.measure_decoding_effects(
         model, members, persons_read, keypoints, crop_boxes, prediction, error_analysis.seed, error_analysis.resamples

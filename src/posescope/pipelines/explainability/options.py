@@ -1,10 +1,10 @@
 """Parameters of the pipeline `explainability`."""
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator, field_validator
 
-from posescope.core.plugins import ComponentSpec, Options, component_field, installed
+from posescope.core.plugins import ComponentSpec, Options, component_validator, installed
 from posescope.explainability.features.feature_store import Pooling
 from posescope.prediction.options import PredictionOptions
 
@@ -28,12 +28,8 @@ def _count_or_all(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
         raise ValueError("expected an integer >= 1 or 'all'") from error
 
 
-if TYPE_CHECKING:
-    ReducerSpec = ComponentSpec
-    AnalysisSpec = ComponentSpec
-else:
-    ReducerSpec = component_field("reducers")
-    AnalysisSpec = Annotated[component_field("analyses"), AfterValidator(_check_has_node)]
+ReducerSpec = Annotated[ComponentSpec, component_validator("reducers")]
+AnalysisSpec = Annotated[ComponentSpec, component_validator("analyses"), AfterValidator(_check_has_node)]
 
 CountOrAll = Annotated[Annotated[int, Field(ge=1)] | Literal["all"], WrapValidator(_count_or_all)]
 

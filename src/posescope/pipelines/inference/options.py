@@ -1,18 +1,15 @@
 """Parameters of the pipeline `inference`."""
 
-from typing import TYPE_CHECKING
+from typing import Annotated
 
 from pydantic import Field
 
-from posescope.core.plugins import ComponentSpec, Options, component_field
+from posescope.core.plugins import ComponentSpec, Options, component_validator
 from posescope.data.images.limits import ImageLimits
 from posescope.prediction.options import PredictionOptions
 from posescope.prediction.overlays import OverlayOptions
 
-if TYPE_CHECKING:
-    DetectorSpec = ComponentSpec
-else:
-    DetectorSpec = component_field("detectors")
+DetectorSpec = Annotated[ComponentSpec, component_validator("detectors")]
 
 __all__ = ["InferenceOptions"]
 

@@ -1,16 +1,13 @@
 """Parameters of the pipeline `modelling`."""
 
-from typing import TYPE_CHECKING
+from typing import Annotated
 
 from pydantic import Field
 
-from posescope.core.plugins import ComponentSpec, Options, component_field
+from posescope.core.plugins import ComponentSpec, Options, component_validator
 from posescope.training.options import TrainingOptions
 
-if TYPE_CHECKING:
-    ModelSpec = ComponentSpec
-else:
-    ModelSpec = component_field("models")
+ModelSpec = Annotated[ComponentSpec, component_validator("models")]
 
 __all__ = ["ModellingOptions"]
 
