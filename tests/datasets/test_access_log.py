@@ -9,7 +9,7 @@ from posescope.datasets import AccessLogDataset
 from posescope.evaluation.access_log import AccessLog, FinalTest
 from posescope.evaluation.metric_values import MetricValues
 
-TEST = FinalTest("a" * 16, "d" * 16, ("k1", "k2"), persons=2, images=1, flip_test=False)
+TEST = FinalTest("a" * 16, "d" * 16, "k1 k2", persons=2, images=1, flip_test=False)
 NOTHING = MetricValues({})
 
 

@@ -16,7 +16,7 @@ from posescope.core.tables import join_joints, split_fingerprint
 from posescope.evaluation.access_log import AccessError, AccessLog, FinalTest, check_unseen, describe_final_test
 from posescope.evaluation.metric_values import MetricValue, MetricValues
 
-MODEL_A = FinalTest("a" * 16, "d" * 16, ("k1", "k2", "k3"), persons=3, images=2, flip_test=False)
+MODEL_A = FinalTest("a" * 16, "d" * 16, "k1 k2 k3", persons=3, images=2, flip_test=False)
 MODEL_B = replace(MODEL_A, model_fingerprint="b" * 16)
 VALUES, PRECISION = MetricValues({"oks": MetricValue(0.5, 0.4, 0.6)}), MetricValues({"oks_ap": MetricValue(float("nan"))})
 
@@ -78,7 +78,7 @@ def test_the_same_model_on_other_persons_is_refused(log: AccessLog) -> None:
 
 def test_overlapping_persons_are_refused_and_counted(log: AccessLog) -> None:
     log.open(MODEL_A, allow_repeated_access=False)
-    overlapping = replace(MODEL_B, data_fingerprint="e" * 16, person_keys=("k2", "k3", "k4", "k5"), persons=4)
+    overlapping = replace(MODEL_B, data_fingerprint="e" * 16, person_keys="k2 k3 k4 k5", persons=4)
     with pytest.raises(AccessError, match="2 of 4"):
         log.open(overlapping, allow_repeated_access=False)
     assert log.open(overlapping, allow_repeated_access=True).seen_before == 2
@@ -87,7 +87,7 @@ def test_overlapping_persons_are_refused_and_counted(log: AccessLog) -> None:
 
 def test_data_sets_are_logged_independently(log: AccessLog) -> None:
     """Two data sets, two models each, in one log."""
-    other = replace(MODEL_B, data_fingerprint="e" * 16, person_keys=("x1", "x2"), persons=2)
+    other = replace(MODEL_B, data_fingerprint="e" * 16, person_keys="x1 x2", persons=2)
     assert [log.open(test, allow_repeated_access=False).kind for test in (MODEL_A, other, MODEL_A, other)] == [
         "first", "first", "repetition", "repetition"
     ]  # fmt: skip
@@ -112,7 +112,7 @@ def test_simultaneous_runs_lose_no_access(log: AccessLog) -> None:
         "from posescope.evaluation.access_log import AccessLog, FinalTest; n = sys.argv[1]\n"
         "for i in range(10):\n"
         "    log = AccessLog(Path(sys.argv[2]), run_id=f'{n} {i}')\n"
-        "    test = FinalTest('a', f'{n} {i}', (f'{n}-{i}',), persons=1, images=1, flip_test=False)\n"
+        "    test = FinalTest('a', f'{n} {i}', f'{n}-{i}', persons=1, images=1, flip_test=False)\n"
         "    log.complete(log.open(test, allow_repeated_access=False), MetricValues({}))\n"
         "    log.is_finished() or sys.exit('lost')\n"
     )
@@ -196,9 +196,9 @@ def test_the_final_test_describes_model_and_persons(tables) -> None:
 def test_the_fingerprint_is_of_the_test_set_only(tables) -> None:
     persons, keypoints, boxes = tables
 
-    def keys_of(persons, keypoints) -> tuple[str, ...]:
+    def keys_of(persons, keypoints) -> list[str]:
         boxes_there = boxes.assign(person_id=persons["person_id"])
-        return describe_final_test(persons, keypoints, boxes_there, "a", flip_test=False).person_keys
+        return describe_final_test(persons, keypoints, boxes_there, "a", flip_test=False).person_keys.split()
 
     def of(persons=persons, keypoints=keypoints, boxes=boxes) -> str:
         return describe_final_test(persons, keypoints, boxes, "a", flip_test=False).data_fingerprint

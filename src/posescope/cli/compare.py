@@ -10,8 +10,8 @@ from posescope.cli.base import LocalPathType, PosescopeCommand
 from posescope.core.errors import pluralise
 from posescope.core.text_escaping import escape_control
 from posescope.evaluation.paired_comparison import JointComparison, PairedMetric, RunComparison, compare_joints, compare_persons
-from posescope.kedro_support.config_loader import ComponentConfigLoader
 from posescope.runs.finished_runs import FinishedRun, check_comparable, describe_differences, find_run
+from posescope.runs.project_models import project_data_dir
 
 __all__ = ["compare"]
 
@@ -34,7 +34,7 @@ def compare(run_a: str, run_b: str, data_dir: Path | None, seed: int, resamples:
 
     RUN_A, RUN_B: ids of runs, folders of runs, or data_dirs, whose newest run of a model is used.
     """
-    first, second = runs = [find_run(name, data_dir or _data_dir()) for name in (run_a, run_b)]
+    first, second = runs = [find_run(name, data_dir or project_data_dir()) for name in (run_a, run_b)]
     check_comparable(first, second)
     persons = compare_persons(first.person_scores(), second.person_scores(), seed, resamples)
     hits_a, hits_b = first.joint_hits(), second.joint_hits()
@@ -44,14 +44,6 @@ def compare(run_a: str, run_b: str, data_dir: Path | None, seed: int, resamples:
         click.echo(_to_json(runs, notes, persons, joints, seed, resamples))
     else:
         click.echo(escape_control(_to_text(runs, notes, persons, joints), keep_lines=True))
-
-
-def _data_dir() -> Path:
-    """Return the data_dir of the project in the current folder, `data` if there is no project."""
-    conf = Path("conf")
-    if not (conf / "base").is_dir():
-        return Path("data")
-    return Path(ComponentConfigLoader(str(conf), base_env="base", default_run_env="local")["globals"]["data_dir"])
 
 
 def _to_json(

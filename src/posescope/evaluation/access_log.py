@@ -47,21 +47,30 @@ class FinalTest:
     Attributes:
         model_fingerprint: of weights, architecture, codec and skeleton; independent of the place of the model.
         data_fingerprint: of the test persons, their annotations and their crop boxes.
-        person_keys: of the test persons, ascending; see `person_keys`.
+        person_keys: of the test persons, ascending (see `person_keys`), separated by blanks, since one line per key would make the
+            log unreadable.
         persons, images: their numbers.
         flip_test: whether the model averages with the mirrored crop.
     """
 
     model_fingerprint: str
     data_fingerprint: str
-    person_keys: tuple[str, ...]
+    person_keys: str
     persons: int
     images: int
     flip_test: bool
 
+    def is_same(self, other: "FinalTest") -> bool:
+        """Whether both are of the same model and persons."""
+        return (self.model_fingerprint, self.data_fingerprint) == (other.model_fingerprint, other.data_fingerprint)
+
+    def shared_with(self, other: "FinalTest") -> set[str]:
+        """Return the keys of the persons that both have."""
+        return set(self.person_keys.split()).intersection(other.person_keys.split())
+
 
 @dataclass(frozen=True)
-class AccessRecord:
+class AccessRecord(FinalTest):
     """One access to the test set.
 
     Attributes:
@@ -70,9 +79,7 @@ class AccessRecord:
         state: "opened" until the metric values are known, then "completed". A run that was killed stays opened.
         opened_utc, completed_utc: ISO 8601, to the second; completed_utc is None while opened.
         run_id, data_dir: of the run, if known.
-        model_fingerprint, data_fingerprint, persons, images, flip_test: as in `FinalTest`.
         seen_before: number of these persons that earlier accesses had, of any model.
-        person_keys: as in `FinalTest`, separated by blanks, since one line per key would make the file unreadable.
         metric_values: {name: {value, low, high, persons, protocol}}; None while opened.
     """
 
@@ -83,22 +90,8 @@ class AccessRecord:
     completed_utc: str | None
     run_id: str | None
     data_dir: str | None
-    model_fingerprint: str
-    data_fingerprint: str
-    persons: int
-    images: int
-    flip_test: bool
     seen_before: int
-    person_keys: str
     metric_values: Mapping[str, Mapping[str, Any]] | None
-
-    def is_of(self, test: FinalTest) -> bool:
-        """Whether it was an access of this model to these persons."""
-        return (self.model_fingerprint, self.data_fingerprint) == (test.model_fingerprint, test.data_fingerprint)
-
-    def shared_with(self, test: FinalTest) -> set[str]:
-        """Return the keys of the persons that both have."""
-        return set(self.person_keys.split()).intersection(test.person_keys)
 
 
 @dataclass(frozen=True)
@@ -154,11 +147,10 @@ class AccessLog:
         with locked(self.root.parent):
             accesses = self.accesses()
             seen = set[str]().union(*(access.shared_with(test) for access in accesses))
-            about = {name: value for name, value in vars(test).items() if name != "person_keys"}
             access = AccessRecord(
-                number=len(accesses) + 1, kind=self._kind_of(test, accesses, allow_repeated_access), state="opened",
+                **vars(test), number=len(accesses) + 1, kind=self._kind_of(test, accesses, allow_repeated_access), state="opened",
                 opened_utc=_now(), completed_utc=None, run_id=self.run_id, data_dir=self.data_dir, seen_before=len(seen),
-                person_keys=" ".join(test.person_keys), metric_values=None, **about,
+                metric_values=None,
             )  # fmt: skip
             self._write((*accesses, access))
         _log.log(
@@ -194,7 +186,7 @@ class AccessLog:
         earlier = [access for access in accesses if access.shared_with(test)]
         if not earlier:
             return "first"
-        if any(access.is_of(test) for access in earlier):
+        if any(access.is_same(test) for access in earlier):
             return "repetition"
         if not allow_repeated_access:
             raise AccessError(f"{self.root}: {_describe_refusal(test, earlier)}")
@@ -257,7 +249,7 @@ def describe_final_test(
     return FinalTest(
         model_fingerprint=model_fingerprint,
         data_fingerprint=digest.hexdigest()[:16],
-        person_keys=tuple(sorted(keys)),
+        person_keys=" ".join(sorted(keys)),
         persons=len(ids),
         images=int(rows["file_name"].nunique()),
         flip_test=flip_test,

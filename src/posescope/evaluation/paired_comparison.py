@@ -103,7 +103,7 @@ class RunComparison:
     def to_dict(self) -> dict[str, Any]:
         """Return the fields for JSON."""
         metrics = [metric.to_dict() for metric in self.metric_values]
-        return {**asdict(self), "left_out": list(self.left_out), "metric_values": metrics}
+        return {**asdict(self), "metric_values": metrics}
 
 
 def compare_values(

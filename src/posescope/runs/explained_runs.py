@@ -18,7 +18,7 @@ from posescope.core.csv_files import read_csv
 from posescope.core.errors import DataError
 from posescope.core.files import read_json
 from posescope.explainability.components.pca import Components
-from posescope.explainability.features.feature_store import FeatureSet, FeatureStore
+from posescope.explainability.features.feature_store import FeatureStore
 from posescope.explainability.similarity.representation_similarity import Representation
 
 __all__ = ["ExplainedRun", "common_persons", "open_explained_run"]
@@ -75,10 +75,14 @@ def open_explained_run(data_dir: Path) -> ExplainedRun:
     Raises:
         DataError: if features or components are missing, or do not belong together.
     """
-    features = _open_features(data_dir)
+    store = FeatureStore(data_dir / "07_model_output" / "features" / "bottleneck")
+    if not store.is_finished():
+        raise DataError(f"{store.root}: expected features of a network, found none. {_REMEDY}")
+    features = store.open()
     components = Components.load(data_dir / "07_model_output" / "features" / "components.npz")
     if components.features_fingerprint not in ("", features.fingerprint):
         raise DataError(f"{data_dir}: the components were computed from other features than those beside them. {_REMEDY}")
+    members = _read_table(data_dir, "clusters", "cluster_members", "person_id", features.model)
     count = min(components.components_for(VARIANCE_FRACTION), MAX_COMPONENTS, len(components))
     return ExplainedRun(
         data_dir=data_dir,
@@ -87,7 +91,7 @@ def open_explained_run(data_dir: Path) -> ExplainedRun:
         scores=pd.DataFrame(components.project(features.values, count), index=features.person_ids),
         explained_variance_ratio=components.explained_variance_ratio[:count],
         annotations=_read_persons(data_dir),
-        clusters=_cluster_column(_read_table(data_dir, "clusters", "cluster_members", "person_id", features.model)),
+        clusters=None if members is None else members["cluster"],
         attributes=_read_table(data_dir, "component_names", "attribute_probes", "attribute", features.model),
     )
 
@@ -114,15 +118,6 @@ def common_persons(runs: Sequence[ExplainedRun]) -> NDArray[np.int64]:
     return np.array(shared, dtype=np.int64)
 
 
-def _open_features(data_dir: Path) -> FeatureSet:
-    store = FeatureStore(data_dir / "07_model_output" / "features" / "bottleneck")
-    if not store.is_finished():
-        raise DataError(
-            f"{data_dir}: expected features of a network in 07_model_output/features/bottleneck, found none. {_REMEDY}"
-        )
-    return store.open()
-
-
 def _read_persons(data_dir: Path) -> pd.DataFrame:
     path = data_dir / "03_primary" / "persons.parquet"
     if not path.is_file():
@@ -136,7 +131,3 @@ def _read_table(data_dir: Path, analysis: str, table: str, index: str, model: st
     if not (folder / f"{table}.csv").is_file() or read_json(folder / "result.json").get("model", "") not in ("", model):
         return None
     return read_csv(folder / f"{table}.csv").set_index(index)
-
-
-def _cluster_column(members: pd.DataFrame | None) -> "pd.Series[int] | None":
-    return None if members is None else members["cluster"]
