@@ -32,6 +32,7 @@ RENAMED_OPTIONS: Mapping[tuple[str, str], Mapping[str, str]] = {
         "half_joints": "min_joints",
         "largest_zoom": "max_zoom",
     },
+    ("clusterers", "gaussian_mixture"): {"fitted_persons": "start_persons"},
     ("codecs", "gaussian"): {
         "sigma_cells": "sigma_heatmap_px",
         "blur_sigma_cells": "blur_sigma_heatmap_px",

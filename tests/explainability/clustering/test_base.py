@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from posescope.explainability.clustering.base import (
-    ClusterCountOptions,
+    ClustererOptions,
     Clustering,
     nearest_centres,
     quick_variant,
@@ -34,7 +34,7 @@ def test_clusters_are_sorted_by_size_and_empty_ones_dropped() -> None:
 
 
 def test_numbers_of_clusters_are_below_the_number_of_points() -> None:
-    options = ClusterCountOptions(smallest=2, largest=6)
+    options = ClustererOptions(smallest=2, largest=6)
     assert list(options.counts_for(np.zeros((20, 1)), "any")) == [2, 3, 4, 5, 6]
     assert list(options.counts_for(np.zeros((4, 1)), "any")) == [2, 3]
     with pytest.raises(ExplainabilityError, match="any"):

@@ -26,7 +26,7 @@ def test_clusters_of_different_widths_are_found() -> None:
 
 def test_quicker_variant_and_seed() -> None:
     points = wide_and_narrow()
-    clusterer = GaussianMixture(GaussianMixtureOptions(largest=4, fitted_persons=100))
+    clusterer = GaussianMixture(GaussianMixtureOptions(largest=4, start_persons=100))
     assert isinstance(clusterer, QuickClusterer)
     assert len(clusterer.quicker(2)(points)) == 2
     np.testing.assert_array_equal(clusterer(points, seed=3).labels, clusterer(points, seed=3).labels)

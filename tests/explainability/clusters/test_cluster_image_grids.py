@@ -8,11 +8,8 @@ from posescope.explainability.clusters.cluster_image_grids import draw_mean_skel
 def test_medoid_nearest_and_farthest_persons_without_duplicates() -> None:
     labels = np.array([0, 0, 0, 0, 1, 1])
     distance_to_centre = np.array([3.0, 1.0, 2.0, 9.0, 1.0, 0.0])
-    first, second = rank_members(labels, distance_to_centre, np.array([2, 4]), nearest=2, farthest=3)
-    assert first.nearest.tolist() == [2, 1]
-    assert first.farthest.tolist() == [0, 3]
-    assert second.nearest.tolist() == [4, 5]
-    assert second.farthest.tolist() == []
+    shown = rank_members(labels, distance_to_centre, np.array([2, 4]), nearest=2, farthest=3)
+    assert [(near.tolist(), far.tolist()) for near, far in shown] == [([2, 1], [0, 3]), ([4, 5], [])]
 
 
 def test_mean_skeleton_over_labelled_joints_only(inputs_of, scattered_crops) -> None:

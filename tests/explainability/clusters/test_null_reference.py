@@ -6,11 +6,9 @@ from posescope.explainability.clustering.base import Clustering
 from posescope.explainability.clustering.kmeans import KMeansClusterer, KMeansOptions
 from posescope.explainability.clusters.null_reference import (
     cluster_null_data,
-    fit_marginals,
     fit_null_model,
     fit_unimodal,
     principal_spread,
-    sample_null_data,
 )
 from posescope.explainability.features import row_blocks
 
@@ -30,7 +28,7 @@ def test_spread_along_the_principal_axes_as_from_svd(shape: tuple[int, int], mon
 def test_null_data_have_the_covariance_of_the_points(kind) -> None:
     rng = np.random.default_rng(1)
     points = rng.uniform(-1, 1, (2000, 3)) * np.array([3.0, 1.0, 0.5]) * 3**0.5 + 7
-    sample = sample_null_data(kind, fit_null_model(points, 0), 20_000, seed=0)
+    sample = fit_null_model(points, 0).sample(kind, 20_000, seed=0)
     np.testing.assert_allclose(np.cov(sample.T), np.diag([9, 1, 0.25]), atol=0.25)
     assert (np.abs(sample[:, 0]).max() < 3 * 2) == (kind != "gaussian")
 
@@ -70,7 +68,7 @@ def test_a_unimodal_density_is_unchanged() -> None:
 
 def test_skew_and_spread_are_kept() -> None:
     points = np.random.default_rng(0).exponential(size=(4000, 2)) * [3, 1]
-    sample = fit_marginals(points, 0).sample(20_000, np.random.default_rng(1))
+    sample = fit_null_model(points, 0).sample("skewed", 20_000, seed=1)
     np.testing.assert_allclose(sample.mean(axis=0), 0, atol=0.05)
     np.testing.assert_allclose(sample.std(axis=0), [3, 1], rtol=0.05)
     assert np.abs(skew(sample)).min() > 1.2
@@ -79,13 +77,13 @@ def test_skew_and_spread_are_kept() -> None:
 def test_two_modes_become_one() -> None:
     points = np.random.default_rng(0).normal(size=(4000, 2))
     points[:2000, 0] += 12
-    sample = fit_marginals(points, 0).sample(20_000, np.random.default_rng(1))
+    sample = fit_null_model(points, 0).sample("skewed", 20_000, seed=1)
     # No point is in the middle third of the first axis; many of the null data are.
     assert (np.abs(sample[:, 0]) < 2).mean() > 0.1
 
 
 @pytest.mark.parametrize("points", [np.zeros((6, 3)), np.array([[0.0], [1.0]]), np.eye(4, 9)])
 def test_few_and_coincident_points(points: np.ndarray) -> None:
-    sample = fit_marginals(points, 0).sample(5, np.random.default_rng(0))
+    sample = fit_null_model(points, 0).sample("skewed", 5, seed=0)
     assert sample.shape == (5, min(points.shape))
     assert np.isfinite(sample).all()

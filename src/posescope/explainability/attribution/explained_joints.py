@@ -15,6 +15,7 @@ from posescope.evaluation.metrics.pck_thesis import pck_thesis_hits
 from posescope.explainability.base import AnalysisInputs
 from posescope.explainability.errors import ExplainabilityError
 from posescope.explainability.features.row_blocks import sample_rows
+from posescope.geometry.heatmap_px import crop_from_heatmap, heatmap_from_crop
 
 __all__ = ["ExplainedJoints", "choose_joints", "patch_nearness", "select_explained_joints"]
 
@@ -82,6 +83,7 @@ def select_explained_joints(
         ExplainabilityError: if a joint is unknown, or no person has one of them labelled.
     """
     model, targets, size = inputs.model, inputs.crops.targets, inputs.crops.crop_size
+    stride = size[0] / model.network.map_size[0]
     joints = choose_joints(model.skeleton, names)
     known = np.flatnonzero((targets.visibility[:, joints] > 0).any(axis=1))
     if not len(known):
@@ -94,15 +96,16 @@ def select_explained_joints(
     labelled = targets.visibility[rows][:, joints] > 0
     indices = maps[:, torch.from_numpy(joints).to(maps.device)].flatten(2).argmax(dim=2)
     if location == "annotated":
-        annotated = _map_indices(targets.joints[rows][:, joints], size, model.network.map_size)
+        annotated = _map_indices(targets.joints[rows][:, joints], stride, model.network.map_size)
         indices = torch.where(torch.from_numpy(labelled).to(indices.device), annotated.to(indices.device), indices)
+    flat, map_width = indices.cpu().numpy(), model.network.map_size[1]
     return ExplainedJoints(
         rows=rows,
         joints=joints,
         names=tuple(model.skeleton.joints[joint] for joint in joints),
         images=normalise_images(pixels.to(model.device), model.mean_rgb),
         map_indices=indices,
-        points=_crop_points(indices, size, model.network.map_size),
+        points=crop_from_heatmap(np.stack([flat % map_width, flat // map_width], axis=-1).astype(np.float64), stride),
         labelled=labelled,
         correct=correct[:, joints],
         groups=inputs.groups[rows],
@@ -128,17 +131,8 @@ def patch_nearness(points: NDArray[np.float64], size: tuple[int, int], patch_px:
     return np.asarray(-np.linalg.norm(points[..., None, :] - centres, axis=-1))
 
 
-def _map_indices(joints: NDArray[np.float32], crop_size: tuple[int, int], map_size: tuple[int, int]) -> Tensor:
+def _map_indices(joints: NDArray[np.float32], stride: float, map_size: tuple[int, int]) -> Tensor:
     """Return the (N, J) nearest heatmap px of (N, J, 2) joints in crop px, clipped at the border; 0 for a missing joint."""
-    sides, counts = np.array(crop_size[::-1]), np.array(map_size[::-1])  # (x, y)
-    nearest = np.rint((np.nan_to_num(joints.astype(np.float64)) + 0.5) * counts / sides - 0.5).clip(0, counts - 1)
-    xy = nearest.astype(np.int64)
-    return torch.from_numpy(xy[..., 1] * map_size[1] + xy[..., 0])
-
-
-def _crop_points(indices: Tensor, crop_size: tuple[int, int], map_size: tuple[int, int]) -> NDArray[np.float64]:
-    """Return the (N, J, 2) centres of (N, J) heatmap px in crop px."""
-    flat = indices.cpu().numpy()
-    xy = np.stack([flat % map_size[1], flat // map_size[1]], axis=-1)
-    points: NDArray[np.float64] = (xy + 0.5) * np.array(crop_size[::-1]) / np.array(map_size[::-1]) - 0.5
-    return points
+    nearest = np.rint(heatmap_from_crop(np.nan_to_num(joints.astype(np.float64)), stride))
+    x, y = np.moveaxis(nearest.clip(0, np.array(map_size[::-1]) - 1).astype(np.int64), -1, 0)
+    return torch.from_numpy(y * map_size[1] + x)

@@ -12,11 +12,10 @@ from posescope.core.plugins import Options
 from posescope.explainability.errors import ExplainabilityError
 
 __all__ = [
-    "ClusterCountOptions",
+    "ClustererOptions",
     "Clusterer",
     "Clustering",
     "QuickClusterer",
-    "check_finite",
     "nearest_centres",
     "quick_variant",
     "sort_by_size",
@@ -67,11 +66,17 @@ class Clustering:
         return self.silhouettes[len(self)]
 
 
-class ClusterCountOptions(Options):
-    """Range of the number of clusters."""
+class ClustererOptions(Options):
+    """Options that the clusterers share."""
 
     smallest: int = Field(2, ge=2, le=100, description="Smallest number of clusters tried")
     largest: int = Field(10, ge=2, le=100, description="Largest number of clusters tried")
+    start_persons: int = Field(
+        10_000, ge=10, description="Maximum number of points that each start is fitted to; all points are labelled"
+    )
+    silhouette_persons: int = Field(
+        10_000, ge=10, description="Maximum number of points with a silhouette, each against all points; exact for fewer points"
+    )
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -99,7 +104,14 @@ class ClusterCountOptions(Options):
         Raises:
             ExplainabilityError: if there are no more points than the smallest number, or a value is NaN or infinite.
         """
-        check_finite(points, name)
+        with np.errstate(invalid="ignore"):  # infinities of both signs sum to NaN
+            sums = points.sum(axis=1, dtype=np.float64)
+        faulty = np.flatnonzero(~np.isfinite(sums))
+        if len(faulty):
+            raise ExplainabilityError(
+                f"{name}: expected finite values; {len(faulty)} of {len(points)} rows have NaN or infinite ones, row {faulty[0]} "
+                "first. Compute the features again (pipeline explainability)."
+            )
         if len(points) <= self.smallest:
             raise ExplainabilityError(f"{name}: expected more than {self.smallest} points, found {len(points)}.")
         return range(self.smallest, min(self.largest, len(points) - 1) + 1)
@@ -135,26 +147,6 @@ def quick_variant(clusterer: Clusterer, clusters: int | None = None) -> Clustere
 def working_dtype(points: NDArray[np.floating]) -> type[np.floating]:
     """Return float64 for few coordinates, else float32, which gives the same clusters in half the time and memory."""
     return np.float64 if points.size <= _FLOAT64_VALUES else np.float32
-
-
-def check_finite(points: NDArray[np.floating], name: str) -> None:
-    """Refuse points with NaN or infinite values.
-
-    Args:
-        points: (N, P).
-        name: name of the component, for the message.
-
-    Raises:
-        ExplainabilityError: with the first such row.
-    """
-    with np.errstate(invalid="ignore"):  # infinities of both signs sum to NaN
-        sums = points.sum(axis=1, dtype=np.float64)
-    faulty = np.flatnonzero(~np.isfinite(sums))
-    if len(faulty):
-        raise ExplainabilityError(
-            f"{name}: expected finite values; {len(faulty)} of {len(points)} rows have NaN or infinite ones, row {faulty[0]} "
-            "first. Compute the features again (pipeline explainability)."
-        )
 
 
 def nearest_centres(points: NDArray[np.floating], centres: NDArray[np.floating]) -> NDArray[np.int64]:

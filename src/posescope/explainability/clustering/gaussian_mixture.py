@@ -10,7 +10,7 @@ from pydantic import Field
 from sklearn.mixture import GaussianMixture as Mixture
 
 from posescope.core.plugins import Component
-from posescope.explainability.clustering.base import ClusterCountOptions, Clustering, sort_by_size
+from posescope.explainability.clustering.base import ClustererOptions, Clustering, sort_by_size
 from posescope.explainability.clustering.silhouettes import measure_silhouettes
 from posescope.explainability.clustering.thread_pool import map_in_threads
 from posescope.explainability.errors import ExplainabilityError
@@ -21,17 +21,11 @@ __all__ = ["GaussianMixture", "GaussianMixtureOptions"]
 _MIN_VARIANCE = 1e-4  # of a cluster along an axis, as a fraction of the points' mean variance: copies of one point are no cluster
 
 
-class GaussianMixtureOptions(ClusterCountOptions):
+class GaussianMixtureOptions(ClustererOptions):
     """Range of the number of clusters and effort."""
 
     restarts: int = Field(
         3, ge=1, le=1000, description="Starts per number of clusters, each from k-means; the highest likelihood is kept"
-    )
-    fitted_persons: int = Field(
-        10_000, ge=10, description="Maximum number of points that mixtures are fitted to; all are labelled"
-    )
-    silhouette_persons: int = Field(
-        10_000, ge=10, description="Maximum number of points with a silhouette, each against all points"
     )
 
 
@@ -51,7 +45,7 @@ class GaussianMixture(Component[GaussianMixtureOptions]):
         """
         counts = self.options.counts_for(points, "gaussian_mixture")
         mean = points.mean(axis=0, dtype=np.float64)
-        sample = points[sample_rows(len(points), self.options.fitted_persons, seed)] - mean
+        sample = points[sample_rows(len(points), self.options.start_persons, seed)] - mean
         mixtures = map_in_threads(lambda count: self._fit(sample, count, seed), counts, "mixtures")
         found = {count: _predict(mixture, points, mean) for count, mixture in zip(counts, mixtures, strict=True)}
         complete = {count: labels for count, labels in found.items() if len(np.unique(labels)) == count}

@@ -19,27 +19,21 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
 from posescope.core.plugins import Component
-from posescope.explainability.clustering.base import ClusterCountOptions, Clustering, nearest_centres, sort_by_size, working_dtype
+from posescope.explainability.clustering.base import ClustererOptions, Clustering, nearest_centres, sort_by_size, working_dtype
 from posescope.explainability.clustering.silhouettes import measure_silhouettes
 from posescope.explainability.clustering.thread_pool import map_in_threads
 from posescope.explainability.errors import ExplainabilityError
-from posescope.explainability.features.row_blocks import centre_rows, row_slices, sample_rows
+from posescope.explainability.features.row_blocks import centred_blocks, row_slices, sample_rows
 
 __all__ = ["KMeansClusterer", "KMeansFit", "KMeansOptions", "fit_kmeans"]
 
 _COPIES = 2  # of its points that a scikit-learn fit holds: its own, and the differences of their variance
 
 
-class KMeansOptions(ClusterCountOptions):
+class KMeansOptions(ClustererOptions):
     """Range of k and effort."""
 
     restarts: int = Field(10, ge=1, le=1000, description="Starts per number of clusters; the smallest inertia is kept")
-    start_persons: int = Field(
-        10_000, ge=10, description="Maximum number of points in the starts; the selected start is refined on all points"
-    )
-    silhouette_persons: int = Field(
-        10_000, ge=10, description="Maximum number of points with a silhouette, each against all points; exact for fewer points"
-    )
 
 
 class KMeansClusterer(Component[KMeansOptions]):
@@ -111,7 +105,7 @@ def fit_kmeans(
 ) -> dict[int, KMeansFit]:
     """Fit k-means for several k.
 
-    Memory beside the points: one copy of them and, during the refinement, two copies per thread, on as many threads as
+    Memory beside the points: two copies of them while they are centred, then one and, during the refinement, two copies per thread, on as many threads as
     `map_in_threads` finds memory for.
 
     Args:
@@ -126,7 +120,7 @@ def fit_kmeans(
     """
     numbers, mean = list(counts), points.mean(axis=0, dtype=np.float64)
     rows = sample_rows(len(points), max(start_persons, *numbers), seed)
-    centred = centre_rows(points, mean, working_dtype(points))
+    centred = np.concatenate([block for _, block in centred_blocks(points, mean, working_dtype(points))])
     is_sampled = len(rows) < len(points)
     sample = centred[rows] if is_sampled else centred
 

@@ -1,6 +1,6 @@
 """Image grids of clusters: persons near to and far from the centres, and mean skeletons."""
 
-from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,17 +21,7 @@ _MAX_PREDICTED = 100  # persons predicted for the mean skeleton of a cluster wit
 _MIN_LABELLED = 0.3  # minimum fraction of a cluster's persons with a joint for the joint to be in the mean skeleton
 
 
-@dataclass(frozen=True)
-class ShownMembers:
-    """Persons of one cluster that are shown.
-
-    Attributes:
-        nearest: rows, the medoid first, then the nearest to the centre.
-        farthest: rows of the farthest from the centre.
-    """
-
-    nearest: NDArray[np.int64]
-    farthest: NDArray[np.int64]
+ShownMembers: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64]]  # rows of one cluster: nearest to its centre, farthest
 
 
 def rank_members(
@@ -44,13 +34,16 @@ def rank_members(
         distance_to_centre: (N,) distance from the centre of the own cluster.
         medoids: (Q,) rows.
         nearest, farthest: maximum number of persons per cluster.
+
+    Returns:
+        Rows of each cluster: the medoid, then the nearest to the centre; and the farthest from it.
     """
     shown = []
     for cluster, medoid in enumerate(medoids):
         others = np.flatnonzero((labels == cluster) & (np.arange(len(labels)) != medoid))
         order = np.append(medoid, others[np.argsort(distance_to_centre[others], kind="stable")])
         rest = order[nearest:]
-        shown.append(ShownMembers(order[:nearest], rest[max(len(rest) - farthest, 0) :]))
+        shown.append((order[:nearest], rest[max(len(rest) - farthest, 0) :]))
     return shown
 
 
@@ -63,14 +56,12 @@ def draw_gallery(inputs: AnalysisInputs, shown: list[ShownMembers], columns: tup
         columns: number of nearest and of farthest persons.
     """
     cells, captions = [], []
-    for cluster, own in enumerate(shown, start=1):
-        near = [
-            f"{cluster} {'medoid' if index == 0 else 'near'}: {_caption(inputs, row)}" for index, row in enumerate(own.nearest)
-        ]
-        far = [f"{cluster} far: {_caption(inputs, row)}" for row in own.farthest]
-        for rows, texts, most in zip((own.nearest, own.farthest), (near, far), columns, strict=True):
+    for cluster, (nearest, farthest) in enumerate(shown, start=1):
+        words = (["medoid", *["near"] * (len(nearest) - 1)], ["far"] * len(farthest))
+        for rows, own, most in zip((nearest, farthest), words, columns, strict=True):
             cells.append(np.concatenate([rows, np.full(most - len(rows), -1)]))
-            captions += texts + [""] * (most - len(rows))
+            captions += [f"{cluster} {word}: {_caption(inputs, row)}" for word, row in zip(own, rows, strict=True)]
+            captions += [""] * (most - len(rows))
     images = _draw_persons(inputs, np.concatenate(cells).astype(np.int64))
     title = f"One cluster per row: medoid and nearest to the centre ({columns[0]}), then the farthest from it ({columns[1]})"
     return draw_image_grid(images, columns=sum(columns), captions=captions, tile_size=(_TILE_PX, _TILE_PX), title=title)

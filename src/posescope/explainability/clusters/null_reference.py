@@ -32,15 +32,12 @@ from posescope.explainability.features.row_blocks import centred_blocks, row_sli
 
 __all__ = [
     "NULL_KINDS",
-    "Marginals",
     "NullDraw",
     "NullModel",
     "cluster_null_data",
-    "fit_marginals",
     "fit_null_model",
     "fit_unimodal",
     "principal_spread",
-    "sample_null_data",
 ]
 
 _BINS = 60
@@ -52,45 +49,40 @@ NULL_KINDS: tuple[NullKind, ...] = ("gaussian", "uniform", "skewed")
 
 
 @dataclass(frozen=True)
-class Marginals:
-    """Densities along A axes, each constant within a bin.
+class NullModel:
+    """Distribution of null data along the A principal axes of points.
 
     Attributes:
-        edges: (A, B + 1) edges of the bins, relative to the mean, ascending.
-        probabilities: (A, B) probabilities of the bins.
+        spread: (A,) standard deviations of the points.
+        edges: (A, B + 1) edges of the bins of the skewed densities, relative to the mean, ascending.
+        probabilities: (A, B) probabilities of the bins; the density is constant within a bin.
     """
 
+    spread: NDArray[np.float64]
     edges: NDArray[np.float64]
     probabilities: NDArray[np.float64]
 
-    def sample(self, count: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    def sample(self, kind: NullKind, count: int, seed: int) -> NDArray[np.float64]:
         """Sample points of mean 0 with independent coordinates.
 
         Args:
+            kind: kind of null data.
             count: number of points.
-            rng: generator.
+            seed: random seed of the sample.
 
         Returns:
             (count, A).
         """
+        rng, size = np.random.default_rng(seed), (count, len(self.spread))
+        if kind == "gaussian":
+            return rng.normal(size=size) * self.spread
+        if kind == "uniform":
+            return rng.uniform(-np.sqrt(3), np.sqrt(3), size=size) * self.spread
         columns = [
             np.interp(rng.uniform(size=count), np.concatenate([[0.0], np.cumsum(probabilities)]), edges)
             for edges, probabilities in zip(self.edges, self.probabilities, strict=True)
         ]
         return np.stack(columns, axis=1)
-
-
-@dataclass(frozen=True)
-class NullModel:
-    """Distribution of the null data.
-
-    Attributes:
-        spread: (A,) standard deviations of the points along their principal axes.
-        marginals: densities along these axes.
-    """
-
-    spread: NDArray[np.float64]
-    marginals: Marginals
 
 
 @dataclass(frozen=True)
@@ -111,20 +103,20 @@ class NullDraw:
     agreement: float | None
 
 
-def fit_marginals(points: NDArray[np.floating], seed: int) -> Marginals:
-    """Fit unimodal densities with the points' standard deviation along their min(N, P) principal axes.
+def fit_null_model(points: NDArray[np.floating], seed: int) -> NullModel:
+    """Fit the distribution of null data along the min(N, P) principal axes of points.
 
     Args:
         points: (N, P), N >= 2.
-        seed: random seed of the sample of many points.
+        seed: random seed of the sample of many points, for the densities.
     """
     sample = points[sample_rows(len(points), _MAX_PERSONS, seed)].astype(np.float64)
     sample -= sample.mean(axis=0)
     # The columns of U S are the coordinates along the principal axes.
     left, scale, _ = np.linalg.svd(sample, full_matrices=False)
     bins = min(_BINS, max(1, len(sample) // 5))
-    fitted = [_fit_axis(values, bins) for values in (left * scale).T]
-    return Marginals(np.stack([edges for edges, _ in fitted]), np.stack([probabilities for _, probabilities in fitted]))
+    edges, probabilities = zip(*(_fit_axis(values, bins) for values in (left * scale).T), strict=True)
+    return NullModel(principal_spread(points), np.stack(edges), np.stack(probabilities))
 
 
 def fit_unimodal(probabilities: NDArray[np.float64], widths: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -167,33 +159,6 @@ def principal_spread(points: NDArray[np.floating]) -> NDArray[np.float64]:
     return spread
 
 
-def fit_null_model(points: NDArray[np.floating], seed: int) -> NullModel:
-    """Fit the distribution of null data.
-
-    Args:
-        points: (N, P), N >= 2.
-        seed: random seed of the sample for the densities.
-    """
-    return NullModel(principal_spread(points), fit_marginals(points, seed))
-
-
-def sample_null_data(kind: NullKind, model: NullModel, count: int, seed: int) -> NDArray[np.float64]:
-    """Sample (count, A) points of one kind of null data.
-
-    Args:
-        kind: kind of null data.
-        model: fitted to the points.
-        count: number of points.
-        seed: random seed of the sample.
-    """
-    rng, axes = np.random.default_rng(seed), len(model.spread)
-    if kind == "skewed":
-        return model.marginals.sample(count, rng)
-    if kind == "gaussian":
-        return rng.normal(size=(count, axes)) * model.spread
-    return rng.uniform(-np.sqrt(3), np.sqrt(3), size=(count, axes)) * model.spread
-
-
 def cluster_null_data(model: NullModel, count: int, clusterer: Clusterer, clusters: int, draws: int, seed: int) -> list[NullDraw]:
     """Cluster samples of null data of each kind.
 
@@ -208,7 +173,7 @@ def cluster_null_data(model: NullModel, count: int, clusterer: Clusterer, cluste
     every, same = quick_variant(clusterer), quick_variant(clusterer, clusters)
     found = []
     for kind, draw in tqdm([(kind, draw) for kind in NULL_KINDS for draw in range(draws)], desc="null reference data"):
-        points = sample_null_data(kind, model, count, seed + draw)
+        points = model.sample(kind, count, seed + draw)
         clustering = every(points, seed=seed + draw)
         silhouette = clustering.silhouettes.get(clusters)
         if silhouette is None:

@@ -21,7 +21,7 @@ from posescope.explainability.features.activations import read_activations
 from posescope.explainability.features.feature_store import FeatureSet, FeatureStore, Pooling
 from posescope.explainability.features.row_blocks import batches_of_rows
 
-__all__ = ["FeatureSet", "FeatureStore", "extract_features", "features_fingerprint", "pool_over_space"]
+__all__ = ["FeatureSet", "FeatureStore", "extract_features", "pool_over_space"]
 
 _log = logging.getLogger(__name__)
 
@@ -74,10 +74,10 @@ def extract_features(
             f"Feature extraction: expected a layer, because the network '{model.model_spec.name}' declares no bottleneck; found "
             "none. Set explainability.persons.layer to a path of the network's named_modules()."
         )
-    mark = features_fingerprint(model, crops, name, dtype, data_fingerprint, pooling)
     own = fingerprint_of_model(model)
-    # Older folders do not name their model or data; their features are extracted again.
-    if store.is_finished(mark) and (store.open().model, store.open().data) == (own, data_fingerprint or ""):
+    facts = {"model": own, "data": data_fingerprint, "layer": name, "dtype": dtype, "pooling": pooling}
+    mark = fingerprint({**facts, "persons": _persons_digest(crops), "crop_size": list(crops.crop_size)})
+    if store.is_finished(mark):
         _log.info("Reusing the features of '%s' for %d persons: %s", name, len(crops), store.root)
         return store.open()
     first = read_activations(model, torch.from_numpy(crops.read_images(np.zeros(1, dtype=np.int64))), [name])[name]
@@ -105,19 +105,11 @@ def pool_over_space(values: Tensor, pooling: Pooling) -> Tensor:
     return values.mean(dim=(2, 3), keepdim=True) if pooling == "mean" else values.amax(dim=(2, 3), keepdim=True)
 
 
-def features_fingerprint(
-    model: PoseModel, crops: CropSet, layer: str, dtype: str, data_fingerprint: str | None = None, pooling: Pooling = "none"
-) -> str:
-    """Compute a fingerprint of weights, data, persons, joint positions and options; for the arguments see `extract_features`."""
-    weights = hashlib.sha256()
-    for name, value in sorted(model.network.state_dict().items()):
-        weights.update(name.encode())
-        weights.update(value.detach().float().cpu().contiguous().numpy().tobytes())
-    persons = hashlib.sha256(crops.targets.person_ids.tobytes())
+def _persons_digest(crops: CropSet) -> str:
+    digest = hashlib.sha256(crops.targets.person_ids.tobytes())
     # Another crop rule or size changes the joint positions in the crops of the same persons.
-    persons.update(np.nan_to_num(crops.targets.joints, nan=-1.0).tobytes())
-    facts = {"weights": weights.hexdigest(), "persons": persons.hexdigest(), "crop_size": list(crops.crop_size)}
-    return fingerprint({**facts, "data": data_fingerprint, "layer": layer, "dtype": dtype, "pooling": pooling})
+    digest.update(np.nan_to_num(crops.targets.joints, nan=-1.0).tobytes())
+    return digest.hexdigest()
 
 
 def _blocks(model: PoseModel, crops: CropSet, layer: str, batch_size: int, pooling: Pooling) -> Iterator[NDArray[np.floating]]:

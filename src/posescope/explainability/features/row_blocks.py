@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["batches_of_rows", "centre_rows", "centred_blocks", "row_slices", "sample_rows"]
+__all__ = ["batches_of_rows", "centred_blocks", "row_slices", "sample_rows"]
 
 _BLOCK_NUMBERS = 4_000_000  # float64 numbers per block: 32 MB
 
@@ -65,17 +65,3 @@ def centred_blocks(
         An iterator over (rows, block) with the block (n, P) of these rows.
     """
     return ((rows, (points[rows] - centre).astype(dtype, copy=False)) for rows in row_slices(*points.shape))
-
-
-def centre_rows(points: NDArray[np.floating], centre: NDArray[np.float64], dtype: type[np.floating]) -> NDArray[np.floating]:
-    """Centre points without a float64 copy of all of them.
-
-    Args:
-        points: (N, P).
-        centre: (P,), subtracted in float64.
-        dtype: dtype of the result.
-    """
-    centred = np.empty(points.shape, dtype=dtype)
-    for rows, block in centred_blocks(points, centre, dtype):
-        centred[rows] = block
-    return centred

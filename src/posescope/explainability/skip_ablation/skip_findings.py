@@ -97,16 +97,6 @@ def facts_of(ablation: Ablation, persons: int) -> dict[str, float | int | str | 
     }
 
 
-def findings_of(ablation: Ablation, seed: int) -> tuple[Finding, ...]:
-    """Return the findings. None has a `pck_at_stake`, because an ablation does not measure errors of the unmodified network.
-
-    Args:
-        ablation: the hits.
-        seed: random seed of the random joints.
-    """
-    return tuple(_findings(ablation, seed))
-
-
 def describe(ablation: Ablation, persons: int) -> str:
     """Summarise the ablation (see `facts_of`) in one paragraph."""
     most = ablation.by_drop()[0]
@@ -135,7 +125,13 @@ def describe(ablation: Ablation, persons: int) -> str:
     return text + "The network was not retrained, so this shows what it relies on, not what it could learn to do without."
 
 
-def _findings(ablation: Ablation, seed: int) -> Iterator[Finding]:
+def findings_of(ablation: Ablation, seed: int) -> tuple[Finding, ...]:
+    """Return the findings. None has a `pck_at_stake`, because an ablation does not measure errors of the unmodified network.
+
+    Args:
+        ablation: the hits.
+        seed: random seed of the random joints.
+    """
     own = control_of("sanity check, PCK drop with activations replaced by the same person's own", ablation.drop(*OWN))
     words, order = _WORDS[ablation.mode], ablation.by_drop()
     drops = {level: ablation.drop(level, ablation.mode) for level in (ALL, *order)}
@@ -143,20 +139,17 @@ def _findings(ablation: Ablation, seed: int) -> Iterator[Finding]:
     before, after = ablation.pck(*INTACT).estimate, ablation.pck(ALL, ablation.mode).estimate
     passed = together.low > max(own.high or 0.0, 0.0)
     verdict = "depends" if passed else "does not measurably depend"
-    yield _finding(
+    claim = (
         f"The prediction {verdict} on the skip connections: with the activations of all of them {words}, PCK changes from "
-        f"{before:.3f} to {after:.3f}, a drop of {together:.3f}",
-        together,
-        own,
-        passed=passed,
+        f"{before:.3f} to {after:.3f}, a drop of {together:.3f}"
     )
-    yield from _claim_small_joints(ablation, seed)
-    yield _claim_most_important(ablation, order, own)
-    yield _finding(
-        _redundancy_words(ablation, order, drops),
-        drops[order[-1]],
-        control_of(f"{order[0]}, activations {words}: drop", most),
-        passed=order[-1] in ablation.idle() and most.low > 0,
+    redundant = order[-1] in ablation.idle() and most.low > 0
+    most_important = control_of(f"{order[0]}, activations {words}: drop", most)
+    return (
+        _finding(claim, together, own, passed=passed),
+        *_claim_small_joints(ablation, seed),
+        _claim_most_important(ablation, order, own),
+        _finding(_redundancy_words(ablation, order, drops), drops[order[-1]], most_important, passed=redundant),
     )
 
 
