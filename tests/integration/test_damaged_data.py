@@ -27,6 +27,7 @@ from posescope.data.crops.crop_store import CropStore
 from posescope.explainability.base import AnalysisResult
 from posescope.explainability.features.feature_store import FeatureStore
 from posescope.kedro_support.data_folder_hooks import ChecksumCheck
+from posescope.kedro_support.dataset_paths import load_path
 
 STATES = 100
 LATER = {"metrics": "evaluation", "model": "modelling", "history": "modelling", "features": "explainability"}
@@ -98,8 +99,7 @@ class Finished:
             content.open()
 
     def _place(self, name: str) -> Path:
-        dataset: Any = self.catalog.get(name)
-        return dataset.__dict__["_posescope_checker"].path_of(dataset).relative_to(self.data)
+        return Path(str(load_path(self.catalog.get(name)))).relative_to(self.data)
 
     def _is_saved(self, name: str) -> bool:
         return getattr(self.catalog.get(name), "_filepath", None) is not None

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kedro.framework.hooks import hook_impl
-from kedro.framework.project import pipelines
-from kedro.io import AbstractDataset, AbstractVersionedDataset, DatasetError
+from kedro.io import AbstractDataset, DatasetError
 from kedro.io.data_catalog import DataCatalog
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
@@ -18,6 +17,7 @@ from kedro.validation.exceptions import DataValidationError
 from posescope.core.data_folder import ChecksumRecord, DataFolder, FolderLock, checksum_of
 from posescope.core.errors import DataError, PosescopeError, causes_of
 from posescope.datasets import AccessLogDataset, ModelDataset, StoreDataset
+from posescope.kedro_support.dataset_paths import load_path, makers_of, save_path
 
 __all__ = ["DataFolderLock", "ChecksumCheck"]
 
@@ -100,8 +100,8 @@ class ChecksumCheck:
             ]
             if stale and not isinstance(catalog.get(name), ModelDataset):
                 raise DataError(
-                    f"{_path_of(name, catalog)}: {name} was made from an earlier {stale[0]} than the present one "
-                    f"({_path_of(stale[0], catalog)}), so they belong to different runs. {_remedy_of(name)}"
+                    f"{load_path(catalog.get(name))}: {name} was made from an earlier {stale[0]} than the present one "
+                    f"({load_path(catalog.get(stale[0]))}), so they belong to different runs. {_remedy_of(name)}"
                 )
         _check_common_inputs(
             {name: record for name, record in records.items() if not isinstance(catalog.get(name), ModelDataset)}, catalog
@@ -142,18 +142,12 @@ class ChecksumChecker:
     folder: DataFolder
     made_from: Mapping[str, str] = field(default_factory=dict)
 
-    def path_of(self, dataset: AbstractDataset[Any, Any], to_save: bool = False) -> Path:
-        """Return the file or folder of a dataset, with its version: of this run if `to_save`, else the one that is loaded."""
-        if isinstance(dataset, ModelDataset) and dataset.takes_newest:
-            return dataset.newest_folder()
-        if isinstance(dataset, AbstractVersionedDataset) and dataset._version is not None:
-            if to_save:
-                return Path(str(dataset._get_versioned_path(str(dataset.resolve_save_version()))))
-            return Path(str(dataset._get_load_path()))
-        return Path(str(dataset._filepath))  # type: ignore[attr-defined]
-
     def verify(self, path: Path, checksum: str) -> None:
         """Compare the checksum of a file with the recorded one.
+
+        Args:
+            path: The file or folder.
+            checksum: Its checksum now.
 
         Raises:
             DataError: if the file was changed since it was saved, or the record is damaged.
@@ -170,7 +164,13 @@ class ChecksumChecker:
 
 
 def add_checksum_check(name: str, dataset: AbstractDataset[Any, Any], folder: DataFolder) -> None:
-    """Make a dataset verify what it loads and record what it saves, also in worker processes that receive a copy of it."""
+    """Make a dataset verify what it loads and record what it saves, also in worker processes that receive a copy of it.
+
+    Args:
+        name: Name of the dataset.
+        dataset: The dataset; changed in place.
+        folder: The data folder.
+    """
     # On the instance: the dataset keeps its class, and its checker is pickled with it.
     vars(dataset).update(
         {_CHECKER: ChecksumChecker(name, folder), "load": partial(_load, dataset), "save": partial(_save, dataset)}
@@ -179,12 +179,12 @@ def add_checksum_check(name: str, dataset: AbstractDataset[Any, Any], folder: Da
 
 def _load(dataset: AbstractDataset[Any, Any]) -> Any:
     checker: ChecksumChecker = vars(dataset)[_CHECKER]
+    path = Path(load_path(dataset) or "")
     if isinstance(dataset, StoreDataset):
         store = type(dataset).load(dataset)
         if (found := _fingerprint_of(store)) is not None:
-            checker.verify(checker.path_of(dataset), found)
+            checker.verify(path, found)
         return store
-    path = checker.path_of(dataset)
     if path.exists():
         checker.verify(path, checksum_of(path))
     try:
@@ -199,7 +199,7 @@ def _load(dataset: AbstractDataset[Any, Any]) -> Any:
 
 def _save(dataset: AbstractDataset[Any, Any], data: Any) -> None:
     checker: ChecksumChecker = vars(dataset)[_CHECKER]
-    path = checker.path_of(dataset, to_save=True)
+    path = Path(save_path(dataset) or "")
     type(dataset).save(dataset, data)
     found = _fingerprint_of(data) if isinstance(dataset, StoreDataset) else checksum_of(path)
     if found is not None:
@@ -226,7 +226,7 @@ def _check_common_inputs(records: Mapping[str, ChecksumRecord], catalog: DataCat
             other, known = seen.setdefault(read, (name, checksum))
             if known != checksum:
                 raise DataError(
-                    f"{_path_of(name, catalog)}: {name} and {other} were made from different contents of {read}, so they "
+                    f"{load_path(catalog.get(name))}: {name} and {other} were made from different contents of {read}, so they "
                     f"belong to different runs. {_remedy_of(name)}"
                 )
 
@@ -241,21 +241,15 @@ def _records_of(names: list[str], catalog: DataCatalog) -> dict[str, ChecksumRec
     for name in names:
         dataset = catalog.get(name)
         checker = _checker_of(dataset)
-        if dataset is not None and checker is not None:
-            record = checker.folder.read_checksum(checker.path_of(dataset))
+        if checker is not None:
+            record = checker.folder.read_checksum(Path(load_path(dataset) or ""))
             if record is not None:
                 found[name] = record
     return found
 
 
-def _path_of(name: str, catalog: DataCatalog) -> Path | str:
-    dataset = catalog.get(name)
-    checker = _checker_of(dataset)
-    return name if dataset is None or checker is None else checker.path_of(dataset)
-
-
 def _remedy_of(name: str) -> str:
-    makers = [key for key, flow in pipelines.items() if key != "__default__" and name in flow.all_outputs()]
+    makers = makers_of(name)
     if not makers:
         return "Write it again."
     return f"Run the pipeline {' or '.join(makers)} (kedro run --pipelines {makers[0]})."

@@ -6,7 +6,6 @@ from typing import Any
 from kedro.config import AbstractConfigLoader, MissingConfigException
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
-from kedro.framework.project import pipelines
 from kedro.io import AbstractVersionedDataset, DataCatalog, MemoryDataset
 from kedro.pipeline import Pipeline
 
@@ -14,7 +13,7 @@ from posescope.core.errors import PosescopeError
 from posescope.core.parameters import renamed_parameter
 from posescope.core.plugins import is_dotted_path
 from posescope.datasets import ModelDataset, RecordDataset
-from posescope.kedro_support.dataset_paths import is_parameter, load_path
+from posescope.kedro_support.dataset_paths import is_parameter, load_path, makers_of
 from posescope.kedro_support.parameter_checks import PATH_PARAMETERS, check_parameters
 from posescope.pipeline_registry import parameter_models
 
@@ -79,7 +78,7 @@ class InputsCheck:
         missing = [name for name in absent if not _is_replaced(name, pipeline, catalog)]
         if missing:
             lines = "\n".join(
-                f"  {name} ({load_path(catalog, name) or 'not in the catalog'}): {_remedy(name)}" for name in missing
+                f"  {name} ({load_path(catalog.get(name)) or 'not in the catalog'}): {_remedy(name)}" for name in missing
             )
             raise MissingInputError(f"{len(missing)} inputs of this run are missing:\n{lines}")
         for name in absent:
@@ -135,8 +134,7 @@ def _is_replaced(name: str, pipeline: Pipeline, catalog: DataCatalog) -> bool:
 
 
 def _remedy(name: str) -> str:
-    made = _MADE_AS.get(name, name)
-    makers = [key for key, flow in pipelines.items() if key != "__default__" and made in flow.all_outputs()]
+    makers = makers_of(_MADE_AS.get(name, name))
     maker = f"run the pipeline {' or '.join(makers)} first" if makers else "no pipeline makes it"
     parameter = _PATH_PARAMETER_OF.get(name)
     return f"{maker}, or give its path: --params {parameter}=FOLDER" if parameter else maker

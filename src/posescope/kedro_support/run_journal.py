@@ -6,31 +6,13 @@ at the end; then it is removed.
 
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-__all__ = ["JournalContent", "RunJournal"]
+__all__ = ["RunJournal"]
 
 Event = Literal["started", "computed", "saved"]
-
-
-@dataclass
-class JournalContent:
-    """Content of a journal.
-
-    Attributes:
-        started: Names of the nodes whose inputs were loaded, in order.
-        computed: Names of the nodes whose function has returned.
-        saved: Node -> names of the datasets that it saved.
-        read: Dataset -> path from which a node loaded it.
-    """
-
-    started: list[str] = field(default_factory=list)
-    computed: set[str] = field(default_factory=set)
-    saved: dict[str, set[str]] = field(default_factory=dict)
-    read: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -58,26 +40,11 @@ class RunJournal:
         finally:
             os.close(handle)
 
-    def read(self) -> JournalContent:
-        """Return the content; a line that was truncated by a kill is ignored."""
-        content = JournalContent()
+    def read(self) -> list[dict[str, Any]]:
+        """Return the lines, each with `node`, `event` and its details; a line that was truncated by a kill is ignored."""
         text = self.path.read_text(encoding="utf-8") if self.path.is_file() else ""
-        for line in text.splitlines(keepends=True):
-            if line.endswith("\n"):
-                _add(content, json.loads(line))
-        return content
+        return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
 
     def remove(self) -> None:
         """Remove the file."""
         self.path.unlink(missing_ok=True)
-
-
-def _add(content: JournalContent, line: Mapping[str, Any]) -> None:
-    node, event = line["node"], line["event"]
-    if event == "started":
-        content.started += [] if node in content.started else [node]
-        content.read |= line["read"]
-    elif event == "computed":
-        content.computed.add(node)
-    else:
-        content.saved.setdefault(node, set()).add(line["dataset"])

@@ -22,7 +22,7 @@ from kedro.pipeline.node import Node
 from posescope.core.errors import PosescopeError, causes_of
 from posescope.core.files import write_json
 from posescope.kedro_support.dataset_paths import load_paths, save_path
-from posescope.kedro_support.run_journal import JournalContent, RunJournal
+from posescope.kedro_support.run_journal import RunJournal
 from posescope.runs.run_record import RunRecord, begin_record, describe_versions
 
 __all__ = ["RecordedSession", "RunRecorder", "unwrap"]
@@ -177,18 +177,20 @@ def _begin(run_params: Mapping[str, Any], parameters: Mapping[str, Any]) -> RunR
 
 
 def _finish(run: _OpenRun, status: Literal["completed", "failed", "interrupted"], error: BaseException | None) -> RunRecord:
-    content, catalog = run.journal.read(), run.catalog
-    saved = {name for names in content.saved.values() for name in names}
-    ran = _nodes_that_ran(run.pipeline, content)
-    outputs = {name: place for name in sorted(saved) if (place := save_path(catalog, name))}
-    inputs = {name: place for name, place in sorted(content.read.items()) if name not in saved}
+    lines, catalog = run.journal.read(), run.catalog
+    started = list(dict.fromkeys(line["node"] for line in lines if line["event"] == "started"))
+    saved = {line["dataset"] for line in lines if line["event"] == "saved"}
+    read = {name: place for line in lines if line["event"] == "started" for name, place in line["read"].items()}
+    ran = _nodes_that_ran(run.pipeline, lines)
+    outputs = {name: place for name in sorted(saved) if (place := save_path(catalog.get(name)))}
+    inputs = {name: place for name, place in sorted(read.items()) if name not in saved}
     record = replace(
         run.record,
         status=status,
         error=None if error is None else _in_one_line(unwrap(error) or error),
         ended_utc=_now(),
-        nodes=tuple(name for name in content.started if name in ran),
-        unfinished_nodes=tuple(name for name in content.started if name not in ran),
+        nodes=tuple(name for name in started if name in ran),
+        unfinished_nodes=tuple(name for name in started if name not in ran),
         inputs=inputs,
         outputs=outputs,
         data_fingerprint=_data_fingerprint(catalog, inputs, outputs),
@@ -210,12 +212,15 @@ def _log_outputs(run: _OpenRun, record: RunRecord) -> None:
         logger.info("Report: %s", _relative(record.outputs["report"], run.project))
 
 
-def _nodes_that_ran(pipeline: Pipeline, content: JournalContent) -> set[str]:
+def _nodes_that_ran(pipeline: Pipeline, lines: list[dict[str, Any]]) -> set[str]:
     """Return the names of the nodes that have saved all outputs."""
+    computed = {line["node"] for line in lines if line["event"] == "computed"}
+    saved = {(line["node"], line["dataset"]) for line in lines if line["event"] == "saved"}
     return {
-        node.name for node in pipeline.nodes
-        if node.name in content.computed and set(node.outputs) <= content.saved.get(node.name, set())
-    }  # fmt: skip
+        node.name
+        for node in pipeline.nodes
+        if node.name in computed and all((node.name, output) in saved for output in node.outputs)
+    }
 
 
 def _data_fingerprint(catalog: DataCatalog, inputs: Mapping[str, str], outputs: Mapping[str, str]) -> str | None:
