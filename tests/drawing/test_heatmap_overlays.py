@@ -74,7 +74,5 @@ def test_a_dimmed_image_is_dark_grey_and_the_image_is_left_alone() -> None:
     assert dim_image(image)[0, :, 0].tolist() == [153, 46, 0]
     assert (dim_image(image)[..., :1] == dim_image(image)).all()
     assert image[0, 1].tolist() == [255, 0, 0]
-    with pytest.raises(DrawingError, match=r"brightness: expected 0\.\.1, found 2"):
-        dim_image(image, 2)
     with pytest.raises(DrawingError, match="RGB"):
         dim_image(image[..., 0])

@@ -1,11 +1,10 @@
 """Results of analyses: folders with facts, findings, tables, images and plots."""
 
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
-import numpy as np
-import plotly.graph_objects as go
 import plotly.io
 from kedro_datasets._typing import JSONPreview
 
@@ -20,6 +19,8 @@ from posescope.explainability.findings import Finding
 __all__ = ["AnalysisDataset"]
 
 _PLOT = ".plotly.json"
+
+T = TypeVar("T")
 
 
 class AnalysisDataset(FileDataset[AnalysisResult, AnalysisResult]):
@@ -44,8 +45,8 @@ class AnalysisDataset(FileDataset[AnalysisResult, AnalysisResult]):
             findings=tuple(Finding.from_dict(finding) for finding in content["findings"]),
             note=content["note"],
             tables={path.stem: read_csv(path) for path in sorted(folder.glob("*.csv"))},
-            images={path.stem: _read_image(path) for path in sorted(folder.glob("*.png"))},
-            plots={path.name.removesuffix(_PLOT): _read_plot(path) for path in sorted(folder.glob(f"*{_PLOT}"))},
+            images={path.stem: _read(path, read_png).image for path in sorted(folder.glob("*.png"))},
+            plots={path.name.removesuffix(_PLOT): _read(path, plotly.io.read_json) for path in sorted(folder.glob(f"*{_PLOT}"))},
         )
 
     def save(self, data: AnalysisResult) -> None:
@@ -71,15 +72,8 @@ class AnalysisDataset(FileDataset[AnalysisResult, AnalysisResult]):
         return (self.path / "result.json").is_file()
 
 
-def _read_image(path: Path) -> np.ndarray[Any, np.dtype[np.uint8]]:
+def _read(path: Path, reader: Callable[[Path], T]) -> T:
     try:
-        return read_png(path).image
-    except DataError as error:
-        raise DataError(f"{path}: the image cannot be read; run the pipeline explainability again.") from error
-
-
-def _read_plot(path: Path) -> go.Figure:
-    try:
-        return plotly.io.from_json(path.read_text(encoding="utf-8"), output_type="Figure")
-    except ValueError as error:
-        raise DataError(f"{path}: the plot cannot be read; run the pipeline explainability again.") from error
+        return reader(path)
+    except (DataError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read; run the pipeline explainability again.") from error

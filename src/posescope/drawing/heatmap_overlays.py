@@ -14,6 +14,7 @@ __all__ = ["dim_image", "fuse_heatmaps", "overlay_heatmaps"]
 
 # Fractions of the maximum: transparent below the first, full opacity from the second.
 _TRANSPARENT_BELOW, _OPAQUE_FROM = 0.04, 0.40
+_DIMMED = 0.6  # brightness of white pixels on a dimmed image
 
 
 def fuse_heatmaps(heatmaps: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -62,21 +63,18 @@ def overlay_heatmaps(image: NDArray[np.uint8], heatmaps: NDArray[np.floating], o
     return blended
 
 
-def dim_image(image: NDArray[np.uint8], brightness: float = 0.6) -> NDArray[np.uint8]:
+def dim_image(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return a dark grey copy of an image, as background of small heatmap peaks.
 
     Args:
         image: (H, W, 3) RGB; not changed.
-        brightness: 0..1, of white pixels.
 
     Returns:
         A new (H, W, 3) RGB image with three equal channels.
 
     Raises:
-        DrawingError: if the image is not RGB, or the brightness is not in 0..1.
+        DrawingError: if the image is not RGB.
     """
     check_rgb(image)
-    if not 0.0 <= brightness <= 1.0:
-        raise DrawingError(f"brightness: expected 0..1, found {brightness}.")
-    grey = np.rint(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) * brightness).astype(np.uint8)
+    grey = np.rint(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) * _DIMMED).astype(np.uint8)
     return np.repeat(grey[..., None], 3, axis=2)

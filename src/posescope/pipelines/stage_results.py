@@ -5,7 +5,7 @@ dataset stays in memory, so `kedro run --pipelines reporting` collects anew from
 nodes from the check that all files are of the same run: reporting leaves out, and names, results of other models or data.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 
 from kedro.pipeline import Pipeline
 
@@ -14,20 +14,20 @@ from posescope.pipelines.steps import collect_results, stage, step
 
 __all__ = ["collect_data", "collect_evaluation", "collect_explainability", "collect_training"]
 
-_DATA = {
-    "distribution": "data_distribution", "rejected": "rejected", "joint_labels": "joint_labels", "quality": "data_quality",
-    "distribution_plot": "distribution_plot", "rejected_plot": "rejected_plot", "joint_labels_plot": "joint_labels_plot",
-    "box_sizes_plot": "box_sizes_plot", "joint_counts_plot": "joint_counts_plot", "crop_grid": "crop_grid",
-    "target_grid": "target_grid", "average_crop": "average_crop",
+# Name of a result in the collected dataset, where it differs from the name of its dataset.
+_OTHER_NAMES = {
+    "data_distribution": "distribution", "data_quality": "quality", "person_scores_val": "person_scores",
+    "joint_scores_val": "joint_scores",
 }  # fmt: skip
-_TRAINING = {"history": "history", "history_plot": "history_plot"}
-_EVALUATION = {
-    "metrics": "metrics", "person_scores": "person_scores_val", "joint_scores": "joint_scores_val",
-    "joint_scores_plot": "joint_scores_plot", "error_types": "error_types", "error_costs": "error_costs", "strata": "strata",
-    "reliability": "reliability", "rank_correlations": "rank_correlations", "decoding_effects": "decoding_effects",
-    "error_types_plot": "error_types_plot", "error_costs_plot": "error_costs_plot", "strata_plot": "strata_plot",
-    "reliability_plot": "reliability_plot", "worst_persons": "worst_persons",
-}  # fmt: skip
+_DATA = (
+    "data_distribution", "rejected", "joint_labels", "data_quality", "distribution_plot", "rejected_plot", "joint_labels_plot",
+    "box_sizes_plot", "joint_counts_plot", "crop_grid", "target_grid", "average_crop",
+)  # fmt: skip
+_EVALUATION = (
+    "metrics", "person_scores_val", "joint_scores_val", "joint_scores_plot", "error_types", "error_costs", "strata",
+    "reliability", "rank_correlations", "decoding_effects", "error_types_plot", "error_costs_plot", "strata_plot",
+    "reliability_plot", "worst_persons",
+)  # fmt: skip
 
 
 def collect_data() -> Pipeline:
@@ -37,7 +37,7 @@ def collect_data() -> Pipeline:
 
 def collect_training() -> Pipeline:
     """Return the pipeline that collects the results of training."""
-    return _collect("modelling", _TRAINING, "training_results")
+    return _collect("modelling", ("history", "history_plot"), "training_results")
 
 
 def collect_evaluation() -> Pipeline:
@@ -47,9 +47,10 @@ def collect_evaluation() -> Pipeline:
 
 def collect_explainability() -> Pipeline:
     """Return the pipeline that collects the components and the results of all installed analyses."""
-    analyses = {f"analysis_{row.name}": f"analysis_{row.name}" for row in installed("analyses")}
-    return _collect("explainability.analyses", {"components": "components", **analyses}, "explainability_results")
+    analyses = (f"analysis_{row.name}" for row in installed("analyses"))
+    return _collect("explainability.analyses", ("components", *analyses), "explainability_results")
 
 
-def _collect(namespace: str, datasets: Mapping[str, str], result: str) -> Pipeline:
-    return stage(namespace, [step(collect_results, datasets, result, f"collect_{result}")], tags=["reporting"])
+def _collect(namespace: str, datasets: Iterable[str], result: str) -> Pipeline:
+    inputs = {_OTHER_NAMES.get(name, name): name for name in datasets}
+    return stage(namespace, [step(collect_results, inputs, result, f"collect_{result}")], tags=["reporting"])

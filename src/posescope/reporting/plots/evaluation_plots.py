@@ -7,7 +7,16 @@ from plotly.subplots import make_subplots
 from posescope.evaluation.error_analysis.error_costs import ALL_ERRORS
 from posescope.evaluation.error_analysis.error_types import ALL_JOINTS, ERROR_TYPES
 from posescope.evaluation.error_analysis.strata import ALL_PERSONS
-from posescope.reporting.plots.plot_style import AMBER, BLUE, GREEN, GREY, VERMILION, apply_plot_style, with_table_origin
+from posescope.reporting.plots.plot_style import (
+    AMBER,
+    BLUE,
+    GREEN,
+    GREY,
+    VERMILION,
+    apply_plot_style,
+    whiskers,
+    with_table_origin,
+)
 from posescope.reporting.setting_captions import describe_evaluation_setting
 
 __all__ = ["plot_error_costs", "plot_error_types", "plot_joint_scores", "plot_reliability", "plot_strata", "rank_joints"]
@@ -65,7 +74,7 @@ def plot_error_costs(table: pd.DataFrame) -> go.Figure:
     )  # fmt: skip
     dots = go.Scatter(
         y=rows["type"], x=rows["oks_gain"], mode="markers", marker={"color": colours, "size": 10},
-        error_x=_whiskers(rows, "oks_gain"), hovertemplate="%{y}: +%{x:.3f} mean OKS<extra></extra>",
+        error_x=whiskers(rows, "oks_gain"), hovertemplate="%{y}: +%{x:.3f} mean OKS<extra></extra>",
     )  # fmt: skip
     figure.add_trace(bars, row=1, col=1)
     figure.add_trace(dots, row=1, col=2)
@@ -87,7 +96,7 @@ def plot_strata(table: pd.DataFrame) -> go.Figure:
     for place, (name, (title, colour)) in enumerate(_METRICS.items(), 1):
         dots = go.Scatter(
             y=names, x=rows[name], mode="markers", name=title, marker={"color": colour, "size": 9},
-            error_x=_whiskers(rows, name), customdata=rows["persons"],
+            error_x=whiskers(rows, name), customdata=rows["persons"],
             hovertemplate=f"%{{y}}: {title} %{{x:.3f}}, %{{customdata:,}} persons<extra></extra>",
         )  # fmt: skip
         figure.add_trace(dots, row=1, col=place)
@@ -113,7 +122,7 @@ def plot_reliability(table: pd.DataFrame, ranks: pd.DataFrame) -> go.Figure:
         for name, (title, colour) in _METRICS.items():
             curve = go.Scatter(
                 x=rows["score"], y=rows[name], mode="lines+markers", name=title, legendgroup=name, showlegend=place == 1,
-                line={"color": colour}, marker={"size": 7}, error_y=_whiskers(rows, name), customdata=rows["count"],
+                line={"color": colour}, marker={"size": 7}, error_y=whiskers(rows, name), customdata=rows["count"],
                 hovertemplate=f"score %{{x:.3f}}: {title} %{{y:.3f}}, %{{customdata:,}} {level}s<extra></extra>",
             )  # fmt: skip
             figure.add_trace(curve, row=1, col=place)
@@ -139,7 +148,7 @@ def plot_joint_scores(per_joint: pd.DataFrame) -> go.Figure:
     figure = make_subplots(cols=2, shared_yaxes=True, subplot_titles=("PCK (thesis)", "mean error, px"), horizontal_spacing=0.04)
     bars = go.Bar(
         y=names, x=rows["pck_thesis"], orientation="h", marker_color=BLUE, customdata=rows["labelled"],
-        error_x=_whiskers(rows, "pck_thesis", ("low", "high")),
+        error_x=whiskers(rows, "pck_thesis", ("low", "high")),
         hovertemplate="%{y}: PCK %{x:.3f}, %{customdata:,} labelled<extra></extra>",
     )  # fmt: skip
     dots = go.Scatter(
@@ -151,12 +160,3 @@ def plot_joint_scores(per_joint: pd.DataFrame) -> go.Figure:
     figure.update_xaxes(range=[0, 1], col=1)
     figure.update_xaxes(rangemode="tozero", col=2)
     return apply_plot_style(figure, 120 + 24 * len(rows), describe_evaluation_setting(rows)).update_layout(showlegend=False)
-
-
-def _whiskers(rows: pd.DataFrame, name: str, ends: tuple[str, str] | None = None) -> dict[str, object] | None:
-    """Return the error bars of a column; its interval is in `<name>_low` and `<name>_high`, or in the named columns."""
-    low, high = ends or (f"{name}_low", f"{name}_high")
-    if not {low, high} <= set(rows.columns):
-        return None
-    above, below = rows[high] - rows[name], rows[name] - rows[low]
-    return {"type": "data", "symmetric": False, "array": above, "arrayminus": below, "color": GREY, "thickness": 1.5, "width": 3}

@@ -5,7 +5,16 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from posescope.core.origin import check_origins, origin_of_table
-from posescope.reporting.plots.plot_style import AMBER, BLUE, GREEN, GREY, add_plot_origin, apply_plot_style, with_table_origin
+from posescope.reporting.plots.plot_style import (
+    AMBER,
+    BLUE,
+    GREEN,
+    GREY,
+    add_plot_origin,
+    apply_plot_style,
+    whiskers,
+    with_table_origin,
+)
 
 __all__ = ["plot_autoencoder_training", "plot_improvement"]
 
@@ -66,15 +75,10 @@ def plot_autoencoder_training(history: pd.DataFrame) -> go.Figure:
 
 
 def _points(rows: pd.DataFrame, names: str, label: str, colour: str, is_named: bool = True) -> go.Scatter:
-    reach = {
-        "type": "data",
-        "symmetric": False,
-        "array": rows["high"] - rows["difference"],
-        "arrayminus": rows["difference"] - rows["low"],
-    }
+    intervals = whiskers(rows, "difference", ("low", "high")) or {}
     return go.Scatter(
         x=rows["difference"], y=rows[names], name=label, mode="markers", showlegend=is_named, legendgroup=label,
         orientation="h", offsetgroup=label, marker={"color": colour, "size": 8},
-        error_x={**reach, "color": colour, "thickness": 1.5, "width": 4},
+        error_x={**intervals, "color": colour, "width": 4},
         hovertemplate="%{y}: %{x:+.4f}<extra>" + label + "</extra>",
     )  # fmt: skip

@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 
 from posescope.core.origin import Origin, origin_of_table
 
-__all__ = ["AMBER", "BLUE", "GREEN", "GREY", "VERMILION", "add_plot_origin", "apply_plot_style", "with_table_origin"]
+__all__ = ["AMBER", "BLUE", "GREEN", "GREY", "VERMILION", "add_plot_origin", "apply_plot_style", "whiskers", "with_table_origin"]
 
 BLUE, AMBER, GREEN, VERMILION, GREY = "#0072b2", "#e69f00", "#009e73", "#d55e00", "#7d8590"
 
@@ -56,6 +56,21 @@ def apply_plot_style(figure: go.Figure, height_px: int = 380, subtitle: str = ""
         title = {"text": subtitle, "font": {"size": 12}, "x": 0, "xref": "paper", "y": 1, "yref": "container", "yanchor": "top"}
         figure.update_layout(title={**title, "pad": {"t": 8}}, height=height_px + _SUBTITLE_PX, margin={"t": top + _SUBTITLE_PX})
     return figure
+
+
+def whiskers(rows: pd.DataFrame, name: str, ends: tuple[str, str] | None = None) -> dict[str, object] | None:
+    """Return the error bars of a column for plotly, None if the table has no intervals.
+
+    Args:
+        rows: a table with the column.
+        name: name of the column.
+        ends: columns of the ends of its interval. None: `<name>_low` and `<name>_high`.
+    """
+    low, high = ends or (f"{name}_low", f"{name}_high")
+    if not {low, high} <= set(rows.columns):
+        return None
+    above, below = rows[high] - rows[name], rows[name] - rows[low]
+    return {"type": "data", "symmetric": False, "array": above, "arrayminus": below, "color": GREY, "thickness": 1.5, "width": 3}
 
 
 def add_plot_origin(figure: go.Figure, origin: Origin | None) -> go.Figure:

@@ -11,6 +11,26 @@ from posescope.reporting.report_content import ReportImage, ReportPlot, ReportTa
 
 __all__ = ["DataInputs", "assemble_data_section", "assemble_quality_section"]
 
+# Plots and images in the order of the page: field of `DataInputs`, caption, alternative text.
+_PLOTS = {
+    "distribution_plot": ("Images and persons of each split, of those with a crop.", "Bars by split"),
+    "rejected_plot": ("Rejected records by step, from the first (top) to the last.", "Bars by step and reason"),
+    "box_sizes_plot": (
+        "Longer side of the annotated boxes and side of the crop regions. Regions smaller than the input are upsampled.",
+        "Histograms of box sizes by split",
+    ),
+    "joint_counts_plot": (
+        "Number of labelled joints (visible or occluded) per person.",
+        "Histogram of labelled joints by split",
+    ),
+    "joint_labels_plot": ("Labels of each joint, over the persons of all splits.", "Stacked bars by joint"),
+}
+_IMAGES = {
+    "crop_grid": ("Crops with their annotation.", "Image grid of crops"),
+    "target_grid": ("Crops with their annotation and, below, their target heatmaps.", "Image grid of heatmaps"),
+    "average_crop": ("Average crop of each split, without padding.", "Average image and average skeleton by split"),
+}
+
 
 @dataclass(frozen=True, eq=False)
 class DataInputs:
@@ -47,8 +67,13 @@ def assemble_data_section(inputs: DataInputs) -> Section:
         "persons were rejected, with a reason. Records are read, filtered, boxed and cropped, in this order. No image is in two "
         "splits."
     )
-    return Section(title="The data", text=text, plots=_plots(inputs), images=_images(inputs),
-                   tables=_tables(inputs))  # fmt: skip
+    return Section(
+        title="The data",
+        text=text,
+        plots=tuple(ReportPlot(getattr(inputs, name), *texts) for name, texts in _PLOTS.items()),
+        images=tuple(ReportImage(getattr(inputs, name), *texts) for name, texts in _IMAGES.items()),
+        tables=_tables(inputs),
+    )
 
 
 def assemble_quality_section(quality: pd.DataFrame) -> Section:
@@ -69,52 +94,6 @@ def assemble_quality_section(quality: pd.DataFrame) -> Section:
         title="Data quality",
         text=text,
         tables=(ReportTable("Findings", _in_percent(quality), decimals=1, caption=caption, row_limit=200),),
-    )
-
-
-def _plots(inputs: DataInputs) -> tuple[ReportPlot, ...]:
-    return (
-        ReportPlot(
-            inputs.distribution_plot,
-            "Images and persons of each split, of those with a crop.",
-            "Bars by split",
-        ),
-        ReportPlot(
-            inputs.rejected_plot,
-            "Rejected records by step, from the first (top) to the last.",
-            "Bars by step and reason",
-        ),
-        ReportPlot(
-            inputs.box_sizes_plot,
-            "Longer side of the annotated boxes and side of the crop regions. Regions smaller than the input are upsampled.",
-            "Histograms of box sizes by split",
-        ),
-        ReportPlot(
-            inputs.joint_counts_plot,
-            "Number of labelled joints (visible or occluded) per person.",
-            "Histogram of labelled joints by split",
-        ),
-        ReportPlot(
-            inputs.joint_labels_plot,
-            "Labels of each joint, over the persons of all splits.",
-            "Stacked bars by joint",
-        ),
-    )
-
-
-def _images(inputs: DataInputs) -> tuple[ReportImage, ...]:
-    return (
-        ReportImage(inputs.crop_grid, "Crops with their annotation.", "Image grid of crops"),
-        ReportImage(
-            inputs.target_grid,
-            "Crops with their annotation and, below, their target heatmaps.",
-            "Image grid of heatmaps",
-        ),
-        ReportImage(
-            inputs.average_crop,
-            "Average crop of each split, without padding.",
-            "Average image and average skeleton by split",
-        ),
     )
 
 

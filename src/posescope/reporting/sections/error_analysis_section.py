@@ -18,6 +18,19 @@ from posescope.reporting.setting_captions import add_setting_to_caption, drop_se
 
 __all__ = ["FailureInputs", "assemble_failure_section"]
 
+# Plots in the order of the page: field of `FailureInputs`, caption, alternative text.
+_PLOTS = {
+    "error_types_plot": ("Types of errors of each joint, the worst joint on top.", "Stacked bars by joint"),
+    "error_costs_plot": (
+        "Gain if the joints of one error type were correct, each type alone.",
+        "Bars and dots by type of error",
+    ),
+    "strata_plot": ("Metrics of groups of persons; dotted lines are those of all persons.", "Dots by group of persons"),
+    "reliability_plot": (
+        "Metrics of joints and persons by predicted score; they rise if the score is informative.",
+        "Curves by score",
+    ),
+}
 _MIN_PERSONS = 20  # smaller groups are not named as those with the lowest or highest OKS
 _GROUPS = {
     ("visibility", "occluded"): "occluded joints",
@@ -82,7 +95,7 @@ def assemble_failure_section(inputs: FailureInputs) -> Section:
     return Section(
         title="Errors",
         text=f"{text}\n\n{listed}",
-        plots=_plots(inputs),
+        plots=tuple(ReportPlot(getattr(inputs, name), *texts) for name, texts in _PLOTS.items()),
         images=(
             ReportImage(
                 inputs.worst_persons,
@@ -95,25 +108,6 @@ def assemble_failure_section(inputs: FailureInputs) -> Section:
             ),
         ),
         tables=_tables(inputs),
-    )
-
-
-def _plots(inputs: FailureInputs) -> tuple[ReportPlot, ...]:
-    return (
-        ReportPlot(inputs.error_types_plot, "Types of errors of each joint, the worst joint on top.", "Stacked bars by joint"),
-        ReportPlot(
-            inputs.error_costs_plot,
-            "Gain if the joints of one error type were correct, each type alone.",
-            "Bars and dots by type of error",
-        ),
-        ReportPlot(
-            inputs.strata_plot, "Metrics of groups of persons; dotted lines are those of all persons.", "Dots by group of persons"
-        ),
-        ReportPlot(
-            inputs.reliability_plot,
-            "Metrics of joints and persons by predicted score; they rise if the score is informative.",
-            "Curves by score",
-        ),
     )
 
 
