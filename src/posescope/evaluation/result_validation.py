@@ -11,7 +11,7 @@ from typing import Any
 
 from posescope.core.errors import pluralise
 from posescope.data.coco.file_name_matching import FileNameMatcher, NameMatches
-from posescope.data.coco.record_validation import MAX_NUMBER, format_value, is_finite, is_int64
+from posescope.data.coco.record_validation import MAX_NUMBER, format_value, is_finite, is_whole
 from posescope.evaluation.metrics.base import MetricError
 
 __all__ = ["MAX_AREA_PX2", "check_results"]
@@ -82,7 +82,7 @@ def _find_fault(record: Any, joint_count: int, category_id: int) -> str:
     missing = [name for name in _FIELDS if name not in record]
     if missing:
         return f"expected {', '.join(_FIELDS)}; {', '.join(missing)} missing ({_about(record)})"
-    if not _is_id(record["category_id"]):
+    if not is_whole(record["category_id"]):
         return f"category_id: expected a whole number, found {_show(record['category_id'])} ({_about(record)})"
     if record["category_id"] != category_id:
         return ""
@@ -91,7 +91,7 @@ def _find_fault(record: Any, joint_count: int, category_id: int) -> str:
     fault = _find_keypoints_fault(record["keypoints"], 3 * joint_count)
     if fault:
         return f"keypoints: {fault} ({_about(record)})"
-    if not _is_id(record["image_id"]) and not isinstance(record["image_id"], str):
+    if not is_whole(record["image_id"]) and not isinstance(record["image_id"], str):
         return f"image_id: expected a whole number, found {_show(record['image_id'])}"
     return ""
 
@@ -172,13 +172,6 @@ def _describe(faults: Sequence[str], count: int, source: str) -> str:
         f"{source}: {len(faults)} of {pluralise(count, 'record')} {'is' if len(faults) == 1 else 'are'} invalid (from 0); "
         "nothing was scored. Correct the file.\n  " + "\n  ".join(lines)
     )
-
-
-def _is_id(value: Any) -> bool:
-    """Whether a value is a whole number; other programs write some as floats (139.0)."""
-    if isinstance(value, float):
-        return abs(value) < 2**53 and value.is_integer()
-    return is_int64(value)
 
 
 def _about(record: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 __all__ = [
     "EMPTY_ANNOTATION", "EXPECTED_REASONS", "IMAGE_WITHOUT_PERSONS", "MAX_NUMBER", "MIN_BOX_SIDE_PX", "Issue", "describe_issue",
-    "find_annotation_error", "find_image_error", "format_value", "has_other_category", "is_finite", "is_int64", "is_storable",
+    "find_annotation_error", "find_image_error", "format_value", "has_other_category", "is_finite", "is_int64", "is_storable", "is_whole",
     "lacks_box",
 ]  # fmt: skip
 
@@ -119,6 +119,11 @@ def describe_issue(record: Any, image_field: str, annotation_field: str, reason:
 def is_int64(value: Any) -> bool:
     """Return whether a value is an integer of at most 64 bits, as the tables hold ids."""
     return isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
+
+
+def is_whole(value: Any) -> bool:
+    """Return whether a value is an id of 64 bits, also as a float (139.0), as some programs write it."""
+    return is_int64(value) or (isinstance(value, float) and value.is_integer() and abs(value) < 2**53)
 
 
 def lacks_box(box: Any) -> bool:

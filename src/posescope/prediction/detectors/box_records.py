@@ -11,7 +11,7 @@ from pydantic import Field
 from posescope.core.errors import DataError, pluralise
 from posescope.core.files import read_json
 from posescope.core.plugins import Options
-from posescope.data.coco.record_validation import MAX_NUMBER, format_value, is_int64
+from posescope.data.coco.record_validation import MAX_NUMBER, format_value, is_finite, is_int64, is_whole
 
 __all__ = ["SHOWN_ERRORS", "Box", "BoxRecords", "BoxesFileOptions", "read_box_records"]
 
@@ -148,14 +148,14 @@ def _find_error(record: Any) -> str:
     if "bbox" not in record or not {"image_id", "file_name"} & record.keys():
         return f"expected image_id and bbox [x, y, w, h], found {', '.join(map(str, record))[:60] or 'nothing'}"
     box = record["bbox"]
-    if not isinstance(box, list) or len(box) != 4 or not all(map(_is_number, box)):
+    if not isinstance(box, list) or len(box) != 4 or not all(map(is_finite, box)):
         return f"bbox: expected four finite numbers [x, y, w, h] below {MAX_NUMBER:g}, found {format_value(box)[:60]}"
     if min(box[2:]) <= 0:
         return f"bbox: expected w and h above 0, found {format_value(box)[:60]}"
-    if not _is_number(record.get("score", 1.0)):
+    if not is_finite(record.get("score", 1.0)):
         return f"score: expected a finite number below {MAX_NUMBER:g}, found {format_value(record['score'])[:60]}"
     name, number = record.get("file_name"), record.get("image_id")
-    if not isinstance(name, str | None) or (not name and not (_is_id(number) or isinstance(number, str))):
+    if not isinstance(name, str | None) or (not name and not (is_whole(number) or isinstance(number, str))):
         return f"expected image_id or file_name, found {format_value(number)[:60]} and {format_value(name)[:60]}"
     if not is_int64(record.get("category_id", 0)):
         return f"category_id: expected a whole number, found {format_value(record['category_id'])[:60]}"
@@ -166,7 +166,7 @@ def _image_of(
     record: Mapping[str, Any], images: Mapping[int, Mapping[str, Any]]
 ) -> tuple[str | None, int | None, tuple[int, int] | None]:
     """Return file name, id, and (height, width) px of a record's image, as far as the file states them."""
-    number = int(record["image_id"]) if _is_id(record.get("image_id")) else None
+    number = int(record["image_id"]) if is_whole(record.get("image_id")) else None
     image = {} if number is None else images.get(number, {})
     name = record.get("file_name") or image.get("file_name")
     if not isinstance(name, str):
@@ -183,11 +183,3 @@ def _check_invalid_fraction(path: Path, errors: Sequence[str], count: int, max_f
             f"{path}: {len(errors)} of {pluralise(count, 'record')} invalid (counted from 0), expected at most a fraction of "
             f"{max_fraction:g} (option max_invalid_fraction of boxes_file):\n  " + "\n  ".join(errors[:SHOWN_ERRORS]) + more
         )
-
-
-def _is_id(value: Any) -> bool:
-    return is_int64(value) or (isinstance(value, float) and abs(value) < 2**53 and value.is_integer())
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and -MAX_NUMBER < value < MAX_NUMBER
