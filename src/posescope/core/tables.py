@@ -17,7 +17,7 @@ from posescope.core.errors import DataError
 
 __all__ = [
     "CropBoxes", "DataQuality", "Distribution", "History", "Issues", "Keypoints", "Persons", "Predictions", "Trials",
-    "crop_boxes_fingerprint", "crop_joints_of", "ids_of", "images_of", "join_joints", "joints_of", "matrices_of",
+    "crop_boxes_fingerprint", "ids_of", "images_of", "join_joints", "joints_of", "matrices_of",
     "required_columns", "split_fingerprint", "table_of",
 ]  # fmt: skip
 
@@ -236,36 +236,15 @@ def joints_of(keypoints: pd.DataFrame, person_ids: NDArray[np.int64]) -> NDArray
     Raises:
         DataError: if a person is not in the table.
     """
-    third = "visibility" if "visibility" in keypoints else "score"
-    return _values_of(keypoints, person_ids, ["x", "y", third])
-
-
-def crop_joints_of(predictions: pd.DataFrame, person_ids: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the predicted joints in crop px.
-
-    Args:
-        predictions: A `Predictions` table with the columns crop_x and crop_y; each person has all K joints.
-        person_ids: (N,) persons, in the order of the result.
-
-    Returns:
-        (N, K, 2) float64.
-
-    Raises:
-        DataError: if a person is not in the table.
-    """
-    return _values_of(predictions, person_ids, ["crop_x", "crop_y"])
-
-
-def _values_of(table: pd.DataFrame, person_ids: NDArray[np.int64], columns: list[str]) -> NDArray[np.float64]:
-    joint_count = int(table["joint"].max()) + 1 if len(table) else 0
-    ordered = table.sort_values(["person_id", "joint"], kind="stable")
+    joint_count = int(keypoints["joint"].max()) + 1 if len(keypoints) else 0
+    ordered = keypoints.sort_values(["person_id", "joint"], kind="stable")
     known = ordered["person_id"].to_numpy()[:: max(joint_count, 1)]
-    values = ordered[columns].to_numpy(dtype=np.float64).reshape(len(known), joint_count, len(columns))
+    columns = ["x", "y", "visibility" if "visibility" in keypoints else "score"]
+    values = ordered[columns].to_numpy(dtype=np.float64).reshape(len(known), joint_count, 3)
     unknown = np.setdiff1d(person_ids, known)
     if len(unknown):
         raise DataError(f"Person {unknown[0]} is not in the table of joints: the tables belong to different runs.")
-    rows = np.searchsorted(known, person_ids)
-    return np.asarray(values[rows])
+    return np.asarray(values[np.searchsorted(known, person_ids)])
 
 
 def join_joints(

@@ -5,7 +5,6 @@ crop's. The crop coordinates of a network's predictions are those that its decod
 `crop_from_image` and stored as float32, as the training targets are.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from posescope.core.errors import DataError
 from posescope.core.joint_matching import joint_names_of
 from posescope.core.skeleton import Skeleton
-from posescope.core.tables import crop_joints_of, joints_of, matrices_of
+from posescope.core.tables import joints_of, matrices_of
 from posescope.geometry.affine import apply_affine
 
 __all__ = ["Cases", "Neighbours", "ScoredPersons", "find_neighbours", "gather_cases", "gather_scored"]
@@ -145,10 +144,11 @@ def gather_scored(
     person_ids = predicted_ids if evaluated_ids is None else np.union1d(predicted_ids, evaluated_ids)
     truth, rows = joints_of(keypoints, person_ids), persons.set_index("person_id").loc[person_ids]
     crop_from_image = matrices_of(crop_boxes.set_index("person_id").reindex(person_ids))
-    found = _read_known(joints_of, predictions, person_ids, truth.shape)
+    found = _predicted_joints(predictions, person_ids, len(skeleton))
     predicted_crop = _to_crop(crop_from_image, found[..., :2])
     if "crop_x" in predictions:
-        predicted_crop = _read_known(crop_joints_of, predictions, person_ids, predicted_crop.shape)
+        in_crop = predictions.assign(x=predictions["crop_x"], y=predictions["crop_y"])
+        predicted_crop = _predicted_joints(in_crop, person_ids, len(skeleton))[..., :2]
     result_scores = None
     if "person_score" in predictions:
         result_scores = predictions.groupby("person_id")["person_score"].first().reindex(person_ids).to_numpy(dtype=np.float64)
@@ -218,16 +218,12 @@ def gather_cases(
     return Cases(scored, find_neighbours(scored.person_ids, near, joints), sizes)
 
 
-def _read_known(
-    read: Callable[[pd.DataFrame, NDArray[np.int64]], NDArray[np.float64]],
-    predictions: pd.DataFrame,
-    person_ids: NDArray[np.int64],
-    shape: tuple[int, ...],
-) -> NDArray[np.float64]:
-    """Read the joints of the persons that are in the table; the others are NaN."""
-    joints, known = np.full(shape, np.nan), np.isin(person_ids, predictions["person_id"].to_numpy())
+def _predicted_joints(predictions: pd.DataFrame, person_ids: NDArray[np.int64], joint_count: int) -> NDArray[np.float64]:
+    """Return (N, K, 3) x, y and score; NaN for persons who are not in the table."""
+    joints = np.full((len(person_ids), joint_count, 3), np.nan)
+    known = np.isin(person_ids, predictions["person_id"].to_numpy())
     if known.any():
-        joints[known] = read(predictions, person_ids[known])
+        joints[known] = joints_of(predictions, person_ids[known])
     return joints
 
 

@@ -116,7 +116,13 @@ class PoseEstimator:
             yield posed.poses
 
     def predict_one(self, image: ImageLike, boxes: ArrayLike | None = None, *, flip_test: bool = False) -> ImagePoses:
-        """Predict the persons of one image; arguments and errors as for `predict`."""
+        """Predict the persons of one image; errors as for `predict`.
+
+        Args:
+            image: one of the kinds that `predict` accepts.
+            boxes: of its persons, as an entry of `boxes` of `predict`.
+            flip_test: as for `predict`.
+        """
         return next(self.predict(image, [boxes], flip_test=flip_test))
 
 

@@ -129,7 +129,12 @@ class Predictor:
         return CropJoints(joints, scores)
 
     def read_batches(self, crops: CropReader, label: str) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8]]]:
-        """Yield the rows and the pixels (n, H, W, 3) uint8 RGB of one batch after the other, with a progress bar."""
+        """Yield the rows and the pixels (n, H, W, 3) uint8 RGB of one batch after the other.
+
+        Args:
+            crops: N crops.
+            label: of the progress bar, which is shown for more than one batch.
+        """
         starts = range(0, len(crops), self.batch_size)
         for start in tqdm(starts, desc=label, unit="batch", disable=len(starts) < 2):
             rows = np.arange(start, min(start + self.batch_size, len(crops)))

@@ -19,6 +19,7 @@ from posescope.core.errors import DataError, pluralise
 from posescope.core.files import read_json
 from posescope.core.origin import Origin, check_origins, origin_of_table
 from posescope.evaluation.table_schemas import JointHits, PersonScores
+from posescope.runs.run_record import RunFolder
 
 __all__ = ["FinishedRun", "check_comparable", "describe_differences", "find_run"]
 
@@ -209,7 +210,7 @@ def find_run(name: str, data_dir: Path) -> FinishedRun:
         return _with_scores(_read_run(folder.resolve()))
     if (folder / _RUNS).is_dir():
         return _newest_with_scores(folder)
-    place = data_dir / _RUNS / name.replace(":", ".")
+    place = RunFolder(data_dir / _RUNS).folder_of(name)
     if not (place / "run.json").is_file():
         raise DataError(
             f"No run '{name}' in {data_dir / _RUNS}, and no folder of this name with runs. Runs with scores: "

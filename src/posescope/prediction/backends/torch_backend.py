@@ -62,7 +62,11 @@ class TorchBackend:
         return found
 
     def heatmaps(self, crops: NDArray[np.uint8], flip_test: bool = False) -> Tensor:
-        """Return the heatmaps that are decoded, (N, K, h, w) float32 on the model's device; arguments as for `run`."""
+        """Return the heatmaps that are decoded, (N, K, h, w) float32 on the model's device.
+
+        Args:
+            crops, flip_test: as for `run`.
+        """
         return self.model.heatmaps(torch.from_numpy(crops), self._interventions, flip_test)
 
     def decode(self, heatmaps: Tensor) -> CropJoints:
