@@ -1,8 +1,5 @@
 """Tests of posescope.data.crops.crop_set."""
 
-import pickle
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -52,24 +49,3 @@ def test_subset_has_matching_persons_joints_and_images(crops):
 def test_row_out_of_range_is_refused(crops):
     with pytest.raises(IndexError):
         crops.read_images(np.array([4]))
-
-
-def test_memory_maps_are_pickled_as_file_names(crops, tmp_path):
-    for number, shard in enumerate(SHARDS):
-        np.save(tmp_path / f"{number}.npy", shard)
-    mapped = replace(crops, shards=tuple(np.load(tmp_path / f"{number}.npy", mmap_mode="r") for number in range(2)))
-    sent = pickle.dumps(mapped)
-    assert b"0.npy" in sent
-    assert SHARDS[0][0].tobytes() not in sent
-    received = pickle.loads(sent)
-    assert all(isinstance(shard, np.memmap) for shard in received.shards)
-    np.testing.assert_array_equal(received.read_images(np.arange(4)), crops.read_images(np.arange(4)))
-    np.testing.assert_array_equal(received.targets.person_ids, crops.targets.person_ids)
-
-
-def test_view_of_a_memory_map_is_pickled_as_an_array(crops, tmp_path):
-    """The file has more rows than the view, so that opening it again would shift the persons."""
-    np.save(tmp_path / "0.npy", np.concatenate([SHARDS[1], SHARDS[0]]))
-    part = np.load(tmp_path / "0.npy", mmap_mode="r")[2:]
-    received = pickle.loads(pickle.dumps(replace(crops, shards=(part, SHARDS[1]))))
-    np.testing.assert_array_equal(received.read_images(np.arange(4)), crops.read_images(np.arange(4)))

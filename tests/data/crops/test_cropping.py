@@ -3,6 +3,7 @@
 import errno
 import io
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -241,7 +242,12 @@ def test_incomplete_write_is_an_error(tiny_coco, cut, tmp_path, monkeypatch):
         def write(self, content):
             return super().write(memoryview(content)[:-1])
 
-    monkeypatch.setattr("posescope.data.crops.crop_store.open_raw", lambda path: Short(path, "w"))
+    opened = Path.open
+
+    def open_short(path, *mode, **options):
+        return Short(path, "w") if options.get("buffering") == 0 else opened(path, *mode, **options)
+
+    monkeypatch.setattr(Path, "open", open_short)
     with pytest.raises(DataError, match="2976"):
         cut(tiny_coco.root)
     assert not CropStore(tmp_path / "crops").is_finished()

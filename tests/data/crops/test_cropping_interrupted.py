@@ -32,11 +32,11 @@ def patch_to_kill_itself(monkeypatch: pytest.MonkeyPatch, event: str, number: in
         count += 1
         return count == number
 
-    def append(self, person_id, crop, colour, *, original=shard_file.ShardWriter.append):
+    def append(self, person_id, crop, *colours, original=shard_file.ShardWriter.append):
         if is_due():
             self.stream.write(crop.data[: len(crop) // 2])
             os.kill(os.getpid(), signal.SIGKILL)
-        original(self, person_id, crop, colour)
+        original(self, person_id, crop, *colours)
 
     def replace(source, target, *, original=os.replace):
         due = is_due()

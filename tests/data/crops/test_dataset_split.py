@@ -16,7 +16,6 @@ from posescope.data.crops.crop_boxes import box_persons
 from posescope.data.crops.crop_store import CropStore
 from posescope.data.crops.dataset_split import count_distribution, sample_test_set
 from posescope.data.crops.options import CropOptions, SplitOptions
-from posescope.data.crops.shard_writer import ColourSums
 
 
 def persons(train, val):
@@ -141,7 +140,7 @@ def store_of(folder, person_ids):
     store.begin()
     with store.shard_writer("shard-00000", "f", len(person_ids), size_px=2) as writer:
         for person in person_ids:
-            writer.append(person, np.zeros((2, 2, 3), np.uint8), ColourSums((0, 0, 0), 4))
+            writer.append(person, np.zeros((2, 2, 3), np.uint8), (0, 0, 0), 4)
     store.finish(["shard-00000"], "complete")
     return store
 

@@ -25,7 +25,6 @@ def shard_record(images, crops):
         pixel_counts=(1,) * len(crops),
         failures=(),
         size_bytes=0,
-        checksum="",
         row_digests=tuple(digest for _, digest in crops),
         images=tuple(ImageFacts(*facts) for facts in images),
     )

@@ -2,9 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from mmap import mmap
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,19 +26,12 @@ class CropSet:
     """
 
     targets: PoseTargets
-    shards: Sequence[NDArray[np.uint8]]
+    shards: ShardReader | Sequence[NDArray[np.uint8]]
     locations: NDArray[np.int64]
     recipe: CropRecipe | None = None
 
     def __len__(self) -> int:
         return len(self.targets)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle memory maps as file names; the other process opens the files itself."""
-        if isinstance(self.shards, ShardReader):
-            return CropSet, (self.targets, self.shards, self.locations, self.recipe)
-        sources = [_file_of(shard) or shard for shard in self.shards]
-        return _reopen, (self.targets, sources, self.locations, self.recipe)
 
     @property
     def crop_size(self) -> tuple[int, int]:
@@ -95,21 +85,3 @@ class CropSet:
             joint_names=order.model,
         )
         return replace(self, targets=changed)
-
-
-def _file_of(shard: NDArray[np.uint8]) -> Path | None:
-    """Return the file of a memory map; None for another array, or a view of a part of a map."""
-    whole = isinstance(shard, np.memmap) and isinstance(shard.base, mmap)
-    return Path(shard.filename) if whole and shard.filename else None  # type: ignore[attr-defined]
-
-
-def _reopen(
-    targets: PoseTargets,
-    sources: Sequence[Path | NDArray[np.uint8]],
-    locations: NDArray[np.int64],
-    recipe: CropRecipe | None = None,
-) -> CropSet:
-    shards = [
-        np.load(source, mmap_mode="r", allow_pickle=False) if isinstance(source, Path) else source for source in sources
-    ]  # fmt: skip
-    return CropSet(targets, tuple(shards), locations, recipe)

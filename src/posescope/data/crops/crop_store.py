@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,7 +25,7 @@ from posescope.core.records import PoseTargets
 from posescope.core.tables import crop_boxes_fingerprint
 from posescope.data.crops.crop_set import CropSet
 from posescope.data.crops.shard_reader import ShardReader
-from posescope.data.crops.shard_writer import ShardRecord, ShardWriter, checksum_of_rows, digest_of
+from posescope.data.crops.shard_writer import ShardRecord, ShardWriter
 from posescope.geometry.crop_recipe import CropRecipe
 
 __all__ = ["CropStore"]
@@ -51,21 +51,17 @@ class CropStore:
             name: name of the shard.
             fingerprint: fingerprint of the inputs and options.
         """
-        record = self._written(name)
-        if record is None or record.fingerprint != fingerprint or record.failures:
-            return None
-        return record if self.is_intact(record) else None
-
-    def is_intact(self, record: ShardRecord) -> bool:
-        """Return whether the pixels of a shard match its checksum; all are read."""
         try:
-            pixels = ShardReader.of_records(self.root, [record])[0]
+            record = self.record(name)
+            if record.fingerprint != fingerprint or record.failures:
+                return None
+            ShardReader.of_records(self.root, [record]).verify()
         except DataError:
-            return False
-        return checksum_of_rows([digest_of(crop) for crop in pixels]) == record.checksum
+            return None
+        return record
 
     @contextmanager
-    def shard_writer(self, name: str, fingerprint: str, person_count: int, size_px: int) -> Iterator["ShardWriter"]:
+    def shard_writer(self, name: str, fingerprint: str, person_count: int, size_px: int) -> Iterator[ShardWriter]:
         """Yield a writer of one shard; its two files appear when the block ends without an error.
 
         Args:
@@ -80,7 +76,8 @@ class CropStore:
         path = self.root / f"{name}.npy"
         (self.root / f"{name}.json").unlink(missing_ok=True)  # the old record does not belong to the new pixels
         try:
-            with atomic_write(path) as temporary, open_raw(temporary) as stream:
+            # Unbuffered: crops are large, and a short write is detected at once.
+            with atomic_write(path) as temporary, temporary.open("wb", buffering=0) as stream:
                 writer = ShardWriter(stream, name, fingerprint, person_count, size_px)
                 yield writer
                 record = writer.close()
@@ -204,17 +201,6 @@ class CropStore:
                 "different runs, one of which was interrupted. Run the pipeline data_engineering."
             )
 
-    def _written(self, name: str) -> ShardRecord | None:
-        """Return the record of a shard whose two files exist with the right size and format, or None."""
-        pixels, path = self.root / f"{name}.npy", self.root / f"{name}.json"
-        if not path.is_file() or not pixels.is_file():
-            return None
-        try:
-            record = self.record(name)
-        except DataError:
-            return None
-        return record if pixels.stat().st_size == record.size_bytes else None
-
     def _sealed(self, name: str) -> dict[str, Any]:
         return read_checksummed_json(self.root / f"{name}.json", _REMEDY)
 
@@ -227,11 +213,6 @@ class CropStore:
                 f"{self.root / _MANIFEST}: expected the list of shards, found the fields {sorted(content)}. {_REMEDY}"
             )
         return content
-
-
-def open_raw(path: Path) -> IO[bytes]:
-    """Open a new file without a buffer: crops are large, and a short write is detected at once."""
-    return path.open("wb", buffering=0)
 
 
 def _locations(records: Sequence[ShardRecord]) -> dict[int, tuple[int, int]]:

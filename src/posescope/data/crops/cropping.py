@@ -24,7 +24,7 @@ from posescope.data.crops.crop_store import CropStore
 from posescope.data.crops.image_checks import check_images
 from posescope.data.crops.options import CropOptions
 from posescope.data.crops.shard_plan import ShardTask, plan_shards
-from posescope.data.crops.shard_writer import ColourSums, ImageFacts, ShardRecord, digest_of
+from posescope.data.crops.shard_writer import ImageFacts, ShardRecord, digest_of
 from posescope.data.images.decoding import decode_image, read_bytes
 from posescope.data.images.headers import read_header
 from posescope.data.images.limits import ImageError
@@ -112,7 +112,7 @@ def write_shard(task: ShardTask, store: CropStore, options: CropOptions) -> int:
             writer.add_image(ImageFacts(image_task.name, digest_of(raw), header.orientation, *header.stored_size))
             for square, window in zip(image_task.squares, windows, strict=True):
                 crop_square(image, square.left, square.top, square.side, size_px, padding_rgb, out=crop)
-                writer.append(square.person_id, crop, _sum_colours(crop, window))
+                writer.append(square.person_id, crop, *_sum_colours(crop, window))
     return task.person_count
 
 
@@ -145,11 +145,11 @@ def _valid_windows(task: ShardTask, size_px: int) -> Iterator[list[list[int]]]:
         windows = windows[len(image.squares) :]
 
 
-def _sum_colours(crop: NDArray[np.uint8], window: list[int]) -> ColourSums:
-    """Return the sums of R, G and B over a window (left, top, right, bottom) of a crop."""
+def _sum_colours(crop: NDArray[np.uint8], window: list[int]) -> tuple[tuple[int, int, int], int]:
+    """Return the sums of R, G and B over a window (left, top, right, bottom) of a crop, and the number of its pixels."""
     left, top, right, bottom = window
     if right <= left or bottom <= top:
-        return ColourSums((0, 0, 0), 0)
+        return (0, 0, 0), 0
     # Whole numbers far below 2^53: the float sums are exact.
     red, green, blue, _ = cv2.sumElems(crop[top:bottom, left:right])
-    return ColourSums((int(red), int(green), int(blue)), (right - left) * (bottom - top))
+    return (int(red), int(green), int(blue)), (right - left) * (bottom - top)

@@ -2,11 +2,11 @@
 
 import os
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
-from typing import IO, Any, overload
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +45,7 @@ class _OpenFile:
             os.close(self.number)
 
 
-class ShardReader(Sequence[NDArray[np.uint8]]):
+class ShardReader:
     """Reads crops from any number of shards with a bounded number of open files; threads may share a reader.
 
     Crops are read with `pread`, not through a memory map: a map keeps one descriptor per shard, and a shard truncated during
@@ -87,20 +87,6 @@ class ShardReader(Sequence[NDArray[np.uint8]]):
     def __len__(self) -> int:
         return len(self.paths)
 
-    @overload
-    def __getitem__(self, index: int) -> NDArray[np.uint8]: ...
-    @overload
-    def __getitem__(self, index: slice) -> "ShardReader": ...
-    def __getitem__(self, index: int | slice) -> "NDArray[np.uint8] | ShardReader":
-        """Return one shard as a read-only, unchecked memory map, or the reader of a slice of the shards."""
-        if isinstance(index, slice):
-            return ShardReader(self.paths[index], self.digests[index])
-        layout = self._layout_of(range(len(self))[index])
-        return np.memmap(self.paths[index], np.uint8, "r", layout.offset, layout.shape) if layout.shape[0] else _empty(layout)
-
-    def __iter__(self) -> Iterator[NDArray[np.uint8]]:
-        return (self[index] for index in range(len(self)))
-
     @property
     def crop_size(self) -> tuple[int, int]:
         """(height, width) px of the crops; (1, 1) without shards."""
@@ -118,6 +104,17 @@ class ShardReader(Sequence[NDArray[np.uint8]]):
         """
         for image, (shard, row) in zip(images, locations.tolist(), strict=True):
             self._read_row(image, shard, row)
+
+    def verify(self) -> None:
+        """Read all crops, which are of one size.
+
+        Raises:
+            DataError: if a shard cannot be read, or the checksum of a crop differs.
+        """
+        image = np.empty((*self.crop_size, 3), dtype=np.uint8)
+        for shard, digests in enumerate(self.digests):
+            for row in range(len(digests)):
+                self._read_row(image, shard, row)
 
     def _read_row(self, image: NDArray[np.uint8], shard: int, row: int) -> None:
         path, layout = self.paths[shard], self._layout_of(shard)
@@ -163,24 +160,16 @@ def _opened(path: Path) -> _OpenFile:
 def _pread(descriptor: int, image: NDArray[np.uint8], offset: int, path: Path) -> int:
     """Read into the C-contiguous `image`, and return the number of bytes; fewer than its size only at the end of the file."""
     try:
-        if not hasattr(
-            os, "preadv"
-        ):  # Windows and older macOS: a file object of its own, because threads would share the position
-            with path.open("rb", buffering=0) as stream:
-                stream.seek(offset)
-                return _read_all(stream, image.data.cast("B"))
         view, done = image.data.cast("B"), 0
+        if not hasattr(os, "preadv"):  # Windows and older macOS: a file of its own, because threads would share the position
+            with path.open("rb") as stream:
+                stream.seek(offset)
+                return stream.readinto(view)
         while done < len(view) and (count := os.preadv(descriptor, [view[done:]], offset + done)):
             done += count
     except OSError as error:
         raise _unreadable(path, error) from error
     return done
-
-
-def _read_all(stream: IO[bytes], view: memoryview) -> int:
-    content = stream.read(len(view))
-    view[: len(content)] = content
-    return len(content)
 
 
 def _unreadable(path: Path, error: OSError) -> DataError:
@@ -209,7 +198,3 @@ def _read_layout(path: Path, count: int) -> _Layout:
     if dtype != np.uint8 or fortran or len(shape) != 4 or shape[0] != count or shape[3] != 3 or min(shape[1:]) < 1:
         raise DataError(f"{path}: expected {count} crops (n, H, W, 3) of uint8, found {shape} of {dtype}. {_REMEDY}")
     return _Layout((shape[0], shape[1], shape[2], shape[3]), offset)
-
-
-def _empty(layout: _Layout) -> NDArray[np.uint8]:
-    return np.empty(layout.shape, dtype=np.uint8)

@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import IO, Any, NamedTuple
 
@@ -14,10 +14,7 @@ from pydantic import TypeAdapter
 # File systems that cannot allocate space in advance can still be written to.
 _CANNOT_RESERVE = frozenset({errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS})
 
-__all__ = [
-    "ColourSums", "ImageFacts", "ShardRecord", "ShardWriter", "checksum_of_rows",
-    "digest_bytes_of", "digest_of",
-]  # fmt: skip
+__all__ = ["ImageFacts", "ShardRecord", "ShardWriter", "digest_bytes_of", "digest_of"]
 
 
 class ImageFacts(NamedTuple):
@@ -49,7 +46,6 @@ class ShardRecord:
         pixel_counts: per row, the number of valid pixels.
         failures: (person_id, kind, message) per person whose image could not be read.
         size_bytes: size of the `.npy` file.
-        checksum: XXH3-128 over the row digests, 32 hex digits.
         row_digests: per row, XXH3-128 of the crop's pixels, 32 hex digits.
         images: the image files that were read, in order.
     """
@@ -61,7 +57,6 @@ class ShardRecord:
     pixel_counts: tuple[int, ...]
     failures: tuple[tuple[int, str, str], ...]
     size_bytes: int
-    checksum: str
     row_digests: tuple[str, ...]
     images: tuple[ImageFacts, ...] = ()
 
@@ -83,14 +78,6 @@ class ShardRecord:
 _RECORD = TypeAdapter(ShardRecord)
 
 
-@dataclass(frozen=True)
-class ColourSums:
-    """Attributes: rgb_sum: sums of R, G and B over the valid px of a crop; pixel_count: the number of these px."""
-
-    rgb_sum: tuple[int, int, int]
-    pixel_count: int
-
-
 @dataclass
 class ShardWriter:
     """Appends crops to an open `.npy` file and collects the shard's record.
@@ -108,7 +95,8 @@ class ShardWriter:
     person_count: int
     size_px: int
     _person_ids: list[int] = field(default_factory=list)
-    _colours: list[ColourSums] = field(default_factory=list)
+    _rgb_sums: list[tuple[int, int, int]] = field(default_factory=list)
+    _pixel_counts: list[int] = field(default_factory=list)
     _digests: list[str] = field(default_factory=list)
     _failures: list[tuple[int, str, str]] = field(default_factory=list)
     _images: list[ImageFacts] = field(default_factory=list)
@@ -117,13 +105,14 @@ class ShardWriter:
         self._write_header(self.person_count)
         self._reserve()
 
-    def append(self, person_id: int, crop: NDArray[np.uint8], colour: ColourSums) -> None:
+    def append(self, person_id: int, crop: NDArray[np.uint8], rgb_sum: tuple[int, int, int], pixel_count: int) -> None:
         """Write the crop of a person while it is still in the processor's cache.
 
         Args:
             person_id: id of the person.
             crop: (size_px, size_px, 3) uint8 RGB, contiguous.
-            colour: sums over its valid pixels.
+            rgb_sum: sums of R, G and B over its valid pixels.
+            pixel_count: number of valid pixels.
 
         Raises:
             OSError: if the disk is full.
@@ -133,7 +122,8 @@ class ShardWriter:
             raise OSError(errno.ENOSPC, f"only {written} of {crop.nbytes} bytes of a crop could be written")
         self._digests.append(digest_of(crop))
         self._person_ids.append(person_id)
-        self._colours.append(colour)
+        self._rgb_sums.append(rgb_sum)
+        self._pixel_counts.append(pixel_count)
 
     def add_image(self, facts: ImageFacts) -> None:
         """Record an image file that was read."""
@@ -157,11 +147,10 @@ class ShardWriter:
             name=self.name,
             fingerprint=self.fingerprint,
             person_ids=tuple(self._person_ids),
-            rgb_sums=tuple(colour.rgb_sum for colour in self._colours),
-            pixel_counts=tuple(colour.pixel_count for colour in self._colours),
+            rgb_sums=tuple(self._rgb_sums),
+            pixel_counts=tuple(self._pixel_counts),
             failures=tuple(self._failures),
             size_bytes=size_bytes,
-            checksum=checksum_of_rows(self._digests),
             row_digests=tuple(self._digests),
             images=tuple(self._images),
         )
@@ -191,8 +180,3 @@ def digest_of(content: NDArray[np.uint8] | bytes) -> str:
 def digest_bytes_of(crop: NDArray[np.uint8]) -> bytes:
     """Return XXH3-128 of contiguous pixels as 16 bytes."""
     return xxhash.xxh3_128_digest(crop.data)
-
-
-def checksum_of_rows(digests: Sequence[str]) -> str:
-    """Return the checksum of a shard from the digests of its rows."""
-    return xxhash.xxh3_128_hexdigest("".join(digests).encode())
