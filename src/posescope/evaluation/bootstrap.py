@@ -27,6 +27,10 @@ class Interval:
         """Format as `estimate [low, high]`, each number by the given format."""
         return f"{self.estimate:{spec}} [{self.low:{spec}}, {self.high:{spec}}]"
 
+    def columns(self, name: str) -> dict[str, float]:
+        """Return the estimate and both ends as the columns `name`, `name_low` and `name_high`."""
+        return {name: self.estimate, f"{name}_low": self.low, f"{name}_high": self.high}
+
     @property
     def is_known(self) -> bool:
         """Whether the estimate and both ends are finite."""

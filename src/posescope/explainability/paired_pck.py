@@ -11,14 +11,9 @@ from posescope.explainability.base import AnalysisInputs
 from posescope.explainability.errors import ExplainabilityError
 from posescope.explainability.features.row_blocks import sample_rows
 
-__all__ = ["Hits", "PairedPck", "interval_columns", "labelled_rows"]
+__all__ = ["Hits", "PairedPck", "labelled_rows"]
 
 Hits = NDArray[np.bool_]  # (n, K): labelled and correct
-
-
-def interval_columns(name: str, interval: Interval) -> dict[str, float]:
-    """Return an estimate and the ends of its interval as the columns `name`, `name_low` and `name_high`."""
-    return {name: interval.estimate, f"{name}_low": interval.low, f"{name}_high": interval.high}
 
 
 def labelled_rows(inputs: AnalysisInputs, most: int, analysis: str) -> NDArray[np.int64]:
@@ -60,7 +55,11 @@ class PairedPck:
         return self._draws.mean_interval(fraction_per_person(hits, self._labelled), self._images)
 
     def drop(self, reference: Hits, hits: Hits) -> Interval:
-        """Return the paired drop of PCK from `reference` to `hits`."""
+        """Return the paired drop of PCK.
+
+        Args:
+            reference, hits: (n, K) before and after.
+        """
         lost = fraction_per_person(reference, self._labelled) - fraction_per_person(hits, self._labelled)
         return self._draws.mean_interval(lost, self._images)
 
@@ -73,7 +72,11 @@ class PairedPck:
         return fractions
 
     def joint_drops(self, reference: Hits, hits: Hits) -> list[Interval]:
-        """Return the drop of `joint_pck` for every joint; NaN for a joint without labels."""
+        """Return the paired drop of `joint_pck` for every joint; NaN for a joint without labels.
+
+        Args:
+            reference, hits: (n, K) before and after.
+        """
         return [self._draws.mean_interval(lost, self._images) for lost in self._lost(reference, hits).T]
 
     def contrast(self, reference: Hits, hits: Hits, joints: Sequence[int], others: Sequence[int]) -> Interval:

@@ -207,8 +207,7 @@ def tabulate_regions(
             own = trained.density(index, number, draws)
             record |= {"density": own.estimate, "low": own.low, "high": own.high}
             for control, prefix in ((random, "random_weights"), (moved, "other_person")):
-                density = control.density(index, number, draws)
-                record |= {prefix: density.estimate, f"{prefix}_low": density.low, f"{prefix}_high": density.high}
+                record |= control.density(index, number, draws).columns(prefix)
             records.append(record)
     return pd.DataFrame(records)
 

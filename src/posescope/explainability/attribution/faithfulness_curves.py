@@ -46,7 +46,12 @@ class FaithfulnessCurves:
     groups: NDArray[np.int64]
 
     def mean_curve(self, ranking: str, curve: int) -> NDArray[np.float64]:
-        """Return the (Q,) curve over all persons and joints; `curve` is an index of `CURVES`."""
+        """Return the (Q,) curve over all persons and joints.
+
+        Args:
+            ranking: its name.
+            curve: index in `CURVES`.
+        """
         values: NDArray[np.float64] = np.nanmean(self.values[ranking][curve], axis=(0, 1)) / np.nanmean(self.whole)
         return values
 

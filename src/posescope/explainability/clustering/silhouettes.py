@@ -37,22 +37,12 @@ class Silhouettes:
     """Silhouettes of n points in one labelling.
 
     Attributes:
+        values: (n,) silhouettes, -1..1; 0 for the only point of a cluster, and where all points coincide.
         own: (n,) mean distance to the other points of the own cluster; 0 for the only point of a cluster.
-        other: (n,) mean distance to the points of the nearest other cluster.
-        is_singleton: (n,) whether the point is the only one of its cluster.
     """
 
+    values: NDArray[np.float64]
     own: NDArray[np.float64]
-    other: NDArray[np.float64]
-    is_singleton: NDArray[np.bool_]
-
-    @property
-    def values(self) -> NDArray[np.float64]:
-        """(n,) silhouettes, -1..1; 0 for the only point of a cluster, and where all points coincide."""
-        larger = np.maximum(self.own, self.other)
-        values = np.divide(self.other - self.own, larger, out=np.zeros_like(larger), where=larger > 0)
-        values[self.is_singleton] = 0.0
-        return values
 
     @property
     def mean(self) -> float:
@@ -144,4 +134,7 @@ def _silhouettes(sums: NDArray[np.float64], labels: NDArray[np.integer], sizes: 
     with np.errstate(divide="ignore", invalid="ignore"):
         means = np.where(sizes > 0, sums / sizes, np.inf)
     means[index, labels] = np.inf
-    return Silhouettes(own=own, other=means.min(axis=1), is_singleton=sizes[labels] == 1)
+    other = means.min(axis=1)
+    larger = np.maximum(own, other)
+    values = np.divide(other - own, larger, out=np.zeros_like(larger), where=(larger > 0) & (sizes[labels] > 1))
+    return Silhouettes(values, own)

@@ -7,15 +7,13 @@ quantile of the largest d of all clusters and attributes under permuted labels (
 of its own standard error, since random differences are larger for small clusters.
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from posescope.explainability.attributes.person_attributes import attribute_named
-from posescope.explainability.clusters.cluster_contrasts import ClusterComparison, Contrasts
+from posescope.explainability.clusters.cluster_contrasts import ClusterComparison
 
 __all__ = ["Trait", "Traits", "describe_clusters"]
 
@@ -99,19 +97,16 @@ def describe_clusters(attributes: pd.DataFrame, comparison: ClusterComparison, s
         tuple(trait(cluster, column) for column in np.argsort(-np.abs(difference[cluster])) if describes[cluster, column])
         for cluster in range(comparison.clusters)
     )
-    table = _table(
-        found, {"difference": difference, "low": low, "high": high, "chance": beyond * error, "describes": describes}, names
+    columns = (found.inside, found.rest, difference, low, high, beyond * error, describes)
+    table = pd.DataFrame(
+        {
+            "cluster": np.repeat(np.arange(1, comparison.clusters + 1), len(names)),
+            "attribute": names * comparison.clusters,
+            **{name: values.ravel() for name, values in zip(_COLUMNS[2:], columns, strict=True)},
+        }
     )
     significance = np.where(np.isfinite(low + high), np.abs(difference) / error, -1.0)
     if not significance.size or significance.max() < 0:
         return Traits(by_cluster, None, table)
     cluster, column = np.unravel_index(int(significance.argmax()), significance.shape)
     return Traits(by_cluster, trait(int(cluster), int(column)), table)
-
-
-def _table(found: Contrasts, measured: Mapping[str, NDArray[np.generic]], names: Sequence[str]) -> pd.DataFrame:
-    """Return a row per cluster and attribute; all measured values are (Q, A)."""
-    clusters = len(found.inside)
-    keys = {"cluster": np.repeat(np.arange(1, clusters + 1), len(names)), "attribute": list(names) * clusters}
-    values = {"inside": found.inside, "rest": found.rest, **measured}
-    return pd.DataFrame({**keys, **{name: value.ravel() for name, value in values.items()}}, columns=_COLUMNS)

@@ -104,9 +104,7 @@ class ClusterValidation:
         null = self.null_silhouettes
         return {
             "clusters": len(self.clustering),
-            "silhouette": self.silhouette.estimate,
-            "silhouette_low": self.silhouette.low,
-            "silhouette_high": self.silhouette.high,
+            **self.silhouette.columns("silhouette"),
             "structure": describe_structure(self.silhouette.estimate),
             "null_silhouette": float(null.mean()),
             "null_silhouette_low": float(null.min()),

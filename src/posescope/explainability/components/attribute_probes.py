@@ -96,11 +96,12 @@ def explain_components(
     rows = np.concatenate([np.arange(len(groups))[None], permute_groups(groups, shuffles, seed)])
     with threadpool_limits(_THREADS):
         found = [probe(x, column[rows].T, dealt, STRENGTHS) for column in _standardised(scores).T]
-    intervals = [{f"all_{name}": value for name, value in r2.items()} for r2 in _r2_intervals(found, draws, groups)]
     highest = max(float(result.r2[1:].max()) for result in found)
-    return pd.DataFrame(
-        [{"component": i + 1, **r2, "all_control_high": highest} for i, r2 in enumerate(intervals)], columns=EXPLAINED_COLUMNS
-    )
+    records = [
+        {"component": number, **r2.columns("all_r2"), "all_control_high": highest}
+        for number, r2 in enumerate(_r2_intervals(found, draws, groups), start=1)
+    ]
+    return pd.DataFrame(records, columns=EXPLAINED_COLUMNS)
 
 
 def _filled(attributes: pd.DataFrame) -> Floats:
@@ -152,8 +153,8 @@ def probe_attributes(
         intervals = _r2_intervals([*singles, whole], draws, own_groups)
         for i, r2 in enumerate(intervals[:-1]):
             about = {"component": i + 1, "attribute": name, "persons": len(known)}
-            pairs.append({**about, **_correlate(scores[known, i], values), **r2})
-        probes.append({"attribute": name, "persons": len(known), "components": used, **intervals[-1]})
+            pairs.append({**about, **_correlate(scores[known, i], values), **r2.columns("r2")})
+        probes.append({"attribute": name, "persons": len(known), "components": used, **intervals[-1].columns("r2")})
     return _tabulate(pairs, probes, pair_best, probe_best, left_out)
 
 
@@ -195,13 +196,12 @@ def _correlate(scores: Floats, values: Floats) -> dict[str, float]:
     }
 
 
-def _r2_intervals(found: Sequence[ProbeResult], draws: ImageResamples, groups: NDArray[np.int64]) -> list[dict[str, float]]:
+def _r2_intervals(found: Sequence[ProbeResult], draws: ImageResamples, groups: NDArray[np.int64]) -> list[Interval]:
     """Return R2 of each probe with its interval over images; errors are resampled, the probes are not refitted."""
     errors = np.stack([result.squared_errors for result in found], axis=1)
     offsets = np.stack([result.baseline_squared_errors for result in found], axis=1)
     drawn = 1 - draws.ratios(errors, offsets, groups)
-    intervals = [draws.interval(float(result.r2[0]), drawn[:, i]) for i, result in enumerate(found)]
-    return [{"r2": interval.estimate, "r2_low": interval.low, "r2_high": interval.high} for interval in intervals]
+    return [draws.interval(float(result.r2[0]), drawn[:, i]) for i, result in enumerate(found)]
 
 
 def _tabulate(

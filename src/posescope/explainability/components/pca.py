@@ -128,7 +128,12 @@ class Components:
         variances: NDArray[np.float64],
         approximation: str = "",
     ) -> "Components":
-        """Return components that refer to the features that they are computed from; see the attributes."""
+        """Return components that refer to the features that they are computed from.
+
+        Args:
+            features: the features.
+            mean, axes, variances, approximation: see the attributes.
+        """
         return cls(
             mean, axes, variances, features.layer, features.shape, approximation, features.fingerprint, features.model,
             features.data,

@@ -27,7 +27,7 @@ from posescope.explainability.base import AnalysisInputs, AnalysisResult
 from posescope.explainability.features.activation_patching import constant_patches, zero_patch
 from posescope.explainability.features.activations import mean_activations, read_activations
 from posescope.explainability.features.row_blocks import batches_of_rows
-from posescope.explainability.paired_pck import Hits, PairedPck, interval_columns, labelled_rows
+from posescope.explainability.paired_pck import Hits, PairedPck, labelled_rows
 from posescope.explainability.skip_ablation.skip_findings import ALL, INTACT, OWN, Ablation, describe, facts_of, findings_of
 from posescope.explainability.static_plots import plot_matrix
 from posescope.models.base import Resumable
@@ -135,8 +135,7 @@ def _level_table(ablation: Ablation) -> pd.DataFrame:
     """Tabulate PCK and its paired drop with a 95 % interval over images, one row per ablation."""
     return pd.DataFrame(
         [
-            {"level": level, "mode": mode, "pck": ablation.pck(level, mode).estimate}
-            | interval_columns("drop", ablation.drop(level, mode))
+            {"level": level, "mode": mode, "pck": ablation.pck(level, mode).estimate} | ablation.drop(level, mode).columns("drop")
             for level, mode in ablation.hits
         ]
     )
@@ -152,7 +151,7 @@ def _joint_table(ablation: Ablation) -> pd.DataFrame:
         drops = [*ablation.scores.joint_drops(ablation.hits[INTACT], hits), ablation.drop(level, mode)]
         values = [*ablation.scores.joint_pck(hits), ablation.pck(level, mode).estimate]
         for joint, pck, drop in zip([*ablation.joints, ALL], values, drops, strict=True):
-            rows.append({"level": level, "mode": mode, "joint": joint, "pck": pck, **interval_columns("drop", drop)})
+            rows.append({"level": level, "mode": mode, "joint": joint, "pck": pck, **drop.columns("drop")})
     return pd.DataFrame(rows)
 
 

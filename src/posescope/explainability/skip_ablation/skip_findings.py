@@ -15,7 +15,7 @@ import numpy as np
 
 from posescope.evaluation.bootstrap import Interval
 from posescope.explainability.findings import Control, Finding, control_of
-from posescope.explainability.paired_pck import Hits, PairedPck, interval_columns
+from posescope.explainability.paired_pck import Hits, PairedPck
 
 __all__ = ["ALL", "FACE", "INTACT", "OWN", "Ablation", "describe", "facts_of", "findings_of"]
 
@@ -52,11 +52,19 @@ class Ablation:
         return "shuffled" if (ALL, "shuffled") in self.hits else "mean"
 
     def pck(self, level: str, mode: str) -> Interval:
-        """Return the PCK under an ablation."""
+        """Return the PCK under an ablation.
+
+        Args:
+            level, mode: a key of `hits`.
+        """
         return self.scores.pck(self.hits[level, mode])
 
     def drop(self, level: str, mode: str) -> Interval:
-        """Return the paired drop of PCK from the intact network."""
+        """Return the paired drop of PCK from the intact network.
+
+        Args:
+            level, mode: a key of `hits`.
+        """
         return self.scores.drop(self.hits[INTACT], self.hits[level, mode])
 
     def by_drop(self) -> list[str]:
@@ -88,9 +96,9 @@ def facts_of(ablation: Ablation, persons: int) -> dict[str, float | int | str | 
         "pck_all_shuffled": ablation.pck(ALL, "shuffled").estimate if ablation.mode == "shuffled" else None,
         "drop_own": ablation.drop(*OWN).estimate,
         "findings_mode": ablation.mode,
-        **interval_columns("all_drop", ablation.drop(ALL, ablation.mode)),
+        **ablation.drop(ALL, ablation.mode).columns("all_drop"),
         "most_used_skip": most,
-        **interval_columns("most_used_skip_drop", ablation.drop(most, ablation.mode)),
+        **ablation.drop(most, ablation.mode).columns("most_used_skip_drop"),
         "idle_skips": ", ".join(ablation.idle()) or None,
         "worst_joint": worst[0],
         "worst_joint_drop": worst[1],
@@ -98,7 +106,11 @@ def facts_of(ablation: Ablation, persons: int) -> dict[str, float | int | str | 
 
 
 def describe(ablation: Ablation, persons: int) -> str:
-    """Summarise the ablation (see `facts_of`) in one paragraph."""
+    """Summarise the ablation in one paragraph.
+
+    Args:
+        ablation, persons: as in `facts_of`.
+    """
     most = ablation.by_drop()[0]
     drop, worst = ablation.drop(most, ablation.mode), _worst_joint(ablation)
     modes = [

@@ -46,7 +46,6 @@ from posescope.explainability.traversal.perturbation import (
 )
 from posescope.explainability.traversal.random_directions import (
     EndSteps,
-    TraversalEnds,
     compare_ends,
     ends_with_data_covariance,
     find_end_steps,
@@ -143,7 +142,7 @@ class LatentTraversal(Component[LatentTraversalOptions]):
         traversal: Traversal,
         steps: EndSteps,
         decode: Callable[[NDArray[np.float64]], DecodedFeatures],
-    ) -> list[TraversalEnds]:
+    ) -> list[NDArray[np.float64]]:
         """Decode the ends of every traversal and of random directions; empty if all steps are 0."""
         if not steps:
             return []
@@ -213,7 +212,7 @@ def _findings(
     inputs: AnalysisInputs,
     traversal: Traversal,
     steps: EndSteps,
-    ends: list[TraversalEnds],
+    ends: list[NDArray[np.float64]],
     table: pd.DataFrame,
     neighbours: NeighbourDistances,
 ) -> list[Finding]:
@@ -224,14 +223,9 @@ def _findings(
         claim_nearest_person_match(traversal.decoded.joints[points], traversal.predicted[points], groups, "traversal_pc1", seed)
     ]
     if ends:
-        outermost = [index for index, step in enumerate((steps.low, steps.high)) if step != 0]
-        compared = [
-            np.concatenate(
-                [own.points[:1, outermost], ends_with_data_covariance(inputs.components, i, steps, len(own.points) - 1, seed)]
-            )
-            for i, own in enumerate(ends)
-        ]
-        points_of_ends = np.stack(compared)  # (P, 1 + R, E, D)
+        points_of_ends = np.stack(
+            [ends_with_data_covariance(inputs.components, i, steps, len(own) - 1, seed) for i, own in enumerate(ends)]
+        )  # (P, 1 + R, E, D)
         distances = nearest_persons(inputs.features, points_of_ends.reshape(-1, points_of_ends.shape[-1])).distances
         is_end = table["step"].isin(steps.outermost)
         outside = int((table.loc[is_end, "fraction_beyond"] == 0).sum())

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from posescope.explainability.components.pca import Components
 
-__all__ = ["EndSteps", "TraversalEnds", "compare_ends", "ends_with_data_covariance", "find_end_steps", "mean_joint_distances_px"]
+__all__ = ["EndSteps", "compare_ends", "ends_with_data_covariance", "find_end_steps", "mean_joint_distances_px"]
 
 
 @dataclass(frozen=True)
@@ -36,19 +36,6 @@ class EndSteps:
 
     def __str__(self) -> str:
         return f"±{self.high:g} sd" if self.high == -self.low else f"{self.low:+g} and {self.high:+g} sd"
-
-
-@dataclass(frozen=True)
-class TraversalEnds:
-    """Ends of one component (row 0) and of R random directions (rows 1..R).
-
-    Attributes:
-        points: (1 + R, 2, D) features; low end, high end.
-        displacement_px: (1 + R,) mean distance of the decoded joints from the decoded mean, over both ends.
-    """
-
-    points: NDArray[np.float64]
-    displacement_px: NDArray[np.float64]
 
 
 def find_end_steps(steps: NDArray[np.float64]) -> EndSteps:
@@ -79,8 +66,8 @@ def compare_ends(
     seed: int,
     decode: Callable[[NDArray[np.float64]], NDArray[np.float32]],
     mean_joints: NDArray[np.float32],
-) -> TraversalEnds:
-    """Decode the ends of a component and of random directions of the same length.
+) -> NDArray[np.float64]:
+    """Compare the displacement of the joints at the ends of a component and of random directions of the same length.
 
     Args:
         components: the components.
@@ -92,23 +79,22 @@ def compare_ends(
         mean_joints: (K, 2) joints of the decoded mean, px.
 
     Returns:
-        The ends and their displacements.
+        (1 + R,) mean distance of the decoded joints from the decoded mean over the ends other than the mean, px: of the component,
+        then of the random directions.
     """
     width = components.axes.shape[1]
     drawn = np.random.default_rng((seed, component)).normal(size=(directions, width))
     drawn /= np.linalg.norm(drawn, axis=1, keepdims=True)
     along = np.concatenate([components.axes[component][None], drawn]) * np.sqrt(components.variances[component])
-    points = components.mean + np.array([ends.low, ends.high])[None, :, None] * along[:, None, :]
-    joints = decode(points.reshape(-1, width))
-    distances = mean_joint_distances_px(joints, mean_joints).reshape(-1, 2)
-    moved = np.array([ends.low, ends.high]) != 0  # an end at the mean does not count
-    return TraversalEnds(points, distances[:, moved].mean(axis=1))
+    points = _end_points(components, along, ends)
+    distances = mean_joint_distances_px(decode(points.reshape(-1, width)), mean_joints)
+    return np.asarray(distances.reshape(len(points), -1).mean(axis=1))
 
 
 def ends_with_data_covariance(
     components: Components, component: int, ends: EndSteps, directions: int, seed: int
 ) -> NDArray[np.float64]:
-    """Draw random directions with the covariance of the data, of the same length as a component.
+    """Compute the ends of a component and of random directions of the same length with the covariance of the data.
 
     Args:
         components: the components.
@@ -118,11 +104,17 @@ def ends_with_data_covariance(
         seed: random seed of the random directions.
 
     Returns:
-        (R, E, D) points at the E end steps other than the mean.
+        (1 + R, E, D) points at the E end steps other than the mean: of the component, then of the random directions.
     """
     drawn = np.random.default_rng((seed, component, 1)).normal(size=(directions, len(components)))
     # There can be more variances than axes.
     drawn = (drawn * np.sqrt(components.variances[: len(components)])) @ components.axes
-    drawn *= np.sqrt(components.variances[component]) / np.maximum(np.linalg.norm(drawn, axis=1, keepdims=True), 1e-300)
-    points: NDArray[np.float64] = components.mean + np.array(ends.outermost)[None, :, None] * drawn[:, None, :]
+    length = np.sqrt(components.variances[component])
+    drawn *= length / np.maximum(np.linalg.norm(drawn, axis=1, keepdims=True), 1e-300)
+    return _end_points(components, np.concatenate([components.axes[component][None] * length, drawn]), ends)
+
+
+def _end_points(components: Components, along: NDArray[np.float64], ends: EndSteps) -> NDArray[np.float64]:
+    """Return the (n, E, D) points at the end steps other than the mean, for (n, D) directions with the length of one step."""
+    points: NDArray[np.float64] = components.mean + np.array(ends.outermost)[None, :, None] * along[:, None, :]
     return points

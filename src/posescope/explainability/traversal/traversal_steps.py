@@ -23,7 +23,7 @@ from posescope.explainability.traversal.neighbour_distances import (
     nearest_persons,
 )
 from posescope.explainability.traversal.perturbation import Displacement
-from posescope.explainability.traversal.random_directions import TraversalEnds, mean_joint_distances_px
+from posescope.explainability.traversal.random_directions import mean_joint_distances_px
 from posescope.models.layers import Interventions
 
 __all__ = [
@@ -179,14 +179,14 @@ def tabulate_steps(inputs: AnalysisInputs, traversal: Traversal, neighbours: Nei
 
 
 def tabulate_components(
-    components: Components, count: int, ends: Sequence[TraversalEnds], displacements: Sequence[Displacement]
+    components: Components, count: int, ends: Sequence[NDArray[np.float64]], displacements: Sequence[Displacement]
 ) -> pd.DataFrame:
     """Tabulate the displacement of the joints by each component, and by random directions.
 
     Args:
         components: the components.
         count: number of traversed components.
-        ends: decoded ends of each traversal; if empty, their columns are NaN.
+        ends: result of `compare_ends` for each traversal; if empty, their columns are NaN.
         displacements: displacements of persons perturbed along each component; if empty, their columns are NaN.
 
     Returns:
@@ -207,9 +207,9 @@ def tabulate_components(
         {
             "component": np.arange(1, count + 1),
             "explained_variance_ratio": components.explained_variance_ratio[:count],
-            "displacement_px": [one.displacement_px[0] for one in ends] or np.nan,
-            "random_displacement_px": [float(np.median(one.displacement_px[1:])) for one in ends] or np.nan,
-            "random_displacement_high_px": [float(np.quantile(one.displacement_px[1:], 0.975)) for one in ends] or np.nan,
+            "displacement_px": [one[0] for one in ends] or np.nan,
+            "random_displacement_px": [float(np.median(one[1:])) for one in ends] or np.nan,
+            "random_displacement_high_px": [float(np.quantile(one[1:], 0.975)) for one in ends] or np.nan,
             **perturbed,
         }
     )

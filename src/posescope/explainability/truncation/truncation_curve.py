@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 import pandas as pd
 
 from posescope.evaluation.bootstrap import Interval
-from posescope.explainability.paired_pck import Hits, PairedPck, interval_columns
+from posescope.explainability.paired_pck import Hits, PairedPck
 from posescope.explainability.truncation.component_subsets import INTACT, ComponentSubset, SubsetKind
 
 __all__ = ["SkipMode", "TruncationCurve", "tabulate_curves", "tabulate_joints"]
@@ -104,7 +104,7 @@ def tabulate_joints(curves: Iterable[TruncationCurve], joints: Sequence[str]) ->
             hits = curve.hits[ComponentSubset("first", count)]
             drops = curve.scores.joint_drops(curve.hits[INTACT], hits)
             for joint, pck, drop in zip(joints, curve.scores.joint_pck(hits), drops, strict=True):
-                rows.append({"skips": curve.skips, "k": count, "joint": joint, "pck": pck, **interval_columns("drop", drop)})
+                rows.append({"skips": curve.skips, "k": count, "joint": joint, "pck": pck, **drop.columns("drop")})
     return pd.DataFrame(rows)
 
 
@@ -117,5 +117,5 @@ def _row(curve: TruncationCurve, subset: ComponentSubset) -> dict[str, Any]:
         "pck": pck.estimate,
         "low": pck.low,
         "high": pck.high,
-        **interval_columns("drop", drop),
+        **drop.columns("drop"),
     }

@@ -12,7 +12,6 @@ from posescope.evaluation.bootstrap import Interval
 from posescope.explainability.base import AnalysisInputs
 from posescope.explainability.components.pca import Components
 from posescope.explainability.findings import Control, Finding, control_of
-from posescope.explainability.paired_pck import interval_columns
 from posescope.explainability.truncation.component_subsets import INTACT, ComponentSubset, subset_of
 from posescope.explainability.truncation.truncation_curve import TruncationCurve
 
@@ -49,7 +48,7 @@ def facts_of(curves: Sequence[TruncationCurve], inputs: AnalysisInputs, noise_af
         own |= {"drop_no_components": curve.drop(_NO_COMPONENTS).estimate, "drop_all_components": curve.drop(whole).estimate}
         own["components_sufficient"] = curve.sufficient
         if noise_after:
-            own |= interval_columns("noise_drop", curve.drop(ComponentSubset("first", noise_after)))
+            own |= curve.drop(ComponentSubset("first", noise_after)).columns("noise_drop")
             own["pck_remaining_components"] = curve.pck(ComponentSubset("last", curve.axes - noise_after)).estimate
         facts |= {f"{name}_{curve.skips}": value for name, value in own.items()}
     return facts
