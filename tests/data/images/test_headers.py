@@ -82,12 +82,6 @@ def test_bmp_stored_from_the_top_has_a_positive_size() -> None:
     assert read_header(bytes(raw), PATH).stored_size == (20, 30)
 
 
-def test_tile_may_be_larger_than_its_image() -> None:
-    tiled = tiff(more={322: (4, 70_000), 323: (4, 80_000)})
-    with pytest.raises(ImageError, match="80000 x 70000"):
-        read_header(tiled, PATH)
-
-
 @pytest.mark.parametrize(
     ("more", "word"),
     [
@@ -98,6 +92,7 @@ def test_tile_may_be_larger_than_its_image() -> None:
         ({262: (3, 8)}, "RGB"),
         ({277: (3, 7)}, "samples per pixel"),
         ({278: (4, 10)}, "strips or tiles are missing"),
+        ({322: (4, 70_000), 323: (4, 80_000)}, "tile is larger"),
         ({256: (5, 30)}, "dimensions"),
     ],
 )
@@ -111,16 +106,16 @@ def test_unsupported_tiffs_are_refused_with_the_reason(more: dict[int, tuple[int
 @pytest.mark.parametrize(
     ("raw", "word"),
     [
-        (b"\0\0\0\x1cftypavif\0\0\0\0", "AVIF"),
-        (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000"),
-        (b"P7\nWIDTH 2\n", "PAM"),
+        (b"\0\0\0\x1cftypavif\0\0\0\0", "avif"),
+        (b"\0\0\0\x0cjP  \r\n\x87\n", "jP"),
+        (b"P7\nWIDTH 2\n", "P7"),
         (tiff()[:40], "truncated"),
         (tiff().replace(b"\x06\x01\x03\0", b"\x05\x01\x03\0"), "no photometric interpretation"),
         (tiff().replace(struct.pack("<HHI", 273, 4, 1), struct.pack("<HHI", 273, 4, 1_000_000)), "1000005 numbers"),
         (tiff().replace(b"II*\0\x08", b"II*\0\xf8"), "unpack"),
         (b"RIFF\0\0\0\0WEBPJUNK" + bytes(20), "WEBP"),
         (encode("PNG").replace(b"IHDR", b"CgBI"), "CgBI"),
-        (encode("PNG").replace(struct.pack(">I", 0) + b"IEND", b"\x7f\xff\xff\xfftEXt"), "buffer"),
+        (encode("PNG").replace(struct.pack(">I", 0) + b"IEND", b"\x7f\xff\xff\xfftEXt"), "truncated in a chunk b'tEXt'"),
         (b"GIF89a", "cannot be decoded"),
         (b"BM", "cannot be decoded"),
         (b"\xff\xd8", "cannot be decoded"),

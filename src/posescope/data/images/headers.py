@@ -63,7 +63,7 @@ def read_header(raw: bytes, path: Path, limits: ImageLimits = _LIMITS) -> ImageH
     if raw.startswith(_JPEG):
         header = ImageHeader(_jpeg_size(raw, path), pillow_files.orientation_of_jpeg(raw))
     else:
-        opened = pillow_files.open_file(raw, path, limits)
+        opened = pillow_files.open_file(raw, path)
         header = ImageHeader(
             pillow_files.stored_size_of(opened), pillow_files.orientation_of(opened), opened, pillow_files.has_16_bits(opened)
         )

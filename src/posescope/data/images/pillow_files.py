@@ -18,16 +18,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from PIL import TiffImagePlugin as Tiff
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.PpmImagePlugin import PpmImageFile
-from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from posescope.data.images.limits import ImageError, ImageLimits
+from posescope.data.images.limits import ImageError
 from posescope.data.images.orientation import UPRIGHT
 
 __all__ = [
@@ -38,18 +38,6 @@ __all__ = [
 # What Pillow raises for damaged files. Its warnings are exceptions if Python is started with `-W error`.
 DAMAGED = (OSError, SyntaxError, ValueError, LookupError, TypeError, ArithmeticError, EOFError, struct.error, zlib.error, Warning)
 
-_UNSUPPORTED = (
-    (re.compile(rb"....ftyp(avif|avis|mif1|heic|heix|msf1)", re.DOTALL), "AVIF or HEIF"),
-    (re.compile(rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51", re.DOTALL), "JPEG 2000"),
-    (re.compile(rb"MM\0\+"), "BigTIFF in big-endian order"),
-    (re.compile(rb"P7"), "PAM"),
-    (re.compile(rb"P[Ff]\s"), "PFM"),
-    (re.compile(rb"#\?RADIANCE"), "Radiance HDR"),
-    (re.compile(rb"\x76\x2f\x31\x01"), "OpenEXR"),
-    (re.compile(rb"\x59\xa6\x6a\x95"), "Sun raster"),
-    (re.compile(rb"8BPS"), "Photoshop"),
-    (re.compile(rb"%PDF"), "PDF"),
-)
 _ORIENTATION = 0x0112
 _STRIP_PX = 4_000_000  # converted at a time: a copy of the whole image would take as much memory as the image
 _WHITE = 255
@@ -58,12 +46,12 @@ _BRIGHTEST_OF_14_BITS = 64  # of 255, rounded up
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_HEADER_CHUNKS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"eXIf"})
+_PNG_PIXEL_CHUNKS = frozenset({b"IDAT", b"IEND"})
 _GREY_STEPS = {"L;2": 255 // 3, "L;4": 255 // 15}  # from grey of 2 or 4 bits to 0..255
 
-_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _PLANES = 256, 257, 258, 259, 262, 284
-_STRIP_OFFSETS, _TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _SAMPLE_FORMAT = 273, 322, 323, 324, 339
 _WHITE_IS_ZERO, _YCBCR, _UNCOMPRESSED, _SEPARATE, _SIGNED = 0, 6, 1, 2, 2
 _TEXT_OR_BYTES = frozenset({1, 2, 7})
+_MOST_TILE_PX = 16_000_000
 _MOST_TIFF_VALUES = 300_000  # more than offset and size of one strip per row and plane
 
 
@@ -73,45 +61,46 @@ class _FirstFrameGif(GifImageFile):
     disposal_method = property(lambda _: 0, lambda *_: None)
 
 
-class _StoredTiff(TiffImageFile):
+class _StoredTiff(Tiff.TiffImageFile):
     """A TIFF file that is decoded as stored."""
 
     def load_prepare(self) -> None:
         """Allocate the image here: Pillow would apply a global limit of its own."""
-        self.im = Image.new(self.mode, (self.tag_v2[_WIDTH], self.tag_v2[_HEIGHT])).im
+        self.im = Image.new(self.mode, (self.tag_v2[Tiff.IMAGEWIDTH], self.tag_v2[Tiff.IMAGELENGTH])).im
         super().load_prepare()
 
     def load_end(self) -> None:
         """Leave the image as stored: Pillow would apply the orientation."""
 
 
-def open_file(raw: bytes, path: Path, limits: ImageLimits) -> ImageFile:
+def open_file(raw: bytes, path: Path) -> ImageFile:
     """Open a file of any format but JPEG. Its pixels are not decoded.
 
     Args:
         raw: the file's bytes.
         path: path of the file, for messages.
-        limits: maximum size of an image.
 
     Raises:
         ImageError: if the file is no image or damaged, or its format is not supported.
     """
     open_format = next((found for start, found in _FORMATS if start.match(raw)), None)
     if open_format is None:
-        kind = next((name for start, name in _UNSUPPORTED if start.match(raw)), None)
-        reason = "" if kind is None else f" ({kind} is not supported; save it as PNG or JPEG)"
-        raise ImageError("image cannot be decoded", f"{path}: cannot be decoded as an image{reason}.")
+        raise ImageError(
+            "image cannot be decoded",
+            f"{path}: cannot be decoded as an image: expected JPEG, PNG, GIF, WebP, BMP, TIFF or PNM, found a file that starts "
+            f"with {raw[:12]!r}. Save it as PNG or JPEG.",
+        )
     try:
-        return open_format(raw, lambda size: limits.check_size(size, path))
+        return open_format(raw)
     except Image.DecompressionBombError as error:
-        raise ImageError("image is too large", f"{path}: Pillow refuses the size of the image ({error}).") from error
+        raise ImageError("image is too large", f"{path}: the file declares too many pixels ({error}).") from error
     except DAMAGED as error:
         raise ImageError("image cannot be decoded", f"{path}: cannot be decoded as an image ({error}).") from error
 
 
 def orientation_of(image: ImageFile) -> int:
     """Return the EXIF orientation, 1..8; 1 if it is absent or invalid."""
-    if isinstance(image, TiffImageFile):
+    if isinstance(image, Tiff.TiffImageFile):
         found = image.tag_v2.get(_ORIENTATION)
     else:  # Pillow's getexif decodes the pixels of a PNG file, and reads XMP
         exif = Image.Exif()
@@ -133,15 +122,15 @@ def orientation_of_jpeg(raw: bytes) -> int:
 
 def stored_size_of(image: ImageFile) -> tuple[int, int]:
     """Return (height, width) px as stored."""
-    if isinstance(image, TiffImageFile):  # its size is that of the upright image
-        return image.tag_v2[_HEIGHT], image.tag_v2[_WIDTH]
+    if isinstance(image, Tiff.TiffImageFile):  # its size is that of the upright image
+        return image.tag_v2[Tiff.IMAGELENGTH], image.tag_v2[Tiff.IMAGEWIDTH]
     return image.height, image.width
 
 
 def has_16_bits(image: ImageFile) -> bool:
     """Return True if a sample of the file has more than 8 bits. The pixels must not be decoded yet."""
-    if isinstance(image, TiffImageFile):
-        return bool(max(image.tag_v2.get(_BITS, (1,))) > 8)
+    if isinstance(image, Tiff.TiffImageFile):
+        return bool(max(image.tag_v2.get(Tiff.BITSPERSAMPLE, (1,))) > 8)
     if isinstance(image, PngImageFile):
         return ";16" in str(image.tile[0].args)
     return isinstance(image, PpmImageFile) and (image.mode == "I" or image.tile[0].args == ("RGB", 65_535))
@@ -161,8 +150,10 @@ def rgb_of(image: Image.Image) -> NDArray[np.uint8]:
     """
     image.load()
     width, height = image.im.size
-    rgb = np.empty((height, width, 3), dtype=np.uint8)
     step = max(1, _STRIP_PX // max(width, 1))
+    if height <= step:
+        return _strip_rgb(image)
+    rgb = np.empty((height, width, 3), dtype=np.uint8)
     for top in range(0, height, step):
         rgb[top : top + step] = _strip_rgb(image.crop((0, top, width, min(top + step, height))))
     return rgb
@@ -174,7 +165,7 @@ def _strip_rgb(strip: Image.Image) -> NDArray[np.uint8]:
         return composite_on_white(rgba[..., :3], rgba[..., 3])
     if strip.mode.startswith("I"):
         return np.repeat((np.asarray(strip) >> 8).astype(np.uint8)[..., None], 3, axis=2)
-    return np.asarray(strip.convert("RGB"))
+    return np.array(strip.convert("RGB"))
 
 
 def rgb_of_jpeg_cmyk(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -216,8 +207,8 @@ def check_bit_depth(image: NDArray[np.uint8], path: Path) -> None:
         )
 
 
-def _open_png(raw: bytes, _: "_CheckSize") -> ImageFile:
-    image = PngImageFile(io.BytesIO(_without_metadata(raw)))
+def _open_png(raw: bytes) -> ImageFile:
+    image = PngImageFile(_without_metadata(raw))
     rawmode, transparent = str(image.tile[0].args), image.info.get("transparency")
     if rawmode in _GREY_STEPS and transparent is not None:  # Pillow scales the pixels alone
         image.info["transparency"] = transparent * _GREY_STEPS[rawmode]
@@ -226,54 +217,37 @@ def _open_png(raw: bytes, _: "_CheckSize") -> ImageFile:
     return image
 
 
-def _without_metadata(raw: bytes) -> bytes:
+def _without_metadata(raw: bytes) -> io.BytesIO:
     """Return a PNG file of the chunks that concern its pixels, checksums compared.
 
     Texts and colour profiles of a small file can expand to 250 MB. Pillow does not compare the checksums of pixels.
     """
-    header, pixels, at = [], [], len(_PNG_SIGNATURE)
-    name = b""
+    header, pixels, at, name = bytearray(_PNG_SIGNATURE), bytearray(), len(_PNG_SIGNATURE), b""
     while name != b"IEND":
-        length, name = struct.unpack_from(">I4s", raw, at)
-        chunk = memoryview(raw)[at : at + length + 12]
-        (checksum,) = struct.unpack_from(">I", chunk, length + 8)
-        if zlib.crc32(chunk[4:-4]) != checksum:
-            raise ValueError(f"PNG whose chunk {name!r} is damaged")
+        end, name = at + int.from_bytes(raw[at : at + 4], "big") + 12, raw[at + 4 : at + 8]
+        chunk = memoryview(raw)[at:end]
+        if end > len(raw) or zlib.crc32(chunk[4:-4]) != int.from_bytes(chunk[-4:], "big"):
+            raise ValueError(f"PNG damaged or truncated in a chunk {name!r} at byte {at}")
         if name in _PNG_HEADER_CHUNKS:
-            header.append(chunk)
-        elif name in (b"IDAT", b"IEND"):
-            pixels.append(chunk)
-        at += len(chunk)
+            header += chunk
+        elif name in _PNG_PIXEL_CHUNKS:
+            pixels += chunk
+        at = end
     if raw[12:16] != b"IHDR":
         raise ValueError("PNG that does not start with the chunk IHDR")
-    return b"".join([_PNG_SIGNATURE, *header, *pixels])
+    stream = io.BytesIO()
+    stream.writelines([header, pixels])
+    stream.seek(0)
+    return stream
 
 
-def _open_webp(raw: bytes, check_size: "_CheckSize") -> ImageFile:
-    check_size(_webp_size(raw))  # opening allocates the image
-    return WebPImageFile(io.BytesIO(raw))
-
-
-def _webp_size(raw: bytes) -> tuple[int, int]:
-    """Return (height, width) px."""
-    chunk, numbers = raw[12:16], raw[20:30].ljust(10, b"\0")
-    if chunk == b"VP8X":
-        return int.from_bytes(numbers[7:10], "little") + 1, int.from_bytes(numbers[4:7], "little") + 1
-    if chunk == b"VP8L":
-        sizes = int.from_bytes(numbers[1:5], "little")
-        return (sizes >> 14 & 0x3FFF) + 1, (sizes & 0x3FFF) + 1
-    return int.from_bytes(numbers[8:10], "little") & 0x3FFF, int.from_bytes(numbers[6:8], "little") & 0x3FFF
-
-
-def _open_tiff(raw: bytes, check_size: "_CheckSize") -> ImageFile:
+def _open_tiff(raw: bytes) -> ImageFile:
     _check_directory(raw)
     try:
         image = _StoredTiff(io.BytesIO(raw))
-        tags = image.tag_v2
         _check_samples(image)
     except SyntaxError as error:
         raise ValueError(f"TIFF: {error}; expected grey, palette, RGB, CMYK or YCbCr, unsigned, of 8 or 16 bits") from error
-    check_size((tags.get(_TILE_HEIGHT, 1), tags.get(_TILE_WIDTH, 1)))  # the decoder allocates one
     return image
 
 
@@ -291,36 +265,37 @@ def _check_directory(raw: bytes) -> None:
     values = sum(
         number
         for tag, kind, number in entry.iter_unpack(directory)
-        if kind not in _TEXT_OR_BYTES or tag in (_STRIP_OFFSETS, _TILE_OFFSETS)
+        if kind not in _TEXT_OR_BYTES or tag in (Tiff.STRIPOFFSETS, Tiff.TILEOFFSETS)
     )
     if values > _MOST_TIFF_VALUES:
         raise ValueError(f"TIFF whose first directory declares {values} numbers, expected at most {_MOST_TIFF_VALUES}")
 
 
 def _check_samples(image: _StoredTiff) -> None:
-    """Refuse what Pillow decodes to wrong colours or brightness, or in part."""
-    tags, photometric = image.tag_v2, image.tag_v2.get(_PHOTOMETRIC)
+    """Refuse what Pillow decodes to wrong colours or brightness, in part, or with too much memory."""
+    tags, photometric = image.tag_v2, image.tag_v2.get(Tiff.PHOTOMETRIC_INTERPRETATION)
     if photometric is None:
         raise SyntaxError("no photometric interpretation")
-    if image.mode in ("I", "F", "LAB") or _SIGNED in tags.get(_SAMPLE_FORMAT, ()):
-        raise SyntaxError(f"signed or floating-point numbers or CIE Lab, {max(tags[_BITS])} bits")
+    if image.mode in ("I", "F", "LAB") or _SIGNED in tags.get(Tiff.SAMPLEFORMAT, ()):
+        raise SyntaxError(f"signed or floating-point numbers or CIE Lab, {max(tags[Tiff.BITSPERSAMPLE])} bits")
     if photometric == _WHITE_IS_ZERO and image.mode.startswith("I"):
         raise SyntaxError("white is zero, 16 bits")
-    if tags.get(_COMPRESSION, _UNCOMPRESSED) == _UNCOMPRESSED:
-        planes = len(image.getbands()) if tags.get(_PLANES) == _SEPARATE else 1
-        if photometric == _YCBCR or (planes > 1 and max(tags[_BITS]) > 8):
+    if int(tags.get(Tiff.TILELENGTH, 1)) * int(tags.get(Tiff.TILEWIDTH, 1)) > max(image.width * image.height, _MOST_TILE_PX):
+        raise SyntaxError("a tile is larger than the image")
+    if tags.get(Tiff.COMPRESSION, _UNCOMPRESSED) == _UNCOMPRESSED:
+        planes = len(image.getbands()) if tags.get(Tiff.PLANAR_CONFIGURATION) == _SEPARATE else 1
+        if photometric == _YCBCR or (planes > 1 and max(tags[Tiff.BITSPERSAMPLE]) > 8):
             raise SyntaxError("uncompressed YCbCr, or 16 bits in separate planes")
         parts = [tile.extents for tile in image.tile if tile.extents is not None]
         if sum((right - left) * (bottom - top) for left, top, right, bottom in parts) < image.width * image.height * planes:
             raise SyntaxError("strips or tiles are missing")
 
 
-_CheckSize = Callable[[tuple[int, int]], None]
-_FORMATS: tuple[tuple[re.Pattern[bytes], Callable[[bytes, _CheckSize], ImageFile]], ...] = (
+_FORMATS: tuple[tuple[re.Pattern[bytes], Callable[[bytes], ImageFile]], ...] = (
     (re.compile(_PNG_SIGNATURE), _open_png),
-    (re.compile(rb"GIF8"), lambda raw, _: _FirstFrameGif(io.BytesIO(raw))),
-    (re.compile(rb"RIFF....WEBP", re.DOTALL), _open_webp),
-    (re.compile(rb"BM"), lambda raw, _: BmpImageFile(io.BytesIO(raw))),
+    (re.compile(rb"GIF8"), lambda raw: _FirstFrameGif(io.BytesIO(raw))),
+    (re.compile(rb"RIFF....WEBP", re.DOTALL), lambda raw: WebPImageFile(io.BytesIO(raw))),
+    (re.compile(rb"BM"), lambda raw: BmpImageFile(io.BytesIO(raw))),
     (re.compile(rb"II[*+]\0|MM\0\*"), _open_tiff),
-    (re.compile(rb"P[1-6]\s"), lambda raw, _: PpmImageFile(io.BytesIO(raw))),
+    (re.compile(rb"P[1-6]\s"), lambda raw: PpmImageFile(io.BytesIO(raw))),
 )
