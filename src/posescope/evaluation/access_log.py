@@ -47,8 +47,8 @@ class FinalTest:
     Attributes:
         model_fingerprint: of weights, architecture, codec and skeleton; independent of the place of the model.
         data_fingerprint: of the test persons, their annotations and their crop boxes.
-        person_keys: of the test persons, ascending (see `person_keys`), separated by blanks, since one line per key would make the
-            log unreadable.
+        person_keys: of the test persons, ascending (see `person_keys`), separated by blanks, since one line per key would make
+            the log unreadable.
         persons, images: their numbers.
         flip_test: whether the model averages with the mirrored crop.
     """

@@ -7,8 +7,8 @@ from typing import Any
 
 __all__ = [
     "EMPTY_ANNOTATION", "EXPECTED_REASONS", "IMAGE_WITHOUT_PERSONS", "MAX_NUMBER", "MIN_BOX_SIDE_PX", "Issue", "describe_issue",
-    "find_annotation_error", "find_image_error", "format_value", "has_other_category", "is_finite", "is_int64", "is_storable", "is_whole",
-    "lacks_box",
+    "find_annotation_error", "find_image_error", "format_value", "has_other_category", "is_finite", "is_int64", "is_storable",
+    "is_whole", "lacks_box",
 ]  # fmt: skip
 
 Issue = dict[str, Any]  # a row of the Issues table without source_split and step

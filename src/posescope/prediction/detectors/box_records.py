@@ -53,7 +53,7 @@ class BoxRecords:
         path: of the file.
         by_name: boxes by the file name that their record states.
         by_id: boxes of records without a file name, by their image_id.
-        ids: every image_id that is stated together with a file name.
+        ids: every image_id that is stated together with a file name, of all file names.
         ignored: number of ignored records by reason.
         errors: one sentence per invalid record.
         count: number of all records.

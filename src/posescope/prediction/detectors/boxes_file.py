@@ -1,8 +1,8 @@
 """The detector `boxes_file`: boxes of a file, matched with the images that they belong to."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +29,8 @@ class BoxesFile(Component[BoxesFileOptions]):
 
     def __init__(self, options: BoxesFileOptions) -> None:
         super().__init__(options)
-        self._boxes: _BoxIndex | None = None
+        self._records: BoxRecords | None = None
+        self._name_of_number: dict[int, str] = {}  # of the images so far
 
     def prepare(self, names: Sequence[str], detections: Detections) -> MatchedImages:
         """Match the boxes with all images of a run.
@@ -41,7 +42,8 @@ class BoxesFile(Component[BoxesFileOptions]):
         Raises:
             DataError: if too many records are invalid, a name is ambiguous, or no box belongs to any of the images.
         """
-        self._boxes, matched = _BoxIndex(read_box_records(detections.root, self.options)).match(names)
+        records, self._name_of_number = read_box_records(detections.root, self.options), {}
+        self._records, matched = _match_images(records, names)
         return matched
 
     def __call__(self, image: NDArray[np.uint8], info: ImageInfo, detections: Detections) -> list[DetectedPerson]:
@@ -51,26 +53,17 @@ class BoxesFile(Component[BoxesFileOptions]):
             ImageError: if the file states another size of the image.
             DataError: if too many records are invalid, or two images have the number by which boxes are known.
         """
-        if self._boxes is None or self._boxes.records.path != detections.root:
-            self._boxes = _BoxIndex(read_box_records(detections.root, self.options))
-        return [DetectedPerson(info, one.box, one.score) for one in self._boxes.find(info)]
+        if self._records is None or self._records.path != detections.root:
+            self._records, self._name_of_number = read_box_records(detections.root, self.options), {}
+        return [DetectedPerson(info, one.box, one.score) for one in self._find(self._records, info)]
 
-
-@dataclass(frozen=True)
-class _BoxIndex:
-    """The boxes of a file by image, and the image that was looked up for each number so far."""
-
-    records: BoxRecords
-    looked_up: dict[int, str] = field(default_factory=dict)
-
-    def find(self, image: ImageInfo) -> list[Box]:
-        """Return the boxes of an image, in the order of the file."""
-        records, number = self.records, image.id_from_name
+    def _find(self, records: BoxRecords, image: ImageInfo) -> list[Box]:
+        number = image.id_from_name
         numbered = [] if number is None else records.by_id.get(number, [])
-        if number is not None and numbered and self.looked_up.setdefault(number, image.name) != image.name:
+        if number is not None and numbered and self._name_of_number.setdefault(number, image.name) != image.name:
             raise DataError(
-                f"{image.name}: another image has the same number, {self.looked_up[number]}; {records.path} cannot tell them "
-                "apart: give its records a file_name."
+                f"{image.name}: another image has the same number, {self._name_of_number[number]}; {records.path} cannot tell "
+                "them apart: give its records a file_name."
             )
         found = sorted(records.by_name.get(image.name, []) + numbered, key=lambda one: one.index)
         sizes = {one.image_size for one in found if one.image_size is not None}
@@ -82,32 +75,30 @@ class _BoxIndex:
             )
         return found
 
-    def match(self, names: Sequence[str]) -> tuple["_BoxIndex", MatchedImages]:
-        """Return the index by the images' own names, and what the file says of these images."""
-        records = self.records
-        matches = _match_names(names, {*records.by_name, *records.ids})
-        if matches.ambiguous:
-            raise DataError(f"{records.path}: ambiguous file names: {next(iter(matches.ambiguous.values()))}.")
-        by_name: defaultdict[str, list[Box]] = defaultdict(list)
-        for name, boxes in records.by_name.items():
-            if name in matches.found:
-                by_name[matches.found[name]] += boxes
-        names_by_number = {number: name for name in names if (number := image_id_from_name(name)) is not None}
-        numbered = {number: name for number, name in names_by_number.items() if number in records.by_id}
-        taken = sum(map(len, by_name.values())) + sum(len(records.by_id[number]) for number in numbered)
-        if not taken:
-            raise DataError(f"{records.path}: {_explain_no_match(records, names)}")
-        all_ids: defaultdict[str, frozenset[int]] = defaultdict(frozenset)
-        for name, own in records.ids.items():
-            if name in matches.found:
-                all_ids[matches.found[name]] |= own
-        for number, name in numbered.items():
-            all_ids[name] |= {number}
-        ids = _unambiguous_ids(all_ids)
-        return _BoxIndex(replace(records, by_name=by_name, ids=all_ids)), MatchedImages(ids, _notes(records, taken, ids))
+
+def _match_images(records: BoxRecords, names: Sequence[str]) -> tuple[BoxRecords, MatchedImages]:
+    """Return the records by the images' own names, and what the file says of these images."""
+    matches = _match_names(names, records.ids)
+    if matches.ambiguous:
+        raise DataError(f"{records.path}: ambiguous file names: {next(iter(matches.ambiguous.values()))}.")
+    by_name: defaultdict[str, list[Box]] = defaultdict(list)
+    all_ids: defaultdict[str, frozenset[int]] = defaultdict(frozenset)
+    for name, ids in records.ids.items():
+        if name in matches.found:
+            by_name[matches.found[name]] += records.by_name.get(name, [])
+            all_ids[matches.found[name]] |= ids
+    names_by_number = {number: name for name in names if (number := image_id_from_name(name)) is not None}
+    numbered = {number: name for number, name in names_by_number.items() if number in records.by_id}
+    for number, name in numbered.items():
+        all_ids[name] |= {number}
+    taken = sum(map(len, by_name.values())) + sum(len(records.by_id[number]) for number in numbered)
+    if not taken:
+        raise DataError(f"{records.path}: {_explain_no_match(records, names)}")
+    clear = _unambiguous_ids(all_ids)
+    return replace(records, by_name=by_name, ids=all_ids), MatchedImages(clear, _notes(records, taken, clear))
 
 
-def _match_names(names: Sequence[str], asked: set[str]) -> NameMatches:
+def _match_names(names: Sequence[str], asked: Collection[str]) -> NameMatches:
     """Match names; a frame goes by the name of its video (`clip.mp4#3`)."""
     frames = {name: name.rpartition("#") for name in asked if name.rpartition("#")[2].isdecimal() and "#" in name}
     videos = {name: video for name, (video, _, _) in frames.items()}
