@@ -24,19 +24,19 @@ def test_home_folder_is_expanded(tmp_path: Path) -> None:
     assert invoke("~", tmp_path).output == f"<{tmp_path}>\n"
 
 
-@pytest.mark.parametrize("text", ["s3://bucket/x", "file:///x", "~nobody_of_this_name/x"])
+@pytest.mark.parametrize("text", ["s3://bucket/x", "file:///x", "~unknown_user/x"])
 def test_invalid_path_is_a_usage_error(text: str, tmp_path: Path) -> None:
-    ended = invoke(text, tmp_path)
-    assert ended.exit_code == 2
-    assert text in ended.output
+    result = invoke(text, tmp_path)
+    assert result.exit_code == 2
+    assert text in result.output
 
 
 @pytest.mark.parametrize("name", ["a [b]", "run #2", "ü 日", "a=b", "50%", "$x", "*", "it's"])
-def test_other_names_stay(name: str, tmp_path: Path) -> None:
+def test_special_characters_of_names_are_kept(name: str, tmp_path: Path) -> None:
     assert invoke(f"{tmp_path}/{name}", tmp_path).output == f"<{tmp_path}/{name}>\n"
 
 
-def test_existing_path_is_valid_whatever_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_existing_path_with_a_colon_is_valid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert invoke("a:b", tmp_path).exit_code == 2
     (tmp_path / "a:b").mkdir()

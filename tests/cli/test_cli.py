@@ -20,14 +20,14 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(autouse=True)
 def project(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As within the checkout."""
+    """Run in the repository."""
     bootstrap_project(REPOSITORY)
     monkeypatch.chdir(REPOSITORY)
 
 
 @pytest.fixture
-def places(tmp_path: Path) -> str:
-    """Parameters that send everything that is written to a temporary folder."""
+def paths(tmp_path: Path) -> str:
+    """Return parameters that write all output to a temporary folder."""
     return f"data_dir={tmp_path / 'data'},raw_dir={tmp_path / 'raw'}"
 
 
@@ -36,7 +36,7 @@ def invoke(params: str, pipelines: str = "") -> Result:
 
 
 def error_message(result: Result) -> str:
-    """The message of a run that ended in one clear message: exit code 1, no traceback."""
+    """Return the error message of a run that ended with exit code 1 and without traceback."""
     assert result.exit_code == 1, result.output
     assert isinstance(result.exception, SystemExit), repr(result.exception)
     assert "Traceback" not in result.output
@@ -45,10 +45,10 @@ def error_message(result: Result) -> str:
 
 
 @pytest.mark.parametrize("namespace", sorted(parameter_models()))
-def test_an_unknown_key_stops_the_run(namespace: str, places: str, tmp_path: Path) -> None:
-    message = error_message(invoke(f"{places},{namespace}.nonsense=1"))
+def test_unknown_key_stops_the_run(namespace: str, paths: str, tmp_path: Path) -> None:
+    message = error_message(invoke(f"{paths},{namespace}.nonsense=1"))
     assert f"  {namespace}.nonsense: unknown name" in message
-    assert list(tmp_path.iterdir()) == [], "nothing ran, nothing was written"
+    assert list(tmp_path.iterdir()) == [], "no node has run"
 
 
 @pytest.mark.parametrize(
@@ -63,34 +63,35 @@ def test_an_unknown_key_stops_the_run(namespace: str, places: str, tmp_path: Pat
         ("raw_dir=file:///x", "raw_dir: "),
         ("images=s3://bucket/photos", "images: "),
     ],
-    ids=["top level", "component", "dotted path", "bound", "option", "data_dir", "raw_dir", "place"],
+    ids=["top level", "component", "dotted path", "bound", "option", "data_dir", "raw_dir", "images"],
 )
-def test_a_wrong_parameter_stops_the_run(params: str, expected: str, places: str, tmp_path: Path) -> None:
-    assert expected in error_message(invoke(f"{places},{params}"))
+def test_invalid_parameter_stops_the_run(params: str, expected: str, paths: str, tmp_path: Path) -> None:
+    assert expected in error_message(invoke(f"{paths},{params}"))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_missing_input_names_the_pipeline_that_makes_it(places: str, tmp_path: Path) -> None:
-    message = error_message(invoke(places, "evaluation"))
-    for name, maker in {"model": "modelling", "crops": "data_engineering", "persons": "data_engineering"}.items():
+def test_missing_input_is_reported_with_its_pipeline(paths: str, tmp_path: Path) -> None:
+    message = error_message(invoke(paths, "evaluation"))
+    for name, pipeline in {"model": "modelling", "crops": "data_engineering", "persons": "data_engineering"}.items():
         assert any(
-            line.startswith(f"  {name} (") and line.endswith(f"run the pipeline {maker} first") for line in message.splitlines()
+            line.startswith(f"  {name} (") and line.endswith(f"run the pipeline {pipeline} first")
+            for line in message.splitlines()
         )
     assert str(tmp_path / "data" / "06_models" / "model") in message
     assert list(tmp_path.iterdir()) == []
 
 
-def test_missing_images_are_named(places: str, tmp_path: Path) -> None:
-    message = error_message(invoke(f"{places},images={tmp_path / 'images'},model={tmp_path / 'model'}", "inference"))
+def test_missing_images_are_named(paths: str, tmp_path: Path) -> None:
+    message = error_message(invoke(f"{paths},images={tmp_path / 'images'},model={tmp_path / 'model'}", "inference"))
     assert f"inference_images ({tmp_path / 'images'}): " in message
     assert f"inference_model ({tmp_path / 'model'}): " in message
 
 
-def test_a_missing_raw_folder_is_named(places: str, tmp_path: Path) -> None:
-    message = error_message(invoke(f"{places},data_engineering.sample=null", "data_engineering"))
+def test_missing_raw_folder_is_named(paths: str, tmp_path: Path) -> None:
+    message = error_message(invoke(f"{paths},data_engineering.sample=null", "data_engineering"))
     assert message.startswith(f"{tmp_path / 'raw'}: ")
     assert "raw_dir" in message
-    assert_only_a_record_of_the_failure(tmp_path, outputs={})
+    assert_only_the_run_record_exists(tmp_path, outputs={})
 
 
 @pytest.mark.parametrize(
@@ -102,33 +103,33 @@ def test_a_missing_raw_folder_is_named(places: str, tmp_path: Path) -> None:
     ],
     ids=["no JSON", "no annotations", "no person category"],
 )
-def test_malformed_annotations_are_named(places: str, tmp_path: Path, content: str, expected: str) -> None:
+def test_malformed_annotations_are_named(paths: str, tmp_path: Path, content: str, expected: str) -> None:
     for split in ("train2017", "val2017"):
         (tmp_path / "raw" / split).mkdir(parents=True)
         (tmp_path / "raw" / "annotations").mkdir(exist_ok=True)
         (tmp_path / "raw" / "annotations" / f"person_keypoints_{split}.json").write_text(content)
-    message = error_message(invoke(f"{places},data_engineering.sample=null", "data_engineering"))
+    message = error_message(invoke(f"{paths},data_engineering.sample=null", "data_engineering"))
     assert message.startswith(str(tmp_path / "raw" / "annotations" / "person_keypoints_train2017.json"))
     assert expected in message
-    assert_only_a_record_of_the_failure(tmp_path, outputs={"raw_source": str(tmp_path / "raw")})
+    assert_only_the_run_record_exists(tmp_path, outputs={"raw_source": str(tmp_path / "raw")})
 
 
-def assert_only_a_record_of_the_failure(tmp_path: Path, outputs: dict[str, str]) -> None:
-    made = (item for item in (tmp_path / "data").rglob("*") if item.is_file())
-    (path,) = (item for item in made if not {".lock", ".lock.workers", ".checksums", "journal.jsonl"} & set(item.parts))
+def assert_only_the_run_record_exists(tmp_path: Path, outputs: dict[str, str]) -> None:
+    files = (item for item in (tmp_path / "data").rglob("*") if item.is_file())
+    (path,) = (item for item in files if not {".lock", ".lock.workers", ".checksums", "journal.jsonl"} & set(item.parts))
     record = json.loads(path.read_text())
     assert (path.name, record["status"], record["outputs"]) == ("run.json", "failed", outputs)
     assert record["error"].startswith("DataError: ")
 
 
-def test_unknown_pipeline_is_reported_with_a_close_match(places: str, tmp_path: Path) -> None:
-    message = error_message(invoke(places, "modeling"))
+def test_unknown_pipeline_is_reported_with_a_close_match(paths: str, tmp_path: Path) -> None:
+    message = error_message(invoke(paths, "modeling"))
     assert message.startswith("Failed to find the pipeline named 'modeling'.")
     assert message.strip().endswith("modelling")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_unknown_environment_is_named() -> None:
+def test_unknown_environment_is_named() -> None:
     message = error_message(CliRunner().invoke(run, ["--env", "no_such"]))
     assert str(REPOSITORY / "conf" / "no_such") in message
 
@@ -154,39 +155,39 @@ def test_an_unknown_environment_is_named() -> None:
         ("--conf-source", "no/such/folder", "no/such/folder"),
     ],
 )
-def test_unknown_name_is_reported_in_one_line(option: str, value: str, named: str, places: str, tmp_path: Path) -> None:
-    words = ["--env", "test", "--params", places, "--pipelines", "evaluation", option, value]
-    message = error_message(CliRunner().invoke(run, words))
+def test_unknown_name_is_reported_in_one_line(option: str, value: str, named: str, paths: str, tmp_path: Path) -> None:
+    arguments = ["--env", "test", "--params", paths, "--pipelines", "evaluation", option, value]
+    message = error_message(CliRunner().invoke(run, arguments))
     assert named in message
     assert len(message.strip().splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
 
 
-def test_two_options_that_exclude_each_other_are_named() -> None:
+def test_mutually_exclusive_options_are_named() -> None:
     assert "--pipelines" in error_message(CliRunner().invoke(run, ["--pipeline", "tune", "--pipelines", "evaluation"]))
 
 
-def test_another_value_error_keeps_its_traceback(places: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def break_down(*arguments: object, **named: object) -> None:
-        raise ValueError("of our own making")
+def test_another_value_error_keeps_its_traceback(paths: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def raise_error(*arguments: object, **named: object) -> None:
+        raise ValueError("not an error of the user")
 
-    monkeypatch.setattr("posescope.kedro_support.run_checks.check_parameters", break_down)
-    assert isinstance(invoke(places).exception, ValueError)
+    monkeypatch.setattr("posescope.kedro_support.run_checks.check_parameters", raise_error)
+    assert isinstance(invoke(paths).exception, ValueError)
 
 
-def test_other_data_is_not_taken_for_the_sample(places: str, tmp_path: Path) -> None:
+def test_other_data_is_not_replaced_by_the_sample(paths: str, tmp_path: Path) -> None:
     (tmp_path / "raw").mkdir()
-    (tmp_path / "raw" / "mine.txt").write_text("mine")
-    assert str(tmp_path / "raw") in error_message(invoke(places, "data_engineering"))
-    assert [path.name for path in (tmp_path / "raw").iterdir()] == ["mine.txt"]
+    (tmp_path / "raw" / "notes.txt").write_text("of the user")
+    assert str(tmp_path / "raw") in error_message(invoke(paths, "data_engineering"))
+    assert [path.name for path in (tmp_path / "raw").iterdir()] == ["notes.txt"]
 
 
-def test_unexpected_error_keeps_its_traceback(places: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def break_down(*arguments: object, **named: object) -> None:
+def test_unexpected_error_keeps_its_traceback(paths: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def raise_error(*arguments: object, **named: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("posescope.kedro_support.run_checks.check_parameters", break_down)
-    assert isinstance(invoke(places).exception, ZeroDivisionError)
+    monkeypatch.setattr("posescope.kedro_support.run_checks.check_parameters", raise_error)
+    assert isinstance(invoke(paths).exception, ZeroDivisionError)
 
 
 def test_plugins_lists_every_component_with_its_options() -> None:
@@ -199,14 +200,14 @@ def test_plugins_lists_every_component_with_its_options() -> None:
     assert "(default " in result.output
 
 
-def test_plugins_of_one_group() -> None:
+def test_plugins_lists_the_components_of_one_group() -> None:
     result = CliRunner().invoke(cli, ["plugins", "codecs"])
     assert result.exit_code == 0
     assert "thesis_256" in result.output
     assert "hourglass" not in result.output
 
 
-def test_plugins_of_an_unknown_group() -> None:
+def test_unknown_plugin_group_is_refused() -> None:
     result = CliRunner().invoke(cli, ["plugins", "codec"])
     assert result.exit_code == 2
     assert "'codec' is not one of" in result.output
@@ -217,16 +218,16 @@ def test_plugins_of_an_unknown_group() -> None:
     [["-m", "kedro", "run"], ["-m", "posescope"], ["-c", "from posescope.cli import cli; cli()", "run"]],
     ids=["kedro run", "python -m posescope", "posescope run"],
 )
-def test_every_entry_point_ends_a_wrong_run_with_one_message(entry_point: list[str], places: str, tmp_path: Path) -> None:
-    ended = subprocess.run(
-        [sys.executable, *entry_point, "--env", "test", "--params", f"{places},reporting.pages=2"],
+def test_every_entry_point_reports_invalid_parameters_in_one_message(entry_point: list[str], paths: str, tmp_path: Path) -> None:
+    process = subprocess.run(
+        [sys.executable, *entry_point, "--env", "test", "--params", f"{paths},reporting.pages=2"],
         cwd=REPOSITORY,
         env={**os.environ, "DO_NOT_TRACK": "1", "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert ended.returncode == 1
-    assert "Traceback" not in ended.stdout + ended.stderr
-    assert "Error: 1 wrong parameters (conf/base, conf/test or --params):\n  reporting.pages: unknown name" in ended.stderr
+    assert process.returncode == 1
+    assert "Traceback" not in process.stdout + process.stderr
+    assert "Error: 1 wrong parameters (conf/base, conf/test or --params):\n  reporting.pages: unknown name" in process.stderr
     assert list(tmp_path.iterdir()) == []

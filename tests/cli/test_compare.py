@@ -19,8 +19,8 @@ NAMES = ("nose", "left_hand")
 
 
 @pytest.fixture(autouse=True)
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No project here: runs are looked for in `data`."""
+def outside_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run outside any project, so that runs are searched in `data`."""
     monkeypatch.chdir(tmp_path)
 
 
@@ -31,7 +31,7 @@ def data_dir(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def make_run(data_dir: Path) -> Callable[..., Path]:
-    """Writes a finished run of four persons, two an image; `better` is added to all that it scores. Returns its folder."""
+    """Return a function that writes a finished run of four persons, two per image, with scores raised by `better`."""
 
     def make(
         run_id: str,
@@ -56,10 +56,10 @@ def make_run(data_dir: Path) -> Callable[..., Path]:
         tables = {"person_scores": scores, **({"joint_hits": hits} if joints else {})}
         outputs = {}
         for name, table in tables.items():
-            place = data_dir / "07_model_output" / "val" / f"{name}.parquet" / run_id / f"{name}.parquet"
-            place.parent.mkdir(parents=True)
-            table.to_parquet(place)
-            outputs[f"{name}_val"] = str(place)
+            path = data_dir / "07_model_output" / "val" / f"{name}.parquet" / run_id / f"{name}.parquet"
+            path.parent.mkdir(parents=True)
+            table.to_parquet(path)
+            outputs[f"{name}_val"] = str(path)
         record = {
             "status": "completed", "run_id": run_id, "pipelines": ["evaluation"], "inputs": {}, "outputs": outputs,
             "data_fingerprint": None, "parameters": {"evaluation": {"prediction": {"flip_test": better > 0}}},
@@ -76,15 +76,15 @@ def compare(*arguments: str | Path) -> Result:
     return CliRunner().invoke(cli, ["compare", *map(str, arguments)])
 
 
-def told(result: Result) -> str:
-    """The one line in which it ended, with exit code 1."""
+def error_message(result: Result) -> str:
+    """Return the single output line of a command that ended with exit code 1."""
     assert result.exit_code == 1, result.output
     assert isinstance(result.exception, SystemExit), repr(result.exception)
     assert result.output.count("\n") == 1, result.output
     return result.output.removeprefix("Error: ")
 
 
-def test_what_it_prints(make_run: Callable[..., Path]) -> None:
+def test_output_contains_runs_persons_metrics_and_joints(make_run: Callable[..., Path]) -> None:
     make_run(A)
     make_run(B, better=0.25, ids=(1, 2, 3, 4, 5))
     result = compare(A, B)
@@ -94,15 +94,15 @@ def test_what_it_prints(make_run: Callable[..., Path]) -> None:
     assert lines[1].startswith(f"B {B} model unknown flip test on")
     assert "4 persons of the validation set in common, in 3 images." in lines
     assert any(line.startswith("EXCLUDED: 0 persons only in A, 1 person only in B.") for line in lines)
-    (figure,) = [line for line in lines if line.startswith("oks ")]
-    assert figure.endswith("B is higher")
+    (oks_line,) = [line for line in lines if line.startswith("oks ")]
+    assert oks_line.endswith("B is higher")
     assert "Joints better in B by oks: 1 of 2" in lines
     assert "nose 0.3000 0.5500 +0.2500 [+0.2500, +0.2500]" in lines
     assert "Joints better in A by oks: 0 of 2" in lines
 
 
-def test_a_person_without_prediction_counts_with_0(make_run: Callable[..., Path]) -> None:
-    """B is better with all whom it has found; it has not found person 3 and 4."""
+def test_person_without_prediction_scores_zero(make_run: Callable[..., Path]) -> None:
+    """Run B is better for the persons that it has found, and has not found persons 3 and 4."""
     make_run(A, ids=(1, 2, 3, 4))
     make_run(B, better=0.1, missed=(3, 4))
     content = json.loads(compare(A, B, "--json").output)
@@ -116,7 +116,7 @@ def test_a_person_without_prediction_counts_with_0(make_run: Callable[..., Path]
     assert "EXCLUDED" not in output
 
 
-def test_a_run_older_than_the_column_found_holds_the_found_alone(make_run: Callable[..., Path], data_dir: Path) -> None:
+def test_run_without_the_column_found_contains_found_persons_only(make_run: Callable[..., Path], data_dir: Path) -> None:
     make_run(A)
     make_run(B, ids=(1, 2, 3))
     for path in data_dir.glob("07_model_output/val/person_scores.parquet/*/*"):
@@ -124,12 +124,12 @@ def test_a_run_older_than_the_column_found_holds_the_found_alone(make_run: Calla
     assert "EXCLUDED: 1 person only in A, 0 persons only in B." in compare(A, B).output
 
 
-def test_one_person_is_not_persons(make_run: Callable[..., Path]) -> None:
+def test_singular_is_used_for_one_person(make_run: Callable[..., Path]) -> None:
     make_run(A, ids=(1,))
     assert "1 person of the validation set in common, in 1 image." in compare(A, A).output
 
 
-def test_a_run_against_itself(make_run: Callable[..., Path]) -> None:
+def test_run_compared_with_itself_has_no_differences(make_run: Callable[..., Path]) -> None:
     make_run(A)
     content = json.loads(compare(A, A, "--json").output)
     (oks,) = content["metric_values"]
@@ -139,7 +139,7 @@ def test_a_run_against_itself(make_run: Callable[..., Path]) -> None:
     assert "not significant" in compare(A, A).output
 
 
-def test_json_says_the_same(make_run: Callable[..., Path]) -> None:
+def test_json_output_has_the_same_values(make_run: Callable[..., Path]) -> None:
     make_run(A)
     make_run(B, better=0.25)
     result = compare(A, B, "--json", "--seed", "3", "--resamples", "50")
@@ -162,15 +162,15 @@ def test_runs_are_found_by_folder_and_after_a_move(make_run: Callable[..., Path]
         result = compare(*names, "--json")
         assert result.exit_code == 0, result.output
         assert json.loads(result.output)["metric_values"] == expected
-    assert json.loads(compare(runs / A, moved, "--json").output)["b"]["run_id"] == B, "of a data_dir the newest run"
+    assert json.loads(compare(runs / A, moved, "--json").output)["b"]["run_id"] == B, "the newest run of a data_dir is selected"
 
 
-def test_an_id_may_have_colons(make_run: Callable[..., Path]) -> None:
+def test_run_id_may_have_colons(make_run: Callable[..., Path]) -> None:
     make_run(A)
     assert compare("2026-01-01T10:00:00.000Z", A).exit_code == 0
 
 
-def test_a_run_older_than_the_table_of_joints(make_run: Callable[..., Path]) -> None:
+def test_runs_without_joint_table_are_compared_by_persons(make_run: Callable[..., Path]) -> None:
     make_run(A, joints=False)
     make_run(B)
     result = compare(A, B)
@@ -179,71 +179,71 @@ def test_a_run_older_than_the_table_of_joints(make_run: Callable[..., Path]) -> 
     assert json.loads(compare(A, B, "--json").output)["joints"] is None
 
 
-def test_an_unknown_run_names_those_that_exist(make_run: Callable[..., Path]) -> None:
+def test_unknown_run_is_refused_with_the_existing_ones(make_run: Callable[..., Path]) -> None:
     make_run(A)
     make_run(B, outputs={})
-    message = told(compare(A, "yesterday"))
+    message = error_message(compare(A, "yesterday"))
     assert "'yesterday'" in message
     assert f"Runs with scores: {A}." in message
 
 
-def test_no_runs_at_all(tmp_path: Path) -> None:
-    assert "Runs with scores: none." in told(compare("a", "b"))
+def test_missing_runs_are_reported(tmp_path: Path) -> None:
+    assert "Runs with scores: none." in error_message(compare("a", "b"))
 
 
 @pytest.mark.parametrize("changes", [{"outputs": {}}, {"status": "failed"}], ids=["no evaluation", "failed"])
-def test_a_run_without_scores(make_run: Callable[..., Path], data_dir: Path, changes: dict[str, Any]) -> None:
+def test_run_without_scores_is_refused(make_run: Callable[..., Path], data_dir: Path, changes: dict[str, Any]) -> None:
     make_run(A, **changes)
-    assert f"{A} ({changes.get('status', 'completed')}: evaluation)" in told(compare(A, A))
-    assert str(data_dir) in told(compare(data_dir, A))
+    assert f"{A} ({changes.get('status', 'completed')}: evaluation)" in error_message(compare(A, A))
+    assert str(data_dir) in error_message(compare(data_dir, A))
 
 
-def test_no_person_in_common(make_run: Callable[..., Path]) -> None:
+def test_runs_without_common_persons_are_refused(make_run: Callable[..., Path]) -> None:
     make_run(A)
     make_run(B, ids=(7, 8))
-    assert told(compare(A, B)).startswith("The runs have no person in common: A has scored 4 persons, B 2 others.")
+    assert error_message(compare(A, B)).startswith("The runs have no person in common: A has scored 4 persons, B 2 others.")
 
 
 @pytest.mark.parametrize("key", ["source", "sample"])
-def test_another_validation_set(make_run: Callable[..., Path], key: str) -> None:
+def test_runs_on_different_validation_sets_are_refused(make_run: Callable[..., Path], key: str) -> None:
     make_run(A, parameters={"data_engineering": {key: {"val_split": "val2017", "workers": 1}}})
-    make_run(B, parameters={"data_engineering": {key: {"val_split": "mine"}}})
-    assert told(compare(A, B)).startswith(f"The runs were scored on different persons: data_engineering.{key} is {{")
+    make_run(B, parameters={"data_engineering": {key: {"val_split": "other_val"}}})
+    assert error_message(compare(A, B)).startswith(f"The runs were scored on different persons: data_engineering.{key} is {{")
 
 
-def test_another_skeleton(make_run: Callable[..., Path], data_dir: Path) -> None:
+def test_runs_with_different_skeletons_are_refused(make_run: Callable[..., Path], data_dir: Path) -> None:
     make_run(A)
     make_run(B)
     (path,) = data_dir.glob(f"07_model_output/val/joint_hits.parquet/{B}/*")
     table = pd.read_parquet(path)
     table.assign(joint=table["joint"].replace("nose", "neck")).to_parquet(path)
-    assert told(compare(A, B)) == "The runs have different skeletons: only in A: nose; only in B: neck.\n"
+    assert error_message(compare(A, B)) == "The runs have different skeletons: only in A: nose; only in B: neck.\n"
 
 
-def test_other_crops_are_noted(make_run: Callable[..., Path]) -> None:
+def test_different_crops_are_noted(make_run: Callable[..., Path]) -> None:
     make_run(A, data_fingerprint="1" * 16)
     make_run(B, data_fingerprint="2" * 16)
     assert "their data fingerprints differ" in compare(A, B).output
     assert "fingerprint" not in compare(A, A).output
 
 
-def test_a_missing_data_fingerprint_is_noted(make_run: Callable[..., Path]) -> None:
+def test_missing_data_fingerprint_is_noted(make_run: Callable[..., Path]) -> None:
     make_run(A, data_fingerprint="1" * 16)
     make_run(B)
     assert "no data fingerprint" in compare(A, B).output
 
 
-def test_another_raw_dir_is_noted(make_run: Callable[..., Path]) -> None:
+def test_different_raw_dirs_are_noted(make_run: Callable[..., Path]) -> None:
     make_run(A, inputs={"raw_source": "/here/coco"})
     make_run(B, inputs={"raw_source": "/there/coco"})
-    words = "(raw_dir: A /here/coco, B /there/coco)"
-    assert words in compare(A, B).output
+    message = "(raw_dir: A /here/coco, B /there/coco)"
+    assert message in compare(A, B).output
     notes = json.loads(compare(A, B, "--json").output)["notes"]
-    assert words in notes[0]
+    assert message in notes[0]
     assert not any("folders" in note for note in json.loads(compare(A, A, "--json").output)["notes"])
 
 
-def test_other_protocols_and_metrics_are_noted(make_run: Callable[..., Path]) -> None:
+def test_different_protocols_and_metrics_are_noted(make_run: Callable[..., Path]) -> None:
     sigmas = [{"name": "oks", "options": {"sigmas": [0.1, 0.1]}}]
     make_run(A, parameters={"evaluation": {"scoring": {"protocol": None, "metrics": [{"name": "oks"}]}}})
     make_run(B, parameters={"evaluation": {"scoring": {"protocol": "coco", "metrics": sigmas}}})
@@ -252,12 +252,12 @@ def test_other_protocols_and_metrics_are_noted(make_run: Callable[..., Path]) ->
     assert "(evaluation.scoring.metrics): A [{'name': 'oks'}], B [{" in output
 
 
-def test_the_newest_run_of_a_model_is_selected_from_a_data_dir(make_run: Callable[..., Path], data_dir: Path) -> None:
-    given = {"evaluation": {"results": "theirs.json"}}
-    make_run(A, parameters=given)
-    assert json.loads(compare(data_dir, A, "--json").output)["a"]["run_id"] == A, "there is no other"
+def test_newest_run_of_a_model_is_selected_from_a_data_dir(make_run: Callable[..., Path], data_dir: Path) -> None:
+    parameters = {"evaluation": {"results": "external.json"}}
+    make_run(A, parameters=parameters)
+    assert json.loads(compare(data_dir, A, "--json").output)["a"]["run_id"] == A, "it is the only run"
     make_run(B)
-    make_run("2026-01-03T10.00.00.000Z", parameters=given)
+    make_run("2026-01-03T10.00.00.000Z", parameters=parameters)
     result = compare(data_dir, A)
     assert result.output.splitlines()[0].startswith(f"A  {B}")
     assert f"{data_dir}: selected {B}, the newest run of a model. The newest run, 2026-01-03T10.00.00.000Z" in result.output
@@ -265,32 +265,32 @@ def test_the_newest_run_of_a_model_is_selected_from_a_data_dir(make_run: Callabl
     assert "selected" not in compare(B, A).output
 
 
-def test_the_run_selected_from_a_data_dir_is_printed(make_run: Callable[..., Path], data_dir: Path) -> None:
+def test_run_selected_from_a_data_dir_is_printed(make_run: Callable[..., Path], data_dir: Path) -> None:
     make_run(A)
     make_run(B)
     assert f"{data_dir}: selected {B}, the newest of 2 runs" in compare(A, data_dir).output
 
 
-def test_another_systems_results_are_no_model(make_run: Callable[..., Path]) -> None:
-    given = {"prediction": {"flip_test": True}, "results": "others.json"}
-    make_run(A, parameters={"evaluation": given}, inputs={"model": "data/06_models/model/1/model"})
-    assert f"A  {A}  results others.json  flip test unknown" in compare(A, A).output
+def test_external_results_are_printed_in_place_of_a_model(make_run: Callable[..., Path]) -> None:
+    parameters = {"prediction": {"flip_test": True}, "results": "external.json"}
+    make_run(A, parameters={"evaluation": parameters}, inputs={"model": "data/06_models/model/1/model"})
+    assert f"A  {A}  results external.json  flip test unknown" in compare(A, A).output
 
 
-def test_model_and_data_are_those_that_the_tables_name(make_run: Callable[..., Path]) -> None:
+def test_model_and_data_are_read_from_the_tables(make_run: Callable[..., Path]) -> None:
     make_run(A, origin=Origin("a" * 16, "1" * 16, ""), data_fingerprint="1" * 16)
     make_run(B, better=0.25, origin=Origin("b" * 16, "2" * 16, ""), data_fingerprint="1" * 16)
     content = json.loads(compare(A, B, "--json").output)
-    told = [(content[run]["model_fingerprint"], content[run]["data_fingerprint"]) for run in "ab"]
-    assert told == [("a" * 16, "1" * 16), ("b" * 16, "2" * 16)]
+    fingerprints = [(content[run]["model_fingerprint"], content[run]["data_fingerprint"]) for run in "ab"]
+    assert fingerprints == [("a" * 16, "1" * 16), ("b" * 16, "2" * 16)]
     assert len(content["notes"]) == 2
     assert all(part in content["notes"][0] for part in (B, "1" * 16, "2" * 16))
     assert "fingerprints" in content["notes"][1]
-    assert [figure["name"] for figure in content["metric_values"]] == ["oks"], "fingerprints are no figures"
+    assert [value["name"] for value in content["metric_values"]] == ["oks"], "fingerprints are not metrics"
 
 
-def test_a_replaced_model_folder_is_noted(make_run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The record names a folder; the model in it is no longer the one that was scored."""
+def test_replaced_model_folder_is_noted(make_run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run record contains the folder of a model that was replaced after the evaluation."""
     monkeypatch.setattr("posescope.runs.finished_runs.model_fingerprint", lambda folder: "c" * 16)
     make_run(A, origin=Origin("a" * 16, "1" * 16, ""), inputs={"model": "06_models/model"}, data_fingerprint="1" * 16)
     content = json.loads(compare(A, A, "--json").output)
@@ -300,9 +300,9 @@ def test_a_replaced_model_folder_is_noted(make_run: Callable[..., Path], monkeyp
 
 
 @pytest.mark.parametrize("hits_origin", [Origin("b" * 16, "1" * 16, ""), Origin("a" * 16, "2" * 16, ""), Origin(results="")])
-def test_tables_of_one_run_are_of_one_model_and_data(make_run: Callable[..., Path], hits_origin: Origin) -> None:
+def test_tables_of_different_models_or_data_are_refused(make_run: Callable[..., Path], hits_origin: Origin) -> None:
     make_run(A, origin=Origin("a" * 16, "1" * 16, ""), hits_origin=hits_origin)
-    assert f"joint_hits_val of run {A}" in told(compare(A, A))
+    assert f"joint_hits_val of run {A}" in error_message(compare(A, A))
 
 
 def test_rows_of_two_models_are_refused(make_run: Callable[..., Path], data_dir: Path) -> None:
@@ -310,30 +310,30 @@ def test_rows_of_two_models_are_refused(make_run: Callable[..., Path], data_dir:
     (path,) = data_dir.glob("07_model_output/val/person_scores.parquet/*/*")
     table = pd.read_parquet(path)
     table.assign(model=["a" * 16] * 3 + ["b" * 16]).to_parquet(path)
-    assert "person_scores_val" in told(compare(A, A))
+    assert "person_scores_val" in error_message(compare(A, A))
 
 
-@pytest.mark.parametrize(("results", "found"), [(None, Origin("", "1", "f" * 16)), ("theirs.json", Origin("a" * 16, "1", ""))])
-def test_a_models_record_with_a_table_of_others_is_refused(
+@pytest.mark.parametrize(("results", "found"), [(None, Origin("", "1", "f" * 16)), ("external.json", Origin("a" * 16, "1", ""))])
+def test_tables_that_do_not_match_the_record_are_refused(
     make_run: Callable[..., Path], results: str | None, found: Origin
 ) -> None:
     make_run(A, origin=found, parameters={"evaluation": {"results": results}})
-    assert "different runs" in told(compare(A, A))
+    assert "different runs" in error_message(compare(A, A))
 
 
-def test_a_missing_table_is_an_error(make_run: Callable[..., Path], data_dir: Path) -> None:
+def test_missing_table_is_an_error(make_run: Callable[..., Path], data_dir: Path) -> None:
     make_run(A)
     shutil.rmtree(data_dir / "07_model_output")
-    assert "person_scores.parquet" in told(compare(A, A))
+    assert "person_scores.parquet" in error_message(compare(A, A))
 
 
-def test_an_invalid_record_is_an_error(make_run: Callable[..., Path]) -> None:
+def test_invalid_record_is_an_error(make_run: Callable[..., Path]) -> None:
     folder = make_run(A)
     (folder / "run.json").write_text("{}")
-    assert "data_fingerprint, inputs" in told(compare(A, A))
+    assert "data_fingerprint, inputs" in error_message(compare(A, A))
 
 
-def test_the_projects_own_data_dir_is_the_default(make_run: Callable[..., Path], tmp_path: Path) -> None:
+def test_data_dir_of_the_project_is_the_default(make_run: Callable[..., Path], tmp_path: Path) -> None:
     make_run(A)
     shutil.move(tmp_path / "data", tmp_path / "results")
     (tmp_path / "conf" / "base").mkdir(parents=True)

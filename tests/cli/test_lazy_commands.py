@@ -1,4 +1,4 @@
-"""Tests of the help page: it imports no command, and its short help equals that of the commands."""
+"""Tests of the lazy commands: the help page imports no command, and its short help equals that of the commands."""
 
 import subprocess
 import sys
@@ -24,7 +24,7 @@ def test_help_lists_all_commands() -> None:
     assert all(f"  {name} " in result.output and text in result.output for name, (_, text) in COMMANDS.items())
 
 
-def test_help_imports_nothing_heavy() -> None:
+def test_help_imports_no_heavy_package() -> None:
     code = (
         "import sys; from posescope.cli import cli; cli(['--help'], standalone_mode=False)\n"
         "print(sorted({'torch', 'kedro', 'pandas', 'numpy', 'joblib', 'pydantic'} & set(sys.modules)))"

@@ -1,6 +1,7 @@
 """Tests of `posescope predict`, `info` and `export`: output and exit codes."""
 
 import json
+import zlib
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -21,13 +22,13 @@ from posescope.prediction.overlays import OverlayWriter
 
 @pytest.fixture(autouse=True)
 def empty_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run outside any project: models are searched in `data`."""
+    """Run outside any project, so that models are searched in `data`."""
     monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    """Two images, and a text file with the suffix of an image."""
+    """Return a folder of two images and a text file with the suffix of an image."""
     rng = np.random.default_rng(0)
     (tmp_path / "photos").mkdir()
     for name in ("a.png", "000139.png"):
@@ -36,11 +37,11 @@ def photos(tmp_path: Path) -> Path:
     return tmp_path / "photos"
 
 
-def call(*words: object) -> Result:
-    return CliRunner().invoke(cli, [str(word) for word in words])
+def call(*arguments: object) -> Result:
+    return CliRunner().invoke(cli, [str(argument) for argument in arguments])
 
 
-def test_one_line_per_image_and_the_skipped_files(photos: Path, model_folders: Any) -> None:
+def test_output_has_one_line_per_image_and_the_skipped_files(photos: Path, model_folders: Any) -> None:
     result = call("predict", photos, "--model", model_folders.onnx)
     assert result.exit_code == 3
     first, second = result.stdout.splitlines()
@@ -93,12 +94,12 @@ def test_progress_bar_and_lines_share_a_terminal(photos: Path, model_folders: An
     monkeypatch.setattr("sys.stderr", terminal)
     with pytest.raises(SystemExit):
         cli(["predict", str(photos), "--model", str(model_folders.onnx)])
-    assert "0/3 [" in terminal.getvalue()  # there is a bar
+    assert "0/3 [" in terminal.getvalue()  # the progress bar
     shown = [line.rpartition("\r")[2] for line in terminal.getvalue().split("\n")]
     assert [line.partition(":")[0] for line in shown[1:5]] == ["000139.png", "a.png", "skipped", "Skipped"]
 
 
-def test_unusable_paths_are_skipped(photos: Path, model_folders: Any, tmp_path: Path) -> None:
+def test_unreadable_paths_are_skipped(photos: Path, model_folders: Any, tmp_path: Path) -> None:
     (tmp_path / "broken.mp4").write_text("no video")
     (tmp_path / "empty").mkdir()
     (tmp_path / "phone").mkdir()
@@ -117,9 +118,10 @@ def test_unusable_paths_are_skipped(photos: Path, model_folders: Any, tmp_path: 
     assert (again.exit_code, again.stderr.splitlines()[-1]) == (1, "Error: empty: no images here, and no videos.")
 
 
-def test_an_image_that_declares_too_large_a_size_is_skipped(photos: Path, model_folders: Any) -> None:
+def test_image_that_declares_too_large_a_size_is_skipped(photos: Path, model_folders: Any) -> None:
     raw = bytearray((photos / "a.png").read_bytes())
     raw[16:24] = (60_000).to_bytes(4, "big") * 2
+    raw[29:33] = zlib.crc32(raw[12:29]).to_bytes(4, "big")
     (photos / "text.jpg").write_bytes(raw)
     result = call("predict", photos, "--model", model_folders.onnx)
     assert (result.exit_code, len(result.stdout.splitlines())) == (3, 2), result.output
@@ -141,7 +143,7 @@ def test_videos_of_a_folder_are_predicted(model_folders: Any, tmp_path: Path) ->
         assert len(list(VideoFile(tmp_path / "out" / "overlays" / name / "clip.avi.webm").frames())) == 1
 
 
-def test_images_are_freed_as_they_are_predicted(model_folders: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_images_are_freed_after_prediction(model_folders: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with open_video_writer(tmp_path / "clip.avi", 10, (48, 64)) as append:
         for grey in range(12):
             append(np.full((48, 64, 3), grey * 20, np.uint8))
@@ -162,7 +164,7 @@ def test_images_are_freed_as_they_are_predicted(model_folders: Any, tmp_path: Pa
         assert max(counts) <= 3
 
 
-def test_a_video_is_predicted_frame_by_frame(model_folders: Any, tmp_path: Path) -> None:
+def test_video_is_predicted_frame_by_frame(model_folders: Any, tmp_path: Path) -> None:
     with open_video_writer(tmp_path / "clip.avi", 10, (48, 64)) as append:
         for grey in (20, 120, 220):
             append(np.full((48, 64, 3), grey, np.uint8))
@@ -174,7 +176,7 @@ def test_a_video_is_predicted_frame_by_frame(model_folders: Any, tmp_path: Path)
     assert [frame.image.shape for frame in drawn.frames()] == [(48, 64, 3)] * 3
 
 
-def test_an_image_of_another_size_than_its_boxes_state_is_skipped(photos: Path, model_folders: Any, tmp_path: Path) -> None:
+def test_image_of_another_size_than_its_boxes_state_is_skipped(photos: Path, model_folders: Any, tmp_path: Path) -> None:
     images = [{"id": 1, "file_name": "a.png", "height": 500, "width": 70}]
     content = {"images": images, "annotations": [{"image_id": 1, "category_id": 1, "bbox": [1, 2, 30, 40]}]}
     (tmp_path / "boxes.json").write_text(json.dumps(content))
@@ -193,54 +195,54 @@ def test_boxes_outside_all_images_are_an_error(photos: Path, model_folders: Any,
     result = call("predict", photos, "--model", model_folders.onnx, "--boxes", tmp_path / "boxes.json")
     assert result.exit_code == 1
     assert result.stdout.splitlines() == ["000139.png: 0 persons", "a.png: 0 persons"]
-    outside, without, nobody = result.stderr.splitlines()[-3:]
+    outside, without_box, no_person = result.stderr.splitlines()[-3:]
     assert outside.startswith("a.png: skipped 2 persons")
-    assert without.startswith("No box for 2 of 2 images")
-    assert "boxes.json" in nobody
+    assert without_box.startswith("No box for 2 of 2 images")
+    assert "boxes.json" in no_person
 
 
 @pytest.mark.parametrize(
-    ("words", "expected"),
+    ("assignments", "expected"),
     [
         (["input_size=[640, 480]", "pixels=null", "path=12"], {"input_size": (640, 480), "pixels": None, "path": Path("12")}),
         (["path=[a.onnx", "min_score=0.5", "person_class=2"], {"path": Path("[a.onnx"), "min_score": 0.5, "person_class": 2}),
     ],
     ids=["lists", "text"],
 )
-def test_options_of_a_detector(
-    photos: Path, model_folders: Any, monkeypatch: pytest.MonkeyPatch, words: list[str], expected: dict[str, Any]
+def test_detector_options_are_parsed(
+    photos: Path, model_folders: Any, monkeypatch: pytest.MonkeyPatch, assignments: list[str], expected: dict[str, Any]
 ) -> None:
-    made: list[Any] = []
+    detector_options: list[Any] = []
 
     def find(detector: OnnxDetector, image: Any, info: Any, detections: Any) -> list[Any]:
-        made.append(detector.options)
+        detector_options.append(detector.options)
         return []
 
     monkeypatch.setattr(OnnxDetector, "__call__", find)
-    settings = [part for word in words for part in ("--set", word)]
+    settings = [part for assignment in assignments for part in ("--set", assignment)]
     result = call("predict", photos / "a.png", "--model", model_folders.onnx, "--detector", "onnx", *settings)
     assert result.exit_code == 0, result.output
-    assert {name: getattr(made[0], name) for name in expected} == expected
+    assert {name: getattr(detector_options[0], name) for name in expected} == expected
 
 
 def test_category_null_takes_all_categories(photos: Path, model_folders: Any, tmp_path: Path) -> None:
     (tmp_path / "boxes.json").write_text(json.dumps([{"file_name": "a.png", "bbox": [1, 2, 30, 40], "category_id": 7}]))
-    words = ("predict", photos / "a.png", "--model", model_folders.onnx, "--boxes", tmp_path / "boxes.json")
-    again = call(*words)
+    arguments = ("predict", photos / "a.png", "--model", model_folders.onnx, "--boxes", tmp_path / "boxes.json")
+    again = call(*arguments)
     assert (again.exit_code, again.stdout) == (1, "")
     assert "1 of category_id 7, not 1" in again.stderr
-    assert call(*words, "--set", "category_id=null").stdout.startswith("a.png: 1 person")
+    assert call(*arguments, "--set", "category_id=null").stdout.startswith("a.png: 1 person")
 
 
-def test_poses_have_the_ids_of_the_file_of_boxes(photos: Path, model_folders: Any, tmp_path: Path) -> None:
-    """The ids of the file are not in the order of the names, and it does not know one image."""
+def test_poses_have_the_image_ids_of_the_boxes_file(photos: Path, model_folders: Any, tmp_path: Path) -> None:
+    """The ids of the file are not in the order of the names, and one image is missing in the file."""
     (photos / "text.jpg").unlink()
     (photos / "b.png").write_bytes((photos / "a.png").read_bytes())
     images = [{"id": 0, "file_name": "val/b.png"}, {"id": 2, "file_name": "000139.png"}]
     boxes = [{"image_id": image, "category_id": 1, "bbox": [1, 2, 30, 40]} for image in (0, 2)]
     (tmp_path / "boxes.json").write_text(json.dumps({"images": images, "annotations": boxes}))
-    words = ("predict", photos, "--model", model_folders.onnx, "--out", tmp_path / "out")
-    result = call(*words, "--boxes", tmp_path / "boxes.json")
+    arguments = ("predict", photos, "--model", model_folders.onnx, "--out", tmp_path / "out")
+    result = call(*arguments, "--boxes", tmp_path / "boxes.json")
     assert result.exit_code == 0, result.output
     assert "No box for 1 of 3 images" in result.stderr
     written = json.loads((tmp_path / "out" / "poses.json").read_text())
@@ -250,24 +252,24 @@ def test_poses_have_the_ids_of_the_file_of_boxes(photos: Path, model_folders: An
     assert summary["image_ids"].startswith(
         f"those of {tmp_path / 'boxes.json'} for 2 of 3 images, else numbers of posescope's own"
     )
-    assert call(*words).exit_code == 0
+    assert call(*arguments).exit_code == 0
     written = json.loads((tmp_path / "out" / "poses.json").read_text())
     assert {record["file_name"]: record["image_id"] for record in written} == {"000139.png": 139, "a.png": 140, "b.png": 141}
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["image_ids"].startswith("numbers of posescope's own")
 
 
 def test_output_of_posescope_is_skipped(photos: Path, model_folders: Any) -> None:
-    """Also that of an earlier run under another name; the summary lists all skipped files."""
+    """Output of an earlier run under another name is skipped too, and the summary lists all skipped files."""
     (photos / ".DS_Store").write_text("")
     (photos / "notes.txt").write_text("no image")
-    for place in ("poses", "poses", "again"):
+    for name in ("poses", "poses", "again"):
         result = call(
-            "predict", photos, "--model", model_folders.onnx, "--out", photos / place, "--draw", "--draw-threshold", "-1"
+            "predict", photos, "--model", model_folders.onnx, "--out", photos / name, "--draw", "--draw-threshold", "-1"
         )
         assert result.exit_code == 3
         assert [line.partition(":")[0] for line in result.stdout.splitlines()] == ["000139.png", "a.png"]
     summary = json.loads((photos / "again" / "summary.json").read_text())
-    assert {one["file_name"]: one["reason"] for one in summary["skipped_files"]} == {
+    assert {file["file_name"]: file["reason"] for file in summary["skipped_files"]} == {
         "text.jpg": "image cannot be decoded",
         ".DS_Store": "hidden or system file",
         "notes.txt": "no image or video by its suffix",
@@ -283,21 +285,21 @@ def test_output_of_posescope_is_skipped(photos: Path, model_folders: Any) -> Non
     )  # fmt: skip
 
 
-def test_joints_below_the_threshold_are_written_and_not_drawn(photos: Path, model_folders: Any, tmp_path: Path) -> None:
-    words = ("predict", photos / "a.png", "--model", model_folders.onnx, "--out", tmp_path / "out", "--draw")
+def test_joints_below_the_draw_threshold_are_written_and_not_drawn(photos: Path, model_folders: Any, tmp_path: Path) -> None:
+    arguments = ("predict", photos / "a.png", "--model", model_folders.onnx, "--out", tmp_path / "out", "--draw")
     original, drawn = cv2.imread(str(photos / "a.png")), tmp_path / "out" / "overlays" / "a.png.png"
-    result = call(*words, "--draw-threshold", "2")
+    result = call(*arguments, "--draw-threshold", "2")
     assert result.exit_code == 0
     assert (cv2.imread(str(drawn)) == original).all()
     assert len(json.loads((tmp_path / "out" / "poses.json").read_text())[0]["keypoints"]) == 9
     assert "1 of 1 person have no joint with a score of 2" in result.stderr
-    result = call(*words, "--draw-threshold", "-1")
+    result = call(*arguments, "--draw-threshold", "-1")
     assert (cv2.imread(str(drawn)) != original).any()
     assert "not drawn" not in result.stderr
 
 
-def test_a_file_name_that_is_no_utf_8_can_be_printed(photos: Path, model_folders: Any, tmp_path: Path) -> None:
-    """A file system may hold names that are no UTF-8."""
+def test_file_name_that_is_not_utf_8_is_printed(photos: Path, model_folders: Any, tmp_path: Path) -> None:
+    """File systems may contain names that are not UTF-8."""
     name = b"caf\xe9.png".decode("utf-8", "surrogateescape")
     (photos / name).write_bytes((photos / "a.png").read_bytes())
     result = call("predict", photos / name, "--model", model_folders.onnx, "--out", tmp_path / "out", "--draw")
@@ -311,7 +313,7 @@ def test_predicting_no_image_is_an_error(photos: Path, model_folders: Any) -> No
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "expected"),
+    ("arguments", "code", "expected"),
     [
         (["nowhere"], 2, "does not exist"),
         (["photos", "--draw"], 2, "--draw needs --out"),
@@ -319,24 +321,24 @@ def test_predicting_no_image_is_an_error(photos: Path, model_folders: Any) -> No
         (["photos", "--detector", "onnx", "--boxes", "photos/text.jpg"], 2, "onnx reads no file"),
         (["photos", "--set", "path"], 2, "--set path: expected KEY=VALUE"),
         (
-            ["photos", "--detector", "nobody"],
+            ["photos", "--detector", "unknown"],
             1,
             "Installed: boxes_file, full_image",
         ),
         (["photos", "photos"], 1, "000139.png"),
     ],
-    ids=["place", "draw", "boxes_file", "boxes", "set", "detector", "twice"],
+    ids=["missing path", "draw", "boxes_file", "boxes", "set", "detector", "twice"],
 )
-def test_an_invalid_command_line_ends_in_one_line(
-    photos: Path, model_folders: Any, words: list[str], code: int, expected: str
+def test_invalid_command_line_is_reported_without_traceback(
+    photos: Path, model_folders: Any, arguments: list[str], code: int, expected: str
 ) -> None:
-    result = call("predict", *words, "--model", model_folders.onnx)
+    result = call("predict", *arguments, "--model", model_folders.onnx)
     assert result.exit_code == code
     assert expected in result.stderr
     assert "Traceback" not in result.output
 
 
-def test_a_folder_that_cannot_be_written_is_an_error_before_the_work(photos: Path, model_folders: Any, tmp_path: Path) -> None:
+def test_unwritable_folder_is_an_error_before_prediction(photos: Path, model_folders: Any, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     result = call("predict", photos, "--model", model_folders.onnx, "--out", tmp_path / "file" / "out")
     assert (result.exit_code, result.stdout) == (1, "")
@@ -351,9 +353,9 @@ def test_a_folder_that_cannot_be_written_is_an_error_before_the_work(photos: Pat
         (OSError(28, "No space left on device", "out/a.png"), "Error: out/a.png: No space left on device"),
         (cv2.error("too\nlarge"), "Error: OpenCV: too large"),
         (MemoryError(), "Error: There is not enough memory."),
-        (DataError("the network broke."), "Error: the network broke."),
+        (DataError("the network failed."), "Error: the network failed."),
     ],
-    ids=["disk", "opencv", "memory", "ours"],
+    ids=["disk", "opencv", "memory", "data error"],
 )
 def test_poses_before_an_error_are_written(
     photos: Path, model_folders: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, message: str
@@ -380,7 +382,7 @@ def test_malformed_globals_are_an_error(photos: Path, tmp_path: Path) -> None:
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_the_newest_model_of_the_project_is_used_and_printed(photos: Path, model_folders: Any, tmp_path: Path) -> None:
+def test_newest_model_of_the_project_is_used_and_printed(photos: Path, model_folders: Any, tmp_path: Path) -> None:
     assert "data: no trained model" in call("predict", photos).stderr
     (tmp_path / "conf" / "base").mkdir(parents=True)
     (tmp_path / "conf" / "base" / "globals.yml").write_text("data_dir: results\n")
@@ -392,9 +394,9 @@ def test_the_newest_model_of_the_project_is_used_and_printed(photos: Path, model
     result = call("predict", photos / "a.png")
     assert result.exit_code == 0
     assert "Model: results/06_models/model/2026-02-01T00.00.00.000Z/model (hourglass, 3 joints)" in result.stderr
-    # A data_dir, or the folder of versions, means its newest, too.
-    for place in ("results", "results/06_models/model"):
-        assert json.loads(call("info", place, "--json").stdout)["folder"].endswith("2026-02-01T00.00.00.000Z/model")
+    # For a data_dir or a folder of versions, the newest model is used.
+    for path in ("results", "results/06_models/model"):
+        assert json.loads(call("info", path, "--json").stdout)["folder"].endswith("2026-02-01T00.00.00.000Z/model")
 
 
 def test_info_describes_a_model(model_folders: Any) -> None:

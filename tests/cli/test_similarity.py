@@ -32,7 +32,7 @@ def make_values() -> NDArray[np.float32]:
 
 @pytest.fixture
 def make_data_dir(tmp_path: Path) -> Make:
-    """Writes what the pipeline explainability leaves: features, their components, clusters, what can be read."""
+    """Return a function that writes results of the pipeline `explainability`: features, components, clusters and probes."""
 
     def make(
         name: str,
@@ -56,10 +56,12 @@ def make_data_dir(tmp_path: Path) -> Make:
         intervals = {"r2_low": [0.7, -0.1], "r2_high": [0.9, 0.1], "control_high": [0.02, 0.02]}
         probes = pd.DataFrame({"attribute": ["facing", "size"], "r2": [0.8, 0.01], **intervals})
         for analysis, table in (("clusters", members), ("component_names", probes)):
-            place = folder / "08_reporting" / "explainability" / analysis
-            place.mkdir(parents=True)
-            table.to_csv(place / ("cluster_members.csv" if analysis == "clusters" else "attribute_probes.csv"), index=False)
-            write_json(place / "result.json", {"model": analysed_model or model})
+            analysis_dir = folder / "08_reporting" / "explainability" / analysis
+            analysis_dir.mkdir(parents=True)
+            table.to_csv(
+                analysis_dir / ("cluster_members.csv" if analysis == "clusters" else "attribute_probes.csv"), index=False
+            )
+            write_json(analysis_dir / "result.json", {"model": analysed_model or model})
         return folder
 
     return make
@@ -128,7 +130,7 @@ def test_incomparable_folders_are_a_one_line_error(make_data_dir: Make, tmp_path
 
 
 def test_equal_ids_of_other_persons_are_refused(make_data_dir: Make) -> None:
-    """Two generated samples of different seeds number images and annotations alike; their boxes differ."""
+    """Generated samples with different seeds have the same image and annotation ids and different boxes."""
     result = run(make_data_dir("one", make_values()), make_data_dir("two", make_values(), first_box=1.5))
     assert result.exit_code == 1
     assert "person_id" in result.output

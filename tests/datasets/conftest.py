@@ -1,4 +1,4 @@
-"""A small model, and what a failing disk looks like."""
+"""Fixture of a small untrained model."""
 
 import pytest
 import torch

@@ -19,9 +19,9 @@ from posescope.explainability.findings import Control, Finding
 RESULT = AnalysisResult(
     facts={"clusters": 3, "silhouette": 0.25, "worst": "left_wrist", "unknown": None},
     tables={"sizes": pd.DataFrame({"cluster": [0, 1], "persons": [10, 20]})},
-    images={"sheet": np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)},
+    images={"grid": np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)},
     note="Three clusters.",
-    findings=(Finding("Cluster 2 fails.", 0.4, 0.3, 0.5, Control("the rest", 0.8), True, "sheet", pck_at_stake=0.1),),
+    findings=(Finding("Cluster 2 fails.", 0.4, 0.3, 0.5, Control("the rest", 0.8), True, "grid", pck_at_stake=0.1),),
     plots={"map": go.Figure(go.Scatter(x=[1, 2], y=[3.5, 4.0]))},
     model="0123456789abcdef",
 )
@@ -47,30 +47,30 @@ def test_round_trip(dataset: AnalysisDataset) -> None:
     assert (read.note, read.model) == (RESULT.note, RESULT.model)
     assert read.tables.keys() == {"sizes"}
     pd.testing.assert_frame_equal(read.tables["sizes"], RESULT.tables["sizes"])
-    np.testing.assert_array_equal(read.images["sheet"], RESULT.images["sheet"])
+    np.testing.assert_array_equal(read.images["grid"], RESULT.images["grid"])
     assert read.plots.keys() == {"map"}
     assert list(read.plots["map"].data[0].y) == [3.5, 4.0]
 
 
-def test_a_result_without_anything_survives(dataset: AnalysisDataset) -> None:
+def test_empty_result_round_trip(dataset: AnalysisDataset) -> None:
     dataset.save(AnalysisResult(facts={}, note="not selected"))
     assert dataset.load() == AnalysisResult(facts={}, note="not selected")
 
 
-def test_a_result_of_before_models_were_noted_is_read(dataset: AnalysisDataset, folder: Path) -> None:
+def test_result_without_a_model_is_read(dataset: AnalysisDataset, folder: Path) -> None:
     dataset.save(RESULT)
     content = read_json(folder / "result.json")
     write_json(folder / "result.json", {name: value for name, value in content.items() if name != "model"})
     assert dataset.load().model == ""
 
 
-def test_tables_and_pictures_of_an_earlier_run_go(dataset: AnalysisDataset, folder: Path) -> None:
+def test_tables_and_images_of_an_earlier_run_are_removed(dataset: AnalysisDataset, folder: Path) -> None:
     dataset.save(RESULT)
     dataset.save(replace(RESULT, tables={}, images={}, findings=(), plots={}))
     assert [path.name for path in folder.iterdir()] == ["result.json"]
 
 
-def test_the_preview_is_the_findings_as_json(dataset: AnalysisDataset) -> None:
+def test_preview_is_the_findings_as_json(dataset: AnalysisDataset) -> None:
     dataset.save(RESULT)
     assert json.loads(dataset.preview()) == {
         "facts": RESULT.facts,
@@ -81,20 +81,20 @@ def test_the_preview_is_the_findings_as_json(dataset: AnalysisDataset) -> None:
     }
 
 
-def test_a_missing_folder_is_named(dataset: AnalysisDataset) -> None:
+def test_missing_folder_is_named(dataset: AnalysisDataset) -> None:
     with pytest.raises(DatasetError, match=r"result\.json") as caught:
         dataset.load()
     assert isinstance(caught.value.__cause__, DataError)
 
 
-def test_a_damaged_picture_is_named(dataset: AnalysisDataset, folder: Path) -> None:
+def test_damaged_image_is_named(dataset: AnalysisDataset, folder: Path) -> None:
     dataset.save(RESULT)
-    (folder / "sheet.png").write_bytes(b"no picture")
-    with pytest.raises(DatasetError, match=r"sheet\.png"):
+    (folder / "grid.png").write_bytes(b"no image")
+    with pytest.raises(DatasetError, match=r"grid\.png"):
         dataset.load()
 
 
-def test_a_damaged_figure_is_named(dataset: AnalysisDataset, folder: Path) -> None:
+def test_damaged_plot_is_named(dataset: AnalysisDataset, folder: Path) -> None:
     dataset.save(RESULT)
     (folder / "map.plotly.json").write_text("{")
     with pytest.raises(DatasetError, match="plotly"):
@@ -108,9 +108,9 @@ def test_another_type_is_refused(dataset: AnalysisDataset) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"facts": {"silhouette": float("nan")}}, {"images": {"sheet": np.zeros((2, 2))}}], ids=["nan", "picture"]
+    "change", [{"facts": {"silhouette": float("nan")}}, {"images": {"grid": np.zeros((2, 2))}}], ids=["nan", "image"]
 )
-def test_a_failing_save_leaves_the_old_folder(dataset: AnalysisDataset, folder: Path, change: dict[str, object]) -> None:
+def test_failed_save_keeps_the_old_folder(dataset: AnalysisDataset, folder: Path, change: dict[str, object]) -> None:
     dataset.save(RESULT)
     with pytest.raises(DatasetError):
         dataset.save(replace(RESULT, note="new", **change))  # type: ignore[arg-type]

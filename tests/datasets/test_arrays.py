@@ -1,4 +1,4 @@
-"""Tests of posescope.datasets.records."""
+"""Tests of posescope.datasets.records.ArraysDataset."""
 
 from pathlib import Path
 
@@ -39,12 +39,12 @@ def test_round_trip(dataset: ArraysDataset) -> None:
         assert found.dtype == expected.dtype
 
 
-def test_nobody_survives_the_round_trip(dataset: ArraysDataset) -> None:
+def test_no_persons_round_trip(dataset: ArraysDataset) -> None:
     dataset.save(PoseTargets(np.empty(0, np.int64), np.empty((0, 3, 2), np.float32), np.empty((0, 3), np.uint8)))
     assert dataset.load().joints.shape == (0, 3, 2)
 
 
-def test_a_missing_file_is_named(dataset: ArraysDataset) -> None:
+def test_missing_file_is_named(dataset: ArraysDataset) -> None:
     with pytest.raises(DatasetError, match=r"targets\.npz") as caught:
         dataset.load()
     assert isinstance(caught.value.__cause__, DataError)
@@ -63,15 +63,15 @@ def test_another_type_is_refused(dataset: ArraysDataset) -> None:
         dataset.save(np.zeros(3))
 
 
-def test_a_failing_save_leaves_the_old_file(dataset: ArraysDataset, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_save_keeps_the_old_file(dataset: ArraysDataset, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dataset.save(TARGETS)
     before = path.read_bytes()
 
-    def write_half(file: Path, **arrays: object) -> None:
-        Path(file).write_bytes(b"half")
+    def fail_after_writing(file: Path, **arrays: object) -> None:
+        Path(file).write_bytes(b"partial")
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(np, "savez", write_half)
+    monkeypatch.setattr(np, "savez", fail_after_writing)
     with pytest.raises(DatasetError, match="No space left"):
         dataset.save(TARGETS)
     assert path.read_bytes() == before

@@ -24,7 +24,7 @@ def versioned(path: Path, load: str | None = None, save: str | None = None) -> M
 
 
 def save_two(path: Path, model: PoseModel) -> None:
-    """Two runs; the older one is written last, so that the time of writing cannot decide."""
+    """Save two versions; the older one is written last, so that the modification time is not decisive."""
     versioned(path, NEW, NEW).save(replace(model, provenance={"run": "new"}))
     versioned(path, OLD, OLD).save(replace(model, provenance={"run": "old"}))
 
@@ -49,13 +49,13 @@ def test_each_version_has_its_own_folder_and_the_newest_is_loaded(path: Path, po
     assert versioned(path).list_versions(full_path=False) == [NEW, OLD]
 
 
-def test_a_version_can_be_asked_for(path: Path, pose_model: PoseModel) -> None:
+def test_version_can_be_selected(path: Path, pose_model: PoseModel) -> None:
     save_two(path, pose_model)
     assert versioned(path, load=OLD).load().provenance == {"run": "old"}
     assert versioned(path, load=OLD).exists()
 
 
-def test_a_version_that_is_not_there_does_not_exist(path: Path, pose_model: PoseModel) -> None:
+def test_missing_version_does_not_exist(path: Path, pose_model: PoseModel) -> None:
     save_two(path, pose_model)
     absent = versioned(path, load="2026-03-01T00.00.00.000Z")
     assert not absent.exists()
@@ -63,24 +63,24 @@ def test_a_version_that_is_not_there_does_not_exist(path: Path, pose_model: Pose
         absent.load()
 
 
-def test_no_version_at_all_does_not_exist(path: Path) -> None:
+def test_dataset_without_versions_does_not_exist(path: Path) -> None:
     assert not versioned(path).exists()
 
 
-def test_a_broken_version_is_passed_over(path: Path, pose_model: PoseModel) -> None:
+def test_damaged_version_is_skipped(path: Path, pose_model: PoseModel) -> None:
     save_two(path, pose_model)
     (path / NEW / "model" / "model.json").unlink()
     assert versioned(path).load().provenance == {"run": "old"}
 
 
-def test_a_version_is_never_overwritten(path: Path, pose_model: PoseModel) -> None:
+def test_version_is_never_overwritten(path: Path, pose_model: PoseModel) -> None:
     save_two(path, pose_model)
     with pytest.raises(DatasetError, match="must not exist"):
         versioned(path, OLD, OLD).save(pose_model)
     assert versioned(path, load=OLD).load().provenance == {"run": "old"}
 
 
-def test_newest_takes_the_newest_of_a_folder_of_versions(path: Path, pose_model: PoseModel) -> None:
+def test_newest_selects_the_newest_version(path: Path, pose_model: PoseModel) -> None:
     newest = ModelDataset(filepath=str(path), newest=True)
     assert not newest.exists()
     save_two(path, pose_model)
@@ -88,25 +88,25 @@ def test_newest_takes_the_newest_of_a_folder_of_versions(path: Path, pose_model:
     assert newest.load().path == path / NEW / "model"
 
 
-def test_newest_takes_a_model_folder_as_it_is(path: Path, pose_model: PoseModel) -> None:
+def test_newest_accepts_a_model_folder(path: Path, pose_model: PoseModel) -> None:
     save_model(path, pose_model)
     newest = ModelDataset(filepath=str(path), newest=True)
     assert newest.exists()
     assert newest.load().path == path
 
 
-def test_newest_takes_one_version_by_its_path(path: Path, pose_model: PoseModel) -> None:
+def test_newest_accepts_the_path_of_a_version(path: Path, pose_model: PoseModel) -> None:
     save_two(path, pose_model)
     assert ModelDataset(filepath=str(path / OLD / "model"), newest=True).load().path == path / OLD / "model"
 
 
-def test_newest_is_only_read(path: Path, pose_model: PoseModel) -> None:
+def test_newest_is_read_only(path: Path, pose_model: PoseModel) -> None:
     with pytest.raises(DatasetError, match="read-only"):
         ModelDataset(filepath=str(path), newest=True).save(pose_model)
     assert not path.exists()
 
 
-def test_a_missing_model_is_named(path: Path) -> None:
+def test_missing_model_is_named(path: Path) -> None:
     with pytest.raises(DatasetError, match=r"model\.json"):
         ModelDataset(filepath=str(path)).load()
 
@@ -117,7 +117,7 @@ def test_another_type_is_refused(path: Path) -> None:
     assert not path.exists()
 
 
-def test_a_failing_save_leaves_the_old_model(path: Path, pose_model: PoseModel) -> None:
+def test_failed_save_keeps_the_old_model(path: Path, pose_model: PoseModel) -> None:
     dataset = ModelDataset(filepath=str(path))
     dataset.save(pose_model)
     with pytest.raises(DatasetError, match="JSON"):

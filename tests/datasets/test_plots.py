@@ -1,4 +1,4 @@
-"""Tests of posescope.datasets.images_and_plots."""
+"""Tests of posescope.datasets.images_and_plots.PlotDataset."""
 
 import json
 from pathlib import Path
@@ -35,22 +35,22 @@ def test_round_trip(dataset: PlotDataset, figure: go.Figure) -> None:
     assert read.layout.title.text == "history"
 
 
-def test_the_preview_is_json(dataset: PlotDataset, figure: go.Figure) -> None:
+def test_preview_is_json(dataset: PlotDataset, figure: go.Figure) -> None:
     dataset.save(figure)
     preview = dict(dataset.preview())
     assert json.loads(json.dumps(preview)) == preview
     assert preview["data"][0]["name"] == "loss"
 
 
-def test_a_missing_file_is_named(dataset: PlotDataset) -> None:
+def test_missing_file_is_named(dataset: PlotDataset) -> None:
     with pytest.raises(DatasetError, match=r"plot\.json"):
         dataset.load()
 
 
-def test_another_type_is_refused_and_leaves_the_old_file(dataset: PlotDataset, figure: go.Figure, path: Path) -> None:
+def test_another_type_is_refused_and_the_old_file_kept(dataset: PlotDataset, figure: go.Figure, path: Path) -> None:
     dataset.save(figure)
     before = path.read_bytes()
     with pytest.raises(DatasetError):
-        dataset.save("no figure")  # type: ignore[arg-type]
+        dataset.save("no plot")  # type: ignore[arg-type]
     assert path.read_bytes() == before
     assert list(path.parent.iterdir()) == [path]

@@ -24,13 +24,13 @@ def test_round_trip(dataset: RecordDataset) -> None:
     assert dataset.load() == COCO_PERSON
 
 
-def test_a_missing_file_is_named(dataset: RecordDataset) -> None:
+def test_missing_file_is_named(dataset: RecordDataset) -> None:
     with pytest.raises(DatasetError, match=r"skeleton\.json") as caught:
         dataset.load()
     assert isinstance(caught.value.__cause__, DataError)
 
 
-def test_a_file_that_is_no_json_is_named(dataset: RecordDataset, tmp_path: Path) -> None:
+def test_file_that_is_not_json_is_named(dataset: RecordDataset, tmp_path: Path) -> None:
     dataset.save(COCO_PERSON)
     (tmp_path / "below" / "skeleton.json").write_text("{")
     with pytest.raises(DatasetError, match="JSON"):
@@ -43,7 +43,7 @@ def test_another_type_is_refused(dataset: RecordDataset) -> None:
     assert not dataset.exists()
 
 
-def test_a_failing_save_leaves_the_old_file(dataset: RecordDataset, tmp_path: Path) -> None:
+def test_failed_save_keeps_the_old_file(dataset: RecordDataset, tmp_path: Path) -> None:
     dataset.save(COCO_PERSON)
     before = (tmp_path / "below" / "skeleton.json").read_bytes()
     with pytest.raises(DatasetError, match="JSON"):
@@ -52,27 +52,27 @@ def test_a_failing_save_leaves_the_old_file(dataset: RecordDataset, tmp_path: Pa
     assert [path.name for path in (tmp_path / "below").iterdir()] == ["skeleton.json"]
 
 
-def test_an_unknown_record_class_is_refused(tmp_path: Path) -> None:
+def test_unknown_record_class_is_refused(tmp_path: Path) -> None:
     with pytest.raises(AttributeError, match="Skeletton"):
         RecordDataset(record="posescope.core.skeleton.Skeletton", filepath=str(tmp_path / "skeleton.json"))
 
 
-def test_it_describes_itself(dataset: RecordDataset, tmp_path: Path) -> None:
+def test_description_contains_record_and_path(dataset: RecordDataset, tmp_path: Path) -> None:
     assert dataset._describe() == {"record": "Skeleton", "filepath": str(tmp_path / "below" / "skeleton.json")}
 
 
-def test_the_preview_is_the_file(dataset: RecordDataset) -> None:
+def test_preview_is_the_file(dataset: RecordDataset) -> None:
     dataset.save(COCO_PERSON)
     assert COCO_PERSON.from_dict(json.loads(dataset.preview())) == COCO_PERSON
 
 
-def test_a_record_loads_a_component_by_dotted_path_only_where_it_is_allowed(tmp_path: Path) -> None:
-    """The record of a search holds its recipe, which is checked by the components that it names."""
+def test_record_loads_a_dotted_path_only_if_allowed(tmp_path: Path) -> None:
+    """The record of a search contains its recipe, which is validated by its components."""
     dotted = "posescope.models.hourglass:Hourglass"
     recipe = {"codec": {"name": "gaussian"}, "model": {"name": dotted}, "training": {}}
     content = {"fingerprint": "f", "data_fingerprint": "d", "recipe": recipe, "space": {}, "trials": []}
-    place = {"record": "posescope.tuning.records.TuningRecord", "filepath": str(tmp_path / "tuning.json")}
+    arguments = {"record": "posescope.tuning.records.TuningRecord", "filepath": str(tmp_path / "tuning.json")}
     (tmp_path / "tuning.json").write_text(json.dumps(content))
     with pytest.raises(DatasetError, match=f"{dotted}.* by a dotted path"):
-        RecordDataset(**place).load()
-    assert RecordDataset(**place, allow=[dotted]).load().recipe.model.name == dotted
+        RecordDataset(**arguments).load()
+    assert RecordDataset(**arguments, allow=[dotted]).load().recipe.model.name == dotted

@@ -35,13 +35,13 @@ def finish(root: Path) -> CropStore:
     return store
 
 
-def test_a_workspace_is_always_there(workspace: StoreDataset, root: Path) -> None:
+def test_workspace_always_exists(workspace: StoreDataset, root: Path) -> None:
     assert workspace.exists()
     assert workspace.load() == CropStore(root)
-    assert not root.exists(), "loading makes no folder"
+    assert not root.exists(), "loading creates no folder"
 
 
-def test_a_result_is_there_once_it_is_finished(result: StoreDataset, root: Path) -> None:
+def test_result_exists_after_finishing(result: StoreDataset, root: Path) -> None:
     assert not result.exists()
     CropStore(root).begin()
     assert not result.exists()
@@ -50,27 +50,27 @@ def test_a_result_is_there_once_it_is_finished(result: StoreDataset, root: Path)
     assert result.load() == CropStore(root)
 
 
-def test_an_unfinished_result_is_not_loaded(result: StoreDataset) -> None:
+def test_unfinished_result_is_not_loaded(result: StoreDataset) -> None:
     with pytest.raises(DatasetError, match="CropStore") as caught:
         result.load()
     assert isinstance(caught.value.__cause__, DataError)
 
 
-def test_the_finished_store_of_this_folder_is_accepted_and_left_alone(result: StoreDataset, root: Path) -> None:
+def test_finished_store_of_the_folder_is_accepted_unchanged(result: StoreDataset, root: Path) -> None:
     store = finish(root)
     before = (root / "crops.json").read_bytes()
     result.save(store)
     assert (root / "crops.json").read_bytes() == before
 
 
-def test_an_unfinished_store_is_refused(result: StoreDataset, root: Path) -> None:
+def test_unfinished_store_is_refused(result: StoreDataset, root: Path) -> None:
     with pytest.raises(DatasetError, match="finished"):
         result.save(CropStore(root))
 
 
-def test_the_store_of_another_folder_is_refused(result: StoreDataset, tmp_path: Path) -> None:
+def test_store_of_another_folder_is_refused(result: StoreDataset, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="CropStore"):
-        result.save(finish(tmp_path / "elsewhere"))
+        result.save(finish(tmp_path / "other"))
 
 
 def test_another_type_is_refused(result: StoreDataset, root: Path) -> None:
@@ -79,10 +79,10 @@ def test_another_type_is_refused(result: StoreDataset, root: Path) -> None:
         result.save(OverlayFolder(root))
 
 
-def test_an_unknown_role_is_refused(root: Path) -> None:
+def test_unknown_role_is_refused(root: Path) -> None:
     with pytest.raises(DatasetError, match="input"):
         StoreDataset(store=STORE, filepath=str(root), role="input")  # type: ignore[arg-type]
 
 
-def test_it_describes_itself(workspace: StoreDataset, root: Path) -> None:
+def test_description_contains_store_path_and_role(workspace: StoreDataset, root: Path) -> None:
     assert workspace._describe() == {"store": "CropStore", "filepath": str(root), "role": "workspace"}

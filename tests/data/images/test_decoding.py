@@ -202,7 +202,7 @@ def test_pam_is_refused(tmp_path):
 
 
 def _png(width, height, data_of=(1, 1)):
-    """A PNG file of black pixels, with data of `data_of` (width, height)."""
+    """Return a PNG file of black pixels, with the data of an image of `data_of` (width, height)."""
     pack = zlib.compressobj(9)
     data = b"".join(pack.compress(bytes(1 + 3 * data_of[0])) for _ in range(data_of[1])) + pack.flush()
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
@@ -404,7 +404,7 @@ def test_transparency_chunk_name_in_a_text_is_ignored(tmp_path, mode):
     np.testing.assert_array_equal(read_image(tmp_path / "a.png"), np.asarray(image.convert("RGB")))
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning")  # of Pillow, info tags
+@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow warns about tags
 def test_mutated_files_are_read_or_refused(tmp_path):
     """Each randomly changed file gives an image of the declared size or an `ImageError`."""
     rng = np.random.default_rng(0)

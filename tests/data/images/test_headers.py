@@ -147,7 +147,7 @@ def test_animated_webp_has_the_size_of_its_canvas() -> None:
     assert read_header(bytes(raw), PATH).stored_size == (100, 16_001)
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning")  # of Pillow, about tags
+@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow warns about tags
 def test_mutated_headers_raise_image_errors_only() -> None:
     rng = np.random.default_rng(0)
     files = [encode(kind) for kind in ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "PPM")]

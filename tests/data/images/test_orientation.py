@@ -1,4 +1,4 @@
-"""EXIF orientation, compared with files that Pillow turns."""
+"""Tests of posescope.data.images.orientation, compared with Pillow."""
 
 import io
 
