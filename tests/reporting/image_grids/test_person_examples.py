@@ -5,10 +5,15 @@ import pandas as pd
 import pytest
 import torch
 
+from posescope.core.tables import matrices_of
 from posescope.data.crops.crop_resampling import crop_square
 from posescope.data.images.decoding import read_image
+from posescope.drawing.heatmap_overlays import overlay_heatmaps
+from posescope.drawing.image_grids import resize_to_height
+from posescope.drawing.skeletons import draw_skeleton
 from posescope.geometry.affine import apply_affine
-from posescope.reporting.image_grids.person_examples import draw_person_examples, load_person_example, select_examples
+from posescope.reporting.image_grids import person_examples
+from posescope.reporting.image_grids.person_examples import draw_person_example, draw_person_examples, select_examples
 
 
 def scores(*pck):
@@ -37,31 +42,52 @@ def test_ties_are_ordered_by_person_id():
     assert select_examples(scores(1.0, 1.0, 1.0)[::-1], 3).tolist() == [10, 11, 12]
 
 
-@pytest.mark.parametrize("person_id", [4, 6])
-def test_example_contains_the_data_of_its_person(tiny_run, tiny_model, person_id):
-    run = tiny_run
+def example_of(run, person_id):
+    """Return the image, the crops, the row of the person in them, and its `crop_from_image`."""
     crops = run.store.select(run.targets, np.array([6, 4, 5]))
-    example = load_person_example(
-        person_id, tiny_model, run.folder, run.source, crops, run.persons, run.crop_boxes, run.keypoints
+    image = read_image(run.folder.root / "val2017" / ("one.png" if person_id == 4 else "two.png"))
+    crop_from_image = matrices_of(run.crop_boxes[run.crop_boxes["person_id"] == person_id])[0]
+    return image, crops, [6, 4, 5].index(person_id), crop_from_image
+
+
+@pytest.mark.parametrize("person_id", [4, 6])
+def test_panels_show_image_crop_targets_predictions_and_skeleton_of_the_person(tiny_run, tiny_model, monkeypatch, person_id):
+    titles, panels, overlaid, drawn = [], [], [], []
+    monkeypatch.setattr(person_examples, "draw_image_row", lambda *args: (panels.extend(args[0]), titles.extend(args[1])))
+    monkeypatch.setattr(person_examples, "overlay_heatmaps", lambda *args: overlaid.append(args[1]) or overlay_heatmaps(*args))
+    monkeypatch.setattr(
+        person_examples, "draw_skeleton", lambda *args, **kwargs: drawn.append(args[1]) or draw_skeleton(*args, **kwargs)
     )
-    name = "one.png" if person_id == 4 else "two.png"
-    image = read_image(run.folder.root / "val2017" / name)
-    np.testing.assert_array_equal(example.image, image)
-    box = run.crop_boxes.set_index("person_id").loc[person_id]
-    square = crop_square(image, int(box["left"]), int(box["top"]), int(box["side"]), 32, (124, 116, 104))
-    np.testing.assert_array_equal(example.crop, square)
-    known = {4: [[40, 15], [34, 30], [47, 44]], 6: [[np.nan, np.nan], [44, 20], [56, 38]]}
-    np.testing.assert_array_equal(example.joints, known[person_id])
-    assert example.visibility.tolist() == {4: [2, 1, 2], 6: [0, 2, 2]}[person_id]
+    image, crops, row, crop_from_image = example_of(tiny_run, person_id)
+    draw_person_example(image, crops, row, crop_from_image, tiny_model)
+    assert titles[:4] == ["image and crop box", "crop and annotation", "target heatmaps", "predicted heatmaps"]
+    assert titles[4].startswith("prediction, mean error ")
+    assert all(panel.shape[0] == 200 for panel in panels)
     # Targets peak at the annotated position in the crop; the map of an unlabelled joint is empty.
-    in_crop = apply_affine(example.crop_from_image, example.joints)
-    decoded = tiny_model.codec.decode(torch.from_numpy(example.target_heatmaps)[None]).joints[0].numpy()
-    labelled = example.visibility > 0
+    targets, predicted = overlaid
+    known = {4: [[40, 15], [34, 30], [47, 44]], 6: [[np.nan, np.nan], [44, 20], [56, 38]]}
+    in_crop = apply_affine(crop_from_image, np.array(known[person_id], np.float64))
+    labelled = np.isfinite(in_crop).all(axis=1)
+    decoded = tiny_model.codec.decode(torch.from_numpy(targets)[None]).joints[0].numpy()
     assert np.abs(decoded[labelled] - in_crop[labelled]).max() < 4  # a heatmap px is 4 crop px
-    assert not example.target_heatmaps[~labelled].any()
+    assert not targets[~labelled].any()
+    box = tiny_run.crop_boxes.set_index("person_id").loc[person_id]
+    square = crop_square(image, int(box["left"]), int(box["top"]), int(box["side"]), 32, (124, 116, 104))
     expected = tiny_model.heatmaps(torch.from_numpy(square)[None])[0].numpy()
-    np.testing.assert_allclose(example.predicted_heatmaps, expected, atol=1e-5)
-    assert example.predicted_joints.shape == (3, 2)
+    np.testing.assert_allclose(predicted, expected, atol=1e-5)
+    # The annotation is drawn at its position on the image and on the crop.
+    on_image = apply_affine(resize_to_height(image, 200)[1], np.array(known[person_id], np.float64))
+    np.testing.assert_allclose(drawn[0], on_image, atol=1e-3)
+    np.testing.assert_allclose(drawn[1], apply_affine(resize_to_height(square, 200)[1], in_crop), atol=1e-3)
+    assert np.isfinite(drawn[2]).all()
+
+
+def test_inputs_of_an_example_are_not_changed(tiny_run, tiny_model):
+    image, crops, row, crop_from_image = example_of(tiny_run, 4)
+    before = image.copy(), crop_from_image.copy()
+    draw_person_example(image, crops, row, crop_from_image, tiny_model)
+    np.testing.assert_array_equal(image, before[0])
+    np.testing.assert_array_equal(crop_from_image, before[1])
 
 
 def test_examples_are_stacked_vertically(tiny_run, tiny_model):
@@ -69,7 +95,7 @@ def test_examples_are_stacked_vertically(tiny_run, tiny_model):
     table = pd.DataFrame({"person_id": [4, 5, 6], "found": True, "pck_thesis": [0.2, 1.0, np.nan]})
 
     def draw(count):
-        parts = (run.folder, run.source, run.store, run.targets, run.persons, run.crop_boxes, run.keypoints)
+        parts = (run.folder, run.source, run.store, run.targets, run.persons, run.crop_boxes)
         return draw_person_examples(table, tiny_model, *parts, count)
 
     one, two, three = draw(1), draw(2), draw(3)

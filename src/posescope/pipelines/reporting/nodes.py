@@ -30,7 +30,6 @@ def draw_person_examples(
     targets: PoseTargets,
     persons: pd.DataFrame,
     crop_boxes: pd.DataFrame,
-    keypoints: pd.DataFrame,
     evaluation: Mapping[str, Any],
     statistics: CropStatistics,
     source: SourceOptions,
@@ -42,7 +41,7 @@ def draw_person_examples(
         model: the trained model.
         raw_source, source: the data set and the names of its files and folders.
         crops, targets, statistics: crops of the data set, their joints and statistics.
-        persons, crop_boxes, keypoints: `Persons`, `CropBoxes` and `Keypoints`.
+        persons, crop_boxes: `Persons` and `CropBoxes`.
         evaluation: results of the evaluation; `person_scores` is used.
         page: number of persons.
     """
@@ -51,7 +50,7 @@ def draw_person_examples(
     own = results.keep({"person_scores": evaluation["person_scores"]}, "evaluation").get("person_scores")
     scores = person_examples.unscored_persons(crops, persons) if own is None else own
     grid = person_examples.draw_person_examples(
-        scores, model, raw_source, source, crops, targets, persons, crop_boxes, keypoints, page.examples
+        scores, model, raw_source, source, crops, targets, persons, crop_boxes, page.examples
     )
     return add_image_origin(grid, replace(results.at_hand, results=None))
 

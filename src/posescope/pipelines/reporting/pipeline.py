@@ -9,6 +9,7 @@ from posescope.pipelines.steps import stage, step
 __all__ = ["create_pipeline"]
 
 PAGE = "params:reporting.page"
+SOURCE = "params:data_engineering.source"
 OWN = ["model", "crop_statistics"]
 
 
@@ -20,21 +21,13 @@ def create_pipeline() -> Pipeline:
 
 def _reporting() -> Pipeline:
     results = ["evaluation_results", "explainability_results"]
-    persons = ["crops", "targets", "persons", "crop_boxes", "keypoints"]
+    persons = ["crops", "targets", "persons", "crop_boxes"]
     return stage(
         "reporting",
         [
             step(
                 nodes.draw_person_examples,
-                [
-                    "model",
-                    "raw_source",
-                    *persons,
-                    "evaluation_results",
-                    "crop_statistics",
-                    "params:data_engineering.source",
-                    PAGE,
-                ],
+                ["model", "raw_source", *persons, "evaluation_results", "crop_statistics", SOURCE, PAGE],
                 "person_examples",
             ),
             step(nodes.write_model_card, [*OWN, "data_results", *results], "model_card"),

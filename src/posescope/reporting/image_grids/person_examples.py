@@ -3,8 +3,6 @@
 image, annotation and crop box | crop and annotation | target heatmaps | predicted heatmaps | predicted skeleton
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 import torch
@@ -12,99 +10,77 @@ from numpy.typing import NDArray
 
 from posescope.artifacts.crop_matching import match_crops
 from posescope.artifacts.pose_model import PoseModel
-from posescope.core.joint_matching import joint_names_of, match_joints
 from posescope.core.records import PoseTargets
 from posescope.core.skeleton import Skeleton
-from posescope.core.tables import joints_of, matrices_of
+from posescope.core.tables import matrices_of
 from posescope.data.coco.folder import CocoFolder, SourceOptions
 from posescope.data.crops.crop_set import CropSet
 from posescope.data.crops.crop_store import CropStore
 from posescope.data.images.decoding import read_image
 from posescope.drawing.heatmap_overlays import overlay_heatmaps
 from posescope.drawing.image_grids import draw_image_grid, draw_image_row, resize_to_height
-from posescope.drawing.rgb_images import check_rgb
 from posescope.drawing.skeletons import draw_skeleton
 from posescope.drawing.strokes import draw_outline
 from posescope.drawing.text_rendering import BACKGROUND_RGB
 from posescope.geometry.affine import apply_affine, invert_affine
 
-__all__ = [
-    "PersonExample",
-    "draw_person_example",
-    "draw_person_examples",
-    "load_person_example",
-    "select_examples",
-    "unscored_persons",
-]
+__all__ = ["draw_person_example", "draw_person_examples", "select_examples", "unscored_persons"]
 
 _SQUARE_RGB = (255, 225, 40)
 _OPACITY = 0.75
 _PANEL_PX = 200
 
 
-@dataclass(frozen=True, eq=False)
-class PersonExample:
-    """One person from image to prediction.
-
-    Attributes:
-        image: (H, W, 3) uint8 RGB.
-        joints: (K, 2) image px, NaN: unlabelled.
-        visibility: (K,) 0..2.
-        crop: (h, w, 3) uint8 RGB.
-        crop_from_image: (2, 3) float64.
-        target_heatmaps, predicted_heatmaps: (K, h', w'), covering the crop.
-        predicted_joints: (K, 2) crop px.
-    """
-
-    image: NDArray[np.uint8]
-    joints: NDArray[np.floating]
-    visibility: NDArray[np.uint8]
-    crop: NDArray[np.uint8]
-    crop_from_image: NDArray[np.float64]
-    target_heatmaps: NDArray[np.floating]
-    predicted_heatmaps: NDArray[np.floating]
-    predicted_joints: NDArray[np.floating]
-
-
-def draw_person_example(example: PersonExample, skeleton: Skeleton, height_px: int = 256) -> NDArray[np.uint8]:
-    """Draw the five panels of a person.
+def draw_person_example(
+    image: NDArray[np.uint8], crops: CropSet, row: int, crop_from_image: NDArray[np.float64], model: PoseModel
+) -> NDArray[np.uint8]:
+    """Run the model on one person and draw its five panels.
 
     Args:
-        example: the person.
-        skeleton: K joints and their limbs.
-        height_px: height of the panels.
+        image: (H, W, 3) uint8 RGB with the person.
+        crops: crops with this person, joints in the order of the model.
+        row: row of the person in the crops.
+        crop_from_image: (2, 3) float64.
+        model: the trained model.
 
     Returns:
-        (H, W, 3) RGB.
+        (H', W', 3) uint8 RGB.
 
     Raises:
-        DrawingError: if an image is not RGB, or the joints do not match the skeleton.
+        DrawingError: if the image is not RGB.
     """
-    check_rgb(example.image, "image")
-    check_rgb(example.crop, "crop")
-    crop, panel_from_crop = resize_to_height(example.crop, height_px)
-    truth = apply_affine(panel_from_crop, apply_affine(example.crop_from_image, example.joints))
+    person = crops.subset(np.array([row]))
+    joints, visibility = person.targets.joints, person.targets.visibility
+    pixels = person.read_images(np.array([0]))
+    heatmaps = model.heatmaps(torch.from_numpy(pixels))
+    predicted = model.codec.decode(heatmaps).joints[0].cpu().numpy().astype(np.float64)
+    targets = model.codec.encode(torch.from_numpy(joints), torch.from_numpy(visibility)).heatmaps[0].numpy()
+    crop, panel_from_crop = resize_to_height(pixels[0], _PANEL_PX)
+    truth = apply_affine(panel_from_crop, joints[0])
     panels = {
-        "image and crop box": _draw_image(example, skeleton, height_px),
-        "crop and annotation": draw_skeleton(crop, truth, skeleton, example.visibility),
-        "target heatmaps": overlay_heatmaps(crop, example.target_heatmaps, _OPACITY),
-        "predicted heatmaps": overlay_heatmaps(crop, example.predicted_heatmaps, _OPACITY),
-        _prediction_title(example): draw_skeleton(crop, apply_affine(panel_from_crop, example.predicted_joints), skeleton),
+        "image and crop box": _draw_image(image, person, crop_from_image, model.skeleton),
+        "crop and annotation": draw_skeleton(crop, truth, model.skeleton, visibility[0]),
+        "target heatmaps": overlay_heatmaps(crop, targets, _OPACITY),
+        "predicted heatmaps": overlay_heatmaps(crop, heatmaps[0].cpu().numpy(), _OPACITY),
+        _prediction_title(predicted - joints[0]): draw_skeleton(crop, apply_affine(panel_from_crop, predicted), model.skeleton),
     }
-    return draw_image_row(list(panels.values()), list(panels), height_px)
+    return draw_image_row(list(panels.values()), list(panels), _PANEL_PX)
 
 
-def _draw_image(example: PersonExample, skeleton: Skeleton, height_px: int) -> NDArray[np.uint8]:
-    image, panel_from_image = resize_to_height(example.image, height_px)
-    height, width = example.crop.shape[:2]
+def _draw_image(
+    image: NDArray[np.uint8], person: CropSet, crop_from_image: NDArray[np.float64], skeleton: Skeleton
+) -> NDArray[np.uint8]:
+    panel, panel_from_image = resize_to_height(image, _PANEL_PX)
+    image_from_crop = invert_affine(crop_from_image)
+    height, width = person.crop_size
     edges = np.array([[-0.5, -0.5], [width - 0.5, -0.5], [width - 0.5, height - 0.5], [-0.5, height - 0.5]])
-    corners = apply_affine(panel_from_image, apply_affine(invert_affine(example.crop_from_image), edges))
-    framed = draw_outline(draw_outline(image, corners, (20, 20, 20), 4), corners, _SQUARE_RGB, 2)
-    return draw_skeleton(framed, apply_affine(panel_from_image, example.joints), skeleton, example.visibility, thickness_px=1.5)
+    corners = apply_affine(panel_from_image, apply_affine(image_from_crop, edges))
+    framed = draw_outline(draw_outline(panel, corners, (20, 20, 20), 4), corners, _SQUARE_RGB, 2)
+    joints = apply_affine(panel_from_image, apply_affine(image_from_crop, person.targets.joints[0]))
+    return draw_skeleton(framed, joints, skeleton, person.targets.visibility[0], thickness_px=1.5)
 
 
-def _prediction_title(example: PersonExample) -> str:
-    offsets = example.predicted_joints - apply_affine(example.crop_from_image, example.joints)
+def _prediction_title(offsets: NDArray[np.float64]) -> str:
     errors = np.hypot(offsets[:, 0], offsets[:, 1])
     labelled = errors[np.isfinite(errors)]
     return f"prediction, mean error {labelled.mean():.1f} crop px" if labelled.size else "prediction"
@@ -135,46 +111,6 @@ def select_examples(person_scores: pd.DataFrame, count: int) -> NDArray[np.int64
     return np.asarray(known["person_id"].to_numpy(dtype=np.int64)[places])
 
 
-def load_person_example(
-    person_id: int,
-    model: PoseModel,
-    folder: CocoFolder,
-    source: SourceOptions,
-    crops: CropSet,
-    persons: pd.DataFrame,
-    crop_boxes: pd.DataFrame,
-    keypoints: pd.DataFrame,
-) -> PersonExample:
-    """Load the image, annotation and crop of a person, and run the model on it.
-
-    Args:
-        person_id: id of the person.
-        model: the trained model.
-        folder, source: the data set.
-        crops: crops with this person, joints in the order of the model.
-        persons, crop_boxes, keypoints: tables with this person.
-    """
-    row = persons.set_index("person_id").loc[person_id]
-    place = int(np.flatnonzero(crops.targets.person_ids == person_id)[0])
-    crop = crops.read_images(np.array([place]))
-    order = match_joints(model.skeleton.joints, joint_names_of(keypoints), data_name="the table of keypoints")
-    values = order.to_model_order(joints_of(keypoints, np.array([person_id]))[0], axis=0)
-    heatmaps = model.heatmaps(torch.from_numpy(crop))
-    joints = torch.from_numpy(crops.targets.joints[[place]])
-    visibility = torch.from_numpy(crops.targets.visibility[[place]])
-    path = folder.image_folder(source, str(row["source_split"])) / str(row["file_name"])
-    return PersonExample(
-        image=read_image(path, frame=source.orientation, limits=source.image_limits),
-        joints=values[:, :2],
-        visibility=values[:, 2].astype(np.uint8),
-        crop=crop[0],
-        crop_from_image=matrices_of(crop_boxes[crop_boxes["person_id"] == person_id])[0],
-        target_heatmaps=model.codec.encode(joints, visibility).heatmaps[0].numpy(),
-        predicted_heatmaps=heatmaps[0].cpu().numpy(),
-        predicted_joints=model.codec.decode(heatmaps).joints[0].cpu().numpy().astype(np.float64),
-    )
-
-
 def draw_person_examples(
     person_scores: pd.DataFrame,
     model: PoseModel,
@@ -184,7 +120,6 @@ def draw_person_examples(
     targets: PoseTargets,
     persons: pd.DataFrame,
     crop_boxes: pd.DataFrame,
-    keypoints: pd.DataFrame,
     count: int,
 ) -> NDArray[np.uint8]:
     """Draw some persons from image to prediction, one row per person, from the best to the worst score.
@@ -194,7 +129,7 @@ def draw_person_examples(
         model: the trained model.
         folder, source: the data set.
         crops, targets: crops of the data set and their joints.
-        persons, crop_boxes, keypoints: tables of the data set.
+        persons, crop_boxes: tables of the data set.
         count: maximum number of persons.
 
     Returns:
@@ -202,18 +137,19 @@ def draw_person_examples(
     """
     chosen = select_examples(person_scores, count)
     members = match_crops(model, crops.select(targets, chosen)).crops
-    scored = person_scores.set_index("person_id")
-    pck = scored.get("pck_thesis")
+    ids = members.targets.person_ids
+    files = persons.set_index("person_id").loc[ids, ["source_split", "file_name"]].astype(str)
+    paths = [folder.image_folder(source, split) / name for split, name in files.itertuples(index=False)]
+    maps = matrices_of(crop_boxes.set_index("person_id").loc[ids])
     rows = [
         draw_person_example(
-            load_person_example(int(person), model, folder, source, members, persons, crop_boxes, keypoints),
-            model.skeleton,
-            _PANEL_PX,
+            read_image(path, frame=source.orientation, limits=source.image_limits), members, row, maps[row], model
         )
-        for person in chosen
+        for row, path in enumerate(paths)
     ]
+    pck = person_scores.set_index("person_id").get("pck_thesis")
     tile = (max(row.shape[0] for row in rows), max(row.shape[1] for row in rows))
-    captions = [f"person {person}" + ("" if pck is None else f": PCK (thesis) {pck.loc[person]:.2f}") for person in chosen]
+    captions = [f"person {person}" + ("" if pck is None else f": PCK (thesis) {pck.loc[person]:.2f}") for person in ids]
     return draw_image_grid([_pad(row, tile) for row in rows], 1, captions, tile)
 
 
