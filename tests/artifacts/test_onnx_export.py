@@ -4,7 +4,6 @@ import json
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +81,7 @@ def test_a_file_that_is_no_onnx_is_an_error(model_folders: Any, tmp_path: Path) 
     (tmp_path / NETWORK).write_bytes(b"no network")
     files = {**about.onnx["files"], NETWORK: sha256_of(tmp_path / NETWORK)}
     with pytest.raises(ModelFolderError, match=r"model\.onnx"):
-        OnnxModel(replace(about, onnx={"files": files}))
+        OnnxModel(about.model_copy(update={"onnx": {"files": files}}))
 
 
 @pytest.mark.parametrize("files", [None, [], {}, {NETWORK: "00"}, "more"])
@@ -91,15 +90,15 @@ def test_every_file_needs_its_checksum(model_folders: Any, files: Any) -> None:
     if files == "more":
         files = {**about.onnx["files"], "other.onnx": "00"}
     with pytest.raises(ModelFolderError, match=r"onnx\.files"):
-        OnnxModel(replace(about, onnx={} if files is None else {"files": files}))
+        OnnxModel(about.model_copy(update={"onnx": {} if files is None else {"files": files}}))
 
 
 def test_graphs_of_other_shapes_are_an_error_when_loaded(model_folders: Any) -> None:
     about = read_description(model_folders.onnx)
     with pytest.raises(ModelFolderError, match=r"model\.onnx: .* expected inputs {'crops': \[64, 32, 3\]} .*\[32, 32, 3\]"):
-        OnnxModel(replace(about, crop_size=(64, 32)))
+        OnnxModel(about.model_copy(update={"crop_size": (64, 32)}))
     with pytest.raises(ModelFolderError, match=r"model\.onnx: .* outputs \[\[17, .* \[\[3, "):
-        OnnxModel(replace(about, skeleton=COCO_PERSON))
+        OnnxModel(about.model_copy(update={"skeleton": COCO_PERSON}))
 
 
 def test_a_failure_of_onnx_runtime_names_the_input(model_folders: Any) -> None:

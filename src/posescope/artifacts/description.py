@@ -2,11 +2,10 @@
 
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
-from pydantic import Field, StrictFloat, StrictInt, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, Field, StrictFloat, StrictInt, ValidationError, field_validator, model_validator
 
 from posescope.artifacts.migration import FORMAT_VERSION, codec_of_format_2, migrate_to_current
 from posescope.core.errors import DataError, OptionsError
@@ -28,7 +27,7 @@ _CHECKSUM = "description_sha256"  # of these fields; the first folders have none
 
 _MAX_JOINTS, _MAX_NAME_LENGTH = 1000, 200
 _Side = Annotated[StrictInt, Field(ge=8, le=2048)]
-_Fraction = Annotated[StrictFloat | StrictInt, Field(ge=0, le=1)]
+_Fraction = Annotated[StrictFloat | StrictInt, Field(ge=0, le=1), AfterValidator(float)]
 _JointName = Annotated[str, Field(min_length=1, max_length=_MAX_NAME_LENGTH)]
 _JointNumber = Annotated[StrictInt, Field(ge=0, lt=_MAX_JOINTS)]
 _Sigma = Annotated[StrictFloat | StrictInt, Field(gt=0, le=10)]
@@ -37,54 +36,6 @@ _Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 class ModelFolderError(DataError):
     """A model folder is incomplete, damaged, too new, or needs a component that is not installed."""
-
-
-@dataclass(frozen=True)
-class ModelDescription:
-    """Everything about a model except its weights.
-
-    Attributes:
-        folder: The model folder.
-        architecture, codec: Names and options of its components, as stored in the file.
-        skeleton: Joints, in the order of the heatmaps.
-        crop_size: (height, width) of the input, px.
-        mean_rgb: Subtracted from the input, 0..1.
-        crop: Recipe of the crops that the model was trained on.
-        weights_sha256: SHA-256 of `model.safetensors`, also for an exported model.
-        provenance: JSON-like: how the model was trained.
-        onnx: For an exported model: `files` (SHA-256 by name) and the largest differences from the original; else empty.
-    """
-
-    folder: Path
-    architecture: StoredComponent
-    codec: StoredComponent
-    skeleton: Skeleton
-    crop_size: tuple[int, int]
-    mean_rgb: tuple[float, float, float]
-    crop: CropRecipe
-    weights_sha256: str
-    provenance: Mapping[str, Any]
-    onnx: Mapping[str, Any]
-
-    def trusted(self, allow: Collection[str]) -> "ModelDescription":
-        """Return the description with a crop rule that may be loaded; architecture and codec are checked when they are built.
-
-        Args:
-            allow: Dotted paths of components that the caller allows.
-
-        Raises:
-            ModelFolderError: if the rule is a dotted path that is not in `allow`, is not installed, or its options are wrong.
-        """
-        try:
-            return replace(self, crop=self.crop.trusted(allow))
-        except OptionsError as error:
-            raise ModelFolderError(f"{self.folder / DESCRIPTION}: cannot use this crop rule: {error}") from error
-
-    @property
-    def dotted_paths(self) -> tuple[str, ...]:
-        """Dotted paths among architecture, codec and crop rule, which the caller has to allow."""
-        names = (self.architecture.name, self.codec.name, self.crop.rule.name)
-        return tuple(dict.fromkeys(name for name in names if is_dotted_path(name)))
 
 
 class _SkeletonFields(Options):
@@ -110,15 +61,28 @@ class _SkeletonFields(Options):
         return self
 
 
-class _DescriptionFields(Options):
-    """The fields with numbers and names. Components are validated when they are built."""
+if TYPE_CHECKING:
+    _Skeleton: TypeAlias = Skeleton
+else:
+    _Skeleton = Annotated[_SkeletonFields, AfterValidator(lambda fields: Skeleton.from_dict(fields.model_dump()))]
 
-    skeleton: _SkeletonFields = Field(description="names of joints, limbs, OKS sigmas")
+
+class ModelDescription(Options):
+    """Everything about a model except its weights. Components are validated when they are built."""
+
+    folder: Path = Field(description="the model folder")
+    architecture: StoredComponent = Field(description="name and options of the network, as stored in the file")
+    codec: StoredComponent = Field(description="name and options of the codec, as stored in the file")
+    skeleton: _Skeleton = Field(description="joints, in the order of the heatmaps")
     crop_size: tuple[_Side, _Side] = Field(description="(height, width) of the input, px")
     mean_rgb: tuple[_Fraction, _Fraction, _Fraction] = Field(description="0..1, subtracted from the input")
-    weights_sha256: _Sha256 = Field(description="of model.safetensors")
-    provenance: dict[str, Any] = Field(default_factory=dict, description="how the model was trained")
-    onnx: dict[str, Any] = Field(default_factory=dict, description="of an exported model: checksums and differences")
+    crop: CropRecipe = Field(description="recipe of the crops that the model was trained on")
+    weights_sha256: _Sha256 = Field(description="of model.safetensors, also for an exported model")
+    provenance: dict[str, Any] = Field(default_factory=dict, description="JSON-like: how the model was trained")
+    onnx: dict[str, Any] = Field(
+        default_factory=dict,
+        description="of an exported model: `files` (SHA-256 by name) and the largest differences from the original; else empty",
+    )
 
     @field_validator("provenance", "onnx")
     @classmethod
@@ -126,6 +90,26 @@ class _DescriptionFields(Options):
         if not _all_finite(content):
             raise ValueError("expected finite numbers, found NaN or an infinite number")
         return content
+
+    def trusted(self, allow: Collection[str]) -> "ModelDescription":
+        """Return the description with a crop rule that may be loaded; architecture and codec are checked when they are built.
+
+        Args:
+            allow: Dotted paths of components that the caller allows.
+
+        Raises:
+            ModelFolderError: if the rule is a dotted path that is not in `allow`, is not installed, or its options are wrong.
+        """
+        try:
+            return self.model_copy(update={"crop": self.crop.trusted(allow)})
+        except OptionsError as error:
+            raise ModelFolderError(f"{self.folder / DESCRIPTION}: cannot use this crop rule: {error}") from error
+
+    @property
+    def dotted_paths(self) -> tuple[str, ...]:
+        """Dotted paths among architecture, codec and crop rule, which the caller has to allow."""
+        names = (self.architecture.name, self.codec.name, self.crop.rule.name)
+        return tuple(dict.fromkeys(name for name in names if is_dotted_path(name)))
 
 
 def _all_finite(content: Any) -> bool:
@@ -209,28 +193,13 @@ def read_description(folder: Path) -> ModelDescription:
     """
     content = read_description_content(folder)
     try:
-        given = {name: content[name] for name in _DescriptionFields.model_fields if name in content}
-        fields = _DescriptionFields.model_validate(given)
-        red, green, blue = map(float, fields.mean_rgb)
-        return ModelDescription(
-            folder=folder,
-            architecture=StoredComponent.model_validate(content["architecture"]),
-            codec=StoredComponent.model_validate(content["codec"]),
-            skeleton=Skeleton.from_dict(fields.skeleton.model_dump()),
-            crop_size=fields.crop_size,
-            mean_rgb=(red, green, blue),
-            crop=read_crop_recipe(content),
-            weights_sha256=fields.weights_sha256,
-            provenance=fields.provenance,
-            onnx=fields.onnx,
-        )
+        given = {name: value for name, value in content.items() if name in ModelDescription.model_fields}
+        return ModelDescription.model_validate({**given, "folder": folder})
     except ValidationError as error:
         faults = "; ".join(describe_validation_error(error))
-        raise ModelFolderError(f"{folder / DESCRIPTION}: cannot build this model: {error.title.lstrip('_')}: {faults}") from error
+        raise ModelFolderError(f"{folder / DESCRIPTION}: cannot build this model: {faults}") from error
     except RecursionError as error:
         raise ModelFolderError(f"{folder / DESCRIPTION}: its fields are nested too deeply.") from error
-    except (OptionsError, KeyError, TypeError, ValueError) as error:
-        raise ModelFolderError(f"{folder / DESCRIPTION}: cannot build this model: {error}") from error
 
 
 def check_file(path: Path, expected_sha256: str) -> None:
