@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 import torch
 import torch.distributed as dist
 from torch._C._distributed_c10d import FileStore
-from torch.multiprocessing.spawn import ProcessException, ProcessExitedException, start_processes
+from torch.multiprocessing.spawn import ProcessContext, ProcessException, ProcessExitedException, start_processes
 
 from posescope.core.errors import PosescopeError
 from posescope.core.files import read_json, write_json
@@ -53,7 +53,9 @@ def run_in_processes(job: TrainingJob, device: torch.device) -> None:
     log.info("Training in %d processes.", count)
     with TemporaryDirectory(prefix="posescope_training_") as folder:
         shared = (count, pickle.dumps(job), device.type, log.getEffectiveLevel(), folder, loopback)
-        processes = start_processes(_run_process, shared, nprocs=count, join=False, daemon=True)
+        processes: ProcessContext = start_processes(  # type: ignore[no-untyped-call]
+            _run_process, shared, nprocs=count, join=False, daemon=True
+        )
         try:
             while not processes.join():
                 pass
