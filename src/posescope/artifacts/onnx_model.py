@@ -19,6 +19,10 @@ NETWORK, DECODER, FLIP_TEST_DECODER = "model.onnx", "decoder.onnx", "flip_test_d
 def check_finite_joints(found: CropJoints, folder: Path) -> None:
     """Check that joints and scores are finite; a model that predicts others is broken.
 
+    Args:
+        found: The predictions.
+        folder: Folder of the model, for the error message.
+
     Raises:
         ModelFolderError: if one is NaN or infinite.
     """

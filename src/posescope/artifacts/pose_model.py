@@ -151,5 +151,9 @@ class PoseModel:
         return network
 
     def predict(self, images: Tensor, interventions: Interventions | None = None, flip_test: bool = False) -> DecodedJoints:
-        """Predict joints (crop px) and scores; arguments as for `heatmaps`."""
+        """Predict joints (crop px) and scores.
+
+        Args:
+            images, interventions, flip_test: As for `heatmaps`.
+        """
         return self.codec.decode(self.heatmaps(images, interventions, flip_test))

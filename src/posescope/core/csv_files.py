@@ -39,7 +39,12 @@ def quoting_of(table: pd.DataFrame) -> Literal[0, 2]:
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:
-    """Write a table without its index, with its text escaped (`escape_cells`)."""
+    """Write a table without its index, with its text escaped (`escape_cells`).
+
+    Args:
+        path: The file.
+        table: Any table.
+    """
     escape_cells(table).to_csv(path, index=False, quoting=quoting_of(table))
 
 

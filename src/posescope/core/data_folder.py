@@ -153,7 +153,12 @@ class DataFolder:
         return ChecksumRecord(content["checksum"], content["made_from"])
 
     def write_checksum(self, path: Path, record: ChecksumRecord) -> None:
-        """Write the record of a saved file; files outside this folder get none."""
+        """Write the record of a saved file; files outside this folder get none.
+
+        Args:
+            path: The file or folder.
+            record: Its checksum, and those of the inputs it was made from.
+        """
         target = self._record_path(path)
         if target is not None:
             write_checksummed_json(target, {"checksum": record.checksum, "made_from": dict(record.made_from)}, compact=True)

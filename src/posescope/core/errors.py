@@ -37,6 +37,10 @@ def causes_of(error: BaseException) -> Iterator[BaseException]:
 def pluralise(number: int, noun: str) -> str:
     """Return a number with its noun.
 
+    Args:
+        number: Number of things.
+        noun: Their name in the singular; the plural ends in s.
+
     Example:
         >>> pluralise(1, "person"), pluralise(1000, "image")
         ('1 person', '1,000 images')

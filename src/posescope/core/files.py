@@ -228,7 +228,13 @@ def _shortened(error: Exception) -> str:
 
 
 def write_checksummed_json(path: Path, content: dict[str, Any], compact: bool = False) -> None:
-    """Write an object as JSON with one more field `seal`, the checksum of all other fields (arguments: `write_json`)."""
+    """Write an object as JSON with one more field `seal`, the checksum of all other fields.
+
+    Args:
+        path: The file.
+        content: JSON-like fields, without `seal`.
+        compact: Write one line without indentation.
+    """
     write_json(path, {**content, _CHECKSUM: _checksum_of(content)}, compact)
 
 

@@ -71,7 +71,12 @@ class JointMap:
         return values if self.is_identity else np.take(values, self._data_rows, axis=axis)
 
     def to_data_order(self, values: NDArray[Scalar], axis: int = 1) -> NDArray[Scalar]:
-        """Reorder joints from the order of the model to that of the data: the inverse of `to_model_order`."""
+        """Reorder joints from the order of the model to that of the data: the inverse of `to_model_order`.
+
+        Args:
+            values: Array with K joints along `axis`; returned unchanged if the orders are equal.
+            axis: Axis of the joints.
+        """
         return values if self.is_identity else np.take(values, self._model_rows, axis=axis)
 
 

@@ -260,18 +260,9 @@ def _canonical_name(name: str, others: Sequence[str]) -> str:
     for place, word in enumerate(words):  # misspelt: only if the partner is spelt correctly
         rest = "_".join(words[:place] + words[place + 1 :])
         for side, other in (("left", "right"), ("right", "left")):
-            if f"{other}_{rest}" in others and _is_misspelt(word, side):
+            if f"{other}_{rest}" in others and get_close_matches(word, [side], cutoff=0.75):
                 return f"{side}_{rest}"
     if name[:1] in "lrLR" and len(name) > 1:  # lwrist and rwrist
         partner = {"l": "r", "r": "l", "L": "R", "R": "L"}[name[0]] + name[1:]
         return f"{_SIDES[name[0].lower()]}_{name[1:].strip('_').lower()}" if partner in others else ""
     return ""
-
-
-def _is_misspelt(word: str, side: str) -> bool:
-    """Return whether a word is `side` with two adjacent letters swapped, or one letter missing, added or replaced."""
-    swapped = {side[:i] + side[i + 1] + side[i] + side[i + 2 :] for i in range(len(side) - 1)}
-    shortened = {side[:i] + side[i + 1 :] for i in range(len(side))}
-    longer = {word[:i] + word[i + 1 :] for i in range(len(word))}
-    replaced = len(word) == len(side) and sum(a != b for a, b in zip(word, side, strict=True)) == 1
-    return word in swapped | shortened or side in longer or replaced

@@ -219,7 +219,12 @@ def ids_of(persons: pd.DataFrame, split: str) -> NDArray[np.int64]:
 
 
 def images_of(persons: pd.DataFrame, split: str) -> NDArray[np.int64]:
-    """Return the ids of the images with persons of a split, (M,), ascending, each once; arguments as `ids_of`."""
+    """Return the ids of the images with persons of a split, (M,), ascending, each once.
+
+    Args:
+        persons: A `Persons` table.
+        split: train, val or test.
+    """
     return np.unique(persons.loc[persons["split"] == split, "image_id"].to_numpy(dtype=np.int64))
 
 

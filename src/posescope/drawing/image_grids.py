@@ -63,7 +63,12 @@ def draw_image_grid(
 
 
 def fit_image(image: NDArray[np.uint8], tile_size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Resize an RGB image to fit a tile of (height, width) px, aspect ratio kept, centred on light grey."""
+    """Resize an RGB image to fit a tile of (height, width) px, aspect ratio kept, centred on light grey.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        tile_size: (height, width) px.
+    """
     height, width = image.shape[:2]
     scale = min(tile_size[0] / height, tile_size[1] / width)
     fitted = (max(1, round(height * scale)), max(1, round(width * scale)))

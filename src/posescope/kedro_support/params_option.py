@@ -29,6 +29,10 @@ _NULL = "null"
 def parse_params_option(ctx: click.Context, param: click.Parameter, value: str | Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG001
     """Parse the value of `--params`, as click's callback; a mapping, which comes from a file, is returned unchanged.
 
+    Args:
+        ctx, param: Given by click.
+        value: Text of the option, or a mapping.
+
     Raises:
         click.BadParameter: if an item is not `key=value`.
         OptionsError: if a value is not valid YAML where YAML is expected.

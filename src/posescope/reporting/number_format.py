@@ -14,6 +14,10 @@ _MISSING = "–"
 def format_number(value: float, decimals: int) -> str:
     """Return a number with thousands separators; small ones as 4.19 × 10⁻⁵, NaN as a dash.
 
+    Args:
+        value: the number.
+        decimals: number of decimals.
+
     Example:
         >>> format_number(1234.5, 1)
         '1,234.5'
@@ -27,7 +31,12 @@ def format_number(value: float, decimals: int) -> str:
 
 
 def format_cell(value: object, decimals: int) -> str:
-    """Return a table cell as text: integers, floats with `decimals`, yes or no, and a dash for missing values."""
+    """Return a table cell as text: integers, floats with `decimals`, yes or no, and a dash for missing values.
+
+    Args:
+        value: content of the cell.
+        decimals: number of decimals of floats.
+    """
     if isinstance(value, str):
         return value
     if value is None or value is pd.NA or value is pd.NaT:

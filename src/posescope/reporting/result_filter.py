@@ -78,7 +78,12 @@ class ResultFilter:
 
     @classmethod
     def of(cls, model: PoseModel, statistics: CropStatistics) -> "ResultFilter":
-        """Create a filter; a model that was trained on other data is added to `left_out`."""
+        """Create a filter; a model that was trained on other data is added to `left_out`.
+
+        Args:
+            model: the model of this run.
+            statistics: statistics of the data of this run.
+        """
         at_hand = Origin(model=fingerprint_of_model(model), data=statistics.data_fingerprint, results="")
         trained_on = model.provenance.get("data_fingerprint")
         found = cls(at_hand, trained_on in (None, statistics.data_fingerprint))
@@ -106,7 +111,11 @@ class ResultFilter:
         return {name: result for name, result in named.items() if not reasons[name]}
 
     def keep_all(self, named: Mapping[str, T], pipeline: str, *, any_data: bool = False) -> dict[str, T] | None:
-        """Return the results if all of them are kept, else None; arguments as for `keep`."""
+        """Return the results if all of them are kept, else None.
+
+        Args:
+            named, pipeline, any_data: as for `keep`.
+        """
         kept = self.keep(named, pipeline, any_data=any_data)
         return kept if len(kept) == len(named) else None
 

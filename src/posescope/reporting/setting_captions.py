@@ -40,7 +40,12 @@ def describe_evaluation_setting(table: pd.DataFrame) -> str:
 
 
 def add_setting_to_caption(caption: str, table: pd.DataFrame) -> str:
-    """Return a caption followed by the evaluation setting of its table."""
+    """Return a caption followed by the evaluation setting of its table.
+
+    Args:
+        caption: text, may be empty.
+        table: as for `describe_evaluation_setting`.
+    """
     setting = describe_evaluation_setting(table)
     return f"{caption} {setting[:1].upper()}{setting[1:]}." if setting else caption
 

@@ -87,7 +87,12 @@ def _prediction_title(offsets: NDArray[np.float64]) -> str:
 
 
 def unscored_persons(crops: CropStore, persons: pd.DataFrame) -> pd.DataFrame:
-    """Return the validation persons with a crop as a `PersonScores` table without metrics."""
+    """Return the validation persons with a crop as a `PersonScores` table without metrics.
+
+    Args:
+        crops: crops of the data set.
+        persons: a `Persons` table.
+    """
     chosen = persons[(persons["split"] == "val") & persons["person_id"].isin(crops.person_ids())]
     return chosen[["person_id", "image_id"]].assign(found=True).reset_index(drop=True)
 

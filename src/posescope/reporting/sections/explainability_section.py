@@ -22,7 +22,12 @@ _HEIGHT_PX = 380
 
 
 def assemble_explain_sections(components: Components | None, analyses: Mapping[str, AnalysisResult]) -> tuple[Section, ...]:
-    """Return the sections on findings, components and every analysis, in the given order, and on missing results."""
+    """Return the sections on findings, components and every analysis, in the given order, and on missing results.
+
+    Args:
+        components: components of the features. None: no result of this model.
+        analyses: results of the analyses by name.
+    """
     findings = rank_findings(finding for result in analyses.values() for finding in result.findings)
     missing = [f"{name.replace('_', ' ')}: {result.note}" for name, result in analyses.items() if result.is_empty]
     if components is None:
