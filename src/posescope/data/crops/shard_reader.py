@@ -1,11 +1,8 @@
-"""Read crops from shards on demand, with a bounded number of open files and a checksum check at the first read."""
+"""Read crops from shards on demand; each crop is compared with its checksum at its first read."""
 
-import os
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -15,9 +12,6 @@ from posescope.core.errors import DataError
 from posescope.data.crops.shard_writer import ShardRecord, digest_bytes_of
 
 __all__ = ["ShardReader"]
-
-# Most systems allow 1,024 open files per process, and several readers are in use at a time.
-OPEN_FILES = 32
 
 _REMEDY = "Run the pipeline data_engineering: it writes damaged shards again."
 
@@ -34,22 +28,11 @@ class _Layout:
         return int(np.prod(self.shape[1:]))
 
 
-class _OpenFile:
-    """A file descriptor that is closed with its last reference, because another thread may still read from it."""
-
-    def __init__(self, path: Path) -> None:
-        self.number = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-
-    def __del__(self) -> None:
-        if hasattr(self, "number"):
-            os.close(self.number)
-
-
 class ShardReader:
-    """Reads crops from any number of shards with a bounded number of open files; threads may share a reader.
+    """Reads crops from any number of shards; threads may share a reader.
 
-    Crops are read with `pread`, not through a memory map: a map keeps one descriptor per shard, and a shard truncated during
-    reading would end the process without a message. Each crop is compared with its digest at its first read by this process.
+    The file is opened for each crop. A memory map would keep one open file per shard, and a shard truncated during reading would
+    end the process without a message. Each crop is compared with its digest at its first read by this process.
 
     Args:
         paths: paths of the `.npy` files.
@@ -60,8 +43,6 @@ class ShardReader:
         self.paths, self.digests = tuple(paths), tuple(digests)
         self._checked = [np.zeros(len(rows), dtype=np.bool_) for rows in self.digests]
         self._layouts: dict[int, _Layout] = {}
-        self._open: OrderedDict[int, _OpenFile] = OrderedDict()
-        self._lock = Lock()
 
     @classmethod
     def of_records(cls, folder: Path, records: Sequence[ShardRecord]) -> "ShardReader":
@@ -81,7 +62,7 @@ class ShardReader:
         return cls(paths, [digests.reshape(-1, 16) for digests in rows])
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle without open files; the other process opens and checks the files itself."""
+        """Pickle without the state of the checks; the other process checks the files itself."""
         return ShardReader, (self.paths, self.digests)
 
     def __len__(self) -> int:
@@ -122,54 +103,24 @@ class ShardReader:
             raise IndexError(f"{path}: row {row} of {layout.shape[0]}")
         if image.shape != layout.shape[1:]:
             raise DataError(f"{path}: expected crops of shape {image.shape}, found {layout.shape[1:]}. {_REMEDY}")
-        file = self._file_of(shard)  # keeps the descriptor open if another thread evicts it from the open files
-        found = _pread(file.number, image, layout.offset + row * layout.row_bytes, path)
-        del file
+        try:
+            with path.open("rb") as stream:
+                stream.seek(layout.offset + row * layout.row_bytes)
+                found = stream.readinto(image.data.cast("B"))
+        except OSError as error:
+            raise _unreadable(path, error) from error
         if found != layout.row_bytes:
-            raise DataError(f"{path}: ends within crop {row}: it was truncated since it was opened. {_REMEDY}")
+            raise DataError(f"{path}: ends within crop {row}: it was truncated after its size was checked. {_REMEDY}")
         if not self._checked[shard][row]:
             if digest_bytes_of(image) != self.digests[shard][row].tobytes():
                 raise DataError(f"{path}: crop {row} has changed since it was written: its checksum differs. {_REMEDY}")
             self._checked[shard][row] = True
-
-    def _file_of(self, shard: int) -> _OpenFile:
-        with self._lock:
-            found = self._open.get(shard)
-            if found is None:
-                found = self._open[shard] = _opened(self.paths[shard])
-                if len(self._open) > OPEN_FILES:
-                    self._open.popitem(last=False)
-            else:
-                self._open.move_to_end(shard)
-            return found
 
     def _layout_of(self, shard: int) -> _Layout:
         found = self._layouts.get(shard)
         if found is None:
             found = self._layouts[shard] = _read_layout(self.paths[shard], len(self.digests[shard]))
         return found
-
-
-def _opened(path: Path) -> _OpenFile:
-    try:
-        return _OpenFile(path)
-    except OSError as error:
-        raise _unreadable(path, error) from error
-
-
-def _pread(descriptor: int, image: NDArray[np.uint8], offset: int, path: Path) -> int:
-    """Read into the C-contiguous `image`, and return the number of bytes; fewer than its size only at the end of the file."""
-    try:
-        view, done = image.data.cast("B"), 0
-        if not hasattr(os, "preadv"):  # Windows and older macOS: a file of its own, because threads would share the position
-            with path.open("rb") as stream:
-                stream.seek(offset)
-                return stream.readinto(view)
-        while done < len(view) and (count := os.preadv(descriptor, [view[done:]], offset + done)):
-            done += count
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    return done
 
 
 def _unreadable(path: Path, error: OSError) -> DataError:
