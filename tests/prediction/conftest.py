@@ -1,4 +1,4 @@
-"""A network whose heatmaps are the image itself (red: left hand, green: right hand): what it says can be worked out by hand."""
+"""Fixtures of a network whose heatmaps are the red (left hand) and green (right hand) channels, so that joints are known."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +25,7 @@ RED, GREEN = (255, 0, 0), (0, 255, 0)
 
 
 class BrightSpots(PoseNetwork):
-    """The red and the green channel, cell by pixel."""
+    """Network that returns the red and the green channel as heatmaps with stride 1."""
 
     map_size = CROP
 
@@ -39,7 +39,7 @@ class BrightSpots(PoseNetwork):
 
 @pytest.fixture
 def spots() -> PoseModel:
-    """Finds the reddest and the greenest pixel of a 64 x 64 crop."""
+    """Return a model that finds the reddest and the greenest pixel of a 64 x 64 crop."""
     codec = ComponentSpec(name="gaussian", options={"stride": 1, "sigma_heatmap_px": 1.0, "decoder": "argmax"})
     return PoseModel(
         network=BrightSpots(),
@@ -55,7 +55,7 @@ def spots() -> PoseModel:
 
 @pytest.fixture
 def spots_estimator(spots: PoseModel) -> PoseEstimator:
-    """The same model for whole images."""
+    """Return an estimator with the model `spots`."""
     return PoseEstimator(cast(Any, spots), TorchBackend(spots))
 
 
@@ -64,7 +64,7 @@ WriteImage = Callable[..., NDArray[np.uint8]]
 
 @pytest.fixture
 def write_image(tmp_path: Path) -> WriteImage:
-    """Write `tmp_path/images/<name>`: black, with a red pixel at `red` and a green one at `green`, both (x, y)."""
+    """Return a function that writes a black image with a red and a green pixel, both (x, y), to `tmp_path/images`."""
 
     def write(name: str, size: tuple[int, int], red: tuple[int, int], green: tuple[int, int]) -> NDArray[np.uint8]:
         image = np.zeros((*size, 3), dtype=np.uint8)

@@ -23,18 +23,18 @@ def heatmaps() -> torch.Tensor:
 
 
 @pytest.mark.parametrize("decoder", ["dark", "quarter", "argmax"])
-def test_arg_max_decoding_is_that_of_the_codec(heatmaps, decoder) -> None:
+def test_arg_max_decoding_equals_the_arg_max_decoder_of_the_codec(heatmaps, decoder) -> None:
     codec = GaussianCodec(GaussianOptions(decoder=decoder), SIZE, JOINTS)
     plain = GaussianCodec(GaussianOptions(decoder="argmax"), SIZE, JOINTS).decode(heatmaps)
     torch.testing.assert_close(decode_argmax(codec, heatmaps), plain.joints)
 
 
-def test_arg_max_decoding_returns_every_heatmap_px_also_at_the_border() -> None:
+def test_arg_max_decoding_returns_every_heatmap_px() -> None:
     codec = GaussianCodec(GaussianOptions(decoder="dark"), SIZE, JOINTS)
-    cells = torch.eye(256).view(1, 256, 16, 16)
+    one_hot = torch.eye(256).view(1, 256, 16, 16)
     steps = (torch.arange(16).float() + 0.5) * 4 - 0.5
     expected = torch.stack(torch.meshgrid(steps, steps, indexing="xy"), dim=-1).view(1, 256, 2)
-    torch.testing.assert_close(decode_argmax(codec, cells), expected)
+    torch.testing.assert_close(decode_argmax(codec, one_hot), expected)
 
 
 def test_arg_max_decoding_equals_a_codec_that_decodes_by_arg_max(heatmaps) -> None:

@@ -1,4 +1,4 @@
-"""`PoseEstimator`: what it takes, where the joints come out, and what is refused."""
+"""Tests of posescope.prediction.estimator: inputs, coordinates, batches, backends and refused boxes."""
 
 import json
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ RED, GREEN = (255, 0, 0), (0, 255, 0)
 
 
 class Spots:
-    """Finds the reddest and the greenest px of crops; remembers how many it was given at a time."""
+    """Backend that finds the reddest and the greenest px of crops and stores its batch sizes."""
 
     name = "spots"
 
@@ -53,33 +53,33 @@ def estimator(model_folders: Any) -> PoseEstimator:
     return PoseEstimator(description, Spots())
 
 
-def picture(red: tuple[int, int], green: tuple[int, int], size: tuple[int, int] = (90, 120)) -> NDArray[np.uint8]:
+def make_image(red: tuple[int, int], green: tuple[int, int], size: tuple[int, int] = (90, 120)) -> NDArray[np.uint8]:
     image = np.zeros((*size, 3), dtype=np.uint8)
     image[red[1], red[0]], image[green[1], green[0]] = RED, GREEN
     return image
 
 
-# Its square is 58.2 grown by 10 %, rounded: 64 px from (18, 8), so a crop px is an image px. COCO's edges are ours plus 0.5.
+# The crop box has 1.1 * 58.2 = 64 px from (18, 8), so that a crop px is an image px. COCO's edges are shifted by 0.5 px.
 BOX = [20.9, 15.0, 58.2, 50.0]
 
 
-def test_joints_come_out_in_image_px(estimator: PoseEstimator) -> None:
-    poses = estimator.predict_one(picture((20, 60), (79, 10)), [[*BOX, 0.5]])
+def test_joints_are_returned_in_image_px(estimator: PoseEstimator) -> None:
+    poses = estimator.predict_one(make_image((20, 60), (79, 10)), [[*BOX, 0.5]])
     np.testing.assert_allclose(poses.joints, [[[20, 60], [79, 10]]], atol=1e-9)
     np.testing.assert_allclose(poses.boxes, [BOX])
     assert poses.persons[0].score == pytest.approx(0.5)
     assert (poses.image.name, poses.image.size) == ("0", (90, 120))
 
 
-def test_without_boxes_one_person_fills_the_image(estimator: PoseEstimator) -> None:
-    # A square of 1.1 * 50 = 55 px, enlarged to 64: the brightest crop px lies within one of them of the mark.
-    (poses,) = estimator.predict(picture((20, 30), (40, 5), size=(40, 50)))
+def test_without_boxes_the_image_is_one_person(estimator: PoseEstimator) -> None:
+    # A crop box of 1.1 * 50 = 55 px is resized to 64, so that the brightest crop px is within one crop px of the mark.
+    (poses,) = estimator.predict(make_image((20, 30), (40, 5), size=(40, 50)))
     np.testing.assert_allclose(poses.boxes, [[0, 0, 50, 40]])
     assert np.abs(poses.joints[0] - [[20, 30], [40, 5]]).max() <= 55 / 64
 
 
 def test_persons_of_several_images_share_a_forward_pass(estimator: PoseEstimator) -> None:
-    images = [picture((20 + i, 60), (79, 10 + i)) for i in range(5)]
+    images = [make_image((20 + i, 60), (79, 10 + i)) for i in range(5)]
     boxes = [[BOX], [], [BOX, BOX], None, np.array([BOX])]
     found = list(estimator.predict(images, boxes, batch_size=2))
     assert [len(poses) for poses in found] == [1, 0, 2, 1, 1]
@@ -93,21 +93,21 @@ def test_persons_of_several_images_share_a_forward_pass(estimator: PoseEstimator
     assert found[1].boxes.shape == (0, 4)
 
 
-def test_a_stream_without_end_is_read_as_it_is_used(estimator: PoseEstimator) -> None:
+def test_infinite_stream_is_read_lazily(estimator: PoseEstimator) -> None:
     read = []
 
-    def camera() -> Iterator[NDArray[np.uint8]]:
+    def read_camera() -> Iterator[NDArray[np.uint8]]:
         for number in range(1_000_000):
             read.append(number)
-            yield picture((20, 60), (79, 10))
+            yield make_image((20, 60), (79, 10))
 
-    stream = estimator.predict(camera(), batch_size=4)
+    stream = estimator.predict(read_camera(), batch_size=4)
     assert [next(stream).image.image_id for _ in range(9)] == list(range(9))
     assert len(read) <= 12
 
 
 def test_paths_and_named_images_keep_their_names(estimator: PoseEstimator, tmp_path: Path) -> None:
-    image = picture((20, 60), (79, 10))
+    image = make_image((20, 60), (79, 10))
     assert cv2.imwrite(str(tmp_path / "000139.png"), image[..., ::-1])
     by_path, by_name = estimator.predict([tmp_path / "000139.png", NamedImage("b.jpg", image, 7)], [[BOX], [BOX]])
     assert (by_path.image.name, by_path.image.image_id) == ("000139.png", 139)
@@ -115,16 +115,16 @@ def test_paths_and_named_images_keep_their_names(estimator: PoseEstimator, tmp_p
     np.testing.assert_array_equal(by_path.joints, by_name.joints)
 
 
-def test_no_two_images_get_one_number(estimator: PoseEstimator, tmp_path: Path) -> None:
-    image = picture((20, 60), (79, 10))
-    for name in ("2.png", "good.png", "0.png"):
+def test_image_ids_are_unique(estimator: PoseEstimator, tmp_path: Path) -> None:
+    image = make_image((20, 60), (79, 10))
+    for name in ("2.png", "plain.png", "0.png"):
         assert cv2.imwrite(str(tmp_path / name), image[..., ::-1])
 
-    def numbers(*names: str) -> list[int]:
+    def predicted_ids(*names: str) -> list[int]:
         return [poses.image.image_id for poses in estimator.predict([tmp_path / name for name in names])]
 
-    assert numbers("2.png", "good.png", "good.png", "good.png") == [2, 0, 1, 3]
-    assert numbers("good.png", "0.png") == [1, 0]
+    assert predicted_ids("2.png", "plain.png", "plain.png", "plain.png") == [2, 0, 1, 3]
+    assert predicted_ids("plain.png", "0.png") == [1, 0]
     stream = iter([image, tmp_path / "0.png", NamedImage("b.jpg", image, 7), image])
     assert [poses.image.image_id for poses in estimator.predict(stream)] == [0, 1, 7, 2]
 
@@ -139,50 +139,50 @@ def test_no_two_images_get_one_number(estimator: PoseEstimator, tmp_path: Path) 
 )
 def test_malformed_boxes_are_an_error(estimator: PoseEstimator, boxes: Any) -> None:
     with pytest.raises(DataError, match=r"^0: expected boxes \(n, 4\) or \(n, 5\), finite numbers with w and h above 0"):
-        estimator.predict_one(picture((1, 1), (2, 2)), boxes)
+        estimator.predict_one(make_image((1, 1), (2, 2)), boxes)
 
 
-def test_a_box_outside_its_image_is_an_error(estimator: PoseEstimator) -> None:
-    assert len(estimator.predict_one(picture((1, 1), (2, 2)), [[119.5, 0, 5, 5]])) == 1
+def test_box_outside_its_image_is_an_error(estimator: PoseEstimator) -> None:
+    assert len(estimator.predict_one(make_image((1, 1), (2, 2)), [[119.5, 0, 5, 5]])) == 1
     with pytest.raises(DataError, match=r"^0: a box is outside the image of \(90, 120\) px .*: \[120\.0, 0\.0, 5\.0, 5\.0\]"):
-        estimator.predict_one(picture((1, 1), (2, 2)), [[120, 0, 5, 5]])
-    for side in (10_001, 9e8, 1e300):  # the square of one of 9e8 px would take all memory
+        estimator.predict_one(make_image((1, 1), (2, 2)), [[120, 0, 5, 5]])
+    for side in (10_001, 9e8, 1e300):  # the crop of a box of 9e8 px would exceed the memory
         with pytest.raises(DataError, match="or is far larger"):
-            estimator.predict_one(picture((1, 1), (2, 2)), [[0, 0, side, side]])
-    assert len(estimator.predict_one(picture((1, 1), (2, 2)), [[-5000, -5000, 10_000, 10_000]])) == 1
+            estimator.predict_one(make_image((1, 1), (2, 2)), [[0, 0, side, side]])
+    assert len(estimator.predict_one(make_image((1, 1), (2, 2)), [[-5000, -5000, 10_000, 10_000]])) == 1
 
 
-def test_images_before_a_broken_one_are_predicted(estimator: PoseEstimator, tmp_path: Path) -> None:
-    image = picture((20, 60), (79, 10))
-    stream = estimator.predict([image, image, image, tmp_path / "nothing.jpg", image], batch_size=2)
+def test_images_before_a_missing_one_are_predicted(estimator: PoseEstimator, tmp_path: Path) -> None:
+    image = make_image((20, 60), (79, 10))
+    stream = estimator.predict([image, image, image, tmp_path / "missing.jpg", image], batch_size=2)
     assert [next(stream).image.name for _ in range(3)] == ["0", "1", "2"]
-    with pytest.raises(DataError, match=r"nothing\.jpg"):
+    with pytest.raises(DataError, match=r"missing\.jpg"):
         next(stream)
 
 
-def test_when_the_network_breaks_nothing_is_run_again(estimator: PoseEstimator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_batch_is_not_run_again(estimator: PoseEstimator, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []
 
     def run(crops: NDArray[np.uint8], flip_test: bool = False) -> CropJoints:
         calls.append(len(crops))
-        raise DataError("broken")
+        raise DataError("failed")
 
     monkeypatch.setattr(estimator.backend, "run", run)
-    with pytest.raises(DataError, match="broken"):
-        list(estimator.predict([picture((1, 1), (2, 2))] * 3, batch_size=2))
+    with pytest.raises(DataError, match="failed"):
+        list(estimator.predict([make_image((1, 1), (2, 2))] * 3, batch_size=2))
     assert calls == [2]
 
 
-def test_a_batch_size_below_1_is_an_error(estimator: PoseEstimator) -> None:
+def test_batch_size_below_1_is_an_error(estimator: PoseEstimator) -> None:
     with pytest.raises(DataError, match="batch_size: expected at least 1, found 0"):
-        list(estimator.predict(picture((1, 1), (2, 2)), batch_size=0))
+        list(estimator.predict(make_image((1, 1), (2, 2)), batch_size=0))
 
 
 def test_missing_boxes_and_images_are_an_error(estimator: PoseEstimator, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="found boxes for 1 images"):
-        list(estimator.predict([picture((1, 1), (2, 2))] * 2, [None]))
-    with pytest.raises(DataError, match=r"nothing\.jpg"):
-        list(estimator.predict(tmp_path / "nothing.jpg"))
+        list(estimator.predict([make_image((1, 1), (2, 2))] * 2, [None]))
+    with pytest.raises(DataError, match=r"missing\.jpg"):
+        list(estimator.predict(tmp_path / "missing.jpg"))
     with pytest.raises(Exception, match="image 0"):
         list(estimator.predict(np.zeros((4, 4), np.uint8)))
 
@@ -201,7 +201,7 @@ def test_onnx_is_preferred_and_agrees_with_torch(model_folders: Any) -> None:
 
 @pytest.mark.parametrize("flip_test", [False, True])
 def test_batch_size_does_not_change_predictions_of_onnx_and_torch(model_folders: Any, flip_test: bool) -> None:
-    """1, 0, 3, 5 and 23 people an image, in batches that split them anywhere."""
+    """Images with 1, 0, 3, 5 and 23 persons are predicted in batches of different sizes."""
     rng = np.random.default_rng(2)
     counts = (1, 0, 3, 5, 23)
     images = [rng.integers(0, 256, (50, 70, 3)).astype(np.uint8) for _ in counts]
@@ -217,11 +217,11 @@ def test_batch_size_does_not_change_predictions_of_onnx_and_torch(model_folders:
 
 
 def test_all_image_types_give_the_same_predictions(estimator: PoseEstimator, tmp_path: Path) -> None:
-    image = picture((20, 60), (79, 10))
+    image = make_image((20, 60), (79, 10))
     assert cv2.imwrite(str(tmp_path / "a.png"), image[..., ::-1])
     raw = (tmp_path / "a.png").read_bytes()
-    for one in (raw, Image.fromarray(image), str(tmp_path / "a.png")):
-        (poses,) = estimator.predict(one, [[BOX]])
+    for image_input in (raw, Image.fromarray(image), str(tmp_path / "a.png")):
+        (poses,) = estimator.predict(image_input, [[BOX]])
         np.testing.assert_allclose(poses.joints, [[[20, 60], [79, 10]]], atol=1e-9)
     assert len(list(estimator.predict([raw, Image.fromarray(image)], [[BOX], None]))) == 2
     with pytest.raises(MissingImageError):
@@ -230,7 +230,7 @@ def test_all_image_types_give_the_same_predictions(estimator: PoseEstimator, tmp
         estimator.predict_one(image / 255)
 
 
-def test_the_pipeline_predicts_the_same_as_the_estimator(model_folders: Any, tmp_path: Path) -> None:
+def test_pipeline_and_estimator_have_equal_predictions(model_folders: Any, tmp_path: Path) -> None:
     image = np.random.default_rng(1).integers(0, 256, (50, 70, 3)).astype(np.uint8)
     (tmp_path / "images").mkdir()
     assert cv2.imwrite(str(tmp_path / "images" / "1.png"), image[..., ::-1])

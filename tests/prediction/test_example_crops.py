@@ -12,7 +12,7 @@ from posescope.core.errors import DataError
 from posescope.prediction.example_crops import load_example_crops
 
 
-def test_an_unreadable_image_is_skipped(model_folders: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_unreadable_image_is_skipped(model_folders: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "a.jpg").write_bytes(b"no picture")
     with pytest.raises(DataError, match="none"):
         load_example_crops(model_folders.torch, tmp_path, tmp_path, 2)

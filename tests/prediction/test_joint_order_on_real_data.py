@@ -1,4 +1,4 @@
-"""A model trained on real photographs whose joints come in another order, and a model of another skeleton."""
+"""Predictions on photographs by a model with another joint order, and by a model of another skeleton."""
 
 import json
 from pathlib import Path
@@ -33,27 +33,29 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def write_part(root: Path, real: Path, splits: dict[str, str], order: np.ndarray | None = None) -> Path:
-    """Annotations of the first images of each split, with linked images; `order`: joints in this order."""
+    """Write annotations of the first images of each split with joints in the given order, and link the images."""
     for target, source in splits.items():
         content = json.loads((real / "annotations" / f"person_keypoints_{source}.json").read_text())
-        with_people = {one["image_id"] for one in content["annotations"] if one.get("num_keypoints") and not one["iscrowd"]}
-        content["images"] = [image for image in content["images"] if image["id"] in with_people][:IMAGES_PER_SPLIT]
-        kept = {image["id"] for image in content["images"]}
-        content["annotations"] = [one for one in content["annotations"] if one["image_id"] in kept]
+        with_persons = {
+            record["image_id"] for record in content["annotations"] if record.get("num_keypoints") and not record["iscrowd"]
+        }
+        content["images"] = [image for image in content["images"] if image["id"] in with_persons][:IMAGES_PER_SPLIT]
+        image_ids = {image["id"] for image in content["images"]}
+        content["annotations"] = [record for record in content["annotations"] if record["image_id"] in image_ids]
         if order is not None:
             category = content["categories"][0]
-            category["keypoints"] = [category["keypoints"][place] for place in order]
+            category["keypoints"] = [category["keypoints"][joint] for joint in order]
             category["skeleton"] = []
-            for one in content["annotations"]:
-                one["keypoints"] = np.array(one["keypoints"]).reshape(-1, 3)[order].ravel().tolist()
+            for record in content["annotations"]:
+                record["keypoints"] = np.array(record["keypoints"]).reshape(-1, 3)[order].ravel().tolist()
         (root / "annotations").mkdir(parents=True, exist_ok=True)
         (root / "annotations" / f"person_keypoints_{target}.json").write_text(json.dumps(content))
         (root / target).symlink_to(real / source)
     return root
 
 
-def cut(root: Path) -> tuple[dict[str, CropSet], Skeleton]:
-    """What data engineering makes of a folder: the crops of both splits, and the skeleton."""
+def make_crops(root: Path) -> tuple[dict[str, CropSet], Skeleton]:
+    """Run data engineering on a folder and return the crops of both splits and the skeleton."""
     folder, source = CocoFolder(root), SourceOptions()
     found = read_annotations(folder, source)
     boxed = box_persons(filter_persons(found.persons, found.keypoints, []).persons, found.keypoints, CROP)
@@ -63,7 +65,7 @@ def cut(root: Path) -> tuple[dict[str, CropSet], Skeleton]:
     return {split: store.select(targets, ids_of(boxed.persons, split)) for split in ("train", "val")}, found.skeleton
 
 
-def untrained(skeleton: Skeleton) -> PoseModel:
+def build_model(skeleton: Skeleton) -> PoseModel:
     options = {"channels": 16, "stem_channels": 8, "depth": 2, "bottleneck_residuals": 1}
     network, codec = ComponentSpec(name="hourglass", options=options), ComponentSpec(name="gaussian", options={"stride": 4})
     return build_untrained(network, codec, skeleton, CROP.crop_size, (0.45, 0.45, 0.42), CROP.recipe, seed=3)
@@ -75,33 +77,35 @@ def score(model: PoseModel, crops: CropSet) -> tuple[np.ndarray, float]:
     return found, float(np.nanmean(pck))
 
 
-def test_the_same_persons_in_another_joint_order_score_the_same(real_data: Path, tmp_path: Path) -> None:
-    """Trained where right comes before left, scored there and where left comes before right."""
+def test_scores_are_independent_of_the_joint_order_of_the_data(real_data: Path, tmp_path: Path) -> None:
+    """The model is trained on permuted joints and evaluated on permuted and on original joints."""
     coco, splits = real_data / "coco_subset", {"train2017": "train2017", "val2017": "val2017"}
     names = json.loads((coco / "annotations" / "person_keypoints_val2017.json").read_text())["categories"][0]["keypoints"]
     order = np.random.default_rng(0).permutation(len(names))
-    own, _ = cut(write_part(tmp_path / "own", coco, splits))
-    turned, skeleton = cut(write_part(tmp_path / "turned", coco, splits, order))
-    assert skeleton.joints == tuple(names[place] for place in order)
+    own, _ = make_crops(write_part(tmp_path / "own", coco, splits))
+    permuted, skeleton = make_crops(write_part(tmp_path / "permuted", coco, splits, order))
+    assert skeleton.joints == tuple(names[joint] for joint in order)
     options = TrainingOptions(epochs=1, batch_size=8, device="cpu", augmentations=(), learning_rate=0.005)
-    model = train(untrained(skeleton), turned["train"], turned["val"], options, CheckpointStore(tmp_path / "c"), "f").model
-    there, pck_there = score(model, turned["val"])
-    here, pck_here = score(model, own["val"])
-    np.testing.assert_array_equal(here[:, order], there)
-    assert pck_here == pytest.approx(pck_there, abs=1e-12)
-    assert pck_here > 0
-    # The control: read by number, the same predictions are held against other joints.
+    model = train(build_model(skeleton), permuted["train"], permuted["val"], options, CheckpointStore(tmp_path / "c"), "f").model
+    permuted_joints, permuted_pck = score(model, permuted["val"])
+    own_joints, own_pck = score(model, own["val"])
+    np.testing.assert_array_equal(own_joints[:, order], permuted_joints)
+    assert own_pck == pytest.approx(permuted_pck, abs=1e-12)
+    assert own_pck > 0
+    # Control: compared by joint number, the predictions have another PCK.
     targets = own["val"].targets
-    assert np.nanmean(pck_thesis(there, targets.joints, targets.visibility, own["val"].crop_size)) != pytest.approx(pck_there)
+    assert np.nanmean(pck_thesis(permuted_joints, targets.joints, targets.visibility, own["val"].crop_size)) != pytest.approx(
+        permuted_pck
+    )
 
 
-def test_a_model_of_another_skeleton_is_an_error(real_data: Path, tmp_path: Path) -> None:
-    """Leeds Sports has 14 joints, neck and head_top among them, and no face; COCO has 17."""
+def test_model_of_another_skeleton_is_an_error(real_data: Path, tmp_path: Path) -> None:
+    """Leeds Sports has 14 joints with neck and head_top and without face joints; COCO has 17."""
     lspet = real_data / "lspet"
     name = sorted((lspet / "annotations").glob("*val*.json"))[0]
     joints = tuple(json.loads(name.read_text())["categories"][0]["keypoints"])
-    model = untrained(Skeleton(joints, limbs=(), oks_sigmas=(0.08,) * len(joints)))
-    crops, skeleton = cut(
+    model = build_model(Skeleton(joints, limbs=(), oks_sigmas=(0.08,) * len(joints)))
+    crops, skeleton = make_crops(
         write_part(tmp_path / "own", real_data / "coco_subset", {"train2017": "val2017", "val2017": "train2017"})
     )
     with pytest.raises(JointMismatchError) as caught:

@@ -1,4 +1,4 @@
-"""A folder of whatever people have: every picture is posed or named, and the rest goes on."""
+"""Prediction of a folder with images of many formats and damaged files: each file is predicted, or skipped with a reason."""
 
 import json
 from collections.abc import Callable
@@ -21,12 +21,12 @@ from posescope.prediction.poses import PersonPose
 from posescope.prediction.prediction_run import PredictionRun, predict_folder
 
 BACKGROUND = (20, 20, 20)
-NOWHERE = Detections(Path("none"))
+NO_DETECTIONS = Detections(Path("none"))
 Write = Callable[[Path], object]
 
 
 def scene(size: tuple[int, int], red: tuple[float, float], green: tuple[float, float]) -> Image.Image:
-    """Dark, with a red and a green square, a tenth of the height high, centred there; places are shares of the size."""
+    """Return a dark image with a red and a green square at positions in fractions of the size; a square has 0.1 of the height."""
     height, width = size
     image = np.full((height, width, 3), BACKGROUND, np.uint8)
     half = height // 20
@@ -40,19 +40,19 @@ RED, GREEN = (0.25, 0.25), (0.75, 0.5)
 SCENE = scene((80, 80), RED, GREEN)
 
 
-def transparent(path: Path) -> None:
-    """The scene's background is transparent, with noise below."""
+def save_transparent(path: Path) -> None:
+    """Write the scene with a transparent background that has noise as its colours."""
     colours = np.asarray(SCENE).copy()
-    clear = (colours == BACKGROUND).all(axis=2)
-    colours[clear] = np.random.default_rng(0).integers(0, 256, (clear.sum(), 3))
-    Image.fromarray(np.dstack([colours, np.where(clear, 0, 255).astype(np.uint8)])).save(path)
+    background = (colours == BACKGROUND).all(axis=2)
+    colours[background] = np.random.default_rng(0).integers(0, 256, (background.sum(), 3))
+    Image.fromarray(np.dstack([colours, np.where(background, 0, 255).astype(np.uint8)])).save(path)
 
 
-def sixteen_bits(path: Path) -> None:
+def save_sixteen_bits(path: Path) -> None:
     assert cv2.imwrite(str(path), np.asarray(SCENE)[..., ::-1].astype(np.uint16) * 257)
 
 
-def turned(path: Path) -> None:
+def save_rotated(path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     SCENE.transpose(Image.Transpose.ROTATE_90).save(path, exif=exif, quality=100)
@@ -60,22 +60,22 @@ def turned(path: Path) -> None:
 
 READABLE: dict[str, Write] = {
     "cmyk.jpg": lambda path: SCENE.convert("CMYK").save(path, quality=100),
-    "deep.png": sixteen_bits,
+    "deep.png": save_sixteen_bits,
     "gif.gif": lambda path: SCENE.quantize(16).save(path),
     "palette.png": lambda path: SCENE.quantize(16).save(path),
     "plain.jpg": lambda path: SCENE.save(path, quality=100),
-    "turned.jpg": turned,
+    "rotated.jpg": save_rotated,
 }
-# What a picture of one colour, or without one, says of two hands is anybody's guess: it must only come to an end.
-ODD: dict[str, Write] = {
+# The joints in images without red and green squares are undefined; the images must only be predicted without an error.
+WITHOUT_COLOURS: dict[str, Write] = {
     "grey.jpg": lambda path: SCENE.convert("L").save(path),
     "one.png": lambda path: Image.new("RGB", (1, 1), "red").save(path),
-    "transparent.png": transparent,
+    "transparent.png": save_transparent,
 }
-BAD: dict[str, Write] = {
-    "cut.jpg": lambda path: path.write_bytes(Path(path.parent / "plain.jpg").read_bytes()[:900]),
+UNREADABLE: dict[str, Write] = {
+    "truncated.jpg": lambda path: path.write_bytes(Path(path.parent / "plain.jpg").read_bytes()[:900]),
     "empty.png": lambda path: path.write_bytes(b""),
-    "text.jpg": lambda path: path.write_text("a shopping list"),
+    "text.jpg": lambda path: path.write_text("no image"),
 }
 
 
@@ -83,35 +83,35 @@ BAD: dict[str, Write] = {
 def folder(tmp_path: Path) -> ImageFolder:
     root = tmp_path / "images"
     root.mkdir()
-    for name, write in {**READABLE, **ODD, **BAD}.items():
+    for name, write in {**READABLE, **WITHOUT_COLOURS, **UNREADABLE}.items():
         write(root / name)
-    (root / "notes.txt").write_text("not asked for")
+    (root / "notes.txt").write_text("no image")
     return ImageFolder(root)
 
 
 def predict(estimator: PoseEstimator, root: Path) -> list[PersonPose]:
-    """One person per image."""
-    run = PredictionRun(ImageSource([root]), FullImage(Options()), NOWHERE, print)
+    """Predict one person per image."""
+    run = PredictionRun(ImageSource([root]), FullImage(Options()), NO_DETECTIONS, print)
     return [person for poses in run.predict(estimator.predictor(64)) for person in poses.persons]
 
 
 def test_every_file_is_predicted_or_skipped_by_name(folder: ImageFolder, spots_estimator: PoseEstimator, tmp_path: Path) -> None:
-    found = {one.person.image.name: one for one in predict(spots_estimator, folder.root)}
-    assert set(found) == {*READABLE, *ODD}
+    found = {pose.person.image.name: pose for pose in predict(spots_estimator, folder.root)}
+    assert set(found) == {*READABLE, *WITHOUT_COLOURS}
     for name in READABLE:
-        # The squares span 8 px around the place; which of their equal pixels is taken is not specified.
+        # A square has 8 px; which of its equal pixels is found is not specified.
         np.testing.assert_allclose(found[name].joints, [(20, 20), (60, 40)], atol=6, err_msg=name)
     overlays = OverlayFolder(tmp_path / "overlays")
     results, summary = predict_folder(
-        spots_estimator, folder, FullImage(Options()), NOWHERE, overlays, PredictionOptions(batch_size=4)
+        spots_estimator, folder, FullImage(Options()), NO_DETECTIONS, overlays, PredictionOptions(batch_size=4)
     )
     json.dumps(results, allow_nan=False)
     assert [record["file_name"] for record in results] == sorted(found)
-    assert {one["file_name"] for one in summary["skipped_files"]} == {*BAD, "notes.txt"}
+    assert {file["file_name"] for file in summary["skipped_files"]} == {*UNREADABLE, "notes.txt"}
     assert {path.name for path in overlays.root.glob("*.png")} == {f"{name}.png" for name in found}
 
 
-def test_an_image_of_twenty_megapixels(tmp_path: Path, spots_estimator: PoseEstimator) -> None:
+def test_image_of_twenty_megapixels_is_predicted(tmp_path: Path, spots_estimator: PoseEstimator) -> None:
     scene((4000, 5000), RED, GREEN).save(tmp_path / "large.jpg")
     (found,) = predict(spots_estimator, tmp_path)
     assert found.person.image.size == (4000, 5000)
@@ -119,7 +119,7 @@ def test_an_image_of_twenty_megapixels(tmp_path: Path, spots_estimator: PoseEsti
 
 
 def test_two_boxes_in_one_image_are_two_poses(tmp_path: Path, spots_estimator: PoseEstimator) -> None:
-    """Each box has its own red and green square, and does not see those of the other."""
+    """Each box contains its own red and green square only."""
     pair = Image.new("RGB", (240, 100), BACKGROUND)
     pair.paste(SCENE, (10, 10))
     pair.paste(SCENE.transpose(Image.Transpose.FLIP_LEFT_RIGHT), (150, 10))

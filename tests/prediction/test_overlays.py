@@ -14,7 +14,7 @@ from posescope.prediction.poses import DetectedPerson, ImagePoses, PersonPose
 
 
 def image(name: str = "7.png", size: tuple[int, int] = (60, 80)) -> NamedImage:
-    """Black with one red pixel."""
+    """Return a black image with one red pixel."""
     pixels = np.zeros((*size, 3), np.uint8)
     pixels[1, 1] = (255, 0, 0)
     return NamedImage(name, pixels, 7)
@@ -29,7 +29,7 @@ def poses(spots: PoseModel, named: NamedImage, *shifts: float, scores: tuple[flo
     return ImagePoses(named.info, tuple(persons), spots.skeleton)
 
 
-def test_an_overlay_shows_all_persons_of_its_image(tmp_path: Path, spots: PoseModel) -> None:
+def test_overlay_shows_all_persons_of_its_image(tmp_path: Path, spots: PoseModel) -> None:
     assert not OverlayFolder(tmp_path / "overlays").is_finished()
     with OverlayWriter(tmp_path / "overlays") as overlays:
         overlays.draw(image(), poses(spots, image(), 0, 10))
@@ -39,13 +39,13 @@ def test_an_overlay_shows_all_persons_of_its_image(tmp_path: Path, spots: PoseMo
     assert written == ["7.png.png", "below/8.jpg.png"]
     overlay = cv2.imread(str(tmp_path / "overlays" / "7.png.png"))[..., ::-1]
     assert overlay.shape == (60, 80, 3)
-    # The left hand is orange (red over blue), the right one blue: those of both persons are there, and the image's red pixel.
+    # Left hands are orange (red above blue) and right hands blue, for both persons; the red pixel of the image is unchanged.
     assert all(overlay[y, x, 0] > 150 > overlay[y, x, 2] for x, y in ((20, 30), (30, 40)))
     assert all(overlay[y, x, 2] > 150 > overlay[y, x, 0] for x, y in ((50, 40), (60, 50)))
     np.testing.assert_array_equal(overlay[1, 1], (255, 0, 0))
 
 
-def test_images_that_differ_in_the_suffix_alone_have_an_overlay_each(tmp_path: Path, spots: PoseModel) -> None:
+def test_images_that_differ_only_in_suffix_have_separate_overlays(tmp_path: Path, spots: PoseModel) -> None:
     with OverlayWriter(tmp_path) as overlays:
         for named in (image("7.jpg", (50, 70)), image("7.png")):
             overlays.draw(named, poses(spots, named, 0))
@@ -56,7 +56,7 @@ def test_images_that_differ_in_the_suffix_alone_have_an_overlay_each(tmp_path: P
 
 
 @pytest.mark.parametrize(("empty_images", "written"), [(True, 1), (False, 0)])
-def test_images_without_persons_are_written_if_asked_for(
+def test_images_without_persons_are_written_if_requested(
     empty_images: bool, written: int, tmp_path: Path, spots: PoseModel
 ) -> None:
     with OverlayWriter(tmp_path, empty_images=empty_images) as overlays:
@@ -82,7 +82,7 @@ def test_pixels_of_the_image_are_not_changed(tmp_path: Path, spots: PoseModel) -
     np.testing.assert_array_equal(named.pixels, image().pixels)
 
 
-def test_an_overlay_that_cannot_be_written_is_an_error(tmp_path: Path, spots: PoseModel) -> None:
+def test_overlay_that_cannot_be_written_is_an_error(tmp_path: Path, spots: PoseModel) -> None:
     (tmp_path / "7.png.png").mkdir()
     with pytest.raises((DrawingError, OSError)), OverlayWriter(tmp_path) as overlays:
         overlays.draw(image(), poses(spots, image(), 0))

@@ -1,4 +1,4 @@
-"""The poses of an image in the forms that other programs read."""
+"""Tests of posescope.prediction.poses: COCO results, data frames, supervision key points and drawing."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ HANDS = Skeleton(("left_hand", "right_hand"), ((0, 1),), (0.1, 0.1), category_id
 
 @pytest.fixture
 def poses() -> ImagePoses:
-    """Two persons; boxes in our convention."""
+    """Return two persons; an integer is the centre of a pixel."""
     persons = [
         PersonPose(
             DetectedPerson(INFO, (x - 0.5, 1.5, 10.0, 20.0), 0.5),
@@ -25,7 +25,7 @@ def poses() -> ImagePoses:
     return ImagePoses(INFO, tuple(persons), HANDS)
 
 
-def test_coco_results(poses: ImagePoses) -> None:
+def test_coco_results_have_coco_edges(poses: ImagePoses) -> None:
     first, second = poses.to_coco()
     assert first == {
         "image_id": 7, "file_name": "a.jpg", "category_id": 3, "bbox": [5.0, 2.0, 10.0, 20.0], "score": 0.3,
@@ -34,7 +34,7 @@ def test_coco_results(poses: ImagePoses) -> None:
     assert second["bbox"] == [30.0, 2.0, 10.0, 20.0]
 
 
-def test_a_table_of_joints(poses: ImagePoses) -> None:
+def test_data_frame_has_one_row_per_joint(poses: ImagePoses) -> None:
     table = poses.to_dataframe()
     assert table["person"].tolist() == [0, 0, 1, 1]
     assert table["joint"].tolist() == ["left_hand", "right_hand"] * 2
@@ -44,7 +44,7 @@ def test_a_table_of_joints(poses: ImagePoses) -> None:
     assert (table["image_id"] == 7).all()
 
 
-def test_supervisions_key_points(poses: ImagePoses) -> None:
+def test_supervision_key_points_can_be_drawn(poses: ImagePoses) -> None:
     supervision = pytest.importorskip("supervision", reason="supervision is not installed (extra dev)")
     found = poses.to_supervision()
     assert isinstance(found, supervision.KeyPoints)
@@ -52,19 +52,19 @@ def test_supervisions_key_points(poses: ImagePoses) -> None:
     np.testing.assert_allclose(found.keypoint_confidence, poses.scores)
     np.testing.assert_allclose(found.detection_confidence, [0.3, 0.2], atol=1e-6)
     assert found.class_id.tolist() == [0, 0]
-    # The annotators of the library read it.
+    # The annotators of supervision accept the key points.
     drawn = supervision.VertexAnnotator(radius=1).annotate(np.zeros((60, 80, 3), np.uint8), found)
     assert drawn[3, 5].any()
     assert drawn[3, 30].any()
 
 
-def test_drawing_leaves_the_image_as_it_was(poses: ImagePoses) -> None:
+def test_drawing_does_not_change_the_image(poses: ImagePoses) -> None:
     image = np.zeros((60, 80, 3), np.uint8)
     drawn = poses.draw(image)
     assert not image.any()
     assert drawn[3, 5].any()
-    nobody = ImagePoses(INFO, (), HANDS)
-    assert nobody.draw(image) is not image
-    assert nobody.to_coco() == []
-    assert nobody.to_dataframe().empty
-    assert len(nobody) == 0
+    no_persons = ImagePoses(INFO, (), HANDS)
+    assert no_persons.draw(image) is not image
+    assert no_persons.to_coco() == []
+    assert no_persons.to_dataframe().empty
+    assert len(no_persons) == 0

@@ -24,7 +24,7 @@ from posescope.prediction.poses import DetectedPerson, ImageInfo, ImagePoses
 from posescope.prediction.prediction_run import GENERATED_IDS, PredictionRun, predict_folder
 
 NO_FILE = Detections(Path("none"))
-WHOLE = FullImage(Options())
+FULL_IMAGE = FullImage(Options())
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def folder(tmp_path: Path, write_image: Any) -> ImageFolder:
 
 
 class Session:
-    """A run over a folder, and its messages."""
+    """A prediction run over a folder with its messages."""
 
     def __init__(self, folder: ImageFolder, detector: Any, detections: Detections = NO_FILE, videos: bool = True) -> None:
         self.messages: list[str] = []
@@ -45,7 +45,9 @@ class Session:
         return list(self.run.predict(estimator.predictor(batch_size)))
 
 
-def test_persons_of_a_file_come_image_by_image(folder: ImageFolder, tmp_path: Path, spots_estimator: PoseEstimator) -> None:
+def test_persons_of_a_boxes_file_are_returned_by_image(
+    folder: ImageFolder, tmp_path: Path, spots_estimator: PoseEstimator
+) -> None:
     boxes = [{"image_id": image, "bbox": [0, 0, side, 9]} for image, side in ((3, 5), (1, 6), (3, 7))]
     detections = Detections(tmp_path / "boxes.json")
     detections.root.write_text(json.dumps(boxes))
@@ -60,25 +62,25 @@ def test_persons_of_a_file_come_image_by_image(folder: ImageFolder, tmp_path: Pa
     assert session.messages[-1] == "No box for 1 of 3 images, such as 2.png."
 
 
-def test_each_image_is_decoded_once_and_the_next_only_when_it_is_needed(
+def test_images_are_decoded_once_and_lazily(
     folder: ImageFolder, spots_estimator: PoseEstimator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reads: Counter[str] = Counter()
     read = ImageFolder.read
 
-    def counted(self: ImageFolder, name: str) -> NDArray[np.uint8]:
+    def count_and_read(self: ImageFolder, name: str) -> NDArray[np.uint8]:
         reads[name] += 1
         return read(self, name)
 
-    monkeypatch.setattr(ImageFolder, "read", counted)
-    found = Session(folder, WHOLE).run.predict(spots_estimator.predictor(1))
+    monkeypatch.setattr(ImageFolder, "read", count_and_read)
+    found = Session(folder, FULL_IMAGE).run.predict(spots_estimator.predictor(1))
     assert next(found).image == ImageInfo("1.png", 1, (40, 30))
     assert reads == {"1.png": 1}
     assert len(list(found)) == 2
     assert reads == {"1.png": 1, "2.png": 1, "3.png": 1}
 
 
-def test_a_box_outside_its_image_is_reported_and_skipped(folder: ImageFolder, spots_estimator: PoseEstimator) -> None:
+def test_box_outside_its_image_is_reported_and_skipped(folder: ImageFolder, spots_estimator: PoseEstimator) -> None:
     def detector(image: NDArray[np.uint8], info: ImageInfo, detections: Detections) -> list[DetectedPerson]:
         boxes = {"1.png": [(29.5, 0.0, 5.0, 5.0), (29.4, 0.0, 5.0, 5.0)], "2.png": [(0.0, -9.5, 5.0, 9.0)]}
         return [DetectedPerson(info, box) for box in boxes.get(info.name, [(0.0, 0.0, 1.0, 1.0)])]
@@ -95,15 +97,15 @@ def test_a_box_outside_its_image_is_reported_and_skipped(folder: ImageFolder, sp
     assert "2.png" in session.messages[1]
 
 
-def test_an_unreadable_image_is_reported_and_the_run_goes_on(folder: ImageFolder, spots_estimator: PoseEstimator) -> None:
+def test_unreadable_image_is_reported_and_skipped(folder: ImageFolder, spots_estimator: PoseEstimator) -> None:
     (folder.root / "2.png").write_text("no image")
-    session = Session(folder, WHOLE)
+    session = Session(folder, FULL_IMAGE)
     assert [poses.image.name for poses in session.predict(spots_estimator)] == ["1.png", "3.png"]
-    assert [one.name for one in session.run.skipped] == ["2.png"]
+    assert [file.name for file in session.run.skipped] == ["2.png"]
     assert len(session.messages) == 1
 
 
-def test_an_image_that_the_detector_rejects_is_reported(folder: ImageFolder, spots_estimator: PoseEstimator) -> None:
+def test_image_refused_by_the_detector_is_reported(folder: ImageFolder, spots_estimator: PoseEstimator) -> None:
     def detector(image: NDArray[np.uint8], info: ImageInfo, detections: Detections) -> list[DetectedPerson]:
         if info.name == "2.png":
             raise ImageError("a kind", "2.png: no answer.")
@@ -111,23 +113,23 @@ def test_an_image_that_the_detector_rejects_is_reported(folder: ImageFolder, spo
 
     session = Session(folder, detector)
     assert [poses.image.name for poses in session.predict(spots_estimator)] == ["1.png", "3.png"]
-    assert [(one.name, one.reason) for one in session.run.skipped] == [("2.png", "a kind")]
+    assert [(file.name, file.reason) for file in session.run.skipped] == [("2.png", "a kind")]
 
 
 def predict(
-    estimator: PoseEstimator, folder: ImageFolder, detector: Any = WHOLE, detections: Detections = NO_FILE
+    estimator: PoseEstimator, folder: ImageFolder, detector: Any = FULL_IMAGE, detections: Detections = NO_FILE
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     overlays = OverlayFolder(folder.root.parent / "overlays")
     return predict_folder(estimator, folder, detector, detections, overlays, PredictionOptions(), draw_threshold=0.2)
 
 
-def test_a_folder_without_images_is_an_error(tmp_path: Path, spots_estimator: PoseEstimator) -> None:
+def test_folder_without_images_is_an_error(tmp_path: Path, spots_estimator: PoseEstimator) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="no images"):
         predict(spots_estimator, ImageFolder(tmp_path / "empty"))
 
 
-def test_a_folder_of_unreadable_images_is_an_error(tmp_path: Path, spots_estimator: PoseEstimator) -> None:
+def test_folder_of_unreadable_images_is_an_error(tmp_path: Path, spots_estimator: PoseEstimator) -> None:
     (tmp_path / "images").mkdir()
     (tmp_path / "images" / "1.png").write_text("no image")
     with pytest.raises(DataError, match="none"):
@@ -135,7 +137,7 @@ def test_a_folder_of_unreadable_images_is_an_error(tmp_path: Path, spots_estimat
     assert not (tmp_path / "overlays").exists()
 
 
-def test_the_summary_accounts_for_every_file(folder: ImageFolder, tmp_path: Path, spots_estimator: PoseEstimator) -> None:
+def test_summary_contains_every_file(folder: ImageFolder, tmp_path: Path, spots_estimator: PoseEstimator) -> None:
     (folder.root / "broken.png").write_text("no image")
     (folder.root / "notes.txt").write_text("no image")
     (folder.root / "clip.mp4").write_text("")
@@ -144,17 +146,14 @@ def test_the_summary_accounts_for_every_file(folder: ImageFolder, tmp_path: Path
     boxes = [{"image_id": 70 + number, "category_id": 1, "bbox": [0, 0, 9, 9]} for number in (1, 3)]
     detections.root.write_text(json.dumps({"images": images, "annotations": boxes}))
     results, summary = predict(spots_estimator, folder, BoxesFile(BoxesFileOptions()), detections)
+    assert summary["skipped_files"][0].pop("detail").startswith(f"{folder.root / 'broken.png'}: cannot be decoded")
     assert [(record["file_name"], record["image_id"]) for record in results] == [("1.png", 71), ("3.png", 73)]
     assert summary == {
         "images": 3,
         "persons": 2,
         "image_ids": f"those of {detections.root} for 3 of 4 images, else {GENERATED_IDS}",
         "skipped_files": [
-            {
-                "file_name": "broken.png",
-                "reason": "image cannot be decoded",
-                "detail": f"{folder.root / 'broken.png'}: cannot be decoded as an image.",
-            },
+            {"file_name": "broken.png", "reason": "image cannot be decoded"},
             {"file_name": "notes.txt", "reason": "no image or video by its suffix", "detail": ""},
             {"file_name": "clip.mp4", "reason": "video: only posescope predict reads videos", "detail": ""},
         ],
@@ -162,7 +161,7 @@ def test_the_summary_accounts_for_every_file(folder: ImageFolder, tmp_path: Path
     }
 
 
-def test_boxes_that_lie_in_no_image_are_an_error(folder: ImageFolder, tmp_path: Path, spots_estimator: PoseEstimator) -> None:
+def test_boxes_outside_all_images_are_an_error(folder: ImageFolder, tmp_path: Path, spots_estimator: PoseEstimator) -> None:
     detections = Detections(tmp_path / "boxes.json")
     for record in ({"file_name": "1.png", "bbox": [50, 0, 5, 5]}, {"file_name": "else.png", "bbox": [0, 0, 5, 5]}):
         detections.root.write_text(json.dumps([record]))

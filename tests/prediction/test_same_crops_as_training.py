@@ -1,4 +1,4 @@
-"""One person through the training crops and through the estimator: the same crop, the same joints."""
+"""Crops and joints of training crops and of the estimator are equal."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ from posescope.prediction.estimator import PoseEstimator
 
 
 @pytest.mark.parametrize("rule", ["padded_square", "centred_square"])
-def test_joints_are_the_same_to_a_hundredth_of_a_pixel(tiny_coco: Any, tmp_path: Any, model_folders: Any, rule: str) -> None:
+def test_joints_of_training_crops_and_estimator_are_equal(tiny_coco: Any, tmp_path: Any, model_folders: Any, rule: str) -> None:
     folder, source = CocoFolder(tiny_coco.root), SourceOptions()
     options = CropOptions(rule=rule, size_px=32, workers=1)
     found = read_annotations(folder, source)
@@ -40,9 +40,9 @@ def test_joints_are_the_same_to_a_hundredth_of_a_pixel(tiny_coco: Any, tmp_path:
     persons = boxed.persons.set_index("person_id")
     assert len(ids) >= 3
     for row, (person_id, box) in enumerate(zip(ids, boxed.crop_boxes.itertuples(), strict=True)):
-        about = persons.loc[person_id]
-        # The box whose square is the training square: what is given is smaller by the margin.
+        record = persons.loc[person_id]
+        # The box is smaller than the training crop by the margin, so that its crop box is the training crop.
         side, grown = box.side / (1 + margin), (box.side - box.side / (1 + margin)) / 2
-        image = folder.image_folder(source, about["source_split"]) / about["file_name"]
+        image = folder.image_folder(source, record["source_split"]) / record["file_name"]
         poses = estimator.predict_one(image, [[box.left + grown, box.top + grown, side, side]])
         np.testing.assert_allclose(poses.joints[0], expected[row], atol=0.01)

@@ -19,7 +19,7 @@ from posescope.prediction.split_predictions import origin_of_predictions, predic
 JOINTS = np.array([[[10, 20], [40, 50]], [[30, 31], [5, 6]]], dtype=np.float32)
 IDS = np.array([100, 101])
 LABELS = Keypoints.validate(join_joints(IDS, JOINTS + 7, np.full((2, 2), 2, np.uint8), "visibility"))
-# The crops are 7 px away from the corner of their images.
+# The first pixel of each crop is (7, 7) in its image.
 BOXES = CropBoxes.validate(
     pd.DataFrame({"person_id": IDS, "left": 7, "top": 7, "side": 64, "a": 1, "b": 0, "c": -7, "d": 0, "e": 1, "f": -7})
 )
@@ -35,7 +35,7 @@ OPTIONS = PredictionOptions(device="cpu")
 
 @pytest.fixture
 def crops() -> CropSet:
-    """Black 64 x 64 crops with the left hand red and the right hand green, where the model `spots` finds them."""
+    """Return black 64 x 64 crops with a red left hand and a green right hand, which the model `spots` finds."""
     images = np.zeros((2, 64, 64, 3), dtype=np.uint8)
     for person, hand in np.ndindex(2, 2):
         x, y = JOINTS[person, hand].astype(int)
@@ -44,7 +44,7 @@ def crops() -> CropSet:
     return CropSet(targets, (images,), np.array([[0, 0], [0, 1]]))
 
 
-def test_a_model_predicts_its_crops(spots, crops) -> None:
+def test_model_predicts_its_crops(spots, crops) -> None:
     found = predict_split(spots, crops, EVALUATED, BOXES, spots.skeleton, OPTIONS)
     assert found.predictions["person_id"].tolist() == [100, 100, 101, 101]
     np.testing.assert_allclose(found.predictions[["x", "y"]], JOINTS.reshape(4, 2) + 7)
@@ -59,8 +59,8 @@ def test_a_model_predicts_its_crops(spots, crops) -> None:
 RECORD = {"score": 0.5, "keypoints": [36, 38, 0.5, 12, 13, 1.0]}
 
 
-def test_results_of_a_file_replace_the_model(spots, tmp_path) -> None:
-    path, truth = tmp_path / "theirs.json", tmp_path / "truth.json"
+def test_external_results_replace_the_model(spots, tmp_path) -> None:
+    path, truth = tmp_path / "external.json", tmp_path / "truth.json"
     truth.write_text(json.dumps({"images": [{"id": 4}, {"id": 5}], "annotations": [], "categories": []}))
     records = [{"image_id": 5, "category_id": spots.skeleton.category_id, **RECORD}]
     path.write_text(json.dumps(records))
@@ -72,14 +72,14 @@ def test_results_of_a_file_replace_the_model(spots, tmp_path) -> None:
 
 
 def test_file_names_of_the_annotation_file_override_image_ids(spots, tmp_path) -> None:
-    """The results have their own image ids, and one is of an image without persons, which counts in AP."""
+    """The results have other image ids; one of them is of an image without persons, which counts in AP."""
     images = [{"id": 4, "file_name": "a.jpg"}, {"id": 5, "file_name": "b.jpg"}, {"id": 6, "file_name": "empty.jpg"}, "no image"]
     (tmp_path / "truth.json").write_text(json.dumps({"images": images, "annotations": [], "categories": []}))
     record = {"category_id": spots.skeleton.category_id, **RECORD}
     named = [
         {**record, "image_id": number, "file_name": name} for number, name in ((0, "a.jpg"), (1, "b.jpg"), (2, "x/empty.jpg"))
     ]
-    path = tmp_path / "theirs.json"
+    path = tmp_path / "external.json"
     path.write_text(json.dumps(named))
     arguments = (str(path), tmp_path / "truth.json", EVALUATED, LABELS, spots.skeleton)
     found = read_split_results(*arguments)
@@ -96,7 +96,7 @@ def test_without_a_model_there_is_nothing_to_score(crops, spots) -> None:
 
 
 @pytest.mark.parametrize(("trained_on", "warnings"), [("d" * 16, 0), ("e" * 16, 1), (None, 0)])
-def test_a_model_of_other_data_logs_a_warning(untrained_model, caplog, trained_on: str | None, warnings: int) -> None:
+def test_model_of_other_data_logs_a_warning(untrained_model, caplog, trained_on: str | None, warnings: int) -> None:
     model = replace(untrained_model, provenance={} if trained_on is None else {"data_fingerprint": trained_on})
     assert origin_of_predictions(model, "d" * 16).data == "d" * 16
     assert [record.levelname for record in caplog.records] == ["WARNING"] * warnings

@@ -1,4 +1,4 @@
-"""Prediction with an exported model must not import PyTorch, pandas or Kedro."""
+"""Prediction with an exported model imports neither PyTorch nor pandas nor Kedro."""
 
 import subprocess
 import sys

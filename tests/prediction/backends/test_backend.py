@@ -9,7 +9,7 @@ from posescope.artifacts.description import ModelFolderError, read_description
 from posescope.prediction.backends.backend import open_backend
 
 
-def test_an_exported_model_is_run_by_onnx_runtime_and_a_trained_one_by_torch(model_folders: Any) -> None:
+def test_exported_models_use_onnx_runtime_and_trained_ones_torch(model_folders: Any) -> None:
     assert open_backend(read_description(model_folders.onnx)).name == "onnx"
     assert open_backend(read_description(model_folders.torch), device="cpu").name == "torch"
 
@@ -20,7 +20,7 @@ def test_onnx_needs_an_exported_model(model_folders: Any) -> None:
 
 
 @pytest.mark.parametrize("flip_test", [False, True])
-def test_both_backends_predict_the_same(model_folders: Any, flip_test: bool) -> None:
+def test_both_backends_have_equal_predictions(model_folders: Any, flip_test: bool) -> None:
     crops = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3)).astype(np.uint8)
     found = [
         open_backend(read_description(folder), device="cpu").run(crops, flip_test)

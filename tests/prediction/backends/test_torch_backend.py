@@ -13,7 +13,7 @@ from posescope.prediction.backends.torch_backend import TorchBackend
 
 @pytest.fixture
 def crops() -> np.ndarray:
-    """Two crops, red at (3, 4) and green at (50, 60)."""
+    """Return two crops with a red pixel at (3, 4) and a green one at (50, 60)."""
     crops = np.zeros((2, 64, 64, 3), np.uint8)
     crops[:, 4, 3] = (255, 0, 0)
     crops[:, 60, 50] = (0, 255, 0)
@@ -26,7 +26,7 @@ def test_joints_are_decoded_in_crop_px(spots: PoseModel, crops: np.ndarray) -> N
     assert (found.joints.dtype, found.scores.dtype) == (np.float32, np.float32)
 
 
-def test_the_flip_test_averages_both_heatmaps(spots: PoseModel, crops: np.ndarray) -> None:
+def test_flip_test_averages_both_heatmaps(spots: PoseModel, crops: np.ndarray) -> None:
     plain, mirrored = spots.heatmap_pair(torch.from_numpy(crops))
     averaged = TorchBackend(spots).heatmaps(crops, flip_test=True)
     torch.testing.assert_close(averaged, (plain + mirrored) / 2, rtol=0, atol=0)

@@ -1,4 +1,4 @@
-"""Tests of posescope.prediction.detectors.onnx_detector: small networks, made here, whose answers are known."""
+"""Tests of posescope.prediction.detectors.onnx_detector, with small networks of known outputs."""
 
 import sys
 from collections.abc import Sequence
@@ -18,8 +18,8 @@ from posescope.prediction.detectors.detector import Detections
 from posescope.prediction.detectors.onnx_detector import OnnxDetector, OnnxDetectorOptions
 from posescope.prediction.poses import DetectedPerson, ImageInfo
 
-NOWHERE = Detections(Path("none"))
-SIDE = 64  # 64 + 16 + 4 cells
+NO_DETECTIONS = Detections(Path("none"))
+SIDE = 64  # grids of 64 + 16 + 4 cells
 CELLS = 84
 INPUT = (1, 3, SIDE, SIDE)
 RED, BLUE = (255, 0, 0), (0, 0, 255)
@@ -35,29 +35,29 @@ def save(path: Path, nodes: Sequence[Any], outputs: Sequence[Any], shape: Sequen
     return path
 
 
-def constant(
-    path: Path, *answers: NDArray[Any], shape: Sequence[Any] = (1, 3, SIDE, SIDE), kind: int = TensorProto.FLOAT
+def save_constant_network(
+    path: Path, *arrays: NDArray[Any], shape: Sequence[Any] = (1, 3, SIDE, SIDE), kind: int = TensorProto.FLOAT
 ) -> Path:
-    """A network that gives these answers whatever it sees."""
-    nodes = [helper.make_node("Identity", [f"c{i}"], [f"out{i}"]) for i in range(len(answers))]
-    types = [helper.np_dtype_to_tensor_dtype(answer.dtype) for answer in answers]
+    """Save a network with constant outputs."""
+    nodes = [helper.make_node("Identity", [f"c{i}"], [f"out{i}"]) for i in range(len(arrays))]
+    types = [helper.np_dtype_to_tensor_dtype(array.dtype) for array in arrays]
     outputs = [
-        helper.make_tensor_value_info(f"out{i}", one, answer.shape)
-        for i, (one, answer) in enumerate(zip(types, answers, strict=True))
+        helper.make_tensor_value_info(f"out{i}", kind_of_output, array.shape)
+        for i, (kind_of_output, array) in enumerate(zip(types, arrays, strict=True))
     ]
-    return save(path, nodes, outputs, shape, kind, {f"c{i}": answer for i, answer in enumerate(answers)})
+    return save(path, nodes, outputs, shape, kind, {f"c{i}": array for i, array in enumerate(arrays)})
 
 
-def red_squares(path: Path) -> Path:
-    """In YOLOX's form: a cell of 16 px is a person as surely as it is red, and its box is the cell. Colours come as B, G, R."""
+def save_red_detector(path: Path) -> Path:
+    """Save a network in YOLOX's format: the score of a cell of 16 px is its redness, its box the cell, the input B, G, R."""
     constants = {
         "red": np.array([-1, 0, 1], np.float32).reshape(1, 3, 1, 1) / 255,
         "fine": np.zeros((1, 64, 1), np.float32),
         "coarse": np.zeros((1, 4, 1), np.float32),
         "channels": np.array([1], np.int64),
         "column": np.array([1, 16, 1], np.int64),
-        "places": np.tile(np.array([0.5, 0.5, 0, 0], np.float32), (1, CELLS, 1)),
-        "certain": np.ones((1, CELLS, 1), np.float32),
+        "positions": np.tile(np.array([0.5, 0.5, 0, 0], np.float32), (1, CELLS, 1)),
+        "class_score": np.ones((1, CELLS, 1), np.float32),
     }
     nodes = [
         helper.make_node("Mul", ["images", "red"], ["weighted"]),
@@ -66,16 +66,16 @@ def red_squares(path: Path) -> Path:
         helper.make_node("AveragePool", ["only_red"], ["pooled"], kernel_shape=[16, 16], strides=[16, 16]),
         helper.make_node("Reshape", ["pooled", "column"], ["cells"]),
         helper.make_node("Concat", ["fine", "cells", "coarse"], ["objectness"], axis=1),
-        helper.make_node("Concat", ["places", "objectness", "certain"], ["output"], axis=2),
+        helper.make_node("Concat", ["positions", "objectness", "class_score"], ["output"], axis=2),
     ]
     outputs = [helper.make_tensor_value_info("output", TensorProto.FLOAT, (1, CELLS, 6))]
     return save(path, nodes, outputs, INPUT, TensorProto.FLOAT, constants)
 
 
-def image_of(size: tuple[int, int], *squares: tuple[tuple[int, int, int], int, int, int, int]) -> NDArray[np.uint8]:
-    """Black, with squares of a colour at x, y, width, height."""
+def image_of(size: tuple[int, int], *rectangles: tuple[tuple[int, int, int], int, int, int, int]) -> NDArray[np.uint8]:
+    """Return a black image with rectangles (colour, x, y, width, height)."""
     image = np.zeros((*size, 3), np.uint8)
-    for colour, x, y, width, height in squares:
+    for colour, x, y, width, height in rectangles:
         image[y : y + height, x : x + width] = colour
     return image
 
@@ -83,7 +83,7 @@ def image_of(size: tuple[int, int], *squares: tuple[tuple[int, int, int], int, i
 def find(path: Path, image: NDArray[np.uint8], **options: Any) -> list[DetectedPerson]:
     detector = build("detectors", ComponentSpec(name="onnx", options={"path": str(path), **options}))
     assert isinstance(detector, OnnxDetector)
-    found: list[DetectedPerson] = detector(image, info_of(image), NOWHERE)
+    found: list[DetectedPerson] = detector(image, info_of(image), NO_DETECTIONS)
     return found
 
 
@@ -91,46 +91,46 @@ def info_of(image: NDArray[np.uint8]) -> ImageInfo:
     return ImageInfo("a.png", 0, (image.shape[0], image.shape[1]))
 
 
-def test_a_red_square_is_found_where_it_is(tmp_path: Path) -> None:
-    """96 x 128 px are halved to 48 x 64: the square of 32 px is the cell in the second column and row."""
+def test_red_square_is_found_at_its_position(tmp_path: Path) -> None:
+    """96 x 128 px are resized to 48 x 64, so that the square of 32 px is the cell in the second column and row."""
     image = image_of((96, 128), (RED, 32, 32, 32, 32))
-    (person,) = find(red_squares(tmp_path / "red.onnx"), image)
+    (person,) = find(save_red_detector(tmp_path / "red.onnx"), image)
     assert person.image == info_of(image)
     np.testing.assert_allclose(person.box, (31.5, 31.5, 32.0, 32.0))
     assert person.score == pytest.approx(1.0)
 
 
-def test_two_persons_in_one_image(tmp_path: Path) -> None:
-    """A tall picture of 256 x 128 px is quartered. The second square fills half of its cell: the score is 0.5."""
+def test_two_persons_of_an_image_are_found(tmp_path: Path) -> None:
+    """256 x 128 px are resized by 1/4. The second square fills half of its cell, so that its score is 0.5."""
     image = image_of((256, 128), (RED, 64, 192, 64, 32), (RED, 0, 64, 64, 64))
-    best, second = find(red_squares(tmp_path / "red.onnx"), image)
+    best, second = find(save_red_detector(tmp_path / "red.onnx"), image)
     np.testing.assert_allclose(best.box, (-0.5, 63.5, 64.0, 64.0))
     np.testing.assert_allclose(second.box, (63.5, 191.5, 64.0, 64.0))
     assert (best.score, second.score) == (pytest.approx(1.0), pytest.approx(0.5, abs=0.01))
 
 
 @pytest.mark.parametrize("image", [image_of((96, 128)), image_of((96, 128), (BLUE, 32, 32, 32, 32)), image_of((1, 1))])
-def test_an_image_without_persons(image: NDArray[np.uint8], tmp_path: Path) -> None:
-    """What fills the input around the picture is grey, and blue is not red: colours come in the order B, G, R."""
-    assert find(red_squares(tmp_path / "red.onnx"), image) == []
+def test_image_without_persons_has_no_boxes(image: NDArray[np.uint8], tmp_path: Path) -> None:
+    """The padding is grey, and the channel order is B, G, R, so that blue is not found."""
+    assert find(save_red_detector(tmp_path / "red.onnx"), image) == []
 
 
-def test_channels_in_the_other_order_find_blue(tmp_path: Path) -> None:
+def test_channel_order_is_configurable(tmp_path: Path) -> None:
     image = image_of((64, 64), (BLUE, 16, 16, 16, 16))
-    path = red_squares(tmp_path / "red.onnx")
+    path = save_red_detector(tmp_path / "red.onnx")
     assert find(path, image, min_score=0.003, pixels="rgb_1", output="yolox")[0].box == (15.5, 15.5, 16.0, 16.0)
 
 
-def planted(*rows: Sequence[float]) -> NDArray[np.float32]:
-    """Decoded boxes: centre x, y, w, h, objectness, two classes."""
+def decoded_boxes(*rows: Sequence[float]) -> NDArray[np.float32]:
+    """Return rows of decoded boxes: centre x, y, w, h, objectness, two classes."""
     return np.array(rows, np.float32).reshape(1, -1, 7)
 
 
-def test_planted_boxes_come_back_in_image_px(tmp_path: Path) -> None:
-    """Of 128 x 256 px: a quarter. One box twice, one that reaches outside, one of another class, one that lies outside."""
-    path = constant(
+def test_boxes_are_mapped_to_image_px(tmp_path: Path) -> None:
+    """128 x 256 px are resized by 1/4. The boxes: two overlapping, one partly outside, one of another class, one outside."""
+    path = save_constant_network(
         tmp_path / "fixed.onnx",
-        planted(
+        decoded_boxes(
             (20, 10, 8, 12, 1.0, 0.8, 0.0),
             (21, 10, 8, 12, 1.0, 0.9, 0.0),
             (60, 30, 16, 8, 0.5, 1.0, 0.0),
@@ -139,37 +139,41 @@ def test_planted_boxes_come_back_in_image_px(tmp_path: Path) -> None:
         ),
     )
     persons = find(path, image_of((128, 256)), output="yolox_decoded")
-    np.testing.assert_allclose([one.box for one in persons], [(67.5, 15.5, 32, 48), (207.5, 103.5, 48, 24)])
-    np.testing.assert_allclose([one.score for one in persons], [0.9, 0.5], rtol=1e-6)
+    np.testing.assert_allclose([person.box for person in persons], [(67.5, 15.5, 32, 48), (207.5, 103.5, 48, 24)])
+    np.testing.assert_allclose([person.score for person in persons], [0.9, 0.5], rtol=1e-6)
     assert len(find(path, image_of((128, 256)), output="yolox_decoded", max_overlap=0.9)) == 3
-    assert [one.score for one in find(path, image_of((128, 256)), output="yolox_decoded", person_class=1)] == [pytest.approx(0.9)]
+    assert [person.score for person in find(path, image_of((128, 256)), output="yolox_decoded", person_class=1)] == [
+        pytest.approx(0.9)
+    ]
 
 
-def test_the_image_of_yolov8_is_centred(tmp_path: Path) -> None:
-    """128 x 256 px become 32 x 64, 16 px below the edge."""
+def test_yolov8_input_is_padded_on_both_sides(tmp_path: Path) -> None:
+    """128 x 256 px are resized to 32 x 64, with 16 px of padding above."""
     table = np.zeros((1, 5, CELLS), np.float32)
     table[0, :, 7] = [20, 26, 8, 12, 0.9]
-    (person,) = find(constant(tmp_path / "v8.onnx", table), image_of((128, 256)), output="yolov8")
+    (person,) = find(save_constant_network(tmp_path / "v8.onnx", table), image_of((128, 256)), output="yolov8")
     np.testing.assert_allclose(person.box, (63.5, 15.5, 32, 48))
 
 
-def test_networks_of_torchvision_take_images_of_any_size(tmp_path: Path) -> None:
+def test_torchvision_networks_accept_images_of_any_size(tmp_path: Path) -> None:
     boxes = np.array([[10, 20, 30, 50], [11, 20, 31, 50], [0, 0, 5, 5]], np.float32)
-    path = constant(
+    path = save_constant_network(
         tmp_path / "tv.onnx", boxes, np.array([1, 1, 3]), np.array([0.9, 0.8, 0.9], np.float32), shape=(3, "height", "width")
     )
     persons = find(path, image_of((60, 80)), output="boxes_scores_labels", person_class=1)
-    np.testing.assert_allclose([one.box for one in persons], [(9.5, 19.5, 20, 30), (10.5, 19.5, 20, 30)])
+    np.testing.assert_allclose([person.box for person in persons], [(9.5, 19.5, 20, 30), (10.5, 19.5, 20, 30)])
 
 
-def test_half_precision(tmp_path: Path) -> None:
-    path = constant(tmp_path / "half.onnx", planted((20, 10, 8, 12, 1.0, 0.75, 0.0)).astype(np.float16), kind=TensorProto.FLOAT16)
+def test_half_precision_network(tmp_path: Path) -> None:
+    path = save_constant_network(
+        tmp_path / "half.onnx", decoded_boxes((20, 10, 8, 12, 1.0, 0.75, 0.0)).astype(np.float16), kind=TensorProto.FLOAT16
+    )
     (person,) = find(path, image_of((64, 64)), output="yolox_decoded")
     assert (person.box, person.score) == ((15.5, 3.5, 8.0, 12.0), 0.75)
 
 
-def test_the_mean_of_imagenet_is_subtracted(tmp_path: Path) -> None:
-    """A network that hands its first pixel back as a score: (1 - 0.485) / 0.229 of white."""
+def test_mean_of_imagenet_is_subtracted(tmp_path: Path) -> None:
+    """The network returns 0.1 of its first pixel as the score, which is (1 - 0.485) / 0.229 for white."""
     nodes = [
         helper.make_node("Slice", ["images", "low", "high"], ["pixel"]),
         helper.make_node("Mul", ["pixel", "tenth"], ["score"]),
@@ -192,56 +196,56 @@ def test_the_mean_of_imagenet_is_subtracted(tmp_path: Path) -> None:
     assert person.score == pytest.approx(0.1)
 
 
-def test_the_network_is_loaded_once(tmp_path: Path) -> None:
-    path = red_squares(tmp_path / "red.onnx")
+def test_network_is_loaded_once(tmp_path: Path) -> None:
+    path = save_red_detector(tmp_path / "red.onnx")
     detector = OnnxDetector(OnnxDetectorOptions(path=path))
     image = image_of((64, 64), (RED, 16, 16, 16, 16))
-    first = detector(image, info_of(image), NOWHERE)
+    first = detector(image, info_of(image), NO_DETECTIONS)
     path.unlink()
-    assert detector(image, info_of(image), NOWHERE) == first != []
+    assert detector(image, info_of(image), NO_DETECTIONS) == first != []
 
 
-def test_a_size_that_the_network_does_not_fix(tmp_path: Path) -> None:
-    path = constant(tmp_path / "open.onnx", planted((20, 10, 8, 12, 1.0, 0.8, 0.0)), shape=("n", 3, "h", "w"))
+def test_variable_input_size_must_be_given(tmp_path: Path) -> None:
+    path = save_constant_network(tmp_path / "open.onnx", decoded_boxes((20, 10, 8, 12, 1.0, 0.8, 0.0)), shape=("n", 3, "h", "w"))
     with pytest.raises(OptionsError, match="input_size"):
         find(path, image_of((128, 128)), output="yolox_decoded")
     (person,) = find(path, image_of((128, 128)), output="yolox_decoded", input_size=[64, 64])
     np.testing.assert_allclose(person.box, (31.5, 7.5, 16, 24))
 
 
-def test_a_size_that_differs_from_the_networks_is_an_error(tmp_path: Path) -> None:
+def test_input_size_of_another_network_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OptionsError, match="input_size"):
-        find(red_squares(tmp_path / "red.onnx"), image_of((9, 9)), input_size=[32, 64])
+        find(save_red_detector(tmp_path / "red.onnx"), image_of((9, 9)), input_size=[32, 64])
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 64, 64), (2, 3, 64, 64), (1, 64, 64, 3), (3, 64), (1, 1, 3, 64, 64)])
-def test_a_network_with_another_input_is_an_error(shape: tuple[int, ...], tmp_path: Path) -> None:
-    path = constant(tmp_path / "other.onnx", planted(), shape=shape)
+def test_network_with_another_input_is_an_error(shape: tuple[int, ...], tmp_path: Path) -> None:
+    path = save_constant_network(tmp_path / "other.onnx", decoded_boxes(), shape=shape)
     with pytest.raises(DataError, match="input"):
         find(path, image_of((9, 9)))
 
 
-def test_a_network_of_integers_is_an_error(tmp_path: Path) -> None:
-    path = constant(tmp_path / "bytes.onnx", planted(), kind=TensorProto.UINT8)
+def test_network_with_integer_input_is_an_error(tmp_path: Path) -> None:
+    path = save_constant_network(tmp_path / "bytes.onnx", decoded_boxes(), kind=TensorProto.UINT8)
     with pytest.raises(DataError, match=r"float32 or float16; found images: tensor\(uint8\)"):
         find(path, image_of((9, 9)))
 
 
-def test_an_output_in_another_format_is_an_error(tmp_path: Path) -> None:
-    path = constant(tmp_path / "classes.onnx", np.zeros((1, 1000), np.float32))
+def test_output_in_another_format_is_an_error(tmp_path: Path) -> None:
+    path = save_constant_network(tmp_path / "classes.onnx", np.zeros((1, 1000), np.float32))
     with pytest.raises(DataError, match="yolox"):
         find(path, image_of((9, 9)))
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no network"])
-def test_a_file_that_is_no_network_is_an_error(content: bytes | None, tmp_path: Path) -> None:
+def test_file_that_is_no_network_is_an_error(content: bytes | None, tmp_path: Path) -> None:
     if content is not None:
         (tmp_path / "a.onnx").write_bytes(content)
     with pytest.raises(DataError, match=r"a\.onnx"):
         find(tmp_path / "a.onnx", image_of((9, 9)))
 
 
-def test_a_network_that_fails_is_an_error(tmp_path: Path) -> None:
+def test_network_that_fails_is_an_error(tmp_path: Path) -> None:
     nodes = [helper.make_node("Reshape", ["images", "shape"], ["output"])]
     outputs = [helper.make_tensor_value_info("output", TensorProto.FLOAT, (1, 7, 11))]
     constants = {"shape": np.array([1, 7, 11], np.int64)}
@@ -250,20 +254,20 @@ def test_a_network_that_fails_is_an_error(tmp_path: Path) -> None:
         find(path, image_of((9, 9)), input_size=[64, 64])
 
 
-def test_boxes_that_are_not_finite_are_ignored(tmp_path: Path) -> None:
-    path = constant(
-        tmp_path / "nan.onnx", planted((np.nan, 10, 8, 12, 1, 1, 0), (20, 10, -8, 12, 1, 1, 0), (20, 10, 8, 12, 1, 1, 0))
+def test_boxes_with_invalid_values_are_ignored(tmp_path: Path) -> None:
+    path = save_constant_network(
+        tmp_path / "nan.onnx", decoded_boxes((np.nan, 10, 8, 12, 1, 1, 0), (20, 10, -8, 12, 1, 1, 0), (20, 10, 8, 12, 1, 1, 0))
     )
     assert len(find(path, image_of((64, 64)), output="yolox_decoded")) == 1
 
 
-def test_without_onnx_runtime_the_error_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_onnx_runtime_is_reported_with_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(OptionsError, match=r"pip install 'posescope\[onnx\]'"):
-        find(red_squares(tmp_path / "red.onnx"), image_of((9, 9)))
+        find(save_red_detector(tmp_path / "red.onnx"), image_of((9, 9)))
 
 
-@pytest.mark.parametrize("wrong", [{"path": None}, {"output": "ssd"}, {"min_score": 2}, {"input_size": [64]}])
-def test_options_are_checked(wrong: dict[str, Any]) -> None:
+@pytest.mark.parametrize("options", [{"path": None}, {"output": "ssd"}, {"min_score": 2}, {"input_size": [64]}])
+def test_invalid_options_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
-        OnnxDetectorOptions(**wrong)
+        OnnxDetectorOptions(**options)

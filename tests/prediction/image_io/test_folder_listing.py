@@ -1,4 +1,4 @@
-"""Everything in a folder is a picture, or left out with its reason."""
+"""Tests of posescope.prediction.image_io.folder_listing: every file is an image or video, or skipped with a reason."""
 
 import os
 from pathlib import Path
@@ -22,7 +22,7 @@ def write(root: Path, *names: str, content: bytes = b"") -> None:
 
 
 def reasons(root: Path) -> dict[str, str]:
-    return {one.name: one.reason for one in list_media(root).skipped_files}
+    return {file.name: file.reason for file in list_media(root).skipped_files}
 
 
 def test_every_file_is_listed_or_skipped(tmp_path: Path) -> None:
@@ -31,54 +31,56 @@ def test_every_file_is_listed_or_skipped(tmp_path: Path) -> None:
     listing = list_media(tmp_path)
     assert listing.images == ("a.JPG", "b.png", "sub/c.jfif")
     assert listing.videos == ("clip.MP4",)
-    hidden = dict.fromkeys([".DS_Store", "._a.jpg", "Thumbs.db", "__MACOSX", ".git", "sub/desktop.ini"], "hidden or system file")
+    system_files = dict.fromkeys(
+        [".DS_Store", "._a.jpg", "Thumbs.db", "__MACOSX", ".git", "sub/desktop.ini"], "hidden or system file"
+    )
     others = dict.fromkeys(["notes.txt", "archive.zip"], "no image or video by its suffix")
-    assert reasons(tmp_path) == hidden | others | {"photo.HEIC": "image of a kind that cannot be read"}
+    assert reasons(tmp_path) == system_files | others | {"photo.HEIC": "image of a kind that cannot be read"}
     expected = "6 hidden or system file, 2 no image or video by its suffix, 1 image of a kind that cannot be read"
     assert count_reasons(listing.skipped_files) == expected
 
 
-def test_a_file_without_a_suffix_is_an_image_if_it_begins_like_one(tmp_path: Path) -> None:
+def test_file_without_suffix_is_an_image_by_its_first_bytes(tmp_path: Path) -> None:
     write(tmp_path, "000139", "sub/v1", content=PNG)
     write(tmp_path, "README", content=b"no image")
     assert list_media(tmp_path).images == ("000139", "sub/v1")
     assert reasons(tmp_path) == {"README": "no image or video by its suffix"}
 
 
-def test_a_single_file_is_an_image_whatever_its_name(tmp_path: Path) -> None:
+def test_single_file_is_an_image_with_any_name(tmp_path: Path) -> None:
     write(tmp_path, ".hidden", "b.jpg", "c.webm")
     assert list_media(tmp_path / ".hidden").images == (".hidden",)
     assert list_media(tmp_path / "c.webm").videos == ("c.webm",)
     assert list_media(tmp_path / "absent") == list_media(tmp_path / "also absent")
 
 
-def test_links_are_followed_and_never_loop(tmp_path: Path) -> None:
-    write(tmp_path, "else/d.jpg", "photos/a.jpg", "photos/sub/b.jpg")
+def test_links_are_followed_without_loops(tmp_path: Path) -> None:
+    write(tmp_path, "other/d.jpg", "photos/a.jpg", "photos/sub/b.jpg")
     root = tmp_path / "photos"
-    (root / "link.jpg").symlink_to(tmp_path / "else" / "d.jpg")
-    (root / "Elsewhere").symlink_to(tmp_path / "else")
+    (root / "link.jpg").symlink_to(tmp_path / "other" / "d.jpg")
+    (root / "Elsewhere").symlink_to(tmp_path / "other")
     (root / "again").symlink_to(root / "sub")
     (root / "sub" / "up").symlink_to(root)
-    (root / "gone.jpg").symlink_to(root / "absent.jpg")
+    (root / "missing.jpg").symlink_to(root / "absent.jpg")
     (root / "self.jpg").symlink_to(root / "self.jpg")
     listing = list_media(root)
     assert listing.images == ("Elsewhere/d.jpg", "a.jpg", "link.jpg", "sub/b.jpg")
     assert SkippedFile("again", "folder is listed already", "as sub") in listing.skipped_files
     assert SkippedFile("sub/up", "folder is listed already", "as the folder itself") in listing.skipped_files
-    assert reasons(root)["gone.jpg"] == reasons(root)["self.jpg"] == "link to nothing"
+    assert reasons(root)["missing.jpg"] == reasons(root)["self.jpg"] == "link to nothing"
     assert len(listing.skipped_files) == 4
     assert ImageSource([root], videos=False).names() == listing.images
 
 
-def test_special_files_are_never_opened(tmp_path: Path) -> None:
+def test_special_files_are_skipped(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.jpg")
     os.mkfifo(tmp_path / "pipe")
     assert list_media(tmp_path).images == ()
     assert reasons(tmp_path) == dict.fromkeys(["pipe", "pipe.jpg"], "no regular file")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every folder")
-def test_an_unreadable_folder_is_skipped_with_a_reason(tmp_path: Path) -> None:
+@pytest.mark.skipif(os.geteuid() == 0, reason="root can read every folder")
+def test_unreadable_folder_is_skipped_with_a_reason(tmp_path: Path) -> None:
     write(tmp_path, "closed/a.jpg", "b.jpg")
     (tmp_path / "closed").chmod(0)
     try:
@@ -88,17 +90,17 @@ def test_an_unreadable_folder_is_skipped_with_a_reason(tmp_path: Path) -> None:
         (tmp_path / "closed").chmod(0o700)
 
 
-def test_output_of_posescope_is_skipped_whatever_its_name(tmp_path: Path) -> None:
-    write(tmp_path, "a.jpg", "renamed/a.jpg.png", "old/overlays/b.png", "old/poses.json", "overlays/mine.jpg")
+def test_output_of_posescope_is_skipped_with_any_name(tmp_path: Path) -> None:
+    write(tmp_path, "a.jpg", "renamed/a.jpg.png", "old/overlays/b.png", "old/poses.json", "overlays/own.jpg")
     mark_output(tmp_path / "renamed")
     written = "written by posescope"
     assert reasons(tmp_path) == {"renamed": written, "old/overlays": written, "old/poses.json": "no image or video by its suffix"}
-    assert list_media(tmp_path).images == ("a.jpg", "overlays/mine.jpg"), "a folder of this name alone is the user's"
+    assert list_media(tmp_path).images == ("a.jpg", "overlays/own.jpg"), "a folder of this name without mark is the user's"
     assert list_media(tmp_path / "renamed").images == ()
 
 
-def test_the_data_dir_of_a_run_is_skipped_except_its_raw_data(tmp_path: Path) -> None:
-    write(tmp_path, "a.jpg", "out/01_raw/b.jpg", "out/08_reporting/c.png", "out/05_model_input/d.png", "08_reporting/mine.jpg")
+def test_data_dir_of_a_run_is_skipped_except_its_raw_data(tmp_path: Path) -> None:
+    write(tmp_path, "a.jpg", "out/01_raw/b.jpg", "out/08_reporting/c.png", "out/05_model_input/d.png", "08_reporting/own.jpg")
     (tmp_path / "out" / "07_model_output").mkdir()
     assert list_media(tmp_path).images == ("a.jpg", "out/01_raw/b.jpg")
     assert list_media(tmp_path / "out").images == ("01_raw/b.jpg",)
@@ -106,13 +108,13 @@ def test_the_data_dir_of_a_run_is_skipped_except_its_raw_data(tmp_path: Path) ->
 
 def test_linked_output_of_posescope_is_skipped(tmp_path: Path) -> None:
     write(tmp_path, "a.jpg", "out/08_reporting/c.png", "old/overlays/b.png", "old/poses.json", "else/overlays/d.jpg")
-    for link, target in (("figures", "out/08_reporting"), ("drawn", "old/overlays"), ("mine", "else/overlays")):
+    for link, target in (("plots", "out/08_reporting"), ("drawn", "old/overlays"), ("own", "else/overlays")):
         (tmp_path / link).symlink_to(tmp_path / target)
     (tmp_path / "photos").mkdir()
-    (tmp_path / "photos" / "figures").symlink_to(tmp_path / "figures")
+    (tmp_path / "photos" / "plots").symlink_to(tmp_path / "plots")
     assert list_media(tmp_path).images == ("a.jpg", "else/overlays/d.jpg")
-    assert reasons(tmp_path)["figures"] == reasons(tmp_path)["drawn"] == "written by posescope"
-    assert reasons(tmp_path / "photos") == {"figures": "written by posescope"}
+    assert reasons(tmp_path)["plots"] == reasons(tmp_path)["drawn"] == "written by posescope"
+    assert reasons(tmp_path / "photos") == {"plots": "written by posescope"}
 
 
 SUFFIX_FORMATS = {
@@ -128,11 +130,11 @@ SUFFIX_FORMATS = {
 
 
 @pytest.mark.parametrize("suffix", sorted(IMAGE_SUFFIXES))
-def test_the_decoder_reads_every_suffix(tmp_path: Path, suffix: str) -> None:
-    picture = Image.new({".pbm": "1", ".pgm": "L"}.get(suffix, "RGB"), (60, 40), "white")
-    picture.save(tmp_path / f"a{suffix}", SUFFIX_FORMATS[suffix])
+def test_decoder_reads_every_suffix(tmp_path: Path, suffix: str) -> None:
+    image = Image.new({".pbm": "1", ".pgm": "L"}.get(suffix, "RGB"), (60, 40), "white")
+    image.save(tmp_path / f"a{suffix}", SUFFIX_FORMATS[suffix])
     folder = ImageFolder(tmp_path)
     assert list_media(tmp_path).images == (f"a{suffix}",)
-    image = folder.read(f"a{suffix}")
-    assert image.shape == (40, 60, 3)
-    assert image.min() >= 250
+    pixels = folder.read(f"a{suffix}")
+    assert pixels.shape == (40, 60, 3)
+    assert pixels.min() >= 250

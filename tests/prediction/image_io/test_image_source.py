@@ -14,7 +14,7 @@ from posescope.prediction.image_io.video import open_video_writer
 
 @pytest.fixture
 def root(tmp_path: Path, write_image: Any) -> Path:
-    """Two images, a broken one, and a video of two frames."""
+    """Return a folder of two images, a damaged image, and a video of two frames."""
     for name in ("7.png", "a.png"):
         write_image(name, (40, 30), (1, 1), (2, 2))
     (tmp_path / "images" / "broken.png").write_text("no image")
@@ -25,21 +25,21 @@ def root(tmp_path: Path, write_image: Any) -> Path:
 
 
 def read(source: ImageSource, **known: int) -> tuple[list[tuple[str, int]], list[str]]:
-    """Return names and ids of what can be read, and the names of the rest."""
+    """Return names and ids of readable images, and the names of skipped files."""
     skipped: list[str] = []
     return [(image.name, image.image_id) for image in source.read(lambda name, _: skipped.append(name), known)], skipped
 
 
-def test_images_come_first_and_frames_get_the_next_ids(root: Path) -> None:
+def test_images_precede_frames_which_get_the_next_ids(root: Path) -> None:
     found, skipped = read(ImageSource([root]))
     assert found == [("7.png", 7), ("a.png", 8), ("clip.avi#0", 10), ("clip.avi#1", 11)]
     assert skipped == ["broken.png"]
 
 
-def test_without_videos_they_are_skipped_with_the_reason(root: Path) -> None:
+def test_videos_are_skipped_with_a_reason_if_disabled(root: Path) -> None:
     source = ImageSource([root], videos=False)
     assert read(source)[0] == [("7.png", 7), ("a.png", 8)]
-    assert [(one.name, one.reason) for one in source.skipped_files] == [("clip.avi", VIDEO)]
+    assert [(file.name, file.reason) for file in source.skipped_files] == [("clip.avi", VIDEO)]
     assert source.count() == 3
 
 
@@ -47,7 +47,7 @@ def test_known_ids_are_used(root: Path) -> None:
     assert read(ImageSource([root / "a.png"]), **{"a.png": 3})[0] == [("a.png", 3)]
 
 
-def test_info_states_name_id_and_size(root: Path) -> None:
+def test_info_contains_name_id_and_size(root: Path) -> None:
     (image,) = ImageSource([root / "7.png"]).read(lambda *_: None)
     assert (image.info.name, image.info.image_id, image.info.size) == ("7.png", 7, (40, 30))
 
@@ -57,7 +57,7 @@ def test_two_images_of_one_name_are_an_error(root: Path) -> None:
         ImageSource([root, root / "7.png"])
 
 
-def test_a_path_without_images_is_an_error_if_there_is_no_other(root: Path, tmp_path: Path) -> None:
+def test_path_without_images_is_an_error_if_it_is_the_only_one(root: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="empty"):
         ImageSource([tmp_path / "empty"])

@@ -21,19 +21,19 @@ def colour(index: int) -> tuple[int, int, int]:
     return (200, 100, 40 * index)
 
 
-def picture(index: int) -> NDArray[np.uint8]:
+def frame_pixels(index: int) -> NDArray[np.uint8]:
     return np.full((*SIZE, 3), colour(index), np.uint8)
 
 
 def write(path: Path, count: int = 5, fps: float = 10) -> VideoFile:
     with open_video_writer(path, fps, SIZE) as append:
         for index in range(count):
-            append(picture(index))
+            append(frame_pixels(index))
     return VideoFile(path)
 
 
 @pytest.mark.parametrize("suffix", ["webm", "mp4", "avi"])
-def test_an_odd_size_loses_its_last_row_and_column(suffix: str, tmp_path: Path) -> None:
+def test_odd_frame_size_is_cropped_by_one_px(suffix: str, tmp_path: Path) -> None:
     with open_video_writer(tmp_path / f"a.{suffix}", 10, (47, 63)) as append:
         append(np.full((47, 63, 3), colour(1), np.uint8))
     (frame,) = VideoFile(tmp_path / f"a.{suffix}").frames()
@@ -41,7 +41,7 @@ def test_an_odd_size_loses_its_last_row_and_column(suffix: str, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("suffix", ["webm", "mp4", "avi"])
-def test_a_written_video_is_read_frame_by_frame(suffix: str, tmp_path: Path) -> None:
+def test_written_video_is_read_frame_by_frame(suffix: str, tmp_path: Path) -> None:
     video = write(tmp_path / f"a.{suffix}")
     frames = list(video.frames())
     assert [frame.index for frame in frames] == [0, 1, 2, 3, 4]
@@ -49,10 +49,12 @@ def test_a_written_video_is_read_frame_by_frame(suffix: str, tmp_path: Path) -> 
     assert (video.fps, video.frame_count) == (10, 5)
     for frame in frames:
         assert (frame.image.shape, frame.image.dtype) == ((*SIZE, 3), np.uint8)
-        np.testing.assert_allclose(frame.image.reshape(-1, 3).mean(axis=0), colour(frame.index), atol=6)  # red is red
+        np.testing.assert_allclose(
+            frame.image.reshape(-1, 3).mean(axis=0), colour(frame.index), atol=6
+        )  # the channel order is RGB
 
 
-def test_a_video_of_opencv_is_read_as_rgb(tmp_path: Path) -> None:
+def test_video_of_opencv_is_read_as_rgb(tmp_path: Path) -> None:
     writer = cv2.VideoWriter(str(tmp_path / "a.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 30, SIZE[::-1])
     writer.write(np.full((*SIZE, 3), (0, 0, 250), np.uint8))
     writer.release()
@@ -65,16 +67,16 @@ def test_frames_are_read_lazily(tmp_path: Path) -> None:
     first = next(frames)
     assert isinstance(first, Frame)
     (tmp_path / "a.avi").unlink()
-    assert len(list(frames)) == 4, "it stays open"
+    assert len(list(frames)) == 4, "the file is still open"
 
 
-def test_a_missing_video_is_an_error(tmp_path: Path) -> None:
+def test_missing_video_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"none\.mp4"):
         next(VideoFile(tmp_path / "none.mp4").frames())
 
 
 @pytest.mark.parametrize("content", [b"", b"text, and no video"])
-def test_a_file_that_is_no_video_is_an_error(content: bytes, tmp_path: Path) -> None:
+def test_file_that_is_no_video_is_an_error(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
     path.write_bytes(content)
     with pytest.raises(DataError, match=r"a\.mp4"):
@@ -83,7 +85,7 @@ def test_a_file_that_is_no_video_is_an_error(content: bytes, tmp_path: Path) -> 
         _ = VideoFile(path).fps
 
 
-def test_a_video_that_ends_early_is_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_video_that_ends_early_is_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     raw = bytearray(write(tmp_path / "a.avi", count=20).path.read_bytes())
     middle = raw.index(b"movi") + (raw.index(b"idx1") - raw.index(b"movi")) // 2
     raw[middle : raw.index(b"idx1")] = bytes(raw.index(b"idx1") - middle)
@@ -94,10 +96,10 @@ def test_a_video_that_ends_early_is_reported(tmp_path: Path, caplog: pytest.LogC
     assert f"{count} of 20 frames" in caplog.text
 
 
-def test_a_frame_of_another_size_is_an_error_and_leaves_no_file(tmp_path: Path) -> None:
+def test_frame_of_another_size_is_an_error_and_leaves_no_file(tmp_path: Path) -> None:
     def write_both() -> None:
         with open_video_writer(tmp_path / "a.mp4", 10, SIZE) as append:
-            append(picture(0))
+            append(frame_pixels(0))
             append(np.zeros((64, 48, 3), np.uint8))
 
     with pytest.raises(DataError, match=r"\(64, 48\)"):
@@ -105,15 +107,15 @@ def test_a_frame_of_another_size_is_an_error_and_leaves_no_file(tmp_path: Path) 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_another_ending_is_refused(tmp_path: Path) -> None:
+def test_unsupported_suffix_is_refused(tmp_path: Path) -> None:
     with (
         pytest.raises(DataError, match=r"\.gif"),
         open_video_writer(tmp_path / "a.gif", 10, SIZE),
     ):
-        pytest.fail("it must not open")
+        pytest.fail("the writer must not open")
 
 
-def fourcc_of(path: Path) -> str:
+def read_fourcc(path: Path) -> str:
     capture = cv2.VideoCapture(str(path))
     code = int(capture.get(cv2.CAP_PROP_FOURCC))
     capture.release()
@@ -121,29 +123,27 @@ def fourcc_of(path: Path) -> str:
 
 
 @pytest.fixture
-def fresh_choice() -> Iterator[None]:
+def clear_suffix_cache() -> Iterator[None]:
     choose_video_suffix.cache_clear()
     yield
     choose_video_suffix.cache_clear()
 
 
-@pytest.mark.usefixtures("fresh_choice")
-def test_videos_are_webm_with_vp8_which_browsers_play(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
-) -> None:
+@pytest.mark.usefixtures("clear_suffix_cache")
+def test_videos_are_webm_with_vp8(tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> None:
     assert choose_video_suffix() == ".webm"
     video = write(tmp_path / "a.webm", count=40, fps=29.97)
     assert (caplog.text, capfd.readouterr().err) == ("", "")
     raw = video.path.read_bytes()
-    assert (fourcc_of(video.path), video.frame_count, len(list(video.frames()))) == ("VP80", 40, 40)
+    assert (read_fourcc(video.path), video.frame_count, len(list(video.frames()))) == ("VP80", 40, 40)
     assert video.fps == pytest.approx(29.97, abs=0.03)
-    assert raw.startswith(b"\x1a\x45\xdf\xa3"), "the start of every Matroska file"
+    assert raw.startswith(b"\x1a\x45\xdf\xa3"), "the signature of Matroska files"
     assert b"webm" in raw[:64]
     assert b"V_VP8" in raw[:1000]
 
 
-@pytest.mark.usefixtures("fresh_choice")
-def test_without_an_encoder_that_browsers_know_it_says_so_once(
+@pytest.mark.usefixtures("clear_suffix_cache")
+def test_missing_webm_encoder_is_logged_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setitem(video_module._ENCODERS, ".webm", ("NONE",))
@@ -153,10 +153,10 @@ def test_without_an_encoder_that_browsers_know_it_says_so_once(
         pytest.raises(DataError, match=r"a\.webm"),
         open_video_writer(tmp_path / "a.webm", 10, SIZE),
     ):
-        pytest.fail("it must not open")
+        pytest.fail("the writer must not open")
 
 
-def test_a_video_of_larger_frames_than_images_may_have_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_video_with_frames_above_the_image_limits_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     video = write(tmp_path / "a.avi")
     monkeypatch.setattr(video_module, "_LIMITS", ImageLimits(max_side_px=63))
     with pytest.raises(DataError, match="48 x 64"):
