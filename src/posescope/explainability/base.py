@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -17,9 +18,11 @@ from posescope.explainability.errors import ExplainabilityError
 from posescope.explainability.features.feature_store import FeatureSet
 from posescope.explainability.findings import Finding
 
-__all__ = ["AnalysisInputs", "AnalysisResult"]
+__all__ = ["AnalysisInputs", "AnalysisResult", "Facts"]
 
 _log = logging.getLogger(__name__)
+
+Facts: TypeAlias = dict[str, float | int | str | None]  # numbers of an analysis by name, none where there is no value
 
 
 @dataclass(frozen=True)
@@ -119,7 +122,7 @@ class AnalysisResult:
         data: fingerprint of the crops, joints and splits; empty if unknown.
     """
 
-    facts: Mapping[str, float | int | str | None]
+    facts: Facts
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     images: Mapping[str, NDArray[np.uint8]] = field(default_factory=dict)
     note: str = ""

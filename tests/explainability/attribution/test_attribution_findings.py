@@ -24,7 +24,7 @@ def region_findings(trained: RegionFractions, random: RegionFractions, moved: Re
         draws=resample_images(np.arange(20), 0),
     )  # fmt: skip
     assert len(table) == 4 * 5
-    return dict(zip(REGIONS, claim_regions(table, "occlusion", "maps"), strict=True))
+    return dict(zip(REGIONS, claim_regions(table, "occlusion"), strict=True))
 
 
 def test_region_finding_must_exceed_random_weights() -> None:
@@ -58,8 +58,8 @@ def test_weight_randomisation_needs_a_lower_correlation() -> None:
     rng, groups = np.random.default_rng(0), np.arange(20)
     draws = resample_images(groups, 0)
     low, high = 0.1 * rng.normal(size=(20, 3)), 0.8 + 0.1 * rng.normal(size=(20, 3))
-    assert claim_weight_randomisation(low, high, groups, draws, "p").passed
-    assert not claim_weight_randomisation(high, high + 0.01, groups, draws, "p").passed
+    assert claim_weight_randomisation(low, high, groups, draws).passed
+    assert not claim_weight_randomisation(high, high + 0.01, groups, draws).passed
 
 
 def test_wrong_predictions_with_attribution_on_the_other_side() -> None:
@@ -69,7 +69,7 @@ def test_wrong_predictions_with_attribution_on_the_other_side() -> None:
     fractions[..., 2] = np.where(correct, 0.05, 0.4) + 0.02 * np.random.default_rng(0).normal(size=correct.shape)
 
     def claim(correct: np.ndarray):
-        return claim_errors(RegionFractions(fractions, fractions, groups), correct, resample_images(groups, 0), "occlusion", "p")
+        return claim_errors(RegionFractions(fractions, fractions, groups), correct, resample_images(groups, 0), "occlusion")
 
     found = claim(correct)
     assert found.passed

@@ -156,7 +156,7 @@ def test_silhouettes_per_number_of_clusters_with_those_of_null_data(inputs) -> N
 
 def test_images_and_interactive_plot(inputs) -> None:
     found = Clusters(ClustersOptions(gallery=8, farthest=3, **QUICK))(inputs)  # more cells than the smallest cluster has persons
-    assert set(found.images) == {"clusters", "clusters_map", "clusters_skeletons"}
+    assert set(found.images) == {"clusters", "clusters_skeletons"}
     assert found.images["clusters"].shape[1] == 11 * 128 + 12 * 4
     assert found.images["clusters"].shape[0] > 3 * 128
     figure = found.plots["clusters_plane"]

@@ -145,7 +145,7 @@ def test_values_of_another_folder_are_refused(tmp_path) -> None:
     (tmp_path / "one" / "values.npy").write_bytes((tmp_path / "two" / "values.npy").read_bytes())
     with pytest.raises(DataError, match="checksum"):
         FeatureStore(tmp_path / "one").open()
-    assert FeatureStore(tmp_path / "two").fingerprint == "two"
+    assert FeatureStore(tmp_path / "two").open().fingerprint == "two"
 
 
 def test_interrupted_extraction_keeps_the_existing_features(model, scattered_crops, tmp_path) -> None:

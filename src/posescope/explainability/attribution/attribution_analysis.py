@@ -47,7 +47,7 @@ from posescope.explainability.attribution.faithfulness_curves import (
     patch_sums,
     tabulate_curves,
 )
-from posescope.explainability.base import AnalysisInputs, AnalysisResult
+from posescope.explainability.base import AnalysisInputs, AnalysisResult, Facts
 from posescope.explainability.findings import Finding
 from posescope.models.base import PoseNetwork
 
@@ -131,7 +131,7 @@ class Attribution(Component[AttributionOptions]):
             self._correlate(random["integrated_gradients"], other_random["integrated_gradients"]),
         )
         findings = _findings(explained, table, fractions, random_fractions, curves, draws)
-        findings.append(claim_weight_randomisation(*correlations, groups[few], draws, "maps_random_weights"))
+        findings.append(claim_weight_randomisation(*correlations, groups[few], draws))
         facts = _facts(explained, table, curves, correlations)
         return AnalysisResult(
             facts=facts,
@@ -224,23 +224,23 @@ class Attribution(Component[AttributionOptions]):
     ) -> dict[str, NDArray[np.uint8]]:
         shown = slice(0, min(self.options.shown, len(random["occlusion"])))
         crops = inputs.crops.read_images(explained.rows[shown])
-        images = {
-            f"maps_{name}": draw_maps(
-                crops,
+        shown_maps = {
+            f"maps_{name}": (
                 maps[name][shown],
-                explained.points[shown],
-                joints=explained.names,
-                captions=caption_maps(explained, fractions[name], shown),
-                title=f"{name.replace('_', ' ').capitalize()}: fraction of the attribution on the joint",
+                caption_maps(explained, fractions[name], shown),
+                f"{name.replace('_', ' ').capitalize()}: fraction of the attribution on the joint",
             )
             for name in METHODS
         }
-        captions = [name.replace("_", " ") for _ in explained.rows[shown] for name in explained.names]
-        title = "The same with random weights (integrated gradients)"
-        gradients = random["integrated_gradients"][shown]
-        images["maps_random_weights"] = draw_maps(
-            crops, gradients, explained.points[shown], joints=explained.names, captions=captions, title=title
+        shown_maps["maps_random_weights"] = (
+            random["integrated_gradients"][shown],
+            [name.replace("_", " ") for _ in explained.rows[shown] for name in explained.names],
+            "The same with random weights (integrated gradients)",
         )
+        images = {
+            name: draw_maps(crops, own, explained.points[shown], joints=explained.names, captions=captions, title=title)
+            for name, (own, captions, title) in shown_maps.items()
+        }
         return images | {"attribution_density": plot_density(table, METHODS[0])}
 
 
@@ -254,18 +254,17 @@ def _findings(
 ) -> list[Finding | None]:
     found: list[Finding | None] = []
     for method in METHODS:
-        shown_in = f"maps_{method}"
-        found += claim_regions(table, method, shown_in)
-        found += claim_shortcuts(fractions[method], random_fractions[method], explained.names, draws, method, shown_in)
-        found += claim_curves(curves, method, draws, "attribution_curves")
-        found.append(claim_errors(fractions[method], explained.correct, draws, method, shown_in))
+        found += claim_regions(table, method)
+        found += claim_shortcuts(fractions[method], random_fractions[method], explained.names, draws, method)
+        found += claim_curves(curves, method, draws)
+        found.append(claim_errors(fractions[method], explained.correct, draws, method))
     return found
 
 
 def _facts(
     explained: ExplainedJoints, table: pd.DataFrame, curves: FaithfulnessCurves, correlations: Sequence[NDArray[np.float64]]
-) -> dict[str, float | int | str | None]:
-    facts: dict[str, float | int | str | None] = {"persons": len(explained.rows), "joints": len(explained.names)}
+) -> Facts:
+    facts: Facts = {"persons": len(explained.rows), "joints": len(explained.names)}
     for method in METHODS:
         for region in REGIONS:
             name = f"{method}_{region.replace(' ', '_')}"
@@ -283,7 +282,7 @@ def _finite(value: float | np.floating | NDArray[np.float64]) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def _note(facts: dict[str, float | int | str | None]) -> str:
+def _note(facts: Facts) -> str:
     text = f"Attribution of the predictions for {facts['joints']} joints of {facts['persons']} persons. "
     regions = ("on the joint", "on its limbs", "on the other side", "on the rest of the body", "in the background")
     for method in METHODS:

@@ -30,7 +30,7 @@ _REGIONS = {
 _MIN_PREDICTIONS = 8  # correct ones and wrong ones, to compare them
 
 
-def claim_regions(regions: pd.DataFrame, method: str, shown_in: str) -> list[Finding]:
+def claim_regions(regions: pd.DataFrame, method: str) -> list[Finding]:
     """Test the density of the attribution in each region, over all joints.
 
     The control of the joint itself is random weights, since the attribution around the explained px depends first of all on the
@@ -38,7 +38,7 @@ def claim_regions(regions: pd.DataFrame, method: str, shown_in: str) -> list[Fin
 
     Args:
         regions: table of `tabulate_regions`.
-        method, shown_in: as in `claim_curves`.
+        method: name of the attribution method.
     """
     pooled = regions[(regions["method"] == method) & (regions["joint"] == ALL)]
     findings = []
@@ -60,7 +60,7 @@ def claim_regions(regions: pd.DataFrame, method: str, shown_in: str) -> list[Fin
         if region != "joint":
             claim += f", shifted maps of other persons {moved:.2f}"
         claim += f" ({_METHODS[method]})."
-        findings.append(Finding.of_interval(claim, own, control_of(what, control), passed=passed, shown_in=shown_in))
+        findings.append(Finding.of_interval(claim, own, control_of(what, control), passed=passed, shown_in=f"maps_{method}"))
     return findings
 
 
@@ -88,7 +88,7 @@ def _judge_region(region: str, own: Interval, control: Interval) -> tuple[bool, 
 
 
 def claim_shortcuts(
-    fractions: RegionFractions, random: RegionFractions, joints: Sequence[str], draws: ImageResamples, method: str, shown_in: str
+    fractions: RegionFractions, random: RegionFractions, joints: Sequence[str], draws: ImageResamples, method: str
 ) -> list[Finding]:
     """Find joints whose attribution is denser in the background than elsewhere, and than with random weights.
 
@@ -98,7 +98,7 @@ def claim_shortcuts(
         fractions: fractions for the network.
         random: fractions for random weights.
         joints: J names.
-        draws, method, shown_in: as in `claim_curves`.
+        draws, method: as in `claim_curves`.
     """
     level, background = 1 - 0.05 / len(joints), REGIONS.index("background")
     found = []
@@ -113,18 +113,17 @@ def claim_shortcuts(
             f"density {own:.2f}; with random weights {control.estimate:.2f} ({_METHODS[method]})."
         )
         what = control_of("the same maps of the network with random weights", control)
-        found.append(Finding.of_interval(claim, own, what, passed=True, shown_in=shown_in))
+        found.append(Finding.of_interval(claim, own, what, passed=True, shown_in=f"maps_{method}"))
     return found
 
 
-def claim_curves(curves: FaithfulnessCurves, method: str, draws: ImageResamples, shown_in: str) -> list[Finding]:
+def claim_curves(curves: FaithfulnessCurves, method: str, draws: ImageResamples) -> list[Finding]:
     """Test whether the pixels with high attribution matter.
 
     Args:
         curves: curves of deletion and insertion.
         method: name of the attribution method.
         draws: bootstrap resamples of images.
-        shown_in: name of the image or plot that shows it.
     """
     found = []
     for index, curve in enumerate(CURVES):
@@ -141,7 +140,7 @@ def claim_curves(curves: FaithfulnessCurves, method: str, draws: ImageResamples,
             f"{comparison} the order of the distance from the joint ({near.estimate:.2f})."
         )
         what = control_of("a random order", control)
-        found.append(Finding.of_interval(claim, own, what, passed=passed, shown_in=shown_in))
+        found.append(Finding.of_interval(claim, own, what, passed=passed, shown_in="attribution_curves"))
     return found
 
 
@@ -170,7 +169,6 @@ def claim_weight_randomisation(
     between_random: NDArray[np.float64],
     groups: NDArray[np.int64],
     draws: ImageResamples,
-    shown_in: str,
 ) -> Finding | None:
     """Test whether maps depend on the learned weights.
 
@@ -180,7 +178,7 @@ def claim_weight_randomisation(
         to_random: (N, J) rank correlations of the network's maps with those of random weights.
         between_random: (N, J) rank correlations between two networks with random weights.
         groups: (N,) image of each person.
-        draws, shown_in: as in `claim_curves`.
+        draws: bootstrap resamples of images.
     """
     repeated = np.repeat(groups, to_random.shape[1])
     own, control = (draws.mean_interval(values.ravel(), repeated) for values in (to_random, between_random))
@@ -193,18 +191,16 @@ def claim_weight_randomisation(
         f"random weights {control:.2f} (integrated gradients)."
     )
     what = control_of("two networks with random weights", control)
-    return Finding.of_interval(claim, own, what, passed=passed, shown_in=shown_in)
+    return Finding.of_interval(claim, own, what, passed=passed, shown_in="maps_random_weights")
 
 
-def claim_errors(
-    fractions: RegionFractions, correct: NDArray[np.bool_], draws: ImageResamples, method: str, shown_in: str
-) -> Finding | None:
+def claim_errors(fractions: RegionFractions, correct: NDArray[np.bool_], draws: ImageResamples, method: str) -> Finding | None:
     """Test whether wrong predictions have more attribution on the other side of the body than correct ones.
 
     Args:
         fractions: fractions for the network.
         correct: (N, J) whether a prediction is correct.
-        draws, method, shown_in: as in `claim_curves`.
+        draws, method: as in `claim_curves`.
 
     Returns:
         The finding; None if there are too few wrong or correct predictions.
@@ -225,4 +221,5 @@ def claim_errors(
         f"{verdict}: {own:.0%} of the attribution for {counts[1]} wrong predictions is there, {control:.0%} for {counts[0]} "
         f"correct ones ({_METHODS[method]})."
     )
-    return Finding.of_interval(claim, own, control_of("correct predictions", control), passed=passed, shown_in=shown_in)
+    what = control_of("correct predictions", control)
+    return Finding.of_interval(claim, own, what, passed=passed, shown_in=f"maps_{method}")

@@ -21,7 +21,7 @@ from posescope.explainability.clusters.cluster_descriptions import Traits, descr
 from posescope.explainability.clusters.cluster_findings import DescribedClusters
 from posescope.explainability.clusters.cluster_image_grids import draw_gallery, draw_mean_skeletons, rank_members
 from posescope.explainability.clusters.cluster_members import ClusterMembers, measure_members
-from posescope.explainability.clusters.cluster_scatter import plot_interactive_plane, plot_plane, project_to_plane
+from posescope.explainability.clusters.cluster_scatter import plot_plane
 from posescope.explainability.clusters.cluster_validation import ClusterValidation, ClusterValidationOptions, validate_clusters
 from posescope.explainability.errors import ExplainabilityError
 from posescope.explainability.features.row_blocks import sample_rows
@@ -61,8 +61,8 @@ class ClustersOptions(ClusterValidationOptions):
 class Clusters(Component[ClustersOptions]):
     """Analysis `clusters`.
 
-    Tables: clusters, silhouettes, cluster_attributes, cluster_members. Images: clusters (persons of each cluster), clusters_map
-    (scatter plot), clusters_skeletons. Plot: clusters_plane, the interactive scatter plot.
+    Tables: clusters, silhouettes, cluster_attributes, cluster_members. Images: clusters (persons of each cluster) and
+    clusters_skeletons. Plot: clusters_plane, a scatter plot.
     """
 
     def __call__(self, inputs: AnalysisInputs) -> AnalysisResult:
@@ -86,7 +86,7 @@ class Clusters(Component[ClustersOptions]):
         traits = describe_clusters(inputs.attributes, comparison, self.options.smallest_contrast)
         clusters = DescribedClusters(inputs.features.person_ids, clustering, measured, traits, errors)
         failures = clusters.error_findings("clusters", real=validation.is_real)
-        plane = project_to_plane(inputs, clustering.labels, clusters.names())
+        names = clusters.names()
         return AnalysisResult(
             facts={**validation.facts(), **clusters.facts(), "persons": len(points), "coordinates": points.shape[1]},
             tables={
@@ -97,12 +97,11 @@ class Clusters(Component[ClustersOptions]):
             },
             images={
                 "clusters": self._gallery(inputs, clustering, measured),
-                "clusters_map": plot_plane(plane),
-                "clusters_skeletons": draw_mean_skeletons(inputs, clustering.labels, plane.names),
+                "clusters_skeletons": draw_mean_skeletons(inputs, clustering.labels, names),
             },
             note=_note(space, measured, validation, failures, traits),
-            findings=(*validation.findings("clusters_map"), *failures, *clusters.trait_findings("clusters")),
-            plots={"clusters_plane": plot_interactive_plane(plane)},
+            findings=(*validation.findings("clusters_plane"), *failures, *clusters.trait_findings("clusters")),
+            plots={"clusters_plane": plot_plane(inputs, clustering.labels, names)},
         )
 
     def _points(self, inputs: AnalysisInputs) -> tuple[NDArray[np.float32], str]:

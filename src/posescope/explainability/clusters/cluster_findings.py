@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from posescope.explainability.base import Facts
 from posescope.explainability.clustering.base import Clustering
 from posescope.explainability.clusters.cluster_contrasts import ClusterErrors
 from posescope.explainability.clusters.cluster_descriptions import Trait, Traits
@@ -122,7 +123,7 @@ class DescribedClusters:
             }
         )
 
-    def facts(self) -> dict[str, float | int | str | None]:
+    def facts(self) -> Facts:
         """Return the number of the cluster with the lowest PCK, and its PCK; none if no PCK is known."""
         table = self.table()
         if "mean_pck" not in table or table["mean_pck"].isna().all():

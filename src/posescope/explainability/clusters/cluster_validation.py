@@ -9,6 +9,7 @@ from pydantic import Field
 
 from posescope.core.plugins import Options
 from posescope.evaluation.bootstrap import Interval
+from posescope.explainability.base import Facts
 from posescope.explainability.clustering.base import Clusterer, Clustering, quick_variant
 from posescope.explainability.clustering.silhouettes import LOW_SILHOUETTE, describe_structure
 from posescope.explainability.clusters.null_reference import NullDraw, cluster_null_data, fit_null_model
@@ -99,7 +100,7 @@ class ClusterValidation:
             )
         return pd.DataFrame(records)
 
-    def facts(self) -> dict[str, float | int | str | None]:
+    def facts(self) -> Facts:
         """Return the numbers by name."""
         null = self.null_silhouettes
         return {

@@ -11,8 +11,6 @@ The components are computed from all persons, without the attributes. Attributes
 errors and no depth, so R2 is a lower bound.
 """
 
-from collections.abc import Mapping
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -20,7 +18,7 @@ from pydantic import Field
 
 from posescope.core.plugins import Component, Options
 from posescope.explainability.attributes.person_attributes import measure_image_attributes
-from posescope.explainability.base import AnalysisInputs, AnalysisResult
+from posescope.explainability.base import AnalysisInputs, AnalysisResult, Facts
 from posescope.explainability.components.attribute_probes import (
     EXPLAINED_COLUMNS,
     ProbedAttributes,
@@ -118,7 +116,7 @@ class ComponentNaming(Component[ComponentNamingOptions]):
         return found, names.merge(explained, on="component")
 
 
-def _variance_facts(inputs: AnalysisInputs) -> dict[str, float | int | str | None]:
+def _variance_facts(inputs: AnalysisInputs) -> Facts:
     components = inputs.components
     return {
         "persons": len(inputs.features),
@@ -130,7 +128,7 @@ def _variance_facts(inputs: AnalysisInputs) -> dict[str, float | int | str | Non
     }
 
 
-def _naming_facts(found: ProbedAttributes, names: pd.DataFrame) -> dict[str, float | int | str | None]:
+def _naming_facts(found: ProbedAttributes, names: pd.DataFrame) -> Facts:
     pairs, probes = found.correlations, found.probes.sort_values("r2", ascending=False, kind="stable")
     first = names[names["component"] == 1]
     study = pairs[(pairs["component"] == 1) & (pairs["attribute"] == STUDY_ATTRIBUTE)].dropna(subset=["r2"])
@@ -146,7 +144,7 @@ def _naming_facts(found: ProbedAttributes, names: pd.DataFrame) -> dict[str, flo
     }
 
 
-def _note(facts: Mapping[str, float | int | str | None], variance: pd.DataFrame, found: ProbedAttributes) -> str:
+def _note(facts: Facts, variance: pd.DataFrame, found: ProbedAttributes) -> str:
     sentences = [_describe_variance(facts, variance)]
     if facts["attributes"] == 0:
         sentences.append("No attribute is known for enough persons, so no component is named.")
@@ -158,7 +156,7 @@ def _note(facts: Mapping[str, float | int | str | None], variance: pd.DataFrame,
     return " ".join(sentences)
 
 
-def _describe_variance(facts: Mapping[str, float | int | str | None], variance: pd.DataFrame) -> str:
+def _describe_variance(facts: Facts, variance: pd.DataFrame) -> str:
     text = (
         f"Over {facts['persons']} persons the first component of {facts['layer']} explains "
         f"{facts['first_component_explained_variance_ratio']:.1%} of the variance; 90, 95 and 99 % need "
@@ -173,7 +171,7 @@ def _describe_variance(facts: Mapping[str, float | int | str | None], variance: 
     return text
 
 
-def _describe_names(facts: Mapping[str, float | int | str | None], found: ProbedAttributes) -> str:
+def _describe_names(facts: Facts, found: ProbedAttributes) -> str:
     text = (
         f"{facts['pairs_better_than_chance']} of {len(found.correlations)} pairs of component and attribute exceed the best "
         f"shuffled pair; {facts['attributes_readable']} of {facts['attributes']} attributes are linearly readable"

@@ -90,11 +90,6 @@ class FeatureStore:
             return False
         return bool(about.get("fingerprint") == fingerprint)
 
-    @property
-    def fingerprint(self) -> str:
-        """Fingerprint of model, layer, persons and pooling, as stored."""
-        return str(self._about().get("fingerprint", ""))
-
     def write(
         self,
         person_ids: NDArray[np.int64],

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from posescope.evaluation.bootstrap import Interval
+from posescope.explainability.base import Facts
 from posescope.explainability.findings import Control, Finding, control_of
 from posescope.explainability.paired_pck import Hits, PairedPck
 
@@ -78,7 +79,7 @@ class Ablation:
         return [layer for layer, own in drops.items() if all(max(-drop.low, drop.high) <= self.tolerance for drop in own)]
 
 
-def facts_of(ablation: Ablation, persons: int) -> dict[str, float | int | str | None]:
+def facts_of(ablation: Ablation, persons: int) -> Facts:
     """Collect numbers by name.
 
     Args:

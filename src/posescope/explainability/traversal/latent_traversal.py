@@ -11,7 +11,7 @@ The controls are persons paired at random and random directions of the same leng
 Features that are pooled over space cannot be decoded.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Literal
 
@@ -25,7 +25,7 @@ from torch import Tensor
 
 from posescope.core.plugins import Component, Options
 from posescope.explainability.attributes.person_attributes import measure_poses
-from posescope.explainability.base import AnalysisInputs, AnalysisResult
+from posescope.explainability.base import AnalysisInputs, AnalysisResult, Facts
 from posescope.explainability.components.pca import Components
 from posescope.explainability.errors import ExplainabilityError
 from posescope.explainability.features.activation_patching import constant_patches, describe_patching_obstacle, zero_patch
@@ -247,7 +247,7 @@ def _perturbation_findings(perturbation: Perturbation) -> list[Finding]:
     ]
 
 
-def _facts(components: Components, table: pd.DataFrame, traversal: Traversal) -> dict[str, float | int | str | None]:
+def _facts(components: Components, table: pd.DataFrame, traversal: Traversal) -> Facts:
     points = traversal.distinct
     pairs = mean_joint_distances_px(traversal.decoded.joints[points][:, None], traversal.predicted[points][None])
     others = pairs[~np.eye(len(pairs), dtype=bool)]
@@ -272,7 +272,7 @@ def _plot_slider(inputs: AnalysisInputs, table: pd.DataFrame, traversal: Travers
     return plot_traversals(table, traversal, inputs.model.skeleton, inputs.crops.crop_size, names)
 
 
-def _note(facts: Mapping[str, float | int | str | None], count: int, crop_size: tuple[int, int]) -> str:
+def _note(facts: Facts, count: int, crop_size: tuple[int, int]) -> str:
     distance, chance = facts["mean_nearest_person_distance_px"], facts["chance_nearest_person_distance_px"]
     text = (
         f"The first component explains {facts['first_component_explained_variance_ratio']:.1%} of the variance, the first "

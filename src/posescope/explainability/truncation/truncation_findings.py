@@ -9,7 +9,7 @@ later ones predict      PCK rises with the components after the first n alone   
 from collections.abc import Sequence
 
 from posescope.evaluation.bootstrap import Interval
-from posescope.explainability.base import AnalysisInputs
+from posescope.explainability.base import AnalysisInputs, Facts
 from posescope.explainability.components.pca import Components
 from posescope.explainability.findings import Control, Finding, control_of
 from posescope.explainability.truncation.component_subsets import INTACT, ComponentSubset, subset_of
@@ -17,7 +17,6 @@ from posescope.explainability.truncation.truncation_curve import TruncationCurve
 
 __all__ = ["describe", "facts_of", "findings_of"]
 
-Facts = dict[str, float | int | str | None]
 _CONDITIONS = {
     "own": "with each person's own skip activations",
     "mean": "with mean skip activations",
