@@ -23,7 +23,7 @@ def test_archives_are_downloaded_verified_unpacked_and_removed(server, root, arc
     fetched = run(root, options_of(archives))
     assert files_in(root) == FILES | RECORDS
     assert {name: (root / name).read_bytes() for name in VAL} == VAL
-    assert [(archive.name, archive.state, archive.files, archive.files_written) for archive in fetched] == [
+    assert [(archive.name, archive.state, len(archive.record.members), archive.files_written) for archive in fetched] == [
         ("annotations", "downloaded", 1, 1),
         ("val2017", "downloaded", 5, 5),
     ]
@@ -40,11 +40,13 @@ def test_second_run_downloads_nothing(server, root, archives, options_of, run):
     before = {path: path.stat().st_mtime_ns for path in root.rglob("*.jp*g")}
     server.log.clear()
     fetched = run(root, options_of(archives))
-    assert [(archive.state, archive.fetched_bytes, archive.files, archive.files_written) for archive in fetched] == [
+    assert [
+        (archive.state, archive.fetched_bytes, len(archive.record.members), archive.files_written) for archive in fetched
+    ] == [
         ("present", 0, 1, 0),
         ("present", 0, 5, 0),
     ]
-    assert fetched[1].sha256 == archives["val2017"]["sha256"]
+    assert fetched[1].record.checksums.sha256 == archives["val2017"]["sha256"]
     assert server.log == []
     assert {path: path.stat().st_mtime_ns for path in root.rglob("*.jp*g")} == before
 
@@ -117,7 +119,7 @@ def test_archive_without_checksum_is_accepted_and_its_checksum_recorded(root, ar
     assert "size unknown" in plan.describe()
     assert "unknown size" in plan.describe()
     fetched = run(root, options_of(plain))
-    assert [archive.sha256 for archive in fetched] == [archive["sha256"] for archive in archives.values()]
+    assert [archive.record.checksums.sha256 for archive in fetched] == [archive["sha256"] for archive in archives.values()]
 
 
 def test_mirror_replaces_scheme_and_host(server, root, archives, options_of, run):
@@ -128,7 +130,7 @@ def test_mirror_replaces_scheme_and_host(server, root, archives, options_of, run
     for path in list(server.files):
         server.files["/coco" + path] = server.files.pop(path)
     fetched = run(root, options_of(moved, mirror=server.url + "/coco/"))
-    assert [archive.url for archive in fetched] == [f"{server.url}/coco/zips/{name}.zip" for name in archives]
+    assert [archive.record.url for archive in fetched] == [f"{server.url}/coco/zips/{name}.zip" for name in archives]
 
 
 def test_archive_set_to_null_is_omitted(server, root, archives, options_of, run):

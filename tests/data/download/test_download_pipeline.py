@@ -102,7 +102,7 @@ def test_dry_run_writes_only_its_record(server, paths, mirror):
 def test_single_archive_can_be_downloaded(server, paths, mirror):
     archives = {**mirror["archives"], "train2017": None, "val2017": None}
     (fetched,) = run("download", **paths, download={**mirror, "archives": archives})["fetched_archives"].load()
-    assert (fetched.name, fetched.files) == ("annotations_trainval2017", 2)
+    assert (fetched.name, len(fetched.record.members)) == ("annotations_trainval2017", 2)
 
 
 @pytest.mark.parametrize("env", ["base", "test"])

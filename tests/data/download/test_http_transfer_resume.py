@@ -18,7 +18,7 @@ from posescope.data.download.options import TransferOptions
 CONTENT = random.Random(0).randbytes(100_000)
 OTHER = random.Random(1).randbytes(90_000)
 PATH = "/zips/file.zip"
-FAST = TransferOptions(retry_wait_s=0, retries=3, timeout_s=5, min_free_bytes=0, chunk_bytes=4096)
+FAST = TransferOptions(retry_wait_s=0, retries=3, timeout_s=5, min_free_bytes=0)
 ONCE = FAST.model_copy(update={"retries": 0})
 
 

@@ -24,23 +24,25 @@ class FetchedArchive:
 
     Attributes:
         name: in the parameters.
-        url: with the mirror applied.
         state: "downloaded"; "unpacked": the archive existed; "present": all files existed; "not downloaded": dry run.
+        record: record of the archive and its files; None if it was not downloaded.
         fetched_bytes: bytes received in this run.
-        files: number of its files that exist now.
         files_written: number of files written in this run.
-        unpacked_bytes: size of its files.
-        sha256: SHA-256 of the archive; '' if it was not downloaded.
     """
 
     name: str
-    url: str
     state: str
+    record: ArchiveRecord | None
     fetched_bytes: int = 0
-    files: int = 0
     files_written: int = 0
-    unpacked_bytes: int = 0
-    sha256: str = ""
+
+    def describe(self) -> str:
+        """Return one line for the log."""
+        members, unpacked_bytes = (self.record.members, self.record.unpacked_bytes) if self.record else ({}, 0)
+        return (
+            f"  {self.name:<26} {self.state:<14} {format_bytes(self.fetched_bytes):>10} downloaded, {len(members):>7} files "
+            f"({format_bytes(unpacked_bytes)}), {self.files_written} of them written"
+        )
 
 
 def download_archives(plan: DownloadPlan, options: DownloadOptions) -> tuple[FetchedArchive, ...]:
@@ -64,19 +66,12 @@ def download_archives(plan: DownloadPlan, options: DownloadOptions) -> tuple[Fet
     folder = ArchiveFolder(plan.root)
     with folder.locked():
         fetched = tuple(_provide(item, folder, options) for item in plan.archives)
-    lines = [
-        f"  {item.name:<26} {item.state:<14} {format_bytes(item.fetched_bytes):>10} downloaded, {item.files:>7} files "
-        f"({format_bytes(item.unpacked_bytes)}), {item.files_written} of them written"
-        for item in fetched
-    ]
-    logger.info("%s", "\n".join([f"Archives in {plan.root}:", *lines]))
+    logger.info("%s", "\n".join([f"Archives in {plan.root}:", *(item.describe() for item in fetched)]))
     return fetched
 
 
 def _as_planned(item: PlannedArchive) -> FetchedArchive:
-    if item.record is None:
-        return FetchedArchive(item.name, item.archive.url, "not downloaded")
-    return _result(item, "present", item.record)
+    return FetchedArchive(item.name, "present" if item.record else "not downloaded", item.record)
 
 
 def _provide(item: PlannedArchive, folder: ArchiveFolder, options: DownloadOptions) -> FetchedArchive:
@@ -100,20 +95,7 @@ def _provide(item: PlannedArchive, folder: ArchiveFolder, options: DownloadOptio
         part.replace(folder.archive(name))
     write_json(folder.record(name), asdict(record))
     folder.discard_part(name)
-    return _result(item, "downloaded" if received else "unpacked", record, received, written)
-
-
-def _result(item: PlannedArchive, state: str, record: ArchiveRecord, received: int = 0, written: int = 0) -> FetchedArchive:
-    return FetchedArchive(
-        name=item.name,
-        url=item.archive.url,
-        state=state,
-        fetched_bytes=received,
-        files=len(record.members),
-        files_written=written,
-        unpacked_bytes=record.unpacked_bytes,
-        sha256=record.checksums.sha256,
-    )
+    return FetchedArchive(name, "downloaded" if received else "unpacked", record, received, written)
 
 
 def _fetch(name: str, archive: ArchiveOptions, folder: ArchiveFolder, options: DownloadOptions) -> tuple[Checksums, int]:

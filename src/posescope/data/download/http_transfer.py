@@ -41,6 +41,7 @@ __all__ = ["DownloadError", "FileVersion", "RemoteFile", "fetch_file", "read_ver
 
 logger = logging.getLogger(__name__)
 
+_CHUNK_BYTES = 1 << 20
 _MAX_WAIT_S = 60.0
 _TRANSIENT_STATUS = {408, 425, 429, 500, 502, 503, 504}
 _MIRROR_HINT = "Choose another server with --params download.mirror=URL"
@@ -87,7 +88,12 @@ class FileVersion:
 
     @classmethod
     def from_headers(cls, url: str, headers: Message) -> "FileVersion":
-        """Return the version that the headers of a response state; the total of `Content-Range` precedes `Content-Length`."""
+        """Return the version that a response states; the total of `Content-Range` precedes `Content-Length`.
+
+        Args:
+            url: URL of the file.
+            headers: header fields of the response.
+        """
         content_range = headers["Content-Range"]
         total = content_range.rpartition("/")[2] if content_range else headers["Content-Length"] or ""
         return cls(url, headers["ETag"], headers["Last-Modified"], int(total) if total.isdigit() else None)
@@ -314,7 +320,7 @@ class _Transfer:
 
     def _read_chunk(self, response: http.client.HTTPResponse) -> bytes:
         try:
-            return response.read1(self.options.chunk_bytes)
+            return response.read1(_CHUNK_BYTES)
         except (OSError, http.client.HTTPException) as error:
             raise _TransientError(f"the connection broke ({error})") from error
 

@@ -62,7 +62,6 @@ class TransferOptions(Options):
     timeout_s: float = Field(30.0, gt=0, le=3600, description="seconds without data after which a connection counts as broken")
     retries: int = Field(8, ge=0, le=1000, description="consecutive retries without new bytes; new bytes start the count again")
     retry_wait_s: float = Field(1.0, ge=0, le=60, description="wait before the first retry, s; doubled each time, up to 60 s")
-    chunk_bytes: int = Field(1 << 20, ge=1024, le=1 << 28, description="maximum number of bytes read at a time")
     min_free_bytes: int = Field(2_000_000_000, ge=0, description="bytes of the disk that must stay free")
 
 

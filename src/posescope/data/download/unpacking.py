@@ -29,7 +29,12 @@ class ArchiveError(DataError):
 
 
 def has_size(path: Path, size_bytes: int) -> bool:
-    """Return whether `path` is a regular file of this size."""
+    """Return whether a regular file of a size exists.
+
+    Args:
+        path: path of the file; links are followed.
+        size_bytes: expected size.
+    """
     try:
         found = path.stat()  # one call per file: a split has 118,000
     except (FileNotFoundError, NotADirectoryError):
