@@ -62,7 +62,7 @@ def noisy_people(labels: Path, seed: int) -> tuple[ScoredPersons, list[dict], Sk
         areas=kept["area"].to_numpy(dtype=np.float64),
         crop_from_image=crops,
         crop_size=(CROP_PX, CROP_PX),
-        oks_sigmas=read.skeleton.oks_sigmas,
+        skeleton=read.skeleton,
     )
     return scored, results, read.skeleton
 
@@ -96,7 +96,7 @@ def main() -> None:
     started = time.perf_counter()
     precision, image_ids = evaluate_precision(truth, results, skeleton, 0, arguments.resamples)
     print(f"AP resampled after {time.perf_counter() - started:.2f} s")
-    found = evaluate_persons(scored, METRICS, skeleton, 0, image_ids, arguments.resamples)
+    found = evaluate_persons(scored, METRICS, 0, image_ids, arguments.resamples)
     seconds = time.perf_counter() - started
     for name, figure in {**precision.by_name, **found.metric_values.by_name}.items():
         print(f"{name:<20} {figure.value:.4f}  {figure.low:.4f} to {figure.high:.4f}")

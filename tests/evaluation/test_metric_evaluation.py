@@ -12,7 +12,6 @@ from pycocotools.cocoeval import COCOeval
 from posescope.core.errors import OptionsError
 from posescope.core.files import write_json
 from posescope.core.plugins import ComponentSpec
-from posescope.core.skeleton import Skeleton
 from posescope.core.tables import Predictions, join_joints, joints_of
 from posescope.data.coco.folder import CocoFolder, SourceOptions
 from posescope.data.coco.person_filters import filter_persons
@@ -24,7 +23,6 @@ from posescope.evaluation.metrics.average_precision import evaluate_coco
 from posescope.evaluation.metrics.base import MetricResult
 from posescope.evaluation.table_schemas import PersonScores
 
-SKELETON = Skeleton(("nose", "left_hand", "right_hand"), ((0, 1),), (0.1, 0.1, 0.1))
 METRICS = (ComponentSpec(name="pck_thesis"), ComponentSpec(name="pck"), ComponentSpec(name="oks"))
 UNLABELLED, NEAR, FAR = [np.nan, np.nan], [100.0, 100.0], [200.0, 100.0]
 
@@ -40,7 +38,7 @@ def scored(make_scored):
 
 
 def test_metric_values_by_hand(scored):
-    metric_values = evaluate_persons(scored, METRICS, SKELETON, seed=0).metric_values.by_name
+    metric_values = evaluate_persons(scored, METRICS, seed=0).metric_values.by_name
     # Persons hit 2 of 3 and 0 of 1; the third has nothing labelled. Mean over persons: (2/3 + 0) / 2.
     assert metric_values["pck_thesis"].value == pytest.approx(1 / 3)
     # On visible joints: 1 of 2 and 0 of 1.
@@ -59,7 +57,7 @@ def test_intervals_are_over_images_and_share_the_draws(make_scored):
         visibility=[[2, 1, 2], [2, 0, 0], [2, 2, 0]],
         image_ids=np.array([4, 4, 9]),
     )
-    metric_values = evaluate_persons(scored, METRICS, SKELETON, seed=5, image_ids=[2, 4, 9], resamples=300).metric_values.by_name
+    metric_values = evaluate_persons(scored, METRICS, seed=5, image_ids=[2, 4, 9], resamples=300).metric_values.by_name
     draws = resample_images(np.array([2, 4, 9]), seed=5, resamples=300)
     first, second = draws.counts[:, 1], draws.counts[:, 2]
     some = first + second > 0
@@ -74,7 +72,7 @@ def test_intervals_are_over_images_and_share_the_draws(make_scored):
 def test_a_value_that_is_no_mean_of_its_persons_has_no_interval(scored, monkeypatch):
     odd = MetricResult({"best": 1.0, "median": 0.5}, per_person={"best": np.array([1.0, 0.0, np.nan])})
     monkeypatch.setattr("posescope.evaluation.metric_evaluation.build", lambda *_: lambda _: odd)
-    metric_values = evaluate_persons(scored, METRICS[:1], SKELETON, seed=0).metric_values.by_name
+    metric_values = evaluate_persons(scored, METRICS[:1], seed=0).metric_values.by_name
     assert (metric_values["best"].low, metric_values["best"].high, metric_values["best"].persons) == (None, None, 2)
     assert (metric_values["median"].low, metric_values["median"].high, metric_values["median"].persons) == (None, None, 3)
 
@@ -93,7 +91,7 @@ def test_a_person_without_prediction_counts_as_wrong(make_scored):
     scored = make_scored(
         [[NEAR] * 3, [UNLABELLED] * 3], truth, visibility, crop_from_image=np.stack([np.eye(2, 3), np.full((2, 3), np.nan)])
     )
-    found = evaluate_persons(scored, METRICS, SKELETON, seed=0, protocol="coco")
+    found = evaluate_persons(scored, METRICS, seed=0, protocol="coco")
     for name in ("pck_thesis", "pck_thesis_visible", "pck@0.2", "oks"):
         assert found.metric_values.by_name[name].value == 0.5
         assert (found.metric_values.by_name[name].persons, found.metric_values.by_name[name].protocol) == (2, "coco")
@@ -115,12 +113,12 @@ def test_heatmap_errors_by_hand():
 def test_intervals_are_seeded(make_scored):
     rng = np.random.default_rng(0)
     many = make_scored(rng.uniform(90, 130, (40, 3, 2)), np.full((40, 3, 2), 100.0), np.full((40, 3), 2))
-    first, second, other = (evaluate_persons(many, METRICS[:1], SKELETON, seed).metric_values for seed in (1, 1, 2))
+    first, second, other = (evaluate_persons(many, METRICS[:1], seed).metric_values for seed in (1, 1, 2))
     assert first == second != other
 
 
 def test_person_scores_have_a_row_per_person(scored):
-    table = evaluate_persons(scored, METRICS, SKELETON, seed=0).person_scores
+    table = evaluate_persons(scored, METRICS, seed=0).person_scores
     PersonScores.validate(table)
     assert list(table.columns) == ["person_id", "image_id", "found", "pck_thesis", "pck_thesis_visible", "pck@0.2", "oks"]
     np.testing.assert_allclose(table["pck_thesis"], [2 / 3, 0, np.nan])
@@ -128,7 +126,7 @@ def test_person_scores_have_a_row_per_person(scored):
 
 
 def test_values_per_joint_are_in_the_row_of_all_visibilities(scored):
-    table = evaluate_persons(scored, METRICS, SKELETON, seed=0).joint_scores
+    table = evaluate_persons(scored, METRICS, seed=0).joint_scores
     assert len(table) == 3 * 3
     of_all = table[table["visibility"] == "all"].set_index("joint")
     # The nose is right in 1 of 2 places, the left hand in its only one, the right hand in none of one.
@@ -140,28 +138,28 @@ def test_values_per_joint_are_in_the_row_of_all_visibilities(scored):
 
 def test_values_per_joint_follow_the_order_of_the_skeleton(make_scored):
     only_right_hand_fails = make_scored([[NEAR, NEAR, FAR]], [[NEAR] * 3], [[2, 2, 2]])
-    table = evaluate_persons(only_right_hand_fails, METRICS, SKELETON, seed=0).joint_scores
+    table = evaluate_persons(only_right_hand_fails, METRICS, seed=0).joint_scores
     wrong = table[(table["visibility"] == "all") & (table["pck@0.2"] == 0)]
     assert wrong["joint"].tolist() == ["right_hand"]
 
 
 def test_without_persons_values_are_nan_and_null(make_scored):
     empty = make_scored(np.empty((0, 3, 2)), np.empty((0, 3, 2)), np.empty((0, 3)))
-    found = evaluate_persons(empty, METRICS, SKELETON, seed=0)
+    found = evaluate_persons(empty, METRICS, seed=0)
     assert all(math.isnan(value.value) for value in found.metric_values.by_name.values())
     assert found.metric_values.to_dict()["oks"] == {"value": None, "low": None, "high": None, "persons": 0, "protocol": "crops"}
     assert len(found.person_scores) == 0
 
 
 def test_without_metrics_joint_errors_remain(scored):
-    found = evaluate_persons(scored, (), SKELETON, seed=0)
+    found = evaluate_persons(scored, (), seed=0)
     assert found.metric_values.by_name == {}
     assert found.joint_scores["mean_error_px"].notna().any()
 
 
 def test_an_unknown_metric_is_an_error(scored):
     with pytest.raises(OptionsError, match="luck"):
-        evaluate_persons(scored, (ComponentSpec(name="luck"),), SKELETON, seed=0)
+        evaluate_persons(scored, (ComponentSpec(name="luck"),), seed=0)
 
 
 def perfect_results(annotations, split, noise=0.0):

@@ -49,8 +49,7 @@ def test_arrays_are_of_the_predicted_persons_in_ascending_order():
     assert found.boxes.tolist() == [[2.5, 0.5, 10, 20], [9.5, 0.5, 10, 90]]
     assert found.areas.tolist() == [200, 900]
     assert found.crop_from_image[:, 0, 0].tolist() == [2, 9]
-    assert (found.crop_size, found.oks_sigmas) == ((16, 32), (0.1, 0.2))
-    assert found.joint_names == ("nose", "tail")
+    assert (found.crop_size, found.skeleton) == ((16, 32), SKELETON)
     assert found.found.all()
 
 

@@ -52,7 +52,6 @@ class PersonEvaluation:
 def evaluate_persons(
     scored: ScoredPersons,
     metrics: Sequence[ComponentSpec],
-    skeleton: Skeleton,
     seed: int,
     image_ids: Collection[int] | NDArray[np.int64] | None = None,
     resamples: int = 1000,
@@ -66,7 +65,6 @@ def evaluate_persons(
     Args:
         scored: N persons. Persons without prediction count as missed, and are not `found` in `person_scores`.
         metrics: components of posescope.metrics.
-        skeleton: of the data.
         seed: of the draws of images. The same images, seed and number of draws give the same draws.
         image_ids: all images of the evaluation, those without persons included. None: the images of the persons.
         resamples: number of draws.
@@ -76,12 +74,12 @@ def evaluate_persons(
     draws = resample_images(np.asarray(scored.image_ids if image_ids is None else list(image_ids), np.int64), seed, resamples)
     values: dict[str, MetricValue] = {}
     columns: dict[str, Any] = {"person_id": scored.person_ids, "image_id": scored.image_ids, "found": scored.found}
-    joints = joint_error_table(scored, skeleton.joints)
+    joints = joint_error_table(scored)
     for result in results:
         columns |= result.per_person
         values |= {name: _person_metric_value(name, result, scored, draws, protocol) for name in result.metric_values}
         for name in result.per_joint:
-            joints[name] = _joint_column(result, name, joints, skeleton)
+            joints[name] = _joint_column(result, name, joints, scored.skeleton)
     table = pd.DataFrame(PersonScores.validate(pd.DataFrame(columns)))
     return PersonEvaluation(metric_values=MetricValues(values), person_scores=table, joint_scores=joints)
 

@@ -1,13 +1,10 @@
 """Per-joint tables: the localisation error of each joint, and the hits of each joint of each person."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from posescope.core.skeleton import Skeleton
-from posescope.evaluation.metrics.oks import joint_similarities
+from posescope.evaluation.metrics.oks import joint_oks
 from posescope.evaluation.metrics.pck_thesis import joint_hits
 from posescope.evaluation.scored_persons import ScoredPersons
 from posescope.evaluation.table_schemas import JointHits
@@ -18,12 +15,11 @@ _COLUMNS = ("joint", "visibility", "persons", "not_found", "labelled", "mean_err
 _GROUPS = {"occluded": (1,), "visible": (2,), "all": (1, 2)}
 
 
-def joint_error_table(scored: ScoredPersons, joint_names: Sequence[str]) -> pd.DataFrame:
+def joint_error_table(scored: ScoredPersons) -> pd.DataFrame:
     """Return the mean localisation error of every joint, over occluded, visible and all labelled joints.
 
     Args:
         scored: N persons.
-        joint_names: (K,) in the order of the skeleton.
 
     Returns:
         3 K rows. Columns: joint (name), visibility ("occluded", "visible", "all"), persons (with this joint labelled), not_found
@@ -34,7 +30,7 @@ def joint_error_table(scored: ScoredPersons, joint_names: Sequence[str]) -> pd.D
     errors: NDArray[np.float64] = np.hypot(offset[..., 0], offset[..., 1])
     relative = errors / scored.boxes[:, 2:].max(axis=1, initial=0.0)[:, None]
     rows = []
-    for joint, name in enumerate(joint_names):
+    for joint, name in enumerate(scored.skeleton.joints):
         for group, kinds in _GROUPS.items():
             labelled = np.isin(scored.visibility[:, joint], kinds)
             known = labelled & scored.found
@@ -43,25 +39,23 @@ def joint_error_table(scored: ScoredPersons, joint_names: Sequence[str]) -> pd.D
     return pd.DataFrame(rows, columns=list(_COLUMNS))
 
 
-def tabulate_joint_hits(scored: ScoredPersons, skeleton: Skeleton) -> pd.DataFrame:
+def tabulate_joint_hits(scored: ScoredPersons) -> pd.DataFrame:
     """Return one row per labelled joint and person. Every run keeps this table for comparisons of runs joint by joint.
 
     Args:
-        scored: N persons with the K joints of the skeleton.
-        skeleton: names the joints and holds the sigmas of OKS.
+        scored: N persons.
 
     Returns:
         A `JointHits` table. A person without prediction has similarity 0 and no hit. A person with a prediction but without a
         crop has an unknown hit (NaN), as in `pck_thesis`.
     """
-    hits = joint_hits(scored)
-    similarities = joint_similarities(scored.predicted, scored.truth, scored.areas, skeleton.oks_sigmas)
+    hits, similarities = joint_hits(scored), joint_oks(scored)
     persons, joints = np.nonzero(scored.labelled)
     table = pd.DataFrame(
         {
             "person_id": scored.person_ids[persons],
             "image_id": scored.image_ids[persons],
-            "joint": np.asarray(skeleton.joints, dtype=object)[joints],
+            "joint": np.asarray(scored.skeleton.joints, dtype=object)[joints],
             "visibility": scored.visibility[persons, joints],
             "x": scored.truth[persons, joints, 0].astype(np.float32),
             "y": scored.truth[persons, joints, 1].astype(np.float32),

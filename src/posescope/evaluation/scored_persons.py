@@ -38,8 +38,7 @@ class ScoredPersons:
         areas: (N,) float64 px^2: COCO's area of the person (of its segment), the scale of OKS.
         crop_from_image: (N, 2, 3) float64; NaN for a person without crop.
         crop_size: (height, width) px of the crops.
-        oks_sigmas: (K,) of the skeleton.
-        joint_names: (K,) of the skeleton; empty if unknown.
+        skeleton: names the K joints and holds their sigmas of OKS.
         result_scores: (N,) float64, the scores of another system's results; NaN for a person without prediction. None for a
             network's predictions: the score of a person is the mean of its joint scores.
     """
@@ -56,8 +55,7 @@ class ScoredPersons:
     areas: NDArray[np.float64]
     crop_from_image: NDArray[np.float64]
     crop_size: tuple[int, int]
-    oks_sigmas: tuple[float, ...]
-    joint_names: tuple[str, ...] = ()
+    skeleton: Skeleton
     result_scores: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
@@ -165,8 +163,7 @@ def gather_scored(
         areas=rows["area"].to_numpy(dtype=np.float64),
         crop_from_image=crop_from_image,
         crop_size=crop_size,
-        oks_sigmas=skeleton.oks_sigmas,
-        joint_names=skeleton.joints,
+        skeleton=skeleton,
         result_scores=result_scores,
     )
 

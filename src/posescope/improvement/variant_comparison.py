@@ -70,8 +70,8 @@ def score_variants(
         found = predictions_table(predict_crops(model, crops, prediction).predictions, crop_boxes)
         scored = gather_scored(found, persons, keypoints, crop_boxes, skeleton, model.crop_size)
         own = {"variant": name, "variant_model": prints[name]}
-        scores.append(evaluate_persons(scored, metrics, skeleton, seed=0, resamples=1).person_scores.assign(**own))
-        hits.append(tabulate_joint_hits(scored, skeleton).assign(**own))
+        scores.append(evaluate_persons(scored, metrics, seed=0, resamples=1).person_scores.assign(**own))
+        hits.append(tabulate_joint_hits(scored).assign(**own))
     return {"person_scores": pd.concat(scores, ignore_index=True), "joint_hits": pd.concat(hits, ignore_index=True)}
 
 

@@ -194,7 +194,7 @@ class SplitNodes:
         self._check_tables(setting, predictions=predictions)
         ids, size = ids_of(evaluated, self.split), crops.crop_size
         scored = gather_scored(predictions, evaluated, keypoints, crop_boxes, skeleton, size, ids)
-        result = evaluate_persons(scored, scoring.metrics, skeleton, scoring.seed, image_ids, scoring.resamples, setting.protocol)
+        result = evaluate_persons(scored, scoring.metrics, scoring.seed, image_ids, scoring.resamples, setting.protocol)
         joint_scores = add_setting(result.joint_scores, setting)
         person_scores = add_origin(result.person_scores, setting.origin or Origin())
         return {

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from posescope.core.skeleton import Skeleton
 from posescope.evaluation.bootstrap import resample_images
 from posescope.evaluation.error_analysis.decoding_effects import decoding_effect_table
 from posescope.evaluation.scored_persons import ScoredPersons
@@ -27,7 +28,7 @@ def scored_at(truth) -> ScoredPersons:
         areas=np.full(count, 400.0),
         crop_from_image=np.tile(CROP_FROM_IMAGE, (count, 1, 1)),
         crop_size=SIZE,
-        oks_sigmas=(0.1,) * JOINTS,
+        skeleton=Skeleton(("nose", "left_hand", "right_hand"), (), (0.1,) * JOINTS),
     )
 
 

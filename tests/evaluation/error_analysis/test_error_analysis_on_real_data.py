@@ -42,14 +42,12 @@ def truth_of(annotated) -> np.ndarray:
 def test_the_truth_has_good_joints_only_and_no_cost(annotated) -> None:
     found, ids, _, truth = annotated
     cases = cases_of(annotated, truth_of(annotated))
-    types = joint_error_types(cases, found.skeleton.flip_indices)
+    types = joint_error_types(cases)
     assert len(ids) > 300
     assert set(np.unique(types)) == {-1, 0}
     table = stratum_table(cases, resample_images(cases.scored.image_ids, 0, 10))
     assert table["oks"].to_numpy() == pytest.approx(1)
-    costs = error_cost_table(
-        cases.scored, types, truth, found.persons, found.skeleton, resample_images(cases.scored.image_ids, 0, 10)
-    )
+    costs = error_cost_table(cases.scored, types, truth, found.persons, resample_images(cases.scored.image_ids, 0, 10))
     assert costs["oks_ap"].to_numpy() == pytest.approx(1)
     assert costs["ap_gain"].to_numpy() == pytest.approx(0)
 
@@ -60,26 +58,25 @@ def test_exchanged_left_and_right_are_inversions_that_cost_all(annotated) -> Non
     joints = truth_of(annotated)
     mirrored = np.where(np.isnan(joints[:, flip]), joints, joints[:, flip])
     cases = cases_of(annotated, mirrored)
-    types = joint_error_types(cases, flip)
+    types = joint_error_types(cases)
     paired = cases.scored.labelled & cases.scored.labelled[:, flip] & (np.array(flip) != np.arange(len(flip)))
     # Where left and right are in one place, the joint is good.
     assert set(np.unique(types[paired])) <= {0, ERROR_TYPES.index("inversion")}
     assert (types[paired] == ERROR_TYPES.index("inversion")).mean() > 0.9
     assert not (types[~paired] > 0).any()
     draws = resample_images(cases.scored.image_ids, 0, 10)
-    costs = error_cost_table(cases.scored, types, truth, found.persons, found.skeleton, draws).set_index("type")
+    costs = error_cost_table(cases.scored, types, truth, found.persons, draws).set_index("type")
     assert costs.loc["inversion", "oks_ap_corrected"] > costs.loc["jitter", "oks_ap_corrected"]
     assert costs.loc["all", "oks_ap_corrected"] == pytest.approx(1)
 
 
 def test_joints_of_the_next_person_are_swapped(annotated) -> None:
     """Every person with another person in the image gets that person's joints."""
-    found, _, _, _ = annotated
     joints = truth_of(annotated)
     neighbours = cases_of(annotated, joints).neighbours
     joints[neighbours.rows] = np.where(np.isnan(neighbours.joints), joints[neighbours.rows], neighbours.joints)
     cases = cases_of(annotated, joints)
-    types = joint_error_types(cases, found.skeleton.flip_indices)
+    types = joint_error_types(cases)
     moved = np.isin(np.arange(len(joints)), neighbours.rows)
     assert (types[moved] == ERROR_TYPES.index("swap")).sum() > 500
     assert ERROR_TYPES.index("miss") not in types

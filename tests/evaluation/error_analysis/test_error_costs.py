@@ -31,7 +31,7 @@ def scored(make_scored):
     """Two persons with an image each: the first has one miss, the second one unlabelled joint; all else is perfect."""
     truth = np.array([[[50, 50], [20, 80], [80, 80]], [[50, 50], [20, 80], [NAN, NAN]]])
     predicted = np.array([[[50, 50], [20, 80], [190, 190]], [[50, 50], [20, 80], [7, 7]]], dtype=float)
-    return make_scored(predicted, truth, [[2, 2, 2], [2, 1, 0]])
+    return make_scored(predicted, truth, [[2, 2, 2], [2, 1, 0]], skeleton=SKELETON)
 
 
 def test_only_wrong_labelled_joints_are_corrected(scored) -> None:
@@ -44,7 +44,7 @@ def test_only_wrong_labelled_joints_are_corrected(scored) -> None:
 def test_error_costs_by_hand(scored) -> None:
     persons = pd.DataFrame({"person_id": scored.person_ids, "image_id": scored.image_ids})
     types = np.array([[0, 0, 4], [0, 0, -1]], dtype=np.int8)
-    table = error_cost_table(scored, types, truth_of(scored), persons, SKELETON, resample_images(scored.image_ids, 0, 20))
+    table = error_cost_table(scored, types, truth_of(scored), persons, resample_images(scored.image_ids, 0, 20))
     rows = table.set_index("type")
     # The first person's OKS is 2 / 3: right at four thresholds of ten. At the other six it stands first (the scores are equal)
     # and is wrong, so precision is 1/2 at the 51 recalls of 101 as far as 1/2, and 0 beyond.
@@ -63,7 +63,7 @@ def test_precision_is_of_the_given_annotations(scored) -> None:
     persons = pd.DataFrame({"person_id": scored.person_ids, "image_id": scored.image_ids})
     types = np.array([[0, 0, 4], [0, 0, -1]], dtype=np.int8)
     draws, truth = resample_images(scored.image_ids, 0, 20), truth_of(scored)
-    table = error_cost_table(scored, types, truth, persons, SKELETON, draws, annotation_ids=[2])
+    table = error_cost_table(scored, types, truth, persons, draws, annotation_ids=[2])
     assert table["oks_ap"].tolist() == pytest.approx([0.4 + 0.6 / 2] * 6)
     assert table.set_index("type").loc["miss", "oks_ap_corrected"] == pytest.approx(1)
 
@@ -72,8 +72,8 @@ def test_unknown_precision_is_nan_and_the_rest_stays(scored) -> None:
     persons = pd.DataFrame({"person_id": scored.person_ids, "image_id": scored.image_ids})
     types = np.array([[0, 0, 4], [0, 0, -1]], dtype=np.int8)
     draws, truth = resample_images(scored.image_ids, 0, 20), truth_of(scored)
-    with_it = error_cost_table(scored, types, truth, persons, SKELETON, draws)
-    without = error_cost_table(scored, types, truth, persons, SKELETON, draws, with_precision=False)
+    with_it = error_cost_table(scored, types, truth, persons, draws)
+    without = error_cost_table(scored, types, truth, persons, draws, with_precision=False)
     of_precision = ["oks_ap", "oks_ap_corrected", "ap_gain"]
     assert without[of_precision].isna().all(axis=None)
     pd.testing.assert_frame_equal(without.drop(columns=of_precision), with_it.drop(columns=of_precision))
@@ -84,10 +84,10 @@ def test_a_corrected_person_without_prediction_is_ranked_last(make_scored) -> No
     truth = np.array([[[50, 50], [20, 80], [80, 80]], [[50, 50], [20, 80], [80, 80]], [[50, 50], [20, 80], [NAN, NAN]]])
     predicted = np.array([truth[0] + 150, truth[1], np.full((3, 2), NAN)])
     scores = np.array([[0.2] * 3, [0.9] * 3, [NAN] * 3])
-    scored = make_scored(predicted, truth, [[2, 2, 2], [2, 2, 2], [2, 1, 0]], scores=scores)
+    scored = make_scored(predicted, truth, [[2, 2, 2], [2, 2, 2], [2, 1, 0]], scores=scores, skeleton=SKELETON)
     types = np.array([[4, 4, 4], [0, 0, 0], [5, 5, -1]], dtype=np.int8)
     persons = pd.DataFrame({"person_id": scored.person_ids, "image_id": scored.image_ids})
-    table = error_cost_table(scored, types, truth_of(scored), persons, SKELETON, resample_images(scored.image_ids, 0, 20))
+    table = error_cost_table(scored, types, truth_of(scored), persons, resample_images(scored.image_ids, 0, 20))
     rows = table.set_index("type")
     assert (rows[["persons", "not_found"]] == [3, 1]).all(axis=None)
     # One of three is right and stands first: precision 1 at the recalls up to 1/3, of which there are 34.

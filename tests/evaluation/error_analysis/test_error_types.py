@@ -22,7 +22,7 @@ def cases_of(scored, others=(), areas=None) -> Cases:
 
 def types_of(make_scored, predicted, visibility=(2, 2, 2), others=(), truth=TRUTH, areas=None) -> list[str]:
     scored = make_scored([predicted], [truth], [visibility])
-    return [ERROR_TYPES[number] if number >= 0 else "" for number in joint_error_types(cases_of(scored, others, areas), FLIP)[0]]
+    return [ERROR_TYPES[number] if number >= 0 else "" for number in joint_error_types(cases_of(scored, others, areas))[0]]
 
 
 @pytest.mark.parametrize(
@@ -120,8 +120,8 @@ def test_error_type_table_by_hand(make_scored) -> None:
     truth = np.array([TRUTH, TRUTH], dtype=float)
     truth[0, 2] = NAN
     scored = make_scored(predicted, truth, [[2, 2, 0], [2, 2, 2]])
-    types = joint_error_types(cases_of(scored), FLIP)
-    table = error_type_table(scored, types, ("nose", "left_hand", "right_hand"), resample_images(scored.image_ids, 0, 200))
+    types = joint_error_types(cases_of(scored))
+    table = error_type_table(scored, types, resample_images(scored.image_ids, 0, 200))
     row = table.set_index(["joint", "type"]).loc
     assert tuple(row["left_hand", "inversion"][["labelled", "count", "fraction"]]) == (2, 1, 0.5)
     assert tuple(row["right_hand", "inversion"][["labelled", "count", "fraction"]]) == (1, 1, 1.0)
@@ -138,14 +138,14 @@ def test_fractions_add_up_to_1_and_gains_to_1_minus_mean_oks(make_scored) -> Non
     visibility[:, 0] = 2
     truth[visibility == 0] = NAN
     scored = make_scored(np.nan_to_num(truth) + rng.normal(0, 12, truth.shape), truth, visibility)
-    types = joint_error_types(cases_of(scored), FLIP)
-    table = error_type_table(scored, types, ("nose", "left_hand", "right_hand"), resample_images(scored.image_ids, 0, 50))
+    types = joint_error_types(cases_of(scored))
+    table = error_type_table(scored, types, resample_images(scored.image_ids, 0, 50))
     np.testing.assert_allclose(table.groupby("joint")["fraction"].sum(), 1)
     assert table[table["joint"] == "all"]["count"].sum() == (visibility > 0).sum()
-    oks = person_oks(scored.predicted, truth, scored.visibility, scored.areas, scored.oks_sigmas)
+    oks = person_oks(scored.predicted, truth, scored.visibility, scored.areas, scored.skeleton.oks_sigmas)
     for joints in (table["joint"] == "all", table["joint"] != "all"):
         assert table[joints]["oks_gain"].sum() == pytest.approx(1 - oks.mean())
-    own = joint_similarities(scored.predicted, truth, scored.areas, scored.oks_sigmas)
+    own = joint_similarities(scored.predicted, truth, scored.areas, scored.skeleton.oks_sigmas)
     assert (own[types == 0] >= 0.85).all()
     assert (own[types == 4] < 0.5).all()
 
@@ -154,11 +154,11 @@ def test_not_found_is_an_error_type_that_costs_all_oks(make_scored) -> None:
     """One person perfect, one not found with two labelled joints of three, one not found without a label."""
     nowhere = np.full((3, 2), NAN)
     scored = make_scored([TRUTH, nowhere, nowhere], [TRUTH] * 3, [[2, 2, 2], [2, 1, 0], [0, 0, 0]])
-    types = joint_error_types(cases_of(scored), FLIP)
+    types = joint_error_types(cases_of(scored))
     assert [[ERROR_TYPES[n] if n >= 0 else "" for n in row] for row in types] == [
         ["good"] * 3, ["not found", "not found", ""], ["", "", ""]
     ]  # fmt: skip
-    table = error_type_table(scored, types, ("nose", "left_hand", "right_hand"), resample_images(scored.image_ids, 0, 20))
+    table = error_type_table(scored, types, resample_images(scored.image_ids, 0, 20))
     rows = table.set_index(["joint", "type"]).loc
     assert rows["all", "not found"][["persons", "not_found", "labelled", "count", "fraction"]].tolist() == [2, 1, 5, 2, 0.4]
     assert rows["nose", "not found"][["persons", "not_found", "labelled", "count", "fraction"]].tolist() == [2, 1, 2, 1, 0.5]
@@ -168,7 +168,7 @@ def test_not_found_is_an_error_type_that_costs_all_oks(make_scored) -> None:
 
 def test_without_persons_counts_are_0(make_scored) -> None:
     scored = make_scored(np.empty((0, 3, 2)), np.empty((0, 3, 2)), np.empty((0, 3)))
-    types = joint_error_types(cases_of(scored), FLIP)
-    table = error_type_table(scored, types, ("nose", "left_hand", "right_hand"), resample_images(scored.image_ids, 0, 10))
+    types = joint_error_types(cases_of(scored))
+    table = error_type_table(scored, types, resample_images(scored.image_ids, 0, 10))
     assert table["count"].sum() == 0
     assert table["fraction"].isna().all()

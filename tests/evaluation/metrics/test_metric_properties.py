@@ -43,7 +43,7 @@ def random_persons(seed, count=9):
 
 def scored_of(fields):
     crops = {"predicted_crop": fields["predicted"], "truth_crop": fields["truth"], "crop_size": (256, 256)}
-    return ScoredPersons(**fields, **crops, oks_sigmas=COCO_PERSON.oks_sigmas, joint_names=COCO_PERSON.joints)
+    return ScoredPersons(**fields, **crops, skeleton=COCO_PERSON)
 
 
 def score(spec, fields):
@@ -109,7 +109,7 @@ def test_the_order_of_persons_does_not_matter(seed) -> None:
     fields = random_persons(seed)
     order = np.random.default_rng(seed).permutation(9)
     one, other = (
-        evaluate_persons(scored_of(part), SPECS, COCO_PERSON, seed=0, resamples=30).metric_values.by_name
+        evaluate_persons(scored_of(part), SPECS, seed=0, resamples=30).metric_values.by_name
         for part in (fields, {name: value[order] for name, value in fields.items()})
     )
     for name, value in one.items():

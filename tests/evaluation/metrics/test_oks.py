@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pycocotools.cocoeval import COCOeval, Params
 from pydantic import ValidationError
 
-from posescope.core.skeleton import COCO_PERSON
+from posescope.core.skeleton import COCO_PERSON, Skeleton
 from posescope.evaluation.metrics.base import MetricError
 from posescope.evaluation.metrics.oks import Oks, OksOptions, person_oks
 
@@ -81,13 +81,17 @@ def test_sigmas_are_above_zero(sigma) -> None:
 
 
 def test_the_skeletons_own_sigmas_are_the_default(make_scored) -> None:
-    scored = make_scored([[[3, 0], [0, 0]]], [[[0, 0], [0, 0]]], [[2, 2]], oks_sigmas=(0.05, 0.1))
+    scored = make_scored(
+        [[[3, 0], [0, 0]]], [[[0, 0], [0, 0]]], [[2, 2]], skeleton=Skeleton(("nose", "left_hand"), (), (0.05, 0.1))
+    )
     # d = 3, area 2,500: e = 9 / (2 * 0.05)^2 / 2500 / 2 = 0.18; the other joint is perfect.
     assert Oks(OksOptions())(scored).metric_values["oks"] == pytest.approx((np.exp(-0.18) + 1) / 2)
 
 
 def test_other_sigmas_give_another_name(make_scored) -> None:
-    scored = make_scored([[[3, 0], [0, 0]]], [[[0, 0], [0, 0]]], [[2, 2]], oks_sigmas=(0.05, 0.1))
+    scored = make_scored(
+        [[[3, 0], [0, 0]]], [[[0, 0], [0, 0]]], [[2, 2]], skeleton=Skeleton(("nose", "left_hand"), (), (0.05, 0.1))
+    )
     names = [
         next(iter(Oks(OksOptions(sigmas=sigmas))(scored).metric_values)) for sigmas in ((0.05, 0.1), (0.1, 0.1), (0.1, 0.05))
     ]

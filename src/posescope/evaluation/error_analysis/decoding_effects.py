@@ -68,7 +68,7 @@ def _person_values(scored: ScoredPersons, joints: NDArray[np.float32]) -> NDArra
     in_crop = joints.astype(np.float64)
     variant = replace(scored, predicted=apply_affine(invert_affine(scored.crop_from_image), in_crop), predicted_crop=in_crop)
     hits = joint_hits(variant)
-    oks = person_oks(variant.predicted, variant.truth, variant.visibility, variant.areas, variant.oks_sigmas)
+    oks = person_oks(variant.predicted, variant.truth, variant.visibility, variant.areas, variant.skeleton.oks_sigmas)
     return np.stack([mean_over_labelled(hits, ~np.isnan(hits), axis=1), oks])
 
 

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from posescope.core.skeleton import Skeleton
 from posescope.core.tables import join_joints
 from posescope.data.coco.results_writer import coco_results
 from posescope.evaluation.bootstrap import ImageResamples
@@ -43,7 +42,6 @@ def error_cost_table(
     types: NDArray[np.int8],
     truth: Mapping[str, Any],
     persons: pd.DataFrame,
-    skeleton: Skeleton,
     draws: ImageResamples,
     annotation_ids: Collection[int] | None = None,
     with_precision: bool = True,
@@ -59,7 +57,6 @@ def error_cost_table(
         types: (N, K) as returned by `joint_error_types`.
         truth: content of the annotation file.
         persons: table that holds the N persons.
-        skeleton: of the data.
         draws: of the images.
         annotation_ids: annotations that count in AP, as for `evaluate_coco`. None: all.
         with_precision: False if `scored` was matched from another system's results, whose false alarms are not in it: AP is NaN
@@ -76,6 +73,7 @@ def error_cost_table(
     def average_precision(joints: NDArray[np.float64]) -> float:
         if not with_precision:
             return float("nan")
+        skeleton = scored.skeleton
         results = coco_results(_predictions_table(scored, joints), persons, skeleton.category_id)
         found = evaluate_coco(truth, results, skeleton.oks_sigmas, None, skeleton.category_id, annotation_ids)
         return found.metric_values["AP"]
@@ -100,7 +98,7 @@ def _predictions_table(scored: ScoredPersons, joints: NDArray[np.float64]) -> pd
 
 
 def _oks(scored: ScoredPersons, joints: NDArray[np.float64]) -> NDArray[np.float64]:
-    return person_oks(joints, scored.truth, scored.visibility, scored.areas, scored.oks_sigmas)
+    return person_oks(joints, scored.truth, scored.visibility, scored.areas, scored.skeleton.oks_sigmas)
 
 
 def _fill_unlabelled(joints: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -16,7 +16,6 @@ skeleton's flip partner only; a joint without one (the nose) is never inverted. 
 then the mirrored joint.
 """
 
-from collections.abc import Sequence
 from dataclasses import astuple
 
 import numpy as np
@@ -25,7 +24,7 @@ from numpy.typing import NDArray
 
 from posescope.evaluation.bootstrap import ImageResamples, Interval
 from posescope.evaluation.metrics.base import mean_over_labelled
-from posescope.evaluation.metrics.oks import joint_similarities
+from posescope.evaluation.metrics.oks import joint_oks, joint_similarities
 from posescope.evaluation.scored_persons import Cases, ScoredPersons
 
 __all__ = [
@@ -68,32 +67,29 @@ def classify_errors(
     return np.select(conditions, [-1, 0, 1, 2, 3], default=4).astype(np.int8)
 
 
-def joint_error_types(cases: Cases, flip_indices: Sequence[int]) -> NDArray[np.int8]:
+def joint_error_types(cases: Cases) -> NDArray[np.int8]:
     """Return the error type of every joint of N persons.
 
     Args:
         cases: the persons and their neighbours.
-        flip_indices: (K,) as `Skeleton.flip_indices`.
 
     Returns:
         (N, K) int8 as for `classify_errors`; "not found" for persons without prediction.
     """
-    scored, flip = cases.scored, list(flip_indices)
-    partner = joint_similarities(
-        scored.predicted, scored.truth[:, flip], scored.areas, np.asarray(scored.oks_sigmas)[flip].tolist()
-    )
+    scored, flip = cases.scored, list(cases.scored.skeleton.flip_indices)
+    sigmas = np.asarray(scored.skeleton.oks_sigmas)[flip].tolist()
+    partner = joint_similarities(scored.predicted, scored.truth[:, flip], scored.areas, sigmas)
     # A joint that is its own flip partner cannot be inverted.
     partner[:, np.arange(len(flip)) == np.array(flip)] = np.nan
     others = _swap_similarities(cases, flip)
-    own = joint_similarities(scored.predicted, scored.truth, scored.areas, scored.oks_sigmas)
-    types = classify_errors(own, partner, others, scored.labelled)
+    types = classify_errors(joint_oks(scored), partner, others, scored.labelled)
     missed = scored.labelled & ~scored.found[:, None]
     return np.where(missed, np.int8(ERROR_TYPES.index("not found")), types)
 
 
 def _swap_similarities(cases: Cases, flip: list[int]) -> NDArray[np.float64]:
     """Return (N, K) the largest similarity to the same, or the mirrored, joint of another person; 0 if there is none."""
-    predicted, others, sigmas = cases.scored.predicted, cases.neighbours, np.asarray(cases.scored.oks_sigmas)
+    predicted, others, sigmas = cases.scored.predicted, cases.neighbours, np.asarray(cases.scored.skeleton.oks_sigmas)
     points = predicted[others.rows]
     same = joint_similarities(points, others.joints, others.areas, sigmas.tolist())
     across = joint_similarities(points, others.joints[:, flip], others.areas, sigmas[flip].tolist())
@@ -102,9 +98,7 @@ def _swap_similarities(cases: Cases, flip: list[int]) -> NDArray[np.float64]:
     return best
 
 
-def error_type_table(
-    scored: ScoredPersons, types: NDArray[np.int8], joint_names: Sequence[str], draws: ImageResamples
-) -> pd.DataFrame:
+def error_type_table(scored: ScoredPersons, types: NDArray[np.int8], draws: ImageResamples) -> pd.DataFrame:
     """Return how often each error type occurs per joint, and what it costs in mean OKS.
 
     The costs add up: over all types (and joints) to 1 - mean OKS, since OKS is a mean over the labelled joints.
@@ -112,7 +106,6 @@ def error_type_table(
     Args:
         scored: N persons.
         types: (N, K) as returned by `joint_error_types`.
-        joint_names: (K,).
         draws: of the images.
 
     Returns:
@@ -121,11 +114,13 @@ def error_type_table(
         labelled joints with low and high, oks_gain (mean OKS gained by correcting these joints) with oks_gain_low and
         oks_gain_high. NaN where nothing is labelled.
     """
-    own = joint_similarities(scored.predicted, scored.truth, scored.areas, scored.oks_sigmas)
     numbers = scored.labelled.sum(axis=1)
-    loss = np.where(scored.labelled, 1 - own, 0.0) / np.where(numbers > 0, numbers, np.nan)[:, None]
+    loss = np.where(scored.labelled, 1 - joint_oks(scored), 0.0) / np.where(numbers > 0, numbers, np.nan)[:, None]
     rows = []
-    for name, columns in [(ALL_JOINTS, slice(None)), *((joint, slice(k, k + 1)) for k, joint in enumerate(joint_names))]:
+    for name, columns in [
+        (ALL_JOINTS, slice(None)),
+        *((joint, slice(k, k + 1)) for k, joint in enumerate(scored.skeleton.joints)),
+    ]:
         labelled = scored.labelled[:, columns]
         members = labelled.any(axis=1)
         numbers_of = int(members.sum()), int((members & ~scored.found).sum()), int(labelled.sum())

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from posescope.evaluation.bootstrap import ImageResamples, Interval
 from posescope.evaluation.metrics.base import mean_over_labelled
-from posescope.evaluation.metrics.oks import joint_similarities
+from posescope.evaluation.metrics.oks import joint_oks
 from posescope.evaluation.metrics.pck_thesis import joint_hits
 from posescope.evaluation.scored_persons import ScoredPersons
 
@@ -110,7 +110,7 @@ def _middle_ranks(codes: NDArray[np.intp], weights: NDArray[np.float64]) -> NDAr
 
 def _levels(scored: ScoredPersons) -> Iterator[tuple[str, str, pd.DataFrame]]:
     """Yield for joints and for persons: the level, what its score is, and a row per joint or person that has one."""
-    oks = joint_similarities(scored.predicted, scored.truth, scored.areas, scored.oks_sigmas)
+    oks = joint_oks(scored)
     hits, labelled = joint_hits(scored), scored.labelled & scored.found[:, None]
     of_network = scored.result_scores is None
     rows = np.nonzero(labelled)[0]

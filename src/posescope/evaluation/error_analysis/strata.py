@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from posescope.evaluation.bootstrap import ImageResamples
 from posescope.evaluation.metrics.base import mean_over_labelled
-from posescope.evaluation.metrics.oks import joint_similarities
+from posescope.evaluation.metrics.oks import joint_oks
 from posescope.evaluation.metrics.pck_thesis import joint_hits
 from posescope.evaluation.scored_persons import Cases, Neighbours
 
@@ -46,8 +46,7 @@ def stratum_table(cases: Cases, draws: ImageResamples) -> pd.DataFrame:
         group, persons, not_found (those of them without prediction, which count with 0), pck_thesis and oks, each with its low
         and high.
     """
-    hits = joint_hits(cases.scored)
-    oks = joint_similarities(cases.scored.predicted, cases.scored.truth, cases.scored.areas, cases.scored.oks_sigmas)
+    hits, oks = joint_hits(cases.scored), joint_oks(cases.scored)
     rows = []
     for stratum, group, counted in _joints_by_group(cases):
         values = [mean_over_labelled(one, counted & ~np.isnan(one), axis=1) for one in (hits, oks)]

@@ -17,7 +17,7 @@ from posescope.core.plugins import Component, Options
 from posescope.evaluation.metrics.base import MetricError, MetricResult, mean_over_labelled
 from posescope.evaluation.scored_persons import ScoredPersons
 
-__all__ = ["Oks", "OksOptions", "joint_similarities", "person_oks"]
+__all__ = ["Oks", "OksOptions", "joint_oks", "joint_similarities", "person_oks"]
 
 Sigma = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -41,6 +41,11 @@ def joint_similarities(
     similarities: NDArray[np.float64] = np.exp(-squared / variances / (areas[:, None] + np.spacing(1)) / 2)
     missed = np.isnan(predicted).any(axis=-1) & ~np.isnan(truth).any(axis=-1)
     return np.where(missed, 0.0, similarities)
+
+
+def joint_oks(scored: ScoredPersons) -> NDArray[np.float64]:
+    """Return (N, K) the similarity of every joint of scored persons, with the sigmas of the skeleton."""
+    return joint_similarities(scored.predicted, scored.truth, scored.areas, scored.skeleton.oks_sigmas)
 
 
 def person_oks(
@@ -89,8 +94,9 @@ class Oks(Component[OksOptions]):
         Raises:
             MetricError: if the number of sigmas is not the number of joints.
         """
-        sigmas = scored.oks_sigmas if self.options.sigmas is None else self.options.sigmas
-        name = "oks" if tuple(sigmas) == tuple(scored.oks_sigmas) else f"oks_sigmas_{fingerprint(list(sigmas))[:6]}"
+        own = scored.skeleton.oks_sigmas
+        sigmas = own if self.options.sigmas is None else self.options.sigmas
+        name = "oks" if tuple(sigmas) == tuple(own) else f"oks_sigmas_{fingerprint(list(sigmas))[:6]}"
         if len(sigmas) != scored.visibility.shape[1]:
             raise MetricError(
                 f"oks: expected one sigma per joint ({scored.visibility.shape[1]}), found {len(sigmas)}. Correct the option "

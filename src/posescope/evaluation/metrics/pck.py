@@ -66,12 +66,12 @@ def _lengths(scored: ScoredPersons, normalise: Normalise) -> NDArray[np.float64]
     if normalise == "box":
         return np.asarray(scored.boxes[:, 2:].max(axis=1, initial=0.0))
     names = REFERENCE_JOINTS[normalise]
-    missing = [name for name in names if name not in scored.joint_names]
+    missing = [name for name in names if name not in scored.skeleton.joints]
     if missing:
         raise MetricError(
             f"pck: `normalise: {normalise}` needs the joints {' and '.join(names)}, but the skeleton lacks "
-            f"{' and '.join(missing)}. It has: {', '.join(scored.joint_names) or 'no names'}. Choose `normalise: box`."
+            f"{' and '.join(missing)}. It has: {', '.join(scored.skeleton.joints)}. Choose `normalise: box`."
         )
-    first, second = (scored.truth[:, scored.joint_names.index(name)] for name in names)
+    first, second = (scored.truth[:, scored.skeleton.joints.index(name)] for name in names)
     lengths: NDArray[np.float64] = np.hypot(*(first - second).T)
     return np.where(lengths > 0, lengths, np.nan)

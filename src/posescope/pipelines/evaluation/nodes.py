@@ -70,7 +70,6 @@ def classify_errors(
     cases: Cases,
     raw_source: CocoFolder,
     persons_read: pd.DataFrame,
-    skeleton: Skeleton,
     evaluated: pd.DataFrame,
     setting: EvaluationSetting,
     source: SourceOptions,
@@ -84,7 +83,6 @@ def classify_errors(
         cases: evaluated persons with their neighbours.
         raw_source, source: the data set and the names of its files and folders.
         persons_read, evaluated: `Persons`, all well-formed ones and those that count.
-        skeleton: joints and OKS sigmas.
         setting: evaluation setting of the run.
         scoring: metrics and protocols.
         results: file of another system's results. None: the model is evaluated.
@@ -93,14 +91,14 @@ def classify_errors(
     Returns:
         `joint_errors` (`JointErrors`), `error_types` (`ErrorTypes`) and `error_costs` (`ErrorCosts`).
     """
-    scored, types = cases.scored, joint_error_types(cases, skeleton.flip_indices)
+    scored, types = cases.scored, joint_error_types(cases)
     draws = resample_images(scored.image_ids, error_analysis.seed, error_analysis.resamples)
     truth = load_annotation_file(raw_source.annotation_file(source, source.val_split))
     to_find = annotations_to_find(scoring.precision_protocol, evaluated)
-    costs = error_cost_table(scored, types, truth, persons_read, skeleton, draws, to_find, with_precision=results is None)
+    costs = error_cost_table(scored, types, truth, persons_read, draws, to_find, with_precision=results is None)
     return {
         "joint_errors": add_origin(join_error_types(scored.person_ids, types), setting.origin or Origin()),
-        "error_types": add_setting(error_type_table(scored, types, skeleton.joints, draws), setting),
+        "error_types": add_setting(error_type_table(scored, types, draws), setting),
         "error_costs": add_setting(costs, setting),
     }
 
@@ -229,4 +227,4 @@ def tabulate_joint_hits(
     """
     check_origins(setting.origin, {"predictions": origin_of_table(predictions)}, "evaluation")
     scored = gather_scored(predictions, evaluated, keypoints, crop_boxes, skeleton, crops.crop_size, ids_of(evaluated, SPLIT))
-    return add_origin(per_joint.tabulate_joint_hits(scored, skeleton), setting.origin or Origin())
+    return add_origin(per_joint.tabulate_joint_hits(scored), setting.origin or Origin())

@@ -55,7 +55,7 @@ def _error_analysis() -> Pipeline:
             ),
             step(
                 nodes.classify_errors,
-                ["cases_val", "raw_source", "persons_read", "skeleton", "evaluated_persons_val", "setting_val", *options],
+                ["cases_val", "raw_source", "persons_read", "evaluated_persons_val", "setting_val", *options],
                 {"joint_errors": "joint_errors_val", "error_types": "error_types", "error_costs": "error_costs"},
             ),
             step(nodes.score_strata, ["cases_val", "setting_val", ERROR_ANALYSIS], "strata"),
