@@ -85,9 +85,17 @@ def test_autoencoders_of_other_numbers_or_options_are_refused(others: list[Autoe
         insert_autoencoders(make_model(stacks=2), [make_autoencoder(options) for options in others])
 
 
-def test_one_autoencoder_for_two_stacks_is_refused() -> None:
-    with pytest.raises(OptionsError, match=r"\b2\b.*\b1\b"):
-        insert_autoencoders(make_model(stacks=2), [make_autoencoder()])
+@pytest.mark.parametrize(("stacks", "in_channels", "message"), [(2, 8, "per stack"), (1, 6, r"autoencoders\.0")])
+def test_autoencoders_that_do_not_fit_are_refused(stacks: int, in_channels: int, message: str) -> None:
+    with pytest.raises(OptionsError, match=message):
+        insert_autoencoders(make_model(stacks=stacks), [Autoencoder(OPTIONS, in_channels=in_channels, size=(4, 4))])
+
+
+def test_weights_are_copied() -> None:
+    model = make_model()
+    joined = insert_autoencoders(model, [make_autoencoder()])
+    torch.nn.init.zeros_(model.network.stem.conv.weight)
+    assert joined.network.stem.conv.weight.any()
 
 
 def test_paused_and_resumed_pass_equals_the_whole_one() -> None:

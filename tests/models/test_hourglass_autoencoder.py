@@ -16,7 +16,6 @@ from posescope.models.hourglass_autoencoder import (
     AutoencoderOptions,
     HourglassAutoencoder,
     HourglassAutoencoderOptions,
-    load_parts,
 )
 from posescope.models.layers import intervene
 
@@ -110,7 +109,8 @@ def test_resumed_pass_includes_the_autoencoder() -> None:
 def test_separately_trained_parts_are_composed(stacks: int) -> None:
     plain, autoencoders = make_plain(stacks=stacks).eval(), [make_autoencoder(seed) for seed in range(stacks)]
     network = make(stacks=stacks).eval()
-    load_parts(network, plain.state_dict(), [autoencoder.state_dict() for autoencoder in autoencoders])
+    network.load_state_dict(plain.state_dict(), strict=False)
+    network.autoencoders.load_state_dict(torch.nn.ModuleList(autoencoders).state_dict())
     images = torch.randn(2, 3, *CROP)
     # The plain network with the autoencoders applied at its bottlenecks by hand, and the composed one.
     interventions = {f"stack{stack}.bottleneck": autoencoder for stack, autoencoder in enumerate(autoencoders, start=1)}
@@ -119,38 +119,9 @@ def test_separately_trained_parts_are_composed(stacks: int) -> None:
 
 def test_identity_autoencoder_does_not_change_the_output() -> None:
     plain, network, images = make_plain().eval(), make().eval(), torch.randn(2, 3, *CROP)
-    load_parts(network, plain.state_dict(), [make_autoencoder().state_dict()])
+    network.load_state_dict(plain.state_dict(), strict=False)
     bottleneck = read(plain, images)["stack1.bottleneck"]
     assert torch.equal(run(network, images, {"stack1.restored": lambda _: bottleneck})[-1], plain(images)[-1])
-
-
-def test_parts_are_copied() -> None:
-    plain, network = make_plain(), make()
-    load_parts(network, plain.state_dict(), [make_autoencoder().state_dict()])
-    torch.nn.init.zeros_(plain.stem.conv.weight)
-    assert network.stem.conv.weight.any()
-
-
-@pytest.mark.parametrize(
-    ("hourglass", "autoencoders", "message"),
-    [
-        ({}, [], r"\b1\b.*\b0\b"),
-        ({"channels": 4}, [AUTOENCODER], r", \.\.\."),
-        ({"stacks": 2}, [AUTOENCODER], r"heads\.1"),
-        ({}, [AutoencoderOptions(channels=(6,), code_size=4)], r"autoencoders\.0\.decoder\.0\.weight"),
-        ({}, [AutoencoderOptions(channels=(6, 5), code_size=3)], r"autoencoders\.0"),
-    ],
-)
-def test_parts_that_do_not_match_are_refused_without_changes(
-    hourglass: dict[str, Any], autoencoders: list[AutoencoderOptions], message: str
-) -> None:
-    network = make()
-    before = {name: value.clone() for name, value in network.state_dict().items()}
-    plain = Hourglass(HourglassOptions(**{**SMALL, **hourglass}), CROP, 5)
-    apart = [Autoencoder(options, in_channels=8, size=(2, 3)).state_dict() for options in autoencoders]
-    with pytest.raises(OptionsError, match=message):
-        load_parts(network, plain.state_dict(), apart)
-    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
 
 
 SMALL_CODE = AutoencoderOptions(channels=(6, 5), code_size=3)

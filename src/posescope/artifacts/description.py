@@ -1,11 +1,10 @@
 """`model.json`, the description of a model folder. It is read without torch, so that an exported model runs without it."""
 
-import math
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
-from pydantic import AfterValidator, Field, StrictFloat, StrictInt, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, Field, JsonValue, StrictFloat, StrictInt, ValidationError, model_validator
 
 from posescope.artifacts.migration import FORMAT_VERSION, codec_of_format_2, migrate_to_current
 from posescope.core.errors import DataError, OptionsError
@@ -78,18 +77,11 @@ class ModelDescription(Options):
     mean_rgb: tuple[_Fraction, _Fraction, _Fraction] = Field(description="0..1, subtracted from the input")
     crop: CropRecipe = Field(description="recipe of the crops that the model was trained on")
     weights_sha256: _Sha256 = Field(description="of model.safetensors, also for an exported model")
-    provenance: dict[str, Any] = Field(default_factory=dict, description="JSON-like: how the model was trained")
-    onnx: dict[str, Any] = Field(
+    provenance: dict[str, JsonValue] = Field(default_factory=dict, description="JSON-like: how the model was trained")
+    onnx: dict[str, JsonValue] = Field(
         default_factory=dict,
         description="of an exported model: `files` (SHA-256 by name) and the largest differences from the original; else empty",
     )
-
-    @field_validator("provenance", "onnx")
-    @classmethod
-    def _check_finite(cls, content: dict[str, Any]) -> dict[str, Any]:
-        if not _all_finite(content):
-            raise ValueError("expected finite numbers, found NaN or an infinite number")
-        return content
 
     def trusted(self, allow: Collection[str]) -> "ModelDescription":
         """Return the description with a crop rule that may be loaded; architecture and codec are checked when they are built.
@@ -110,14 +102,6 @@ class ModelDescription(Options):
         """Dotted paths among architecture, codec and crop rule, which the caller has to allow."""
         names = (self.architecture.name, self.codec.name, self.crop.rule.name)
         return tuple(dict.fromkeys(name for name in names if is_dotted_path(name)))
-
-
-def _all_finite(content: Any) -> bool:
-    if isinstance(content, float):
-        return math.isfinite(content)
-    if isinstance(content, Mapping):
-        return all(map(_all_finite, content.values()))
-    return all(map(_all_finite, content)) if isinstance(content, list) else True
 
 
 def read_description_content(folder: Path) -> dict[str, Any]:
@@ -198,8 +182,6 @@ def read_description(folder: Path) -> ModelDescription:
     except ValidationError as error:
         faults = "; ".join(describe_validation_error(error))
         raise ModelFolderError(f"{folder / DESCRIPTION}: cannot build this model: {faults}") from error
-    except RecursionError as error:
-        raise ModelFolderError(f"{folder / DESCRIPTION}: its fields are nested too deeply.") from error
 
 
 def check_file(path: Path, expected_sha256: str) -> None:

@@ -10,7 +10,7 @@ from posescope.artifacts.pose_model import PoseModel
 from posescope.core.errors import OptionsError
 from posescope.core.plugins import ComponentSpec, build
 from posescope.core.torch_rng import fork_torch_rng
-from posescope.models.hourglass_autoencoder import Autoencoder, load_parts
+from posescope.models.hourglass_autoencoder import Autoencoder
 
 __all__ = ["check_accepts_autoencoders", "insert_autoencoders"]
 
@@ -52,7 +52,13 @@ def insert_autoencoders(
     spec = ComponentSpec(name=WITH_AUTOENCODER, options={**model.model_spec.options, "autoencoder": own})
     with fork_torch_rng():  # building a network draws its initial weights
         network = build("models", spec, crop_size=model.crop_size, joint_count=len(model.skeleton))
-    load_parts(network, model.network.state_dict(), [autoencoder.state_dict() for autoencoder in autoencoders])
+    weights = dict(model.network.state_dict())
+    for index, autoencoder in enumerate(autoencoders):
+        weights |= {f"autoencoders.{index}.{name}": value for name, value in autoencoder.state_dict().items()}
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        raise OptionsError(f"Expected one autoencoder per stack, made for the bottleneck of this hourglass. {error}") from error
     network = network.to(model.device).to(memory_format=torch.channels_last).eval()
     parts = {"hourglass": dict(model.provenance), "autoencoders": dict(provenance or {})}
     return replace(model, network=network, model_spec=spec, provenance={"parts": parts})

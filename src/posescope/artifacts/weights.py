@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -12,7 +11,7 @@ from torch import Tensor, nn
 
 from posescope.artifacts.description import DESCRIPTION, ModelFolderError
 
-__all__ = ["TensorSpec", "check_tensor_specs", "load_weights", "read_tensor_specs"]
+__all__ = ["check_tensor_specs", "load_weights", "read_tensor_specs"]
 
 log = logging.getLogger(__name__)
 
@@ -20,24 +19,13 @@ log = logging.getLogger(__name__)
 LARGEST_VALUE = 1e12
 _SHOWN = 5
 _TYPES = {
-    "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64,
-    "I32": torch.int32, "I16": torch.int16, "I8": torch.int8, "U8": torch.uint8, "BOOL": torch.bool,
+    "F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "I64": "int64", "I32": "int32", "I16": "int16",
+    "I8": "int8", "U8": "uint8", "BOOL": "bool",
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class TensorSpec:
-    """Shape and type of a tensor."""
-
-    shape: tuple[int, ...]
-    dtype: torch.dtype | str
-
-    def __str__(self) -> str:
-        return f"{str(self.dtype).removeprefix('torch.')} {self.shape}"
-
-
-def read_tensor_specs(path: Path) -> dict[str, TensorSpec]:
-    """Return shape and type of all tensors of a safetensors file; only its header is read.
+def read_tensor_specs(path: Path) -> dict[str, str]:
+    """Return type and shape of all tensors of a safetensors file, such as `float32 (8, 3)`; only its header is read.
 
     Raises:
         ModelFolderError: if it is not a safetensors file, or truncated.
@@ -45,10 +33,8 @@ def read_tensor_specs(path: Path) -> dict[str, TensorSpec]:
     try:
         with safe_open(path, framework="pt") as file:
             slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 (no dictionary)
-            return {
-                name: TensorSpec(tuple(one.get_shape()), _TYPES.get(one.get_dtype(), one.get_dtype()))
-                for name, one in slices.items()
-            }
+            kinds = {name: one.get_dtype() for name, one in slices.items()}
+            return {name: f"{_TYPES.get(kind, kind)} {tuple(slices[name].get_shape())}" for name, kind in kinds.items()}
     except (SafetensorError, OSError) as error:
         raise ModelFolderError(f"{path}: not a safetensors file ({error}).") from error
 
@@ -70,7 +56,7 @@ def check_tensor_specs(build: Callable[[], nn.Module], path: Path) -> None:
     except (NotImplementedError, RuntimeError) as error:  # it reads values of its weights while it is built
         log.debug("The network cannot be built on the device meta (%s); its weights are checked after it is built.", error)
         return
-    _compare(_forms_of(network.state_dict()), found, path)
+    _compare(_specs_of(network.state_dict()), found, path)
 
 
 def load_weights(network: nn.Module, path: Path) -> None:
@@ -88,21 +74,21 @@ def load_weights(network: nn.Module, path: Path) -> None:
         weights = load_file(path)
     except (SafetensorError, OSError) as error:
         raise ModelFolderError(f"{path}: not a safetensors file ({error}).") from error
-    _compare(_forms_of(network.state_dict()), _forms_of(weights), path)
+    _compare(_specs_of(network.state_dict()), _specs_of(weights), path)
     faults = [f"{name}: {fault}" for name, value in weights.items() if (fault := _fault_of(name, value))]
     if faults:
         raise ModelFolderError(f"{path}: invalid values: {_first(faults)}. Train or download the model again.")
     network.load_state_dict(weights)
 
 
-def _forms_of(tensors: Mapping[str, Tensor]) -> dict[str, TensorSpec]:
-    return {name: TensorSpec(tuple(value.shape), value.dtype) for name, value in tensors.items()}
+def _specs_of(tensors: Mapping[str, Tensor]) -> dict[str, str]:
+    return {name: f"{str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}" for name, value in tensors.items()}
 
 
-def _compare(expected: Mapping[str, TensorSpec], found: Mapping[str, TensorSpec], path: Path) -> None:
+def _compare(expected: Mapping[str, str], found: Mapping[str, str], path: Path) -> None:
     absent = [f"{name} is missing" for name in expected if name not in found]
     surplus = [f"{name} is unknown" for name in found if name not in expected]
-    other = [f"{name}: expected {form}, found {found[name]}" for name, form in expected.items() if found.get(name, form) != form]
+    other = [f"{name}: expected {spec}, found {found[name]}" for name, spec in expected.items() if found.get(name, spec) != spec]
     if differences := absent + surplus + other:
         raise ModelFolderError(f"{path}: the weights do not match the architecture in {DESCRIPTION}: {_first(differences)}.")
 

@@ -121,11 +121,11 @@ def _read(model: PoseModel, crops: CropSet, batch_size: int, name: str) -> dict[
     for batch in tqdm(batches, desc=f"bottlenecks of {name}", leave=False):
         for layer, value in read_activations(model, torch.from_numpy(crops.read_images(batch)), layers).items():
             found[layer].append(value.float().cpu())
-    return {layer: _as_features(layer, torch.cat(blocks), crops) for layer, blocks in found.items()}
-
-
-def _as_features(layer: str, values: torch.Tensor, crops: CropSet) -> FeatureSet:
-    return FeatureSet(crops.targets.person_ids, values.flatten(1).numpy(), layer, tuple(values.shape[1:]))
+    values = {layer: torch.cat(blocks) for layer, blocks in found.items()}
+    return {
+        layer: FeatureSet(crops.targets.person_ids, value.flatten(1).numpy(), layer, tuple(value.shape[1:]))
+        for layer, value in values.items()
+    }
 
 
 def _dimensionality(features: FeatureSet) -> tuple[int, float]:

@@ -19,12 +19,11 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 from torch import Tensor, nn
 
-from posescope.core.errors import OptionsError
 from posescope.core.plugins import Options
 from posescope.models.blocks import initialise_glorot
 from posescope.models.hourglass import STRIDE, BottleneckTransform, Hourglass, HourglassOptions
 
-__all__ = ["Autoencoder", "AutoencoderOptions", "HourglassAutoencoder", "HourglassAutoencoderOptions", "load_parts"]
+__all__ = ["Autoencoder", "AutoencoderOptions", "HourglassAutoencoder", "HourglassAutoencoderOptions"]
 
 
 class AutoencoderOptions(Options):
@@ -113,33 +112,3 @@ class HourglassAutoencoder(Hourglass):
     def bottleneck_transform(self, stack: int) -> BottleneckTransform:
         """Return the function from features (N, C, h, w) of a stack to their reconstruction from the code."""
         return self.autoencoders[stack - 1]
-
-
-def load_parts(
-    network: HourglassAutoencoder, hourglass: Mapping[str, Tensor], autoencoders: Sequence[Mapping[str, Tensor]]
-) -> None:
-    """Load the weights of a plain hourglass and of separately trained autoencoders into a network, in place.
-
-    Args:
-        network: network with the options of both.
-        hourglass: `state_dict` of a `hourglass`.
-        autoencoders: `state_dict` of an `Autoencoder` per stack.
-
-    Raises:
-        OptionsError: A weight is missing, unknown or of another shape, or the number of autoencoders is not that of the stacks.
-            The network is not changed.
-    """
-    if len(autoencoders) != len(network.autoencoders):
-        raise OptionsError(f"Expected {len(network.autoencoders)} autoencoders, one per stack, found {len(autoencoders)}.")
-    own = {f"autoencoders.{i}.{name}": value for i, weights in enumerate(autoencoders) for name, value in weights.items()}
-    parts = {**hourglass, **own}
-    expected = network.state_dict()
-    faults = list(expected.keys() ^ parts.keys())
-    faults += [name for name in expected.keys() & parts.keys() if expected[name].shape != parts[name].shape]
-    if faults:
-        shown = ", ".join(sorted(faults)[:5]) + (", ..." if len(faults) > 5 else "")
-        raise OptionsError(
-            f"The weights do not fit the network; missing, unknown or of another shape: {shown}. "
-            "Build the network with the options of the hourglass and of the autoencoder."
-        )
-    network.load_state_dict(parts)

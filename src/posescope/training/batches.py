@@ -3,7 +3,7 @@
 Each process of distributed training reads its slice of each batch.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -86,24 +86,13 @@ def iterate_batches(
     """
     pieces = np.array_split(order, count_batches(len(order), batch_size)) if len(order) else []
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="read-crops") as reader:
-        yield from _read_ahead(crop_set, pieces, device, process_group, reader)
-
-
-def _read_ahead(
-    crop_set: CropSet,
-    pieces: Sequence[NDArray[np.int64]],
-    device: torch.device,
-    process_group: ProcessGroup,
-    reader: ThreadPoolExecutor,
-) -> Iterator[Batch]:
-    upcoming: Future[Batch] | None = None
-    for rows in pieces:
-        following = reader.submit(_read_batch, crop_set, rows, device, process_group)
+        upcoming: Future[Batch] | None = None
+        for rows in pieces:
+            ready, upcoming = upcoming, reader.submit(_read_batch, crop_set, rows, device, process_group)
+            if ready:
+                yield ready.result()
         if upcoming:
             yield upcoming.result()
-        upcoming = following
-    if upcoming:
-        yield upcoming.result()
 
 
 def _read_batch(crop_set: CropSet, rows: NDArray[np.int64], device: torch.device, process_group: ProcessGroup) -> Batch:

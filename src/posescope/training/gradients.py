@@ -11,7 +11,7 @@ same memory, into which each batch is copied:
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -27,21 +27,9 @@ __all__ = ["EagerGradients", "Gradients", "CudaGraphGradients"]
 WARM_UP_PASSES = 3
 
 
-class Gradients(Protocol):
-    """Function that sets the gradient of each weight, which must be None before, and returns the loss.
-
-    The next call may overwrite the gradients.
-    """
-
-    def __call__(self, images: Tensor, targets: EncodedTargets, factor: float) -> Tensor:
-        """Return the loss, a scalar on the device.
-
-        Args:
-            images: (N, 3, H, W) float32, mean RGB subtracted.
-            targets: targets of the same persons.
-            factor: factor of the loss.
-        """
-        ...
+# Function of images (N, 3, H, W), targets and a factor of the loss. It sets the gradient of each weight, which must be None before,
+# and returns the loss, a scalar on the device. The next call may overwrite the gradients.
+Gradients: TypeAlias = Callable[[Tensor, EncodedTargets, float], Tensor]
 
 
 class EagerGradients:
@@ -60,7 +48,13 @@ class EagerGradients:
         self.forward, self.loss, self.bf16, self.layout = forward, loss, bf16, layout
 
     def __call__(self, images: Tensor, targets: EncodedTargets, factor: float) -> Tensor:
-        """See `Gradients`."""
+        """Set the gradients and return the loss, a scalar on the device.
+
+        Args:
+            images: (N, 3, H, W) float32, mean RGB subtracted.
+            targets: targets of the same persons.
+            factor: factor of the loss.
+        """
         with torch.autocast(images.device.type, dtype=torch.bfloat16, enabled=self.bf16):
             outputs = self.forward(images.contiguous(memory_format=self.layout))
         # In the memory format of the outputs: otherwise the loss of each stack reads them many times more slowly.
@@ -97,7 +91,7 @@ class CudaGraphGradients:
         self._stream: Any = torch.cuda.Stream(next(network.parameters()).device)  # type: ignore[no-untyped-call]
 
     def __call__(self, images: Tensor, targets: EncodedTargets, factor: float) -> Tensor:
-        """See `Gradients`."""
+        """Replay the graph of this batch size; see `EagerGradients`."""
         key = len(images), factor
         if key not in self._captured:
             self._captured[key] = self._capture(images, targets, factor)

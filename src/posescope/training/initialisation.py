@@ -48,7 +48,12 @@ def build_untrained(
     with fork_torch_rng():
         torch.manual_seed(seed)
         network: PoseNetwork = build("models", model_spec, crop_size=crop_size, joint_count=len(skeleton))
-    _check_map_sizes(network, codec, model_spec.name, codec_spec.name, crop_size)
+    if tuple(network.map_size) != tuple(codec.map_size):
+        raise OptionsError(
+            f"For crops of {crop_size[0]}x{crop_size[1]} px the model '{model_spec.name}' has heatmaps of "
+            f"{network.map_size[0]}x{network.map_size[1]} px, but the codec '{codec_spec.name}' has targets of "
+            f"{codec.map_size[0]}x{codec.map_size[1]} px. Change the stride or the map size of the codec, or the model."
+        )
     _log.info(
         "Network %s: %s parameters, %.2f GMAC per crop of %dx%d px.",
         model_spec.name, f"{count_parameters(network):,}", count_macs(network, crop_size) / 1e9, *crop_size,
@@ -64,12 +69,3 @@ def build_untrained(
         crop=crop,
         provenance={"init_seed": seed},
     )
-
-
-def _check_map_sizes(network: PoseNetwork, codec: Codec, model: str, codec_name: str, crop_size: tuple[int, int]) -> None:
-    if tuple(network.map_size) != tuple(codec.map_size):
-        raise OptionsError(
-            f"For crops of {crop_size[0]}x{crop_size[1]} px the model '{model}' has heatmaps of "
-            f"{network.map_size[0]}x{network.map_size[1]} px, but the codec '{codec_name}' has targets of "
-            f"{codec.map_size[0]}x{codec.map_size[1]} px. Change the stride or the map size of the codec, or the model."
-        )
