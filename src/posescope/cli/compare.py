@@ -6,9 +6,8 @@ from typing import Any, Literal
 
 import click
 
-from posescope.cli.base import LocalPathType, PosescopeCommand
+from posescope.cli.base import LocalPathType, PosescopeCommand, echo
 from posescope.core.errors import pluralise
-from posescope.core.text_escaping import escape_control
 from posescope.evaluation.paired_comparison import JointComparison, PairedMetric, RunComparison, compare_joints, compare_persons
 from posescope.runs.finished_runs import FinishedRun, check_comparable, describe_differences, find_run
 from posescope.runs.project_models import project_data_dir
@@ -43,7 +42,7 @@ def compare(run_a: str, run_b: str, data_dir: Path | None, seed: int, resamples:
     if as_json:
         click.echo(_to_json(runs, notes, persons, joints, seed, resamples))
     else:
-        click.echo(escape_control(_to_text(runs, notes, persons, joints), keep_lines=True))
+        echo(_to_text(runs, notes, persons, joints))
 
 
 def _to_json(

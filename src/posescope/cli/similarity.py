@@ -10,8 +10,7 @@ from string import ascii_uppercase
 import click
 from tqdm import tqdm
 
-from posescope.cli.base import LocalPathType, PosescopeCommand
-from posescope.core.text_escaping import escape_control
+from posescope.cli.base import LocalPathType, PosescopeCommand, echo
 from posescope.explainability.similarity.representation_similarity import RepresentationSimilarity, compare_representations
 from posescope.runs.explained_runs import ExplainedRun, common_persons, open_explained_run
 
@@ -47,7 +46,7 @@ def similarity(data_dirs: tuple[Path, ...], components: int, shuffles: int, seed
         (one, other): compare_representations(explained[one], explained[other], images, components, shuffles, seed)
         for one, other in tqdm(compared, "pairs", leave=False, disable=None)  # None: a bar on terminals only
     }
-    click.echo(_to_json(names, runs, pairs) if as_json else escape_control(_to_text(names, runs, pairs), keep_lines=True))
+    echo(_to_json(names, runs, pairs) if as_json else _to_text(names, runs, pairs))
 
 
 def _to_json(names: str, runs: Sequence[ExplainedRun], pairs: Pairs) -> str:

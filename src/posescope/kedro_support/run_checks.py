@@ -74,7 +74,8 @@ class InputsCheck:
             MissingInputError: with each missing version, or each missing input and the pipeline that makes it.
         """
         _check_versions(catalog, run_params.get("load_versions") or {})
-        absent = [name for name in sorted(pipeline.inputs()) if not is_parameter(name) and not _exists(catalog, name)]
+        inputs = [name for name in sorted(pipeline.inputs()) if not is_parameter(name)]
+        absent = [name for name in inputs if name not in catalog or not catalog.exists(name)]
         missing = [name for name in absent if not _is_replaced(name, pipeline, catalog)]
         if missing:
             lines = "\n".join(
@@ -119,10 +120,6 @@ def _check_versions(catalog: DataCatalog, requested: Mapping[str, str]) -> None:
             raise MissingInputError(
                 f"--load-versions {name}:{version}: {dataset._filepath} has no such version. Found: {', '.join(found) or 'none'}."
             )
-
-
-def _exists(catalog: DataCatalog, name: str) -> bool:
-    return name in catalog and bool(catalog.exists(name))
 
 
 def _is_replaced(name: str, pipeline: Pipeline, catalog: DataCatalog) -> bool:

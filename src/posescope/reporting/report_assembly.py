@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from posescope.artifacts.pose_model import PoseModel
-from posescope.core.skeleton import DEFAULT_OKS_SIGMA, Skeleton
+from posescope.core.skeleton import DEFAULT_OKS_SIGMA
 from posescope.explainability.base import AnalysisResult
 from posescope.explainability.components.pca import Components
 from posescope.models.complexity import count_macs, count_parameters
@@ -96,29 +96,24 @@ def assemble_report(inputs: ReportInputs) -> ReportContent:
 
 
 def _summary(inputs: ReportInputs) -> tuple[Fact, ...]:
-    model = inputs.model
+    model, data, history = inputs.model, inputs.data, inputs.history
     parameters, macs = count_parameters(model.network), count_macs(model.network, model.crop_size)
-    return (
+    facts = [
         Fact("Model", f"{model.model_spec.name}, {parameters / 1e6:.2f} million parameters, {macs / 1e9:.2f} GMAC per person"),
         Fact("Input", f"crops of {model.crop_size[0]} x {model.crop_size[1]} px by the rule {model.crop_rule}"),
         Fact("Heatmaps", f"codec {model.codec_spec.name}, {model.codec.map_size[0]} x {model.codec.map_size[1]} px"),
-        *_persons(inputs),
-        Fact("Joints", f"{len(model.skeleton)}: {', '.join(model.skeleton.joints)}"),
-        *_guessed_sigmas(model.skeleton),
-        *_training(inputs.history),
-    )
-
-
-def _persons(inputs: ReportInputs) -> tuple[Fact, ...]:
-    if inputs.data is None:
-        return ()
-    counts = inputs.data.distribution.set_index("split")["persons"]
-    other = "" if inputs.trained_on_this_data else " (of this data; the model was trained on other data)"
-    return (Fact("Persons", f"{counts['train']} train, {counts['val']} validation, {counts['test']} test{other}"),)
-
-
-def _training(history: pd.DataFrame | None) -> tuple[Fact, ...]:
-    return () if history is None else (Fact("Training", f"{len(history)} epochs, {history['seconds'].sum():.0f} s"),)
+    ]
+    if data is not None:
+        counts = data.distribution.set_index("split")["persons"]
+        other = "" if inputs.trained_on_this_data else " (of this data; the model was trained on other data)"
+        facts.append(Fact("Persons", f"{counts['train']} train, {counts['val']} validation, {counts['test']} test{other}"))
+    facts.append(Fact("Joints", f"{len(model.skeleton)}: {', '.join(model.skeleton.joints)}"))
+    if model.skeleton.guessed_sigmas:
+        guessed = f"default ({DEFAULT_OKS_SIGMA:g}) for {', '.join(model.skeleton.guessed_sigmas)}"
+        facts.append(Fact("OKS sigmas", f"{guessed}: not comparable with other data sets"))
+    if history is not None:
+        facts.append(Fact("Training", f"{len(history)} epochs, {history['seconds'].sum():.0f} s"))
+    return tuple(facts)
 
 
 def _left_out_section(left_out: tuple[str, ...]) -> tuple[Section, ...]:
@@ -130,14 +125,8 @@ def _left_out_section(left_out: tuple[str, ...]) -> tuple[Section, ...]:
     return (Section(title="Left out", text=text),)
 
 
-def _guessed_sigmas(skeleton: Skeleton) -> tuple[Fact, ...]:
-    if not skeleton.guessed_sigmas:
-        return ()
-    guessed = f"default ({DEFAULT_OKS_SIGMA:g}) for {', '.join(skeleton.guessed_sigmas)}: not comparable with other data sets"
-    return (Fact("OKS sigmas", guessed),)
-
-
 def _headlines(figures: Mapping[str, Mapping[str, Any]]) -> tuple[Headline, ...]:
+    order = {name: place for place, name in enumerate(_NOTES)}
     return tuple(
         Headline(
             name=name,
@@ -147,7 +136,7 @@ def _headlines(figures: Mapping[str, Mapping[str, Any]]) -> tuple[Headline, ...]
             note=_note_of(name, figure),
             decimals=_DECIMALS.get(name, 3),
         )
-        for name, figure in sorted(figures.items(), key=_headline_order)
+        for name, figure in sorted(figures.items(), key=lambda item: (order.get(item[0], len(order)), item[0]))
     )
 
 
@@ -158,11 +147,6 @@ def _note_of(name: str, figure: Mapping[str, Any]) -> str:
     parts = (_NOTES.get(name), ", ".join(part for part in setting if part))
     note = "; ".join(part for part in parts if part)
     return f"{note[0].upper()}{note[1:]}." if note else ""
-
-
-def _headline_order(item: tuple[str, Any]) -> tuple[int, str]:
-    known = list(_NOTES)
-    return (known.index(item[0]) if item[0] in known else len(known)), item[0]
 
 
 def _scores_section(inputs: ReportInputs) -> Section:

@@ -42,33 +42,25 @@ def assemble_explain_sections(components: Components | None, analyses: Mapping[s
 
 def _findings_section(findings: list[Finding]) -> Section:
     supported = sum(finding.passed for finding in findings)
+    # Networks fail less on their training persons, so the population is stated.
+    population = " and ".join(dict.fromkeys(finding.persons for finding in findings if finding.persons))
     text = (
         f"{supported} of {len(findings)} tested claims are supported. The column control gives the same measurement where "
         "there is no effect, for example with permuted labels or random directions. Claims with the largest effect on the "
         "error come first. Intervals are 95 % intervals."
-        f"{_describe_population(findings)}"
+        f"{f' Population: {population}.' if population else ''}"
     )
     rows = [
-        (finding.claim, _with_range(finding.value, finding.low, finding.high), _describe_control(finding), _verdict(finding))
+        (
+            finding.claim,
+            _with_range(finding.value, finding.low, finding.high),
+            f"{finding.control.what}: {_with_range(finding.control.value, finding.control.low, finding.control.high)}",
+            "supported" if finding.passed else "not supported",
+        )
         for finding in findings
     ]
     table = pd.DataFrame(rows, columns=["claim", "measured", "control", "verdict"])
     return Section(title=f"{_TITLE}: findings", text=text, tables=(ReportTable("Claims", table, row_limit=len(table)),))
-
-
-def _describe_population(findings: list[Finding]) -> str:
-    """Return the population of the claims; networks fail less on their training persons."""
-    population = " and ".join(dict.fromkeys(finding.persons for finding in findings if finding.persons))
-    return f" Population: {population}." if population else ""
-
-
-def _verdict(finding: Finding) -> str:
-    return "supported" if finding.passed else "not supported"
-
-
-def _describe_control(finding: Finding) -> str:
-    control = finding.control
-    return f"{control.what}: {_with_range(control.value, control.low, control.high)}"
 
 
 def _with_range(value: float, low: float | None, high: float | None) -> str:
