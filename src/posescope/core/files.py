@@ -67,7 +67,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
     try:
-        with _held(temporary):
+        with locked(temporary, wait=False):
             yield temporary
             if path.exists():
                 shutil.rmtree(path)
@@ -78,48 +78,41 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 def _remove_abandoned(path: Path) -> None:
     """Remove the temporary folders of `path` whose process has ended; a running writer holds a lock on its folder."""
-    if sys.platform == "win32" or not path.parent.is_dir():
+    if not path.parent.is_dir():
         return
     for folder in path.parent.iterdir():
         if folder.is_dir() and folder.name.startswith(f".{path.name}.") and _TEMPORARY.search(folder.name):
-            with _held(folder) as is_held:
-                if is_held:
+            with locked(folder, wait=False) as is_locked:
+                if is_locked:
                     shutil.rmtree(folder)
 
 
 @contextmanager
-def _held(folder: Path) -> Iterator[bool]:
-    """Try to lock a folder; yield False if another process has locked it, or the file system has no locks."""
+def locked(folder: Path, *, wait: bool = True) -> Iterator[bool]:
+    """Lock a folder exclusively until the end of the block, or of the process. No file is left in it.
+
+    Args:
+        folder: The folder; created if needed.
+        wait: Wait until other processes release it, for short read-modify-write operations.
+
+    Yields:
+        Whether the folder is locked. False on Windows; without `wait` also if another process has locked it, or the file system
+        has no locks.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
     if sys.platform == "win32":
         yield False
         return
     handle = os.open(folder, os.O_RDONLY)
     try:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
+            if wait:
+                raise
             yield False
         else:
             yield True
-    finally:
-        os.close(handle)
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Lock a folder exclusively; other processes wait until the block, or the process, ends.
-
-    For short read-modify-write operations. The folder is created if needed, and no file is left in it. On Windows nothing is
-    locked.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    if sys.platform == "win32":
-        yield
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
     finally:
         os.close(handle)
 
