@@ -1,7 +1,7 @@
 """Crop all persons into the shards of a store, by several processes; an interrupted run resumes."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -23,14 +23,14 @@ from posescope.data.crops.crop_resampling import crop_square
 from posescope.data.crops.crop_store import CropStore
 from posescope.data.crops.image_checks import check_images
 from posescope.data.crops.options import CropOptions
-from posescope.data.crops.shard_plan import ShardTask, plan_shards
+from posescope.data.crops.shard_plan import ShardTask, Square, plan_shards
 from posescope.data.crops.shard_writer import ImageFacts, ShardRecord, digest_of
 from posescope.data.images.decoding import decode_image, read_bytes
 from posescope.data.images.headers import read_header
 from posescope.data.images.limits import ImageError
 from posescope.geometry.valid_region import valid_windows
 
-__all__ = ["write_crops", "write_shard"]
+__all__ = ["write_crops"]
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ def write_crops(
     store.begin()
     todo = [task for task in checked if store.finished_shard(task.name, task.fingerprint) is None]
     logger.info("%d persons in %d shards, %d of them already complete", len(persons), len(tasks), len(tasks) - len(todo))
-    _write_shards(todo, store, options)
+    _write_shards(todo, store, source, options)
     issues = _failed_persons([store.record(task.name) for task in tasks], persons)
     if failures is not None:
         check_failures(issues, len(persons), failures, step="crop")
@@ -81,49 +81,44 @@ def write_crops(
     return issues
 
 
-def write_shard(task: ShardTask, store: CropStore, options: CropOptions) -> int:
-    """Write one shard in a process of its own; each image is read and decoded once for all its persons.
+def _write_shards(tasks: Sequence[ShardTask], store: CropStore, source: SourceOptions, options: CropOptions) -> None:
+    workers = min(options.workers or available_cpus(), max(len(tasks), 1))
+    # One shard at a time per process: with larger batches the last one would keep a single process busy.
+    pool = Parallel(n_jobs=workers, batch_size=1, return_as="generator_unordered")
+    counts = pool(delayed(_write_shard)(task, store, source, options) for task in tasks)
+    with tqdm(total=sum(task.person_count for task in tasks), desc="crops", unit="person") as progress:
+        for person_count in counts:
+            progress.update(person_count)
 
-    Persons of an unreadable image have no row; the shard's record names them with the reason.
 
-    Args:
-        task: the images and squares.
-        store: receives the shard.
-        options: options of the crop step.
+def _write_shard(task: ShardTask, store: CropStore, source: SourceOptions, options: CropOptions) -> int:
+    """Write one shard in a process of its own; return the number of its persons, those without a crop included.
 
-    Returns:
-        The number of persons, those without a crop included.
+    Each image is read and decoded once for all its persons. Persons of an unreadable image have no row; the shard's record names
+    them with the reason.
     """
     cv2.setNumThreads(1)  # the processes use all cores already
-    size_px, padding_rgb = options.size_px, options.padding_rgb
-    crop = np.empty((size_px, size_px, 3), dtype=np.uint8)
+    limits = source.image_limits
+    crop = np.empty((*options.crop_size, 3), dtype=np.uint8)
     with (
         share_folder_lock(store.root),
-        store.shard_writer(task.name, task.fingerprint, task.person_count, size_px) as writer,
+        store.shard_writer(task.name, task.fingerprint, task.person_count, options.size_px) as writer,
     ):
-        for image_task, windows in zip(task.images, _valid_windows(task, size_px), strict=True):
+        for image_task in task.images:
             try:
-                raw = read_bytes(image_task.path, task.limits)
-                header = read_header(raw, image_task.path, task.limits)
-                image = decode_image(raw, image_task.path, image_task.size, frame=task.frame, limits=task.limits, header=header)
+                raw = read_bytes(image_task.path, limits)
+                header = read_header(raw, image_task.path)
+                image = decode_image(
+                    raw, image_task.path, image_task.size, frame=source.orientation, limits=limits, header=header
+                )
             except ImageError as error:
                 writer.add_failure(image_task.person_ids, error.kind, str(error))
                 continue
             writer.add_image(ImageFacts(image_task.name, digest_of(raw), header.orientation, *header.stored_size))
-            for square, window in zip(image_task.squares, windows, strict=True):
-                crop_square(image, square.left, square.top, square.side, size_px, padding_rgb, out=crop)
-                writer.append(square.person_id, crop, *_sum_colours(crop, window))
+            for square in image_task.squares:
+                crop_square(image, square.left, square.top, square.side, options.size_px, options.padding_rgb, out=crop)
+                writer.append(square.person_id, crop, *_sum_colours(crop, square, image_task.size))
     return task.person_count
-
-
-def _write_shards(tasks: Sequence[ShardTask], store: CropStore, options: CropOptions) -> None:
-    workers = min(options.workers or available_cpus(), max(len(tasks), 1))
-    # One shard at a time per process: with larger batches the last one would keep a single process busy.
-    pool = Parallel(n_jobs=workers, batch_size=1, return_as="generator_unordered")
-    counts = pool(delayed(write_shard)(task, store, options) for task in tasks)
-    with tqdm(total=sum(task.person_count for task in tasks), desc="crops", unit="person") as progress:
-        for person_count in counts:
-            progress.update(person_count)
 
 
 def _failed_persons(records: Sequence[ShardRecord], persons: pd.DataFrame) -> pd.DataFrame:
@@ -135,19 +130,11 @@ def _failed_persons(records: Sequence[ShardRecord], persons: pd.DataFrame) -> pd
     return issues_of(rows, "crop", kinds, details)
 
 
-def _valid_windows(task: ShardTask, size_px: int) -> Iterator[list[list[int]]]:
-    """Yield per image the window of valid (not padded) px of each crop, computed for the whole shard at once."""
-    squares = np.array([(s.left, s.top, s.side, *image.size) for image in task.images for s in image.squares], dtype=np.int64)
-    left, top, side = squares[:, :3].T
-    windows = valid_windows(left, top, side, squares[:, 3:], (size_px, size_px)).tolist()
-    for image in task.images:
-        yield windows[: len(image.squares)]
-        windows = windows[len(image.squares) :]
-
-
-def _sum_colours(crop: NDArray[np.uint8], window: list[int]) -> tuple[tuple[int, int, int], int]:
-    """Return the sums of R, G and B over a window (left, top, right, bottom) of a crop, and the number of its pixels."""
-    left, top, right, bottom = window
+def _sum_colours(crop: NDArray[np.uint8], square: Square, image_size: tuple[int, int]) -> tuple[tuple[int, int, int], int]:
+    """Return the sums of R, G and B over the valid (not padded) px of a crop, and the number of these px."""
+    x, y, side = np.array([[square.left], [square.top], [square.side]])
+    windows = valid_windows(x, y, side, np.array([image_size]), (crop.shape[0], crop.shape[1]))
+    left, top, right, bottom = windows[0].tolist()
     if right <= left or bottom <= top:
         return (0, 0, 0), 0
     # Whole numbers far below 2^53: the float sums are exact.

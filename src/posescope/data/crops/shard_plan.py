@@ -1,9 +1,10 @@
 """Plan the shards: whole images in the order of the table, and the fingerprint that tells whether a shard is up to date."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -11,8 +12,6 @@ import pandas as pd
 from posescope.core.files import fingerprint
 from posescope.data.coco.folder import CocoFolder, SourceOptions
 from posescope.data.crops.options import CropOptions
-from posescope.data.images.limits import ImageLimits
-from posescope.data.images.orientation import PixelFrame
 
 __all__ = ["ImageTask", "ShardTask", "Square", "plan_shards"]
 
@@ -20,8 +19,7 @@ __all__ = ["ImageTask", "ShardTask", "Square", "plan_shards"]
 ENGINE_VERSION = 6
 
 
-@dataclass(frozen=True)
-class Square:
+class Square(NamedTuple):
     """Attributes: person_id; left, top, side: square in whole image px, may reach outside."""
 
     person_id: int
@@ -60,15 +58,11 @@ class ShardTask:
         name: of the shard's files.
         fingerprint: of everything that determines the pixels.
         images: in order.
-        frame: pixel frame of the squares.
-        limits: maximum size of an image.
     """
 
     name: str
     fingerprint: str
     images: tuple[ImageTask, ...]
-    frame: PixelFrame = "stored"
-    limits: ImageLimits = field(default_factory=ImageLimits)
 
     @property
     def person_count(self) -> int:
@@ -124,12 +118,9 @@ def _shard(number: int, images: list[ImageTask], source: SourceOptions, options:
         "engine": ENGINE_VERSION,
         "frame": source.orientation,
         "options": {"size_px": options.size_px, "padding_rgb": options.padding_rgb, "rule": options.rule_spec.model_dump()},
-        "images": [
-            [image.name, *_stamp(image.path), image.size, [[s.person_id, s.left, s.top, s.side] for s in image.squares]]
-            for image in images
-        ],
+        "images": [[image.name, *_stamp(image.path), image.size, image.squares] for image in images],
     }
-    return ShardTask(f"shard-{number:05d}", fingerprint(content), tuple(images), source.orientation, source.image_limits)
+    return ShardTask(f"shard-{number:05d}", fingerprint(content), tuple(images))
 
 
 def _stamp(path: Path) -> tuple[int, int]:
