@@ -46,11 +46,6 @@ class ArchiveOptions(Options):
     sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$", description="SHA-256; null: unknown, not checked")
     md5: str | None = Field(None, pattern="^[0-9a-f]{32}$", description="MD5; null: unknown, not checked")
 
-    @property
-    def expected_unpacked_bytes(self) -> int:
-        """Approximate size of the unpacked files; 0 if unknown."""
-        return self.unpacked_bytes or self.size_bytes or 0
-
     def wants(self, member: str) -> bool:
         """Return whether a file of the archive is to be unpacked."""
         return fnmatchcase(member, self.members)

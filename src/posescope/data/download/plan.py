@@ -3,7 +3,6 @@
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from posescope.core.errors import DataError
 from posescope.data.download.archive_folder import ArchiveFolder, ArchiveRecord
@@ -24,43 +23,25 @@ class PlannedArchive:
     Attributes:
         name: in the parameters.
         archive: options, with the mirror applied.
-        state: finished: all files exist; complete: the user provided the archive; partial: downloaded bytes exist; missing.
+        state: for the log: what exists, and what is to be done.
         size_bytes: size of the archive; None if unknown.
-        present_bytes: bytes of the archive that exist.
-        unpacked_bytes: approximate size of the wanted files.
-        present_unpacked_bytes: approximate size of the wanted files that exist.
-        record: record of a finished archive.
+        fetch_bytes: bytes to download; 0 if the size is unknown.
+        unpack_bytes: approximate number of bytes to unpack.
+        record: record of a finished archive; None if files are missing.
     """
 
     name: str
     archive: ArchiveOptions
-    state: Literal["finished", "complete", "partial", "missing"]
+    state: str
     size_bytes: int | None
-    present_bytes: int
-    unpacked_bytes: int
-    present_unpacked_bytes: int
+    fetch_bytes: int
+    unpack_bytes: int
     record: ArchiveRecord | None = None
-
-    @property
-    def fetch_bytes(self) -> int:
-        """Bytes to download; 0 if the size is unknown."""
-        return 0 if self.state in ("finished", "complete") else max((self.size_bytes or 0) - self.present_bytes, 0)
-
-    @property
-    def unpack_bytes(self) -> int:
-        """Approximate number of bytes to unpack."""
-        return 0 if self.state == "finished" else max(self.unpacked_bytes - self.present_unpacked_bytes, 0)
 
     def describe(self) -> str:
         """Return two lines for the log."""
         size = "size unknown" if self.size_bytes is None else format_bytes(self.size_bytes)
-        state = {
-            "finished": f"all files exist ({format_bytes(self.present_unpacked_bytes)})",
-            "complete": "the archive exists and is to be unpacked",
-            "partial": f"{format_bytes(self.present_bytes)} exist, the rest is to be downloaded",
-            "missing": "to be downloaded",
-        }[self.state]
-        return f"  {self.name:<26} {size:>14}  {state}\n    {self.archive.members} of {self.archive.url}"
+        return f"  {self.name:<26} {size:>14}  {self.state}\n    {self.archive.members} of {self.archive.url}"
 
 
 @dataclass(frozen=True)
@@ -84,7 +65,7 @@ class DownloadPlan:
     def describe(self) -> str:
         """Return the plan as lines for the log."""
         fetch, unpack = sum(item.fetch_bytes for item in self.archives), sum(item.unpack_bytes for item in self.archives)
-        unknown = any(item.size_bytes is None and item.state != "finished" for item in self.archives)
+        unknown = any(item.size_bytes is None for item in self.archives)
         fits = not self.peak_bytes or self.peak_bytes + self.min_free_bytes <= self.free_bytes
         return "\n".join(
             [
@@ -127,17 +108,17 @@ def make_plan(root: Path, options: DownloadOptions, *, is_generated: bool) -> Do
 def _plan_archive(folder: ArchiveFolder, name: str, archive: ArchiveOptions) -> PlannedArchive:
     record = folder.finished(name, archive)
     if record is not None:
-        size, present = record.checksums.size_bytes, record.unpacked_bytes
-        return PlannedArchive(name, archive, "finished", size, 0, present, present, record)
-    present_unpacked = sum(path.stat().st_size for path in folder.data_root.glob(archive.members) if path.is_file())
-    complete, part = folder.archive(name), folder.part(name)
+        state = f"all files exist ({format_bytes(record.unpacked_bytes)})"
+        return PlannedArchive(name, archive, state, record.checksums.size_bytes, 0, 0, record)
+    complete, part, size = folder.archive(name), folder.part(name), archive.size_bytes
     if complete.is_file():
-        size = complete.stat().st_size
-        return PlannedArchive(name, archive, "complete", size, size, archive.unpacked_bytes or size, present_unpacked)
-    present = part.stat().st_size if part.is_file() else 0
-    state: Literal["partial", "missing"] = "partial" if present else "missing"
-    expected = archive.expected_unpacked_bytes
-    return PlannedArchive(name, archive, state, archive.size_bytes, present, expected, present_unpacked)
+        state, size, fetch = "the archive exists and is to be unpacked", complete.stat().st_size, 0
+    else:
+        present = part.stat().st_size if part.is_file() else 0
+        state = f"{format_bytes(present)} exist, the rest is to be downloaded" if present else "to be downloaded"
+        fetch = max((size or 0) - present, 0)
+    unpacked = sum(path.stat().st_size for path in folder.data_root.glob(archive.members) if path.is_file())
+    return PlannedArchive(name, archive, state, size, fetch, max((archive.unpacked_bytes or size or 0) - unpacked, 0))
 
 
 def _peak_bytes(archives: tuple[PlannedArchive, ...], *, keep: bool) -> int:
