@@ -23,7 +23,13 @@ def test_decoded_joint_is_in_the_quarter_of_the_feature(model) -> None:
     points[0, 0, 1, 0] = 1.0  # red, lower left quarter: rows 4..7, columns 0..3
     points[1, 2, 0, 1] = 1.0  # blue, upper right
     found = decode_features(
-        model, "bottleneck", points.reshape(2, 12), (3, 2, 2), image=mean_colour_image(model), interventions={}, batch_size=1
+        points.reshape(2, 12),
+        model=model,
+        layer="bottleneck",
+        shape=(3, 2, 2),
+        image=mean_colour_image(model),
+        interventions={},
+        batch_size=1,
     )
     assert found.heatmaps.shape == (2, 2, 8, 8)
     assert found.scores[0].tolist() == [16.0, 0.0]
@@ -44,7 +50,8 @@ def test_paused_network_decodes_like_whole_passes(component, model) -> None:
     for layer in names[names.index(network.bottleneck_layer) : -1]:
         shape = tuple(read_activations(stacked, image, [layer])[layer].shape[1:])
         points = np.random.default_rng(0).normal(size=(5, int(np.prod(shape))))
-        paused = decode_features(stacked, layer, points, shape, image=image, interventions=interventions, batch_size=2)
+        settings = {"model": stacked, "layer": layer, "shape": shape, "image": image, "interventions": interventions}
+        paused = decode_features(points, **settings, batch_size=2)
         values = torch.from_numpy(points.astype(np.float32)).reshape(5, *shape)
         whole = stacked.heatmaps(image.expand(5, *image.shape[1:]), {**interventions, layer: constant_patch(values)})
         np.testing.assert_allclose(paused.heatmaps, whole.numpy(), rtol=1e-4, atol=1e-5, err_msg=layer)

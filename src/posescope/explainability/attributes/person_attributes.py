@@ -175,10 +175,7 @@ class _Body:
 
     def of_sides(self, measure: Callable[[str], Floats]) -> Floats:
         """Mean over the known sides, (N,)."""
-        sides = np.stack([measure("left"), measure("right")])
-        known = ~np.isnan(sides)
-        counts = known.sum(axis=0)
-        return np.where(counts > 0, np.where(known, sides, 0.0).sum(axis=0) / np.maximum(counts, 1), np.nan)
+        return _mean_of_known([measure("left"), measure("right")], least=1)
 
     def angle(self, first: str, corner: str, last: str) -> Floats:
         """Angle at a joint in degrees, 0..180, mean of the sides, (N,)."""
@@ -200,10 +197,7 @@ class _Body:
         """Mean distance (N,) in torsos of the known wrists and ankles from the centre of the torso; NaN for fewer than two."""
         middle = (self.middle("shoulder") + self.middle("hip")) / 2
         ends = [self.joint(f"{side}_{part}") - middle for side in ("left", "right") for part in ("wrist", "ankle")]
-        distances = np.stack([np.hypot(end[:, 0], end[:, 1]) for end in ends])
-        known = ~np.isnan(distances)
-        mean = np.where(known, distances, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
-        return np.asarray(np.where(known.sum(axis=0) >= 2, mean, np.nan) / self.torso_px)
+        return np.asarray(_mean_of_known([np.hypot(end[:, 0], end[:, 1]) for end in ends], least=2) / self.torso_px)
 
     def measure(self) -> dict[str, Floats]:
         """Return the pose attributes by name, (N,) each."""
@@ -221,6 +215,14 @@ class _Body:
             "reach": self.reach(),
             "legs_apart": np.hypot(legs[:, 0], legs[:, 1]) / self.torso_px,
         }
+
+
+def _mean_of_known(values: list[Floats], least: int) -> Floats:
+    """Return the mean over the list, (N,); NaN where fewer than `least` values are known."""
+    stacked = np.stack(values)
+    known = ~np.isnan(stacked)
+    counts = known.sum(axis=0)
+    return np.where(counts >= least, np.where(known, stacked, 0.0).sum(axis=0) / np.maximum(counts, 1), np.nan)
 
 
 def _legs_labelled(labelled: NDArray[np.bool_], skeleton: Skeleton) -> Floats:

@@ -129,7 +129,7 @@ class ClusterErrors:
     """Scores of Q clusters.
 
     Attributes:
-        names: names of the V known scores: `pck`, `oks`.
+        names: names of the V scores: `pck`, `oks`.
         contrasts: (Q, V) contrasts of the scores.
         largest_gaps: (shuffles, V) rest - inside of the worst cluster of each permutation.
         fractions: (Q,) fraction of the scored persons in each cluster.
@@ -158,20 +158,14 @@ class ClusterErrors:
         return pd.DataFrame(columns)
 
 
-def measure_errors(scores: dict[str, NDArray[np.float64]], comparison: ClusterComparison) -> ClusterErrors | None:
+def measure_errors(scores: dict[str, NDArray[np.float64]], comparison: ClusterComparison) -> ClusterErrors:
     """Compare the scores of each cluster with those of all other persons.
 
     Args:
         scores: (N,) scores by name, NaN where unknown, higher is better.
         comparison: clusters of these persons.
-
-    Returns:
-        None if no person has a score.
     """
-    known = {name: own for name, own in scores.items() if not np.isnan(own).all()}
-    if not known:
-        return None
-    values = np.stack(list(known.values()), axis=1)
+    values = np.stack(list(scores.values()), axis=1)
     contrasts = comparison.contrast(values)
     largest = np.nanmax(-comparison.permuted_differences(values), axis=1, initial=0.0)
-    return ClusterErrors(tuple(known), contrasts, largest, contrasts.persons[:, 0] / max(contrasts.persons[:, 0].sum(), 1))
+    return ClusterErrors(tuple(scores), contrasts, largest, contrasts.persons[:, 0] / max(contrasts.persons[:, 0].sum(), 1))

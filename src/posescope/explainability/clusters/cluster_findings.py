@@ -27,14 +27,14 @@ class DescribedClusters:
         clustering: the clusters.
         members: silhouettes, distances and medoids.
         traits: attributes that describe the clusters.
-        errors: scores of the clusters; none: unknown.
+        errors: scores of the clusters.
     """
 
     person_ids: NDArray[np.int64]
     clustering: Clustering
     members: ClusterMembers
     traits: Traits
-    errors: ClusterErrors | None
+    errors: ClusterErrors
 
     def descriptions(self) -> list[str]:
         """Return the description of each cluster, '' without traits."""
@@ -75,10 +75,7 @@ class DescribedClusters:
             shown_in: name of the image that shows the clusters.
             real: whether the clusters passed the validation.
         """
-        errors = self.errors
-        if errors is None or "pck" not in errors.names:
-            return []
-        pck = errors.names.index("pck")
+        errors, pck = self.errors, self.errors.names.index("pck")
         found, gaps = errors.contrasts, -errors.contrasts.difference[:, pck]
         lowest, median, beyond = (float(value) for value in np.quantile(errors.largest_gaps[:, pck], [0.025, 0.5, 0.95]))
         control = Control("largest gap of clusters of the same sizes, labels permuted", median, lowest, beyond)
@@ -110,7 +107,7 @@ class DescribedClusters:
                 "medoid_person_id": self.person_ids[self.members.medoids],
             }
         )
-        return table if self.errors is None else pd.concat([table, self.errors.table()], axis=1)
+        return pd.concat([table, self.errors.table()], axis=1)
 
     def members_table(self) -> pd.DataFrame:
         """Return a row per person: person_id, cluster, silhouette (NaN where not measured), distance_to_centre."""
@@ -126,7 +123,7 @@ class DescribedClusters:
     def facts(self) -> Facts:
         """Return the number of the cluster with the lowest PCK, and its PCK; none if no PCK is known."""
         table = self.table()
-        if "mean_pck" not in table or table["mean_pck"].isna().all():
+        if table["mean_pck"].isna().all():
             return {"worst_cluster": None, "worst_cluster_pck": None}
         worst = table.iloc[int(np.nanargmin(table["mean_pck"].to_numpy(dtype=np.float64)))]
         return {"worst_cluster": int(worst["cluster"]), "worst_cluster_pck": float(worst["mean_pck"])}

@@ -147,7 +147,9 @@ def probe_attributes(
             # With nearly as many components as persons, a probe would fit every person exactly.
             used = max(named, min(scores.shape[1], len(known) // _PERSONS_PER_COMPONENT))
             x = _standardised(scores[known, :used])
-            singles, whole = _probe_one(x, targets, assign_folds(own_groups, folds, seed), named)
+            dealt = assign_folds(own_groups, folds, seed)
+            singles = [probe(x[:, [i]], targets, dealt) for i in range(min(named, x.shape[1]))]
+            whole = probe(x, targets, dealt, STRENGTHS)
         pair_best.append(np.max([single.r2[1:] for single in singles], axis=0) * len(known))
         probe_best.append(whole.r2[1:] * len(known))
         intervals = _r2_intervals([*singles, whole], draws, own_groups)
@@ -163,12 +165,6 @@ def _clipped(values: Floats) -> Floats:
     low, high = np.nanquantile(values, [_CLIPPED_QUANTILE, 1 - _CLIPPED_QUANTILE])
     clipped: Floats = values.clip(low, high) if low < high else values
     return clipped
-
-
-def _probe_one(x: Floats, targets: Floats, folds: NDArray[np.int64], named: int) -> tuple[list[ProbeResult], ProbeResult]:
-    """Probe each of the first components alone, and all components together."""
-    singles = [probe(x[:, [i]], targets, folds) for i in range(min(named, x.shape[1]))]
-    return singles, probe(x, targets, folds, STRENGTHS)
 
 
 def _why_left_out(values: Floats, groups: NDArray[np.int64]) -> str:

@@ -107,7 +107,15 @@ class LatentTraversal(Component[LatentTraversalOptions]):
         if obstacle:
             return AnalysisResult({}, note=obstacle)
         interventions, image = self._context(inputs)
-        decode = partial(_decode, inputs, interventions, image)
+        decode = partial(
+            decode_features,
+            model=inputs.model,
+            layer=inputs.features.layer,
+            shape=inputs.features.shape,
+            image=image,
+            interventions=interventions,
+            batch_size=inputs.batch_size,
+        )
         count, steps = min(self.options.components, len(inputs.components)), np.array(self.options.steps)
         traversal = traverse_components(inputs, count, steps, decode)
         neighbours = measure_neighbour_distances(
@@ -199,13 +207,6 @@ class LatentTraversal(Component[LatentTraversalOptions]):
                 "Choose a person_id of the features."
             )
         return rows.astype(np.int64)
-
-
-def _decode(inputs: AnalysisInputs, interventions: Interventions, image: Tensor, points: NDArray[np.float64]) -> DecodedFeatures:
-    layer, shape = inputs.features.layer, inputs.features.shape
-    return decode_features(
-        inputs.model, layer, points, shape, image=image, interventions=interventions, batch_size=inputs.batch_size
-    )
 
 
 def _findings(

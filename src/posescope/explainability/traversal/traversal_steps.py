@@ -94,11 +94,11 @@ def traversal_points(components: Components, count: int, steps: NDArray[np.float
 
 
 def decode_features(
+    points: NDArray[np.float64],
+    *,
     model: PoseModel,
     layer: str,
-    points: NDArray[np.float64],
     shape: tuple[int, ...],
-    *,
     image: Tensor,
     interventions: Interventions,
     batch_size: int,
@@ -106,9 +106,9 @@ def decode_features(
     """Decode features by patching them into their layer.
 
     Args:
+        points: (M, D) features.
         model: the network and its codec.
         layer: name of the features' layer.
-        points: (M, D) features.
         shape: (C, h, w) of one.
         image: (1, H, W, 3) uint8, the input of the layers before it.
         interventions: functions of activations of other layers, such as the skip connections.
