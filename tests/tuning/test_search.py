@@ -159,7 +159,7 @@ def test_a_killed_trial_is_continued(recipe, data, make_options, tmp_path, caplo
     conftest = Path(__file__).with_name("conftest.py")
     ended = subprocess.run([sys.executable, "-c", DIE_IN_THE_SECOND_TRIAL, conftest, store.root], check=False)
     assert ended.returncode == -signal.SIGKILL
-    assert [trial.number for trial in store.trials(whole.fingerprint)] == [1]
+    assert [trial.number for trial in store.search(whole.fingerprint).trials()] == [1]
     assert (tmp_path / "killed" / whole.fingerprint / "trial_0002" / "attempts.json").is_file()
     with caplog.at_level("INFO"):
         assert without_time(search(recipe, data, options, store)) == without_time(whole)
@@ -171,7 +171,7 @@ def test_a_trial_whose_process_dies_repeatedly_fails(recipe, data, make_options,
     options = make_options(max_attempts=2, trials=2, epochs=1)
     mark = search(recipe, data, options, TuningStore(tmp_path / "whole")).fingerprint
     store = TuningStore(tmp_path)
-    assert [store.begin(mark, 1), store.begin(mark, 1)] == [1, 2]  # and its process dies
+    assert [store.search(mark).begin(1), store.search(mark).begin(1)] == [1, 2]  # and its process dies
     found = search(recipe, data, options, store)
     assert (found.trials[0].state, found.trials[0].reason) == ("failed", "its process died 2 times")
     assert found.trials[1].state == "completed"

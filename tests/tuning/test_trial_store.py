@@ -13,18 +13,18 @@ def record(number: int) -> TrialRecord:
 
 def test_starts_are_counted_until_the_trial_is_finished(tmp_path) -> None:
     store = TuningStore(tmp_path)
-    assert [store.begin("f00d", 1), store.begin("f00d", 1)] == [1, 2]
+    assert [store.search("f00d").begin(1), store.search("f00d").begin(1)] == [1, 2]
     assert not store.is_finished()
-    store.finish("f00d", record(1))
+    store.search("f00d").finish(record(1))
     assert store.is_finished()
-    assert store.trials("f00d") == (record(1),)
-    assert store.trials("beef") == ()
+    assert store.search("f00d").trials() == (record(1),)
+    assert store.search("beef").trials() == ()
     assert [path.name for path in (tmp_path / "f00d").iterdir()] == ["trial_0001.json"]
 
 
 def test_a_missing_trial_is_refused(tmp_path) -> None:
     store = TuningStore(tmp_path)
     for number in (1, 3):
-        store.finish("f00d", record(number))
+        store.search("f00d").finish(record(number))
     with pytest.raises(DataError, match="trial_0002"):
-        store.trials("f00d")
+        store.search("f00d").trials()

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posescope.evaluation.bootstrap import Interval, resample_images
-from posescope.evaluation.metrics.base import fraction_per_person
+from posescope.evaluation.metrics.base import mean_over_labelled
 from posescope.explainability.base import AnalysisInputs
 from posescope.explainability.errors import ExplainabilityError
 from posescope.explainability.features.row_blocks import sample_rows
@@ -52,7 +52,7 @@ class PairedPck:
 
     def pck(self, hits: Hits) -> Interval:
         """Return `pck_thesis`: the mean over persons of the fraction of their labelled joints that is correct."""
-        return self._draws.mean_interval(fraction_per_person(hits, self._labelled), self._images)
+        return self._draws.mean_interval(mean_over_labelled(hits, self._labelled, axis=1), self._images)
 
     def drop(self, reference: Hits, hits: Hits) -> Interval:
         """Return the paired drop of PCK.
@@ -60,7 +60,7 @@ class PairedPck:
         Args:
             reference, hits: (n, K) before and after.
         """
-        lost = fraction_per_person(reference, self._labelled) - fraction_per_person(hits, self._labelled)
+        lost = mean_over_labelled(reference, self._labelled, axis=1) - mean_over_labelled(hits, self._labelled, axis=1)
         return self._draws.mean_interval(lost, self._images)
 
     def joint_pck(self, hits: Hits) -> NDArray[np.float64]:

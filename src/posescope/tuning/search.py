@@ -14,7 +14,7 @@ from posescope.tuning.optuna_sampler import load_optuna, start_trial
 from posescope.tuning.records import TrialRecord, TuningRecord
 from posescope.tuning.search_space import SearchSpaceError, check_space, recipe_with
 from posescope.tuning.trial import TuningData, build_model, run_trial
-from posescope.tuning.trial_store import TuningStore
+from posescope.tuning.trial_store import SearchFolder, TuningStore
 
 __all__ = ["search"]
 
@@ -41,7 +41,8 @@ def search(recipe: Recipe, data: TuningData, options: TuneOptions, store: Tuning
     _check_space(short, data, options)
     search_id = _fingerprint(short, data, options)
     started = time.monotonic()
-    trials = list(store.trials(search_id))
+    folder = store.search(search_id)
+    trials = list(folder.trials())
     if trials:
         _log.info("Continuing after %d of %d trials (search %s).", len(trials), options.trials, search_id)
     # disable=None: no bar without a terminal.
@@ -49,7 +50,7 @@ def search(recipe: Recipe, data: TuningData, options: TuneOptions, store: Tuning
         if options.time_limit_s is not None and time.monotonic() - started >= options.time_limit_s:
             _log.warning("Time limit reached, no further trial starts: %d of %d are finished.", number - 1, options.trials)
             break
-        trials.append(_next_trial(short, data, options, store, search_id, trials))
+        trials.append(_next_trial(short, data, options, folder, trials))
         _log_trial(trials, options)
     return TuningRecord(search_id, data.statistics.data_fingerprint, recipe, options.dimensions, tuple(trials))
 
@@ -77,17 +78,17 @@ def _check_space(recipe: Recipe, data: TuningData, options: TuneOptions) -> None
 
 
 def _next_trial(
-    recipe: Recipe, data: TuningData, options: TuneOptions, store: TuningStore, search_id: str, past: list[TrialRecord]
+    recipe: Recipe, data: TuningData, options: TuneOptions, folder: SearchFolder, past: list[TrialRecord]
 ) -> TrialRecord:
     number = len(past) + 1
-    live = start_trial(options, search_id, past)
-    if store.begin(search_id, number) > options.max_attempts:
+    live = start_trial(options, folder.root.name, past)
+    if folder.begin(number) > options.max_attempts:
         record = live.finish("failed", f"its process died {options.max_attempts} times")
     else:
         values = {path: entry.value_of(live.sampled[path]) for path, entry in options.dimensions.items()}
         _log.info("Trial %d of %d: %s", number, options.trials, _as_text(values))
-        record = run_trial(recipe_with(recipe, values), data, live, store.checkpoints(search_id, number))
-    store.finish(search_id, record)
+        record = run_trial(recipe_with(recipe, values), data, live, folder.checkpoints(number))
+    folder.finish(record)
     return record
 
 

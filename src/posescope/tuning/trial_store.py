@@ -17,7 +17,7 @@ from posescope.core.files import read_json, remove_leftovers, write_json
 from posescope.training.checkpoint_store import CheckpointStore
 from posescope.tuning.records import TrialRecord
 
-__all__ = ["TuningStore"]
+__all__ = ["SearchFolder", "TuningStore"]
 
 _ATTEMPTS = "attempts.json"
 
@@ -32,59 +32,51 @@ class TuningStore:
         """Whether a trial of any search is finished; there is no last one, since `trials` may be raised."""
         return any(self.root.glob("*/trial_*.json"))
 
-    def trials(self, fingerprint: str) -> tuple[TrialRecord, ...]:
+    def search(self, fingerprint: str) -> "SearchFolder":
+        """Return the folder of the search with this fingerprint."""
+        return SearchFolder(self.root / fingerprint)
+
+
+@dataclass(frozen=True)
+class SearchFolder:
+    """Folder of one search, named by its fingerprint. Trials are numbered from 1."""
+
+    root: Path
+
+    def trials(self) -> tuple[TrialRecord, ...]:
         """Return the finished trials in order.
 
         Raises:
             DataError: if one cannot be read, or one between others is missing.
         """
-        folder = self.root / fingerprint
-        remove_leftovers(folder)
-        paths = sorted(folder.glob("trial_*.json"))
-        expected = [self._record_path(fingerprint, number) for number in range(1, len(paths) + 1)]
+        remove_leftovers(self.root)
+        paths = sorted(self.root.glob("trial_*.json"))
+        expected = [self._record_path(number) for number in range(1, len(paths) + 1)]
         if paths != expected:
             missing = next(path for path, found in zip(expected, paths, strict=True) if path != found)
             raise DataError(
-                f"{missing}: expected this trial, since there are later ones. Remove {folder} to start the search again."
+                f"{missing}: expected this trial, since there are later ones. Remove {self.root} to start the search again."
             )
         return tuple(TrialRecord.from_dict(read_json(path)) for path in paths)
 
-    def begin(self, fingerprint: str, number: int) -> int:
-        """Record the start of a trial.
-
-        Args:
-            fingerprint: fingerprint of the search.
-            number: number of the trial, from 1.
-
-        Returns:
-            The number of its starts, including this one.
-        """
-        path = self._folder(fingerprint, number) / _ATTEMPTS
+    def begin(self, number: int) -> int:
+        """Record the start of a trial, and return the number of its starts, including this one."""
+        path = self._folder(number) / _ATTEMPTS
         attempt = int(read_json(path)["attempts"]) + 1 if path.exists() else 1
         write_json(path, {"attempts": attempt})
         return attempt
 
-    def checkpoints(self, fingerprint: str, number: int) -> CheckpointStore:
-        """Return the checkpoint store of a running trial.
+    def checkpoints(self, number: int) -> CheckpointStore:
+        """Return the checkpoint store of a running trial."""
+        return CheckpointStore(self._folder(number))
 
-        Args:
-            fingerprint: fingerprint of the search.
-            number: number of the trial, from 1.
-        """
-        return CheckpointStore(self._folder(fingerprint, number))
+    def finish(self, record: TrialRecord) -> None:
+        """Write the record of a finished trial and remove its checkpoints."""
+        write_json(self._record_path(record.number), record.to_dict())
+        shutil.rmtree(self._folder(record.number), ignore_errors=True)
 
-    def finish(self, fingerprint: str, record: TrialRecord) -> None:
-        """Write the record of a finished trial and remove its checkpoints.
+    def _record_path(self, number: int) -> Path:
+        return self.root / f"trial_{number:04d}.json"
 
-        Args:
-            fingerprint: fingerprint of the search.
-            record: record of the trial.
-        """
-        write_json(self._record_path(fingerprint, record.number), record.to_dict())
-        shutil.rmtree(self._folder(fingerprint, record.number), ignore_errors=True)
-
-    def _record_path(self, fingerprint: str, number: int) -> Path:
-        return self.root / fingerprint / f"trial_{number:04d}.json"
-
-    def _folder(self, fingerprint: str, number: int) -> Path:
-        return self._record_path(fingerprint, number).with_suffix("")
+    def _folder(self, number: int) -> Path:
+        return self._record_path(number).with_suffix("")

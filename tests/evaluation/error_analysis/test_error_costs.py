@@ -4,7 +4,7 @@ import pytest
 
 from posescope.core.skeleton import Skeleton
 from posescope.evaluation.bootstrap import resample_images
-from posescope.evaluation.error_analysis.error_costs import ALL_ERRORS, correct_joints, error_cost_table
+from posescope.evaluation.error_analysis.error_costs import ALL_ERRORS, error_cost_table
 
 NAN = np.nan
 SKELETON = Skeleton(("nose", "left_hand", "right_hand"), (), (0.1, 0.1, 0.1), category_id=7)
@@ -32,13 +32,6 @@ def scored(make_scored):
     truth = np.array([[[50, 50], [20, 80], [80, 80]], [[50, 50], [20, 80], [NAN, NAN]]])
     predicted = np.array([[[50, 50], [20, 80], [190, 190]], [[50, 50], [20, 80], [7, 7]]], dtype=float)
     return make_scored(predicted, truth, [[2, 2, 2], [2, 1, 0]], skeleton=SKELETON)
-
-
-def test_only_wrong_labelled_joints_are_corrected(scored) -> None:
-    corrected = correct_joints(scored, np.ones((2, 3), dtype=bool))
-    np.testing.assert_array_equal(corrected[0], scored.truth[0])
-    np.testing.assert_array_equal(corrected[1, 2], [7, 7])
-    np.testing.assert_array_equal(correct_joints(scored, np.zeros((2, 3), dtype=bool)), scored.predicted)
 
 
 def test_error_costs_by_hand(scored) -> None:

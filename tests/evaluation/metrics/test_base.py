@@ -1,6 +1,6 @@
 import numpy as np
 
-from posescope.evaluation.metrics.base import fraction_per_person, mean_over_labelled, metric_result_of_hits
+from posescope.evaluation.metrics.base import mean_over_labelled, metric_result_of_hits
 
 
 def test_mean_over_labelled_by_hand() -> None:
@@ -12,7 +12,7 @@ def test_mean_over_labelled_by_hand() -> None:
 
 
 def test_fraction_of_a_person_without_labels_is_nan() -> None:
-    fractions = fraction_per_person(np.array([[True, False], [False, False]]), np.array([[True, True], [False, False]]))
+    fractions = mean_over_labelled(np.array([[True, False], [False, False]]), np.array([[True, True], [False, False]]), axis=1)
     np.testing.assert_array_equal(fractions, [0.5, np.nan])
 
 

@@ -15,26 +15,13 @@ from posescope.evaluation.metrics.average_precision import evaluate_coco
 from posescope.evaluation.metrics.oks import person_oks
 from posescope.evaluation.scored_persons import ScoredPersons
 
-__all__ = ["ALL_ERRORS", "correct_joints", "error_cost_table"]
+__all__ = ["ALL_ERRORS", "error_cost_table"]
 
 ALL_ERRORS = "all"
 _COLUMNS = (
     "type", "persons", "not_found", "joints", "oks_ap", "oks_ap_corrected", "ap_gain", "ap_protocol", "oks_gain", "oks_gain_low",
     "oks_gain_high",
 )  # fmt: skip
-
-
-def correct_joints(scored: ScoredPersons, wrong: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Replace predicted joints by the annotated ones.
-
-    Args:
-        scored: N persons.
-        wrong: (N, K) the joints to replace; unlabelled joints are kept.
-
-    Returns:
-        (N, K, 2) image px.
-    """
-    return np.where((wrong & scored.labelled)[..., None], scored.truth, scored.predicted)
 
 
 def error_cost_table(
@@ -54,7 +41,7 @@ def error_cost_table(
 
     Args:
         scored: N persons.
-        types: (N, K) as returned by `joint_error_types`.
+        types: (N, K) as returned by `joint_error_types`: below 0 where unlabelled.
         truth: content of the annotation file.
         persons: table that holds the N persons.
         draws: of the images.
@@ -82,7 +69,7 @@ def error_cost_table(
     rows = []
     wrong = {kind: types == ERROR_TYPES.index(kind) for kind in ERROR_TYPES[1:]} | {ALL_ERRORS: types > 0}
     for kind, joints in wrong.items():
-        corrected = correct_joints(scored, joints)
+        corrected = np.where(joints[..., None], scored.truth, scored.predicted)
         precision = average_precision(corrected)
         gain = draws.mean_interval(_oks(scored, corrected) - oks_now, scored.image_ids)
         gains = precision - now, protocol, gain.estimate, gain.low, gain.high

@@ -137,4 +137,4 @@ def _fraction(
 ) -> Interval:
     values = np.where(labelled, hits.astype(np.float64), np.nan)
     found = draws.means(values.ravel(), np.repeat(image_ids, values.shape[1]))
-    return draws.interval(float(mean_over_labelled(hits.astype(np.float64), labelled)), found)
+    return draws.interval(float(mean_over_labelled(hits, labelled)), found)

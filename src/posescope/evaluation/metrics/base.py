@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from posescope.core.errors import PosescopeError
 
-__all__ = ["MetricError", "MetricResult", "fraction_per_person", "mean_over_labelled", "metric_result_of_hits"]
+__all__ = ["MetricError", "MetricResult", "mean_over_labelled", "metric_result_of_hits"]
 
 
 class MetricError(PosescopeError):
@@ -33,11 +33,13 @@ class MetricResult:
     weights: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
 
-def mean_over_labelled(values: NDArray[np.float64], labelled: NDArray[np.bool_], axis: int | None = None) -> NDArray[np.float64]:
+def mean_over_labelled(
+    values: NDArray[np.float64] | NDArray[np.bool_], labelled: NDArray[np.bool_], axis: int | None = None
+) -> NDArray[np.float64]:
     """Return the mean of the labelled values, float64; NaN where nothing is labelled.
 
     Args:
-        values: (N, K); values at unlabelled places are ignored, NaN included.
+        values: (N, K); values at unlabelled places are ignored, NaN included. The mean of booleans is the fraction that is True.
         labelled: (N, K).
         axis: 0 for a value per joint, 1 for a value per person, None for one value (a 0-d array).
 
@@ -50,15 +52,6 @@ def mean_over_labelled(values: NDArray[np.float64], labelled: NDArray[np.bool_],
     return np.where(counts > 0, totals / np.maximum(counts, 1), np.nan)
 
 
-def fraction_per_person(hits: NDArray[np.bool_], labelled: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return (N,) the fraction of each person's labelled joints that are hits, 0..1; NaN for persons without labelled joints.
-
-    Args:
-        hits, labelled: (N, K).
-    """
-    return mean_over_labelled(hits.astype(np.float64), labelled, axis=1)
-
-
 def metric_result_of_hits(name: str, headline: float, hits: NDArray[np.bool_], labelled: NDArray[np.bool_]) -> MetricResult:
     """Return the result of a metric that classifies each labelled joint as correct or not.
 
@@ -69,6 +62,6 @@ def metric_result_of_hits(name: str, headline: float, hits: NDArray[np.bool_], l
     """
     return MetricResult(
         metric_values={name: headline},
-        per_person={name: fraction_per_person(hits, labelled)},
-        per_joint={name: mean_over_labelled(hits.astype(np.float64), labelled, axis=0)},
+        per_person={name: mean_over_labelled(hits, labelled, axis=1)},
+        per_joint={name: mean_over_labelled(hits, labelled, axis=0)},
     )

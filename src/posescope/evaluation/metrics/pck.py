@@ -56,7 +56,7 @@ class Pck(Component[PckOptions]):
         offset = scored.predicted - scored.truth
         # NaN compares as False: a missing prediction is never correct.
         hits = labelled & (np.hypot(offset[..., 0], offset[..., 1]) <= (alpha * lengths)[:, None])
-        headline = float(mean_over_labelled(hits.astype(np.float64), labelled))
+        headline = float(mean_over_labelled(hits, labelled))
         weights = labelled.sum(axis=1).astype(np.float64)
         return replace(metric_result_of_hits(name, headline, hits, labelled), weights={name: weights})
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posescope.core.plugins import Component, Options
-from posescope.evaluation.metrics.base import MetricResult, fraction_per_person, mean_over_labelled, metric_result_of_hits
+from posescope.evaluation.metrics.base import MetricResult, mean_over_labelled, metric_result_of_hits
 from posescope.evaluation.scored_persons import ScoredPersons
 
 __all__ = ["GRID_CELLS", "RADIUS_CELLS", "PckThesis", "joint_hits", "pck_thesis", "pck_thesis_hits"]
@@ -39,7 +39,7 @@ def pck_thesis(
         >>> pck_thesis(target + [[[0, 2], [0, 60]]], target, np.array([[2, 2]], np.uint8), (256, 256))
         array([0.5])
     """
-    return fraction_per_person(pck_thesis_hits(predicted, target, visibility, crop_size), visibility > 0)
+    return mean_over_labelled(pck_thesis_hits(predicted, target, visibility, crop_size), visibility > 0, axis=1)
 
 
 def pck_thesis_hits(
@@ -85,8 +85,8 @@ class PckThesis(Component[Options]):
         visibility = np.where(scored.measurable_in_crop[:, None], scored.visibility, np.uint8(0))
         hits = pck_thesis_hits(scored.predicted_crop, scored.truth_crop, visibility, scored.crop_size)
         per_person = {
-            "pck_thesis": fraction_per_person(hits, visibility > 0),
-            "pck_thesis_visible": fraction_per_person(hits, visibility == 2),
+            "pck_thesis": mean_over_labelled(hits, visibility > 0, axis=1),
+            "pck_thesis_visible": mean_over_labelled(hits, visibility == 2, axis=1),
         }
         headline = {name: float(mean_over_labelled(values, ~np.isnan(values))) for name, values in per_person.items()}
         found = metric_result_of_hits("pck_thesis", headline["pck_thesis"], hits, visibility > 0)
