@@ -113,8 +113,8 @@ def test_error_analysis_agrees_with_the_metrics(run: Path) -> None:
     types = pd.read_csv(reporting / "error_types.csv")
     assert types.groupby("joint")["fraction"].sum().dropna().to_numpy() == pytest.approx(1)
     ways = pd.read_csv(reporting / "decoding_effects.csv").set_index("variant")
-    assert ways.loc["own decoder", "pck_thesis"] == pytest.approx(value["pck_thesis"])
-    assert ways.loc["own decoder", "oks"] == pytest.approx(value["oks"], abs=1e-5)
+    assert ways.loc["codec decoder", "pck_thesis"] == pytest.approx(value["pck_thesis"])
+    assert ways.loc["codec decoder", "oks"] == pytest.approx(value["oks"], abs=1e-5)
     joints = pd.read_parquet(run / "data" / "07_model_output" / "val" / "joint_errors.parquet")
     assert (joints["type"] != "unlabelled").sum() == types.loc[types["joint"] == "all", "count"].sum()
 

@@ -43,7 +43,7 @@ def test_arg_max_decoding_equals_a_codec_that_decodes_by_arg_max(heatmaps) -> No
 
 
 @pytest.mark.parametrize("flip_test", [False, True])
-def test_own_decoder_variants_equal_the_predictions(spots, flip_test) -> None:
+def test_codec_decoder_variants_equal_the_predictions(spots, flip_test) -> None:
     """Compare a model with a sub-pixel decoder, in batches of two, with `predict_crops` with and without flip test."""
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (5, 64, 64, 3)).astype(np.uint8)
@@ -53,5 +53,5 @@ def test_own_decoder_variants_equal_the_predictions(spots, flip_test) -> None:
     crops = CropSet(targets, (images,), np.stack([np.zeros(5, np.int64), np.arange(5)], axis=1))
     model = replace(spots, codec=GaussianCodec(GaussianOptions(stride=1, decoder="dark"), SIZE, 2))
     options = PredictionOptions(batch_size=2, device="cpu", flip_test=flip_test)
-    found = decode_in_four_variants(model, crops, options)["own decoder, flip test" if flip_test else "own decoder"]
+    found = decode_in_four_variants(model, crops, options)["codec decoder, flip test" if flip_test else "codec decoder"]
     np.testing.assert_array_equal(found, predict_crops(model, crops, options).predictions.joints)

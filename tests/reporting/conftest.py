@@ -172,8 +172,8 @@ def failure_inputs() -> FailureInputs:
         ),
         "decoding_effects": pd.DataFrame(
             [
-                ("variant", "plain arg-max", 0.5, 0.4, 0.6, 0.5, 0.4, 0.6),
-                ("effect", "flip test, with plain arg-max", 0.1, 0.0, 0.2, 0.0125, -0.0115, 0.0325),
+                ("variant", "arg-max", 0.5, 0.4, 0.6, 0.5, 0.4, 0.6),
+                ("effect", "flip test, with arg-max", 0.1, 0.0, 0.2, 0.0125, -0.0115, 0.0325),
             ],
             columns=["kind", "variant", *score_columns],
         ),

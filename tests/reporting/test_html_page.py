@@ -174,6 +174,13 @@ def test_long_tables_state_how_many_rows_are_shown() -> None:
     assert html.count("<td") == 10
 
 
+def test_floats_without_fractions_are_shown_as_integers() -> None:
+    table = ReportTable("Steps", pd.DataFrame({"step": [-3.0, 0.0, np.nan, 3.0], "pck": [0.0, 1.0, 1.0, 0.0]}))
+    words = Tags(render_report(ReportContent(title="t", sections=(Section("s", tables=(table,)),)))).words
+    assert words.count("−3") == 1
+    assert words.count("1.000") == 2
+
+
 def test_table_without_rows_has_headings() -> None:
     table = ReportTable("None", pd.DataFrame({"joint": [], "score_percent": []}))
     html = render_report(ReportContent(title="t", sections=(Section("s", tables=(table,)),)))

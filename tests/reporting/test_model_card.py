@@ -32,11 +32,11 @@ def test_card_contains_the_values_of_the_run(inputs: CardInputs) -> None:
     for line in (
         "| pck_thesis | 0.433 | 0.400 to 0.470 | crops | 5,064 |",
         "| oks_ap | unknown |  | crops | 5,064 |",
-        "| split | images with persons | images | persons |",
+        "| split | images with persons | images with a crop | persons with a crop |",
         "| train | 4 | 2 | 3 |",
         "| loss | mse (foreground_weight 40) |",
         "| selected epoch (checkpoint) | 17 |",
-        "| Created by | posescope 0.1.0, run abc |",
+        "| Created by | posescope 0.1.0, training run abc |",
     ):
         assert line in card.splitlines(), line
     assert "ema_decay" not in card
@@ -49,6 +49,12 @@ def test_known_failures_are_supported_findings(inputs: CardInputs) -> None:
     assert "50.0% good" in failures
     assert "PC1" not in failures
     assert "Cluster 4" not in failures
+
+
+def test_effects_of_the_decoder_are_no_failures(inputs: CardInputs) -> None:
+    failures, _, decoding = write_model_card(inputs).partition("## Known failures")[2].partition("## Decoding")
+    assert "arg-max" not in failures
+    assert "arg-max" in decoding
 
 
 def test_card_warns_of_generated_data_missing_training_and_default_sigmas(inputs: CardInputs) -> None:

@@ -83,7 +83,7 @@ def find_section(content, title):
 
 def test_order_of_sections(inputs):
     assert [one.title for one in assemble_report(inputs).sections] == [
-        "Scores",
+        "Metrics",
         "Errors",
         "Explainability: variance",
         "Explainability: latent traversal",
@@ -138,15 +138,15 @@ def test_headline_states_its_protocol_and_boxes(inputs):
         "val": {"oks_ap": {**metric, "protocol": "coco"}, "pck_thesis": {**metric, "protocol": "crops"}},
     }
     pck, ap = assemble_report(replace(inputs, metrics=metrics)).headlines
-    for note, population in ((ap.note, "all annotated persons"), (pck.note, "persons with a crop")):
+    for note, population in ((ap.note, "all labelled persons"), (pck.note, "persons with a crop")):
         assert population in note
         assert note.endswith("ground-truth boxes.")
     assert "not detected" in ap.note
 
 
 def test_joints_of_lowest_and_highest_pck_are_named(inputs):
-    text = find_section(assemble_report(inputs), "Scores").text
-    assert "lowest PCK: left_hand (0.25), right_hand (0.50), nose (0.90)" in text
+    text = find_section(assemble_report(inputs), "Metrics").text
+    assert "lowest pck_thesis: left_hand (0.25), right_hand (0.50), nose (0.90)" in text
     assert "highest: nose (0.90), right_hand (0.50), left_hand (0.25)" in text
 
 
@@ -179,8 +179,8 @@ def test_findings_are_listed_first_with_their_controls(inputs):
     content = assemble_report(replace(inputs, analyses=analyses))
     findings_section = find_section(content, "Explainability: findings")
     assert content.sections[2] is findings_section
-    assert findings_section.text.startswith("1 of 2 tested claims")
-    assert findings_section.text.endswith("Population: persons of val.")
+    assert findings_section.text.startswith("1 of 2 tested effects")
+    assert findings_section.text.endswith("The findings are of persons of val.")
     assert findings_section.tables[0].frame.to_numpy().tolist() == [
         ["Cluster 2 fails.", "0.300", "all persons: 0.700", "not supported"],
         [
@@ -196,7 +196,10 @@ def test_plots_of_an_analysis_get_the_plot_style(inputs):
     figure = go.Figure(go.Scatter(x=[1], y=[2]), layout={"height": 500})
     analyses = {"latent_traversal": AnalysisResult(facts={}, plots={"traversal_slider": figure})}
     (shown,) = find_section(assemble_report(replace(inputs, analyses=analyses)), "Explainability: latent traversal").plots
-    assert (shown.caption, shown.figure.layout.height) == ("traversal slider.", 500)
+    assert (shown.caption, shown.figure.layout.height) == (
+        "Decoded skeletons along the traversals; the slider selects the step.",
+        500,
+    )
     assert shown.figure.layout.paper_bgcolor is None  # from the template
     assert figure.layout.template.layout.paper_bgcolor != shown.figure.layout.template.layout.paper_bgcolor
 
@@ -210,9 +213,9 @@ def test_clusters_have_a_plot_only_with_silhouettes(inputs, silhouettes):
 
 
 def test_recipe_lists_components_and_scalar_provenance(inputs):
-    recipe = find_section(assemble_report(inputs), "Training").tables[0].frame.set_index("what")
-    assert recipe.loc["model", "value"] == "hourglass"
-    assert "'channels': 8" in recipe.loc["model", "options"]
+    recipe = find_section(assemble_report(inputs), "Training").tables[0].frame.set_index("option")
+    assert recipe.loc["model", "value"].startswith("hourglass (")
+    assert "channels 8" in recipe.loc["model", "value"]
     assert recipe.loc["seed", "value"] == "11"
     assert "history" not in recipe.index
 

@@ -86,17 +86,22 @@ def _split_blocks(text: str) -> list[tuple[bool, list[str]]]:
 
 
 def _format_table(table: ReportTable) -> tuple[list[tuple[str, str, bool]], list[list[tuple[str, bool]]], str]:
-    """Return the headings (text, unit, whether the column is numeric), the rows (text, whether it is a number) and the caption."""
+    """Return the headings (text, unit, whether numeric), the rows (text, whether it is a number) and the caption."""
     shown = table.frame.head(table.row_limit)
     numeric = [pd.api.types.is_numeric_dtype(shown[column]) and not pd.api.types.is_bool_dtype(shown[column]) for column in shown]
     headings = [(*split_heading(str(column)), is_number) for column, is_number in zip(shown, numeric, strict=True)]
     columns = [
-        [(format_cell(value, table.decimals), is_number) for value in shown[column]]
+        [(format_cell(value, 0 if _is_whole(shown[column]) else table.decimals), is_number) for value in shown[column]]
         for column, is_number in zip(shown, numeric, strict=True)
     ]
     left_out = len(table.frame) - len(shown)
     caption = f"{table.caption} The first {len(shown):,} of {len(table.frame):,} rows.".strip() if left_out else table.caption
     return headings, [list(row) for row in zip(*columns, strict=True)], caption
+
+
+def _is_whole(column: pd.Series) -> bool:
+    """Return True for floats without fractions, such as counts with missing values."""
+    return pd.api.types.is_float_dtype(column) and bool((column.dropna() % 1 == 0).all()) and column.abs().max() > 1
 
 
 def _to_json(figure: go.Figure) -> Markup:

@@ -13,13 +13,14 @@ from posescope.artifacts.pose_model import PoseModel
 from posescope.core.text_escaping import escape_control, escape_markdown
 from posescope.explainability.findings import Finding, rank_findings
 from posescope.models.complexity import count_macs, count_parameters
-from posescope.reporting.number_format import format_number
-from posescope.reporting.sections.error_analysis_section import FailureInputs, assemble_failure_section
+from posescope.reporting.number_format import format_number, format_option
+from posescope.reporting.sections.error_analysis_section import FailureInputs, describe_effects, describe_failures
 
 __all__ = ["CardInputs", "write_model_card"]
 
 _DECIMALS = {"mse": 6}
 _FAILURES_SHOWN = 8
+_COLUMNS = {"images_with_persons": "images with persons", "images": "images with a crop", "persons": "persons with a crop"}
 _NOT_MEASURED = "Not measured for this model on this data. Run the pipeline evaluation."
 
 
@@ -48,7 +49,7 @@ class CardInputs:
 
 def write_model_card(inputs: CardInputs) -> str:
     """Return the model card as Markdown with a final newline."""
-    parts = (_head(inputs), _limits(inputs), _data(inputs), _recipe(inputs), _scores(inputs), _failures(inputs), _use(inputs))
+    parts = (_head(inputs), _limits(inputs), _data(inputs), _recipe(inputs), _metrics(inputs), _failures(inputs), _use(inputs))
     return "\n\n".join(parts) + "\n"
 
 
@@ -62,7 +63,8 @@ def _head(inputs: CardInputs) -> str:
         ("Heatmaps", f"codec {model.codec_spec.name}, {model.codec.map_size[0]} x {model.codec.map_size[1]} px"),
         (
             "Created by",
-            f"posescope {model.provenance.get('posescope', 'unknown')}, run {model.provenance.get('fingerprint', 'unknown')}",
+            f"posescope {model.provenance.get('posescope', 'unknown')}, training run "
+            f"{model.provenance.get('fingerprint', 'unknown')}",
         ),
     ]
     return (
@@ -74,12 +76,13 @@ def _limits(inputs: CardInputs) -> str:
     lines = [
         "The model predicts one pose per box. The boxes of the persons must be known, for example from a detector; if a box has "
         "several persons, the model predicts one of them.",
-        "The scores below were computed on crops whose centre and size were derived from the annotated joints. If only a box is "
-        "known, the crop is centred on the box and the scores are lower, even with exact boxes.",
-        "The model predicts every joint, also occluded and absent ones; the score of the joint indicates its reliability.",
+        "The metrics below were computed on crops whose centre and size were derived from the annotated joints. If only a box is "
+        "known, the crop is centred on the box and the metrics are lower, even with exact boxes.",
+        "The model predicts every joint, also occluded joints and joints outside the image; the confidence score of a joint "
+        "indicates its reliability.",
     ]
     if inputs.model.provenance.get("generated_sample"):
-        lines.insert(0, "**The model was trained on the generated sample of drawn persons; do not use it for photographs.**")
+        lines.insert(0, "**The model was trained on the generated sample of rendered persons; do not use it for photographs.**")
     if inputs.model.skeleton.guessed_sigmas:
         guessed = ", ".join(map(escape_markdown, inputs.model.skeleton.guessed_sigmas))
         lines.append(f"OKS sigmas are defaults for {guessed}: OKS and AP are not comparable with other data sets.")
@@ -89,35 +92,33 @@ def _limits(inputs: CardInputs) -> str:
 def _data(inputs: CardInputs) -> str:
     if inputs.distribution is None:
         return "## Data\n\nUnknown: the counts are of other data."
-    columns = [name for name in ("images_with_persons", "images", "persons") if name in inputs.distribution]
+    columns = [name for name in _COLUMNS if name in inputs.distribution]
     counts = inputs.distribution.set_index("split")[columns].astype(int).to_dict("index")
     rows = [(split, *(f"{counts[split][what]:,}" for what in columns)) for split in ("train", "val", "test")]
-    head = ("split", *(name.replace("_", " ") for name in columns))
+    head = ("split", *(_COLUMNS[name] for name in columns))
     other = "" if inputs.trained_on_this_data else "The counts are of this data; the model was trained on other data.\n\n"
-    return f"## Data\n\n{other}{_table(head, rows)}\n\nAll scores below are from the validation set; none is from the test set."
+    return f"## Data\n\n{other}{_table(head, rows)}\n\nAll metrics below are of the validation set; none is of the test set."
 
 
 def _recipe(inputs: CardInputs) -> str:
     known = inputs.model.provenance
     training = known.get("training", {})
     labels = {"train_persons": "training persons", "epoch": "selected epoch (checkpoint)"}
-    rows = [(words, str(known[name])) for name, words in labels.items() if name in known]
-    rows += [
-        (name, _format_option(training[name])) for name in sorted(training) if training[name] not in (None, [], {}, False, 0)
-    ]
+    rows = [(words, f"{known[name]:,}") for name, words in labels.items() if name in known]
+    rows += [(name, format_option(training[name])) for name in sorted(training) if training[name] not in (None, [], {}, False, 0)]
     return "## Training configuration\n\n" + (_table(("option", "value"), rows) if rows else "Unknown.")
 
 
-def _scores(inputs: CardInputs) -> str:
+def _metrics(inputs: CardInputs) -> str:
     if inputs.metrics is None:
-        return f"## Scores (validation set)\n\n{_NOT_MEASURED}{_left_out(inputs)}"
+        return f"## Metrics (validation set)\n\n{_NOT_MEASURED}{_left_out(inputs)}"
     figures: Mapping[str, Mapping[str, Any]] = inputs.metrics["val"]
     rows = [
         (name, _number(name, figure["value"]), _range(name, figure), str(figure.get("protocol", "")), _persons(figure))
         for name, figure in sorted(figures.items())
     ]
     head = ("metric", "value", "95 % interval", "protocol", "persons")
-    return f"## Scores (validation set)\n\n{_table(head, rows)}{_left_out(inputs)}"
+    return f"## Metrics (validation set)\n\n{_table(head, rows)}{_left_out(inputs)}"
 
 
 def _left_out(inputs: CardInputs) -> str:
@@ -130,7 +131,7 @@ def _left_out(inputs: CardInputs) -> str:
 def _failures(inputs: CardInputs) -> str:
     sentences = _NOT_MEASURED
     if inputs.failures is not None:
-        _, _, sentences = assemble_failure_section(inputs.failures).text.partition("\n\n")
+        sentences = "\n".join(f"- {sentence}" for sentence in describe_failures(inputs.failures))
     about_error = [finding for finding in rank_findings(inputs.findings) if finding.pck_at_stake > 0 and finding.passed]
     claims = [f"- {escape_markdown(finding.claim)}" for finding in about_error[:_FAILURES_SHOWN]]
     population = escape_markdown(" and ".join(dict.fromkeys(finding.persons for finding in about_error if finding.persons)))
@@ -139,7 +140,9 @@ def _failures(inputs: CardInputs) -> str:
         f"\n\nFindings from the analysis of the model's features{of_population}:\n\n" + "\n".join(claims) if claims else ""
     )
     shown = "\n".join(map(_escape_line, sentences.split("\n")))
-    return f"## Known failures\n\n{shown}{explained}"
+    effects = describe_effects(inputs.failures.decoding_effects) if inputs.failures is not None else ""
+    decoding = f"\n\n## Decoding\n\n{effects}" if effects else ""
+    return f"## Known failures\n\n{shown}{explained}{decoding}"
 
 
 def _use(inputs: CardInputs) -> str:
@@ -170,13 +173,6 @@ def _range(name: str, figure: Mapping[str, Any]) -> str:
 
 def _persons(figure: Mapping[str, Any]) -> str:
     return f"{figure['persons']:,}" if "persons" in figure else ""
-
-
-def _format_option(value: Any) -> str:
-    if isinstance(value, Mapping) and "name" in value:
-        options = ", ".join(f"{name} {_format_option(option)}" for name, option in value.get("options", {}).items())
-        return f"{value['name']} ({options})" if options else str(value["name"])
-    return ", ".join(map(_format_option, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

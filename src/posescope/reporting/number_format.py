@@ -2,10 +2,12 @@
 
 import math
 import numbers
+from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
-__all__ = ["format_cell", "format_number", "split_heading"]
+__all__ = ["format_cell", "format_number", "format_option", "split_heading"]
 
 _UNIT_ENDINGS = {"_px": "px", "_s": "s", "_ms": "ms", "_percent": "%", "_mb": "MB", "_gb": "GB"}
 _MISSING = "–"
@@ -48,6 +50,21 @@ def format_cell(value: object, decimals: int) -> str:
     if isinstance(value, numbers.Real):
         return format_number(float(value), decimals)
     return str(value)
+
+
+def format_option(value: Any) -> str:
+    """Return an option as text; a component as its name with its options in brackets.
+
+    Example:
+        >>> format_option({"name": "mse", "options": {"foreground_weight": 40.0}})
+        'mse (foreground_weight 40)'
+    """
+    if isinstance(value, Mapping) and "name" in value:
+        options = ", ".join(f"{name} {format_option(option)}" for name, option in value.get("options", {}).items())
+        return f"{value['name']} ({options})" if options else str(value["name"])
+    if isinstance(value, list | tuple):
+        return ", ".join(map(format_option, value))
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def split_heading(column: str) -> tuple[str, str]:

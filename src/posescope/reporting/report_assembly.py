@@ -14,6 +14,7 @@ from posescope.core.skeleton import DEFAULT_OKS_SIGMA
 from posescope.explainability.base import AnalysisResult
 from posescope.explainability.components.pca import Components
 from posescope.models.complexity import count_macs, count_parameters
+from posescope.reporting.number_format import format_option
 from posescope.reporting.report_content import Fact, Headline, ReportContent, ReportImage, ReportPlot, ReportTable, Section
 from posescope.reporting.sections.data_section import DataInputs, assemble_data_section, assemble_quality_section
 from posescope.reporting.sections.error_analysis_section import FailureInputs, assemble_failure_section
@@ -32,10 +33,10 @@ _NOTES = {
     "mse": "Mean squared error of the heatmaps",
 }
 _NOTES_OF_PROTOCOL = {
-    "coco": "evaluated on all annotated persons (persons rejected during preprocessing count as not detected)",
+    "coco": "evaluated on all labelled persons (persons rejected during preprocessing count as not detected)",
     "crops": "evaluated on persons with a crop",
 }
-_NOTES_OF_BOXES = {"ground_truth": "using ground-truth boxes", "results": "using another system's results"}
+_NOTES_OF_BOXES = {"ground_truth": "using ground-truth boxes", "results": "using external results"}
 _DECIMALS = {"mse": 6}
 
 
@@ -75,11 +76,11 @@ class ReportInputs:
 
 
 def assemble_report(inputs: ReportInputs) -> ReportContent:
-    """Return the report: scores, errors, explainability, data, training."""
+    """Return the report: metrics, errors, explainability, data, training."""
     data = inputs.data
     sections = (
         *_left_out_section(inputs.left_out),
-        _scores_section(inputs),
+        _metrics_section(inputs),
         *(() if inputs.failures is None else (assemble_failure_section(inputs.failures),)),
         *assemble_explain_sections(inputs.components, inputs.analyses),
         *(() if data is None else (assemble_data_section(data), assemble_quality_section(data.quality))),
@@ -87,11 +88,12 @@ def assemble_report(inputs: ReportInputs) -> ReportContent:
     )
     return ReportContent(
         title=inputs.title,
-        subtitle="Single-person 2D pose estimation: scores, errors, explainability, data and training of one model.",
+        subtitle="Single-person 2D pose estimation: metrics, errors, explainability, data and training of one model.",
         summary=_summary(inputs),
         headlines=() if inputs.metrics is None else _headlines(inputs.metrics["val"]),
         sections=sections,
-        footer="Scores are of the validation set. Rings are occluded joints; left is orange, right is blue.",
+        footer="Metrics and errors are of the validation set; the chapters on explainability state their persons. In images, "
+        "open circles are occluded joints, orange is the left side of the body, and blue is its right side.",
     )
 
 
@@ -106,7 +108,7 @@ def _summary(inputs: ReportInputs) -> tuple[Fact, ...]:
     if data is not None:
         counts = data.distribution.set_index("split")["persons"]
         other = "" if inputs.trained_on_this_data else " (of this data; the model was trained on other data)"
-        facts.append(Fact("Persons", f"{counts['train']} train, {counts['val']} validation, {counts['test']} test{other}"))
+        facts.append(Fact("Persons", f"{counts['train']:,} train, {counts['val']:,} validation, {counts['test']:,} test{other}"))
     facts.append(Fact("Joints", f"{len(model.skeleton)}: {', '.join(model.skeleton.joints)}"))
     if model.skeleton.guessed_sigmas:
         guessed = f"default ({DEFAULT_OKS_SIGMA:g}) for {', '.join(model.skeleton.guessed_sigmas)}"
@@ -149,30 +151,40 @@ def _note_of(name: str, figure: Mapping[str, Any]) -> str:
     return f"{note[0].upper()}{note[1:]}." if note else ""
 
 
-def _scores_section(inputs: ReportInputs) -> Section:
+def _metrics_section(inputs: ReportInputs) -> Section:
     shown = "Persons of the validation set, evenly spaced by id."
     if inputs.joint_scores is None or inputs.joint_scores_plot is None:
-        text = f"No scores of this model on this data. Run the pipeline evaluation.\n\n{shown}"
-        return Section(title="Scores", text=text, images=_examples(inputs, shown))
+        text = f"No metrics of this model on this data. Run the pipeline evaluation.\n\n{shown}"
+        return Section(title="Metrics", text=text, images=_examples(inputs, shown))
     joints = inputs.joint_scores[inputs.joint_scores["visibility"] == "all"].reset_index(drop=True)
     ranked = joints.dropna(subset=["pck_thesis"]).sort_values("pck_thesis")
     worst, best = ranked.iloc[:3], ranked.iloc[-3:][::-1]
     text = (
-        f"Joints with the lowest PCK: {_listed(worst)}; with the highest: {_listed(best)}.\n\n"
-        "The persons below are evenly spaced from the best to the worst score of the validation set."
+        f"Joints with the lowest pck_thesis: {_listed(worst)}; with the highest: {_listed(best)}.\n\n"
+        "The image shows persons of the validation set at equally spaced ranks of pck_thesis, the best first."
     )
     return Section(
-        title="Scores",
+        title="Metrics",
         text=text,
         plots=(
-            ReportPlot(inputs.joint_scores_plot, "PCK and mean error of every joint, the worst joint on top.", "Bars by joint"),
+            ReportPlot(
+                inputs.joint_scores_plot,
+                "pck_thesis and mean error of every joint; the joint with the lowest pck_thesis is on top.",
+                "Bars by joint",
+            ),
         ),
-        images=_examples(inputs, "From image to prediction, from the best to the worst score."),
+        images=_examples(
+            inputs,
+            "One person per row: image with crop box, crop with annotation, target heatmaps, predicted heatmaps, prediction.",
+        ),
         tables=(
             ReportTable(
-                "Scores per joint",
+                "Metrics per joint",
                 _joint_table(inputs.joint_scores),
-                caption=add_setting_to_caption("Errors are in px of the original images.", inputs.joint_scores),
+                caption=add_setting_to_caption(
+                    "Errors are in px of the original images.",
+                    inputs.joint_scores.drop(columns=["persons", "not_found"], errors="ignore"),
+                ),
             ),
         ),
     )
@@ -185,7 +197,7 @@ def _examples(inputs: ReportInputs, caption: str) -> tuple[ReportImage, ...]:
 
 
 def _joint_table(joint_scores: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per joint: scores over all labelled joints, and the mean error by visibility."""
+    """Return one row per joint: metrics over all labelled joints, and the mean error by visibility."""
     errors = joint_scores.pivot(index="joint", columns="visibility", values="mean_error_px")
     table = joint_scores[joint_scores["visibility"] == "all"].drop(columns=["visibility", "normalised_mean_error"])
     table = drop_setting_columns(table)
@@ -202,13 +214,13 @@ def _training_section(inputs: ReportInputs) -> Section:
     model = inputs.model
     parameters = pd.DataFrame(
         [
-            ("model", model.model_spec.name, str(dict(model.model_spec.options))),
-            ("codec", model.codec_spec.name, str(dict(model.codec_spec.options))),
-            *((key, str(value), "") for key, value in model.provenance.items() if not isinstance(value, dict | list)),
+            ("model", format_option({"name": model.model_spec.name, "options": model.model_spec.options})),
+            ("codec", format_option({"name": model.codec_spec.name, "options": model.codec_spec.options})),
+            *((key, format_option(value)) for key, value in model.provenance.items() if not isinstance(value, dict | list)),
         ],
-        columns=["what", "value", "options"],
+        columns=["option", "value"],
     )
-    recipe = ReportTable("Recipe", parameters)
+    recipe = ReportTable("Training configuration", parameters)
     if inputs.history is None or inputs.history_plot is None:
         return Section(title="Training", tables=(recipe,))
     return Section(

@@ -8,8 +8,8 @@ from posescope.core.origin import drop_origin
 __all__ = ["describe_evaluation_setting", "add_setting_to_caption", "drop_setting_columns"]
 
 _COLUMNS = ("protocol", "split", "box_source", "flip_test")
-_PROTOCOLS = {"coco": "protocol coco (all annotated persons)", "crops": "protocol crops (persons with a crop)"}
-_BOXES = {"ground_truth": "ground-truth boxes", "results": "another system's results"}
+_PROTOCOLS = {"coco": "protocol coco (all labelled persons)", "crops": "protocol crops (persons with a crop)"}
+_BOXES = {"ground_truth": "ground-truth boxes", "results": "external results"}
 
 
 def describe_evaluation_setting(table: pd.DataFrame) -> str:
@@ -20,13 +20,15 @@ def describe_evaluation_setting(table: pd.DataFrame) -> str:
             Optional: persons and not_found, of which the largest values are stated.
 
     Returns:
-        Such as "213 persons of val, 4 of them without prediction; protocol coco: all annotated persons; ground-truth boxes; with
+        Such as "213 persons of val, 4 of them without prediction; protocol coco (all labelled persons); ground-truth boxes; with
         flip test". Empty if the table has no rows or lacks one of these columns.
     """
     if table.empty or not set(_COLUMNS) <= set(table.columns):
         return ""
     row = table.iloc[0]
-    persons = f"{pluralise(int(table['persons'].max()), 'person')} of {row['split']}" if "persons" in table else str(row["split"])
+    persons = (
+        f"{pluralise(int(table['persons'].max()), 'person')} of {row['split']}" if "persons" in table else f"split {row['split']}"
+    )
     missed = int(table["not_found"].max()) if "not_found" in table else 0
     parts = [
         persons + (f", {missed:,} without prediction" if missed else ""),

@@ -37,14 +37,14 @@ def test_effects_are_paired_differences() -> None:
     scored = scored_at(np.tile([20.0, 30.0], (4, JOINTS, 1)))
     at = np.full((4, JOINTS, 2), 13.0, np.float32)
     far = at + np.array([20.0, 0], np.float32)
-    names = ("plain arg-max", "own decoder", "plain arg-max, flip test", "own decoder, flip test")
+    names = ("arg-max", "codec decoder", "arg-max, flip test", "codec decoder, flip test")
     decoded = dict(zip(names, (far, at + np.array([2.0, 0], np.float32), far, at), strict=True))
     rows = decoding_effect_table(scored, decoded, resample_images(scored.image_ids, 0, 10)).set_index("variant")
-    assert rows.loc["plain arg-max", ["pck_thesis", "oks"]].tolist() == pytest.approx([0.0, np.exp(-1600 / 32)])
-    assert rows.loc["own decoder", ["pck_thesis", "oks"]].tolist() == pytest.approx([1.0, np.exp(-16 / 32)])
-    assert rows.loc["own decoder instead of plain arg-max", "pck_thesis"] == 1.0
-    assert rows.loc["flip test, with plain arg-max", "oks"] == 0.0
-    assert rows.loc["flip test, with own decoder", ["oks", "oks_low", "oks_high"]].tolist() == pytest.approx(
+    assert rows.loc["arg-max", ["pck_thesis", "oks"]].tolist() == pytest.approx([0.0, np.exp(-1600 / 32)])
+    assert rows.loc["codec decoder", ["pck_thesis", "oks"]].tolist() == pytest.approx([1.0, np.exp(-16 / 32)])
+    assert rows.loc["codec decoder instead of arg-max", "pck_thesis"] == 1.0
+    assert rows.loc["flip test, with arg-max", "oks"] == 0.0
+    assert rows.loc["flip test, with codec decoder", ["oks", "oks_low", "oks_high"]].tolist() == pytest.approx(
         [1 - np.exp(-0.5)] * 3
     )
     assert rows["kind"].tolist() == ["variant"] * 4 + ["effect"] * 4

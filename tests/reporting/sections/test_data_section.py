@@ -12,7 +12,7 @@ from posescope.reporting.sections.data_section import assemble_data_section, ass
 def test_section_states_how_many_persons_have_a_crop(data_inputs):
     section = assemble_data_section(data_inputs)
     assert section.title == "The data"
-    assert "Of all annotated persons, 7 (70.0 %) have a crop" in section.text
+    assert "Of all person records, 7 (70.0 %) have a crop" in section.text
 
 
 def test_section_contains_all_plots_images_and_tables(data_inputs):

@@ -80,10 +80,10 @@ def test_uninformative_scores_are_reported_as_such(failure_inputs, row, words) -
 def test_missing_decoding_effects_are_omitted(failure_inputs) -> None:
     section = assemble_failure_section(replace(failure_inputs, decoding_effects=failure_inputs.decoding_effects.iloc[:0]))
     assert len([line for line in section.text.splitlines() if line.startswith("- ")]) == 4
-    assert [table.title for table in section.tables] == ["Cost of each type of error", "Groups of persons"]
+    assert [table.title for table in section.tables] == ["Gain from correcting each type of error", "Groups of persons"]
 
 
 def test_section_can_be_rendered(failure_inputs) -> None:
     page = render_report(ReportContent(title="t", sections=(assemble_failure_section(failure_inputs),)))
-    for words in ("Errors", "mean OKS is miss", "flip test, with plain arg-max"):
+    for words in ("Errors", "mean OKS is miss", "flip test, with arg-max"):
         assert words in page

@@ -24,13 +24,13 @@ from posescope.geometry.affine import apply_affine, invert_affine
 
 __all__ = ["FLIPPED_OWN", "FLIPPED_PLAIN", "OWN", "PLAIN", "decoding_effect_table"]
 
-PLAIN, OWN, FLIPPED_PLAIN, FLIPPED_OWN = ("plain arg-max", "own decoder", "plain arg-max, flip test", "own decoder, flip test")
+PLAIN, OWN, FLIPPED_PLAIN, FLIPPED_OWN = ("arg-max", "codec decoder", "arg-max, flip test", "codec decoder, flip test")
 _FLIPPED = (FLIPPED_PLAIN, FLIPPED_OWN)
 _EFFECTS = {
-    "own decoder instead of plain arg-max": (OWN, PLAIN),
-    "own decoder instead of plain arg-max, with flip test": (FLIPPED_OWN, FLIPPED_PLAIN),
-    "flip test, with plain arg-max": (FLIPPED_PLAIN, PLAIN),
-    "flip test, with own decoder": (FLIPPED_OWN, OWN),
+    "codec decoder instead of arg-max": (OWN, PLAIN),
+    "codec decoder instead of arg-max, with flip test": (FLIPPED_OWN, FLIPPED_PLAIN),
+    "flip test, with arg-max": (FLIPPED_PLAIN, PLAIN),
+    "flip test, with codec decoder": (FLIPPED_OWN, OWN),
 }
 _COLUMNS = (
     "kind", "variant", "persons", "flip_test", "pck_thesis", "pck_thesis_low", "pck_thesis_high", "oks", "oks_low", "oks_high",

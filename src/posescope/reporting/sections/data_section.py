@@ -13,10 +13,10 @@ __all__ = ["DataInputs", "assemble_data_section", "assemble_quality_section"]
 
 # Plots and images in the order of the page: field of `DataInputs`, caption, alternative text.
 _PLOTS = {
-    "distribution_plot": ("Images and persons of each split, of those with a crop.", "Bars by split"),
+    "distribution_plot": ("Images with a crop and persons with a crop, by split.", "Bars by split"),
     "rejected_plot": ("Rejected records by step, from the first (top) to the last.", "Bars by step and reason"),
     "box_sizes_plot": (
-        "Longer side of the annotated boxes and side of the crop regions. Regions smaller than the input are upsampled.",
+        "Longer side of the annotated boxes, and side of the crop boxes. Crop boxes smaller than the input are upsampled.",
         "Histograms of box sizes by split",
     ),
     "joint_counts_plot": (
@@ -63,9 +63,9 @@ def assemble_data_section(inputs: DataInputs) -> Section:
     """Return the section on persons, splits, rejected records and labels."""
     kept = inputs.rejected[(inputs.rejected["step"] == "accepted") & (inputs.rejected["record"] == "person")].iloc[0]
     text = (
-        f"Of all annotated persons, {kept['records']:,} ({100 * kept['fraction']:.1f} %) have a crop; the other "
-        "persons were rejected, with a reason. Records are read, filtered, boxed and cropped, in this order. No image is in two "
-        "splits."
+        f"Of all person records, {kept['records']:,} ({100 * kept['fraction']:.1f} %) have a crop; the others, crowds and "
+        "persons without labelled joints included, were rejected with a reason. The steps are: read, filter, crop box, "
+        "crop. No image is in two splits."
     )
     return Section(
         title="The data",
@@ -87,7 +87,7 @@ def assemble_quality_section(quality: pd.DataFrame) -> Section:
     counts = quality["severity"].value_counts()
     text = (
         f"{counts.get('repaired', 0)} findings were repaired: a missing or wrong value was replaced; "
-        f"{counts.get('warned', 0)} are warnings: these records are used unchanged and may affect the scores."
+        f"{counts.get('warned', 0)} are warnings: these records are used unchanged and may affect the metrics."
     )
     caption = "Records are persons, images, or joints of the skeleton; fractions are of the checked records."
     return Section(
@@ -103,13 +103,14 @@ def _tables(inputs: DataInputs) -> tuple[ReportTable, ...]:
             "Data distribution",
             _in_percent(inputs.distribution),
             decimals=1,
-            caption="Images and persons with a crop. Images with persons are counted before any record is rejected.",
+            caption="`images with persons`: images with annotated persons, before any record is rejected; `images` and `persons`: "
+            "those with a crop.",
         ),
         ReportTable(
             "Rejected and accepted records",
             _in_percent(inputs.rejected),
             decimals=1,
-            caption="Percent of all persons or of all images.",
+            caption="Percent of all person records (record person) or of all images (record image).",
         ),
         ReportTable("Joint labels", _in_percent(inputs.joint_labels), decimals=1, caption="Persons of all splits."),
     )

@@ -16,25 +16,33 @@ from posescope.reporting.plots.evaluation_plots import rank_joints
 from posescope.reporting.report_content import ReportImage, ReportPlot, ReportTable, Section
 from posescope.reporting.setting_captions import add_setting_to_caption, drop_setting_columns
 
-__all__ = ["FailureInputs", "assemble_failure_section"]
+__all__ = ["FailureInputs", "assemble_failure_section", "describe_effects", "describe_failures"]
 
 # Plots in the order of the page: field of `FailureInputs`, caption, alternative text.
 _PLOTS = {
-    "error_types_plot": ("Types of errors of each joint, the worst joint on top.", "Stacked bars by joint"),
+    "error_types_plot": (
+        "Types of errors of each joint; the joint with the smallest fraction of good predictions is on top.",
+        "Stacked bars by joint",
+    ),
     "error_costs_plot": (
-        "Gain if the joints of one error type were correct, each type alone.",
+        "Increase of AP and of mean OKS after the joints of one error type are corrected, for each type alone.",
         "Bars and dots by type of error",
     ),
-    "strata_plot": ("Metrics of groups of persons; dotted lines are those of all persons.", "Dots by group of persons"),
+    "strata_plot": (
+        "Metrics of groups of persons, and of visible and occluded joints; dotted lines are those of all persons.",
+        "Dots by group of persons",
+    ),
     "reliability_plot": (
-        "Metrics of joints and persons by predicted score; they rise if the score is informative.",
+        "Metrics of joints and persons by predicted score. They rise with the score if the score is informative.",
         "Curves by score",
     ),
 }
 _MIN_PERSONS = 20  # smaller groups are not named as those with the lowest or highest OKS
+_STRATA_CAPTION = (
+    "The rows visibility are groups of joints, the others groups of persons. Intervals of this table resample only images with "
+    "evaluated persons, so those of all persons differ slightly from the metrics."
+)
 _GROUPS = {
-    ("visibility", "occluded"): "occluded joints",
-    ("visibility", "visible"): "visible joints",
     ("size", "small"): "small persons",
     ("size", "medium"): "medium-sized persons",
     ("size", "large"): "large persons",
@@ -47,12 +55,12 @@ _GROUPS = {
 # Sentence by its subject: the effects in the table of decoding effects and the condition of each.
 _EFFECTS = {
     "The codec's decoder changes mean OKS compared with arg-max decoding": {
-        "own decoder instead of plain arg-max": "without flip test",
-        "own decoder instead of plain arg-max, with flip test": "with flip test",
+        "codec decoder instead of arg-max": "without flip test",
+        "codec decoder instead of arg-max, with flip test": "with flip test",
     },
     "Flip test changes mean OKS": {
-        "flip test, with plain arg-max": "with arg-max decoding",
-        "flip test, with own decoder": "with the codec's decoder",
+        "flip test, with arg-max": "with arg-max decoding",
+        "flip test, with codec decoder": "with the codec's decoder",
     },
 }
 
@@ -88,10 +96,8 @@ def assemble_failure_section(inputs: FailureInputs) -> Section:
         "least 0.5; inversion: near the mirrored joint of the same person; swap: near a joint of another person; miss: other. "
         "Joints of evaluated persons without prediction are `not found`. Intervals are 95 % bootstrap intervals over images."
     )
-    effects = inputs.decoding_effects
-    sentences = [_describe_types(inputs.error_types), _describe_costs(inputs.error_costs), _describe_groups(inputs.strata)]
-    sentences += [_describe_ranks(inputs.rank_correlations), *([_describe_effects(effects)] if len(effects) else [])]
-    listed = "\n".join(f"- {sentence}" for sentence in sentences)
+    sentences = (*describe_failures(inputs), describe_effects(inputs.decoding_effects))
+    listed = "\n".join(f"- {sentence}" for sentence in sentences if sentence)
     return Section(
         title="Errors",
         text=f"{text}\n\n{listed}",
@@ -111,11 +117,25 @@ def assemble_failure_section(inputs: FailureInputs) -> Section:
     )
 
 
+def describe_failures(inputs: FailureInputs) -> tuple[str, ...]:
+    """Return one sentence each on error types, their costs, groups of persons and the reliability of scores."""
+    return (
+        _describe_types(inputs.error_types),
+        _describe_costs(inputs.error_costs),
+        _describe_groups(inputs.strata),
+        _describe_ranks(inputs.rank_correlations),
+    )
+
+
 def _tables(inputs: FailureInputs) -> tuple[ReportTable, ...]:
     costs, strata = inputs.error_costs, inputs.strata
     tables = (
-        ReportTable("Cost of each type of error", drop_setting_columns(costs), caption=add_setting_to_caption("", costs).strip()),
-        ReportTable("Groups of persons", drop_setting_columns(strata), caption=add_setting_to_caption("", strata).strip()),
+        ReportTable(
+            "Gain from correcting each type of error",
+            drop_setting_columns(costs),
+            caption=add_setting_to_caption("", costs).strip(),
+        ),
+        ReportTable("Groups of persons", drop_setting_columns(strata), caption=add_setting_to_caption(_STRATA_CAPTION, strata)),
     )
     if inputs.decoding_effects.empty:
         return tables
@@ -137,7 +157,8 @@ def _describe_types(table: pd.DataFrame) -> str:
     return (
         f"Classification of the predictions for labelled joints: {shares}"
         + (f", {not_found:.1%} not found (joints of persons without prediction)" if not_found > 0 else "")
-        + f". The {ranked[-1].replace('_', ' ')} has the lowest share of good predictions ({fractions['good'][ranked[-1]]:.1%})."
+        + f". The {ranked[-1].replace('_', ' ')} has the lowest fraction of good predictions "
+        f"({fractions['good'][ranked[-1]]:.1%})."
     )
 
 
@@ -153,7 +174,7 @@ def _describe_costs(table: pd.DataFrame) -> str:
 
 
 def _describe_groups(table: pd.DataFrame) -> str:
-    groups = table[table["stratum"] != ALL_PERSONS]
+    groups = table[~table["stratum"].isin((ALL_PERSONS, "visibility"))]
     many = groups[groups["persons"] >= _MIN_PERSONS]
     ranked = (many if len(many) else groups).sort_values("oks", kind="stable")
     if ranked.empty:
@@ -162,7 +183,8 @@ def _describe_groups(table: pd.DataFrame) -> str:
     if rounded.nunique() == 1:
         return f"All groups have the same OKS, {rounded.iloc[0]:.3f}."
     lowest, highest = (_describe_tied(ranked[rounded == end]) for end in (rounded.min(), rounded.max()))
-    return f"OKS is lowest for {lowest}, and highest for {highest}."
+    among = f"Among groups of at least {_MIN_PERSONS} persons, " if len(many) else ""
+    return f"{among}OKS is lowest for {lowest}, and highest for {highest}."
 
 
 def _describe_tied(rows: pd.DataFrame) -> str:
@@ -188,13 +210,18 @@ def _describe_ranks(table: pd.DataFrame) -> str:
     score = "The score of a person" + (f" ({row['score_of']})" if "score_of" in row else "")
     interval = f"rank correlation {row['spearman']:.2f}, interval {row['low']:.2f} to {row['high']:.2f}"
     if row["low"] > 0:
-        return f"{score} is informative: OKS rises with it ({interval})."
+        return f"{score} is informative: OKS increases with it ({interval})."
     if row["high"] < 0:
-        return f"{score} is misleading: OKS falls with it ({interval})."
+        return f"{score} is misleading: OKS decreases with it ({interval})."
     return f"{score} is not shown to be informative ({interval})."
 
 
-def _describe_effects(table: pd.DataFrame) -> str:
+def describe_effects(table: pd.DataFrame) -> str:
+    """Return the effects of decoder and flip test on mean OKS; empty without effects.
+
+    Args:
+        table: a `DecodingEffects` table.
+    """
     effects = {
         row["variant"]: f"by {row['oks']:+.3f} ({row['oks_low']:+.3f} to {row['oks_high']:+.3f})"
         for _, row in table[table["kind"] == "effect"].iterrows()

@@ -19,6 +19,27 @@ _TITLE = "Explainability"
 _LONG_TABLES = frozenset({"cluster_members"})
 _ROWS_SHOWN = 30
 _HEIGHT_PX = 380
+# Name of an image or plot of the built-in analyses, without a number at its end -> caption; others are captioned by their name.
+_CAPTIONS = {
+    "clusters": "One cluster per row: the medoid and the persons nearest to the centre, then the two farthest, with their PCK.",
+    "clusters_plane": "Scores of the persons on the first two components, coloured by cluster.",
+    "clusters_map": "Scores of the persons on the first two components, coloured by cluster.",
+    "clusters_skeletons": "Mean skeleton of each cluster.",
+    "attribute_correlations": "R² of each attribute, predicted from one component on held-out persons, with the sign of the "
+    "correlation.",
+    "attribute_probes": "R² of each attribute, predicted from all components on held-out persons, with its interval; `by "
+    "chance`: with shuffled attributes.",
+    "component_extremes": "Persons with the lowest and the highest scores on each component, with the attribute that the "
+    "component predicts best.",
+    "component_scores": "Scores of the persons on two components, coloured by a pose attribute.",
+    "traversal_pc": "Traversal of component {number}: the nearest real person to each step above, the decoded step below.",
+    "traversal_slider": "Decoded skeletons along the traversals; the slider selects the step.",
+    "skip_ablation": "PCK drop per joint when skip connections are replaced by zeros, by their mean, or by another person's "
+    "activations (shuffled).",
+    "truncation": "PCK with the first k, the last k or k random components; the other components are set to their mean.",
+    "truncation_curve": "PCK with the first k, the last k or k random components; the other components are set to their mean.",
+    "truncation_joints": "PCK drop per joint with the first components only.",
+}
 
 
 def assemble_explain_sections(components: Components | None, analyses: Mapping[str, AnalysisResult]) -> tuple[Section, ...]:
@@ -45,10 +66,10 @@ def _findings_section(findings: list[Finding]) -> Section:
     # Networks fail less on their training persons, so the population is stated.
     population = " and ".join(dict.fromkeys(finding.persons for finding in findings if finding.persons))
     text = (
-        f"{supported} of {len(findings)} tested claims are supported. The column control gives the same measurement where "
-        "there is no effect, for example with permuted labels or random directions. Claims with the largest effect on the "
-        "error come first. Intervals are 95 % intervals."
-        f"{f' Population: {population}.' if population else ''}"
+        f"{supported} of {len(findings)} tested effects are supported; a claim with the verdict `not supported` states the "
+        "negative result. The column control gives the value to compare with, for example with permuted labels or along random "
+        "directions. Claims on groups of persons with many errors come first. PCK is pck_thesis. Intervals are 95 % intervals."
+        f"{f' The findings are of {population}.' if population else ''}"
     )
     rows = [
         (
@@ -76,7 +97,9 @@ def _components_section(components: Components) -> Section:
         f"{ratios[0]:.1%} of the variance; {components.components_for(0.95)} components explain 95 %. The participation ratio, "
         f"the effective number of dimensions, is {components.participation_ratio:.1f}."
     )
-    variance = ReportPlot(plot_explained_variance(ratios), "Variance along the principal components.", "Scree plot")
+    variance = ReportPlot(
+        plot_explained_variance(ratios), "Explained variance of each principal component, and its cumulative sum.", "Scree plot"
+    )
     return Section(title=f"{_TITLE}: variance", text=text, plots=(variance,))
 
 
@@ -86,8 +109,7 @@ def _analysis_section(name: str, result: AnalysisResult) -> Section:
         text=result.note,
         plots=(*_known_plots(name, result), *(_own_plot(name, *item) for item in result.plots.items())),
         images=tuple(
-            ReportImage(image, f"{title.replace('_', ' ')}.", f"Result of the analysis {name}")
-            for title, image in result.images.items()
+            ReportImage(image, _caption_of(title), f"Result of the analysis {name}") for title, image in result.images.items()
         ),
         tables=tuple(
             ReportTable(title.replace("_", " "), table, row_limit=_ROWS_SHOWN)
@@ -99,7 +121,12 @@ def _analysis_section(name: str, result: AnalysisResult) -> Section:
 
 def _own_plot(name: str, title: str, figure: go.Figure) -> ReportPlot:
     styled = apply_plot_style(go.Figure(figure), height_px=int(figure.layout.height or _HEIGHT_PX))
-    return ReportPlot(styled, f"{title.replace('_', ' ')}.", f"Result of the analysis {name}")
+    return ReportPlot(styled, _caption_of(title), f"Result of the analysis {name}")
+
+
+def _caption_of(title: str) -> str:
+    name = title.rstrip("0123456789")
+    return _CAPTIONS.get(name, f"{title.replace('_', ' ')}.").format(number=title.removeprefix(name))
 
 
 def _known_plots(name: str, result: AnalysisResult) -> tuple[ReportPlot, ...]:
@@ -112,6 +139,10 @@ def _known_plots(name: str, result: AnalysisResult) -> tuple[ReportPlot, ...]:
         drops = ablated.pivot(index="level", columns="joint", values="drop")[list(dict.fromkeys(ablated["joint"]))]
         figure = plot_skip_ablation(drops)
         return (
-            ReportPlot(figure, "Loss of PCK per joint if a skip connection is mean-ablated.", "Heat map of levels and joints"),
+            ReportPlot(
+                figure,
+                "PCK drop per joint when the activations of a skip connection are replaced by their mean.",
+                "Heat map of levels and joints",
+            ),
         )
     return ()
