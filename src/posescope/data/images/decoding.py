@@ -8,18 +8,16 @@ them: the colour of transparent pixels is arbitrary.
 import re
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
+from PIL.ImageFile import ImageFile
 
 from posescope.data.images.headers import ImageHeader, read_header
 from posescope.data.images.limits import ImageError, ImageLimits, MissingImageError
 from posescope.data.images.orientation import PixelFrame, apply_orientation
-
-if TYPE_CHECKING:
-    from PIL.ImageFile import ImageFile
+from posescope.data.images.pillow_files import DAMAGED, check_bit_depth, rgb_of, rgb_of_jpeg_cmyk
 
 __all__ = ["decode_image", "read_bytes", "read_image"]
 
@@ -149,11 +147,7 @@ def _decode_jpeg(raw: bytes, path: Path) -> NDArray[np.uint8]:
                 f"{path}: the JPEG file is damaged or truncated ({error}; {len(raw)} bytes). Download it again.",
             ) from error
         image = simplejpeg.decode_jpeg(known, colorspace=wanted, strict=False)
-    if wanted == "CMYK":
-        from posescope.data.images.pillow_files import rgb_of_jpeg_cmyk  # noqa: PLC0415 (slow to import)
-
-        return rgb_of_jpeg_cmyk(image)
-    return np.asarray(image, dtype=np.uint8)
+    return rgb_of_jpeg_cmyk(image) if wanted == "CMYK" else np.asarray(image, dtype=np.uint8)
 
 
 def _is_harmless(warning: str) -> bool:
@@ -167,13 +161,11 @@ def _with_known_version(raw: bytes) -> bytes:
     return raw[:11] + b"\x01\x02" + raw[13:] if is_later else raw
 
 
-def _decode_opened(opened: "ImageFile", has_16_bits: bool, path: Path) -> NDArray[np.uint8]:
-    from posescope.data.images import pillow_files  # noqa: PLC0415 (slow to import)
-
+def _decode_opened(opened: ImageFile, has_16_bits: bool, path: Path) -> NDArray[np.uint8]:
     try:
-        image = pillow_files.rgb_of(opened)
-    except pillow_files.DAMAGED as error:
+        image = rgb_of(opened)
+    except DAMAGED as error:
         raise ImageError("image is damaged", f"{path}: the file is damaged or truncated ({error}). Download it again.") from error
     if has_16_bits:
-        pillow_files.check_bit_depth(image, path)
+        check_bit_depth(image, path)
     return image

@@ -8,15 +8,13 @@ brightness or colours.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import simplejpeg
+from PIL.ImageFile import ImageFile
 
 from posescope.data.images.limits import ImageError, ImageLimits
 from posescope.data.images.orientation import SIDEWAYS
-
-if TYPE_CHECKING:
-    from PIL.ImageFile import ImageFile
+from posescope.data.images.pillow_files import has_16_bits, open_file, orientation_of, orientation_of_jpeg, stored_size_of
 
 __all__ = ["ImageHeader", "read_header"]
 
@@ -37,7 +35,7 @@ class ImageHeader:
 
     stored_size: tuple[int, int]
     orientation: int
-    opened: "ImageFile | None" = None
+    opened: ImageFile | None = None
     has_16_bits: bool = False
 
     @property
@@ -58,15 +56,11 @@ def read_header(raw: bytes, path: Path, limits: ImageLimits = _LIMITS) -> ImageH
     Raises:
         ImageError: if the file is no image, too large or of an unsupported format, or its colours would be decoded wrongly.
     """
-    from posescope.data.images import pillow_files  # noqa: PLC0415 (slow to import)
-
     if raw.startswith(_JPEG):
-        header = ImageHeader(_jpeg_size(raw, path), pillow_files.orientation_of_jpeg(raw))
+        header = ImageHeader(_jpeg_size(raw, path), orientation_of_jpeg(raw))
     else:
-        opened = pillow_files.open_file(raw, path)
-        header = ImageHeader(
-            pillow_files.stored_size_of(opened), pillow_files.orientation_of(opened), opened, pillow_files.has_16_bits(opened)
-        )
+        opened = open_file(raw, path)
+        header = ImageHeader(stored_size_of(opened), orientation_of(opened), opened, has_16_bits(opened))
     limits.check_size(header.stored_size, path)
     return header
 

@@ -3,8 +3,6 @@
 The plugin is chosen by the first bytes of the file: `PIL.Image.open` would try every format that it knows. Opening takes little
 memory, whatever the file declares. What Pillow would decode wrongly is refused.
 
-Pillow is slow to import: other modules import this one when they read the first image.
-
 Source: ISO/IEC 15948 (PNG), RFC 9649 (WebP), TIFF 6.0.
 """
 

@@ -1,27 +1,25 @@
 """Images as Python programs have them: paths, bytes of image files, PIL images, arrays."""
 
 import os
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, Union
+from typing import Any, TypeAlias, Union
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, ImageOps
 
 from posescope.core.errors import DataError
 from posescope.data.images.decoding import decode_image, read_image
 from posescope.data.images.limits import ImageLimits
+from posescope.data.images.pillow_files import DAMAGED, check_bit_depth, rgb_of
 from posescope.prediction.image_io.image_folder import ImageIdAllocator
 from posescope.prediction.image_io.image_source import NamedImage
 from posescope.prediction.poses import image_id_from_name
 
-if TYPE_CHECKING:  # PIL is slow to import, and only its own images need it
-    from PIL import Image
-
 __all__ = ["ImageInputError", "ImageLike", "as_named_image", "expected_image_ids", "is_one_image"]
 
-ImageLike: TypeAlias = Union[str, "os.PathLike[str]", bytes, NDArray[np.uint8], NamedImage, "Image.Image"]
+ImageLike: TypeAlias = Union[str, "os.PathLike[str]", bytes, NDArray[np.uint8], NamedImage, Image.Image]
 
 _PIL_MODES_REFUSED = frozenset({"I", "F"})
 
@@ -32,7 +30,7 @@ class ImageInputError(DataError):
 
 def is_one_image(images: Any) -> bool:
     """Return True for one image, False for several."""
-    return isinstance(images, str | os.PathLike | bytes | bytearray | memoryview | np.ndarray | NamedImage) or _is_pil(images)
+    return isinstance(images, str | os.PathLike | bytes | bytearray | memoryview | np.ndarray | NamedImage | Image.Image)
 
 
 def expected_image_ids(images: Iterable[Any]) -> set[int]:
@@ -72,7 +70,7 @@ def _pixels_of(image: Any, index: int) -> NDArray[np.uint8]:
         return read_image(Path(image), frame="upright")
     if isinstance(image, bytes | bytearray | memoryview):
         return decode_image(bytes(image), Path(f"image {index}"), frame="upright")
-    if _is_pil(image):
+    if isinstance(image, Image.Image):
         return _pixels_of_pil(image, f"image {index}")
     if isinstance(image, np.ndarray):
         _check_pixels(image, f"image {index}")
@@ -87,33 +85,23 @@ def _name_of(image: Any) -> str | None:
     """Return the name of an image that comes from a file."""
     if isinstance(image, str | os.PathLike):
         return Path(image).name
-    filename = getattr(image, "filename", None) if _is_pil(image) else None
+    filename = getattr(image, "filename", None) if isinstance(image, Image.Image) else None
     return Path(filename).name if isinstance(filename, str) and filename else None
 
 
-def _is_pil(image: Any) -> bool:
-    """Return True for a PIL image, without importing PIL."""
-    module = sys.modules.get("PIL.Image")
-    return module is not None and isinstance(image, module.Image)
-
-
-def _pixels_of_pil(image: "Image.Image", what: str) -> NDArray[np.uint8]:
-    from PIL import ImageOps  # noqa: PLC0415
-
-    from posescope.data.images import pillow_files  # noqa: PLC0415
-
+def _pixels_of_pil(image: Image.Image, what: str) -> NDArray[np.uint8]:
     if image.mode in _PIL_MODES_REFUSED:
         raise ImageInputError(
             f"{what}: a PIL image of mode {image.mode} has no known range; scale it to 0..255 and convert it to mode L or RGB."
         )
     ImageLimits().check_size((image.height, image.width), Path(what))  # PIL decodes when it is asked for pixels
     try:
-        pixels = pillow_files.rgb_of(ImageOps.exif_transpose(image))
-    except pillow_files.DAMAGED as error:
+        pixels = rgb_of(ImageOps.exif_transpose(image))
+    except DAMAGED as error:
         raise ImageInputError(f"{what}: the PIL image cannot be decoded ({error}).") from error
     _check_pixels(pixels, what)
     if image.mode.startswith("I"):
-        pillow_files.check_bit_depth(pixels, Path(what))
+        check_bit_depth(pixels, Path(what))
     return pixels
 
 
