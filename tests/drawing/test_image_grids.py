@@ -1,4 +1,4 @@
-"""Contact sheets: sizes by hand, aspect ratios, captions, errors."""
+"""Tests of posescope.drawing.image_grids: sizes, aspect ratios, captions, titles and errors."""
 
 import numpy as np
 import pytest
@@ -11,44 +11,44 @@ RED = np.full((20, 20, 3), (255, 0, 0), np.uint8)
 BLUE = np.full((20, 20, 3), (0, 0, 255), np.uint8)
 
 
-def test_the_size_of_a_plain_sheet() -> None:
-    sheet = draw_image_grid([RED] * 5, columns=2, tile_size=(30, 40), gap_px=3)
-    assert sheet.shape == (3 * 30 + 4 * 3, 2 * 40 + 3 * 3, 3)
-    assert sheet.dtype == np.uint8
+def test_grid_size_by_hand() -> None:
+    grid = draw_image_grid([RED] * 5, columns=2, tile_size=(30, 40), gap_px=3)
+    assert grid.shape == (3 * 30 + 4 * 3, 2 * 40 + 3 * 3, 3)
+    assert grid.dtype == np.uint8
 
 
-def test_pictures_go_row_by_row() -> None:
-    sheet = draw_image_grid([RED, BLUE, BLUE], columns=2, tile_size=(20, 20), gap_px=4)
-    assert tuple(sheet[14, 14]) == (255, 0, 0)
-    assert tuple(sheet[14, 38]) == (0, 0, 255)
-    assert tuple(sheet[38, 14]) == (0, 0, 255)
-    assert tuple(sheet[38, 38]) == (255, 255, 255)  # an empty place is white
-    assert tuple(sheet[2, 14]) == (255, 255, 255)
+def test_images_are_placed_row_by_row() -> None:
+    grid = draw_image_grid([RED, BLUE, BLUE], columns=2, tile_size=(20, 20), gap_px=4)
+    assert tuple(grid[14, 14]) == (255, 0, 0)
+    assert tuple(grid[14, 38]) == (0, 0, 255)
+    assert tuple(grid[38, 14]) == (0, 0, 255)
+    assert tuple(grid[38, 38]) == (255, 255, 255)  # an empty tile is white
+    assert tuple(grid[2, 14]) == (255, 255, 255)
 
 
-def test_no_more_columns_than_pictures() -> None:
+def test_number_of_columns_is_limited_by_the_images() -> None:
     assert draw_image_grid([RED], columns=10, tile_size=(20, 20), gap_px=0).shape == (20, 20, 3)
 
 
 @pytest.mark.parametrize(("size", "inside"), [((10, 40), (10, 40)), ((100, 50), (40, 20)), ((5, 5), (40, 40))])
-def test_the_aspect_ratio_is_kept(size: tuple[int, int], inside: tuple[int, int]) -> None:
+def test_aspect_ratio_is_kept(size: tuple[int, int], inside: tuple[int, int]) -> None:
     tile = fit_image(np.zeros((*size, 3), np.uint8), (40, 40))
     black = (tile == 0).all(axis=-1)
     assert tile.shape == (40, 40, 3)
     assert (black.any(axis=1).sum(), black.any(axis=0).sum()) == inside
 
 
-def test_captions_stand_below_their_pictures_and_can_be_read() -> None:
+def test_captions_are_below_their_images() -> None:
     plain = draw_image_grid([RED, BLUE], columns=2, tile_size=(20, 60))
-    sheet = draw_image_grid([RED, BLUE], columns=2, captions=["σ = 0.5", ""], tile_size=(20, 60))
-    assert sheet.shape[1] == plain.shape[1]
-    below = sheet[4 + 20 + 1 :, :]
+    grid = draw_image_grid([RED, BLUE], columns=2, captions=["σ = 0.5", ""], tile_size=(20, 60))
+    assert grid.shape[1] == plain.shape[1]
+    below = grid[4 + 20 + 1 :, :]
     assert below.shape[0] > 15
     assert below[:, 4:64].min() < 80  # dark letters on white
     assert below[:, 68:128].min() == 255
 
 
-def test_captions_wrap_to_three_lines_at_most() -> None:
+def test_captions_are_wrapped_to_three_lines_at_most() -> None:
     heights = [
         draw_image_grid([RED], 1, captions=["\n".join(["word"] * count)], tile_size=(20, 60)).shape[0] for count in (1, 3, 9)
     ]
@@ -57,7 +57,7 @@ def test_captions_wrap_to_three_lines_at_most() -> None:
     assert heights[2] == heights[1]
 
 
-def test_a_title_stands_above() -> None:
+def test_title_is_above_the_grid() -> None:
     plain = draw_image_grid([RED], 1, tile_size=(100, 200))
     titled = draw_image_grid([RED], 1, tile_size=(100, 200), title="Worst twelve")
     extra = titled.shape[0] - plain.shape[0]
@@ -66,18 +66,18 @@ def test_a_title_stands_above() -> None:
     assert titled[:extra].min() < 80
 
 
-def test_the_pictures_are_not_changed() -> None:
+def test_images_are_not_changed() -> None:
     before = RED.copy()
     draw_image_grid([RED, BLUE], 2, captions=["a", "b"], title="t")
     assert np.array_equal(RED, before)
 
 
-def test_an_empty_sheet_is_refused() -> None:
+def test_empty_grid_is_refused() -> None:
     with pytest.raises(DrawingError, match="at least one image"):
         draw_image_grid([], columns=3)
 
 
-def test_wrong_inputs_are_named() -> None:
+def test_invalid_inputs_are_refused() -> None:
     with pytest.raises(DrawingError, match="1 captions for 2 images"):
         draw_image_grid([RED, BLUE], 2, captions=["one"])
     with pytest.raises(DrawingError, match="columns >= 1"):
@@ -86,7 +86,7 @@ def test_wrong_inputs_are_named() -> None:
         draw_image_grid([RED, RED[..., 0]], 2)
 
 
-def test_a_row_gives_every_picture_the_same_height() -> None:
+def test_images_of_a_row_have_the_same_height() -> None:
     row = draw_image_row([np.zeros((50, 100, 3), np.uint8), RED], ["wide", "square"], height_px=40, gap_px=5)
     assert row.shape[1] == 80 + 40 + 3 * 5
     title_height = row.shape[0] - 40 - 5
@@ -95,7 +95,7 @@ def test_a_row_gives_every_picture_the_same_height() -> None:
     assert tuple(row[title_height + 20, 5 + 80 + 5 + 20]) == (255, 0, 0)
 
 
-def test_an_empty_row_is_refused() -> None:
+def test_empty_row_is_refused() -> None:
     with pytest.raises(DrawingError, match="images"):
         draw_image_row([], [])
     with pytest.raises(DrawingError, match="one title"):

@@ -21,8 +21,8 @@ def test_round_trip(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere file names are Unicode")
-def test_names_that_are_no_utf8(tmp_path: Path) -> None:
-    """In a process of its own: OpenCV, if it were used, ends in a segmentation fault when it is given such a name."""
+def test_file_names_that_are_not_utf_8(tmp_path: Path) -> None:
+    """A subprocess is used because OpenCV ends with a segmentation fault for such a name."""
     code = (
         "import sys, os, numpy as np\nfrom pathlib import Path\nfrom posescope.drawing.rgb_images import read_png, write_png\n"
         "path = Path(sys.argv[1], os.fsdecode(b'caf\\xe9.png'))\n"
@@ -33,7 +33,7 @@ def test_names_that_are_no_utf8(tmp_path: Path) -> None:
     assert [os.fsencode(path.name) for path in tmp_path.iterdir()] == [b"caf\xe9.png"]
 
 
-def test_what_is_no_picture_is_named(tmp_path: Path) -> None:
+def test_invalid_image_is_refused(tmp_path: Path) -> None:
     for content in (b"", b"text"):
         (tmp_path / "a.png").write_bytes(content)
         with pytest.raises(DataError, match=r"a\.png"):

@@ -1,4 +1,4 @@
-"""Skeletons, pixel by pixel: image[row, column] with row = y and column = x."""
+"""Tests of posescope.drawing.skeletons: single pixels of drawn joints and limbs, image[y, x]."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ NAN = float("nan")
 
 
 def is_near(pixels: np.ndarray, colour: tuple[int, int, int]) -> bool:
-    """Whether pixels have a colour but for antialiasing."""
+    """Return whether pixels have a colour up to antialiasing."""
     return bool((np.abs(pixels.astype(int) - colour) <= 12).all())
 
 
@@ -20,7 +20,7 @@ def grey(height: int = 48, width: int = 64) -> np.ndarray:
     return np.full((height, width, 3), 128, dtype=np.uint8)
 
 
-def test_a_joint_at_10_5_colours_the_pixel_in_row_5_and_column_10() -> None:
+def test_joint_at_10_5_colours_row_5_column_10() -> None:
     drawn = draw_skeleton(grey(), [[10, 5], [NAN, NAN], [NAN, NAN]], ARMS)
     assert tuple(drawn[5, 10]) == CENTRE_RGB
     assert tuple(drawn[10, 5]) == (128, 128, 128)
@@ -34,14 +34,14 @@ def test_left_is_orange_and_right_is_blue() -> None:
     assert RIGHT_RGB[2] > RIGHT_RGB[0]
 
 
-def test_limbs_have_the_colour_of_their_side_and_the_centre_colour_across() -> None:
+def test_limbs_have_the_colour_of_their_side_or_the_centre_colour() -> None:
     skeleton = Skeleton(("neck", "left_hand", "right_hand"), ((0, 1), (1, 2)), (0.1, 0.1, 0.1))
     drawn = draw_skeleton(grey(256, 256), [[128, 50], [200, 50], [200, 150]], skeleton)
     assert is_near(drawn[50, 164], LEFT_RGB)
     assert is_near(drawn[100, 200], CENTRE_RGB)
 
 
-def test_a_limb_is_as_thick_as_asked_in_a_256_px_image() -> None:
+def test_limb_has_the_given_thickness_in_a_256_px_image() -> None:
     pair = Skeleton(("a", "b"), ((0, 1),), (0.1, 0.1))
     drawn = draw_skeleton(np.zeros((256, 256, 3), np.uint8), [[20, 100], [220, 100]], pair, thickness_px=3)
     column = drawn[:, 120].astype(int)
@@ -50,7 +50,7 @@ def test_a_limb_is_as_thick_as_asked_in_a_256_px_image() -> None:
 
 
 @pytest.mark.parametrize("offset", [0.0, 0.25, 0.5, 0.8])
-def test_a_joint_is_centred_to_a_fifth_of_a_pixel(offset: float) -> None:
+def test_joint_is_centred_within_a_fifth_of_a_pixel(offset: float) -> None:
     dot = Skeleton(("a",), (), (0.1,))
     paper = np.full((64, 64, 3), OUTLINE_RGB, dtype=np.uint8)
     drawn = draw_skeleton(paper, [[30 + offset, 20 + offset]], dot)
@@ -60,10 +60,10 @@ def test_a_joint_is_centred_to_a_fifth_of_a_pixel(offset: float) -> None:
     assert (ink * rows).sum() / ink.sum() == pytest.approx(20 + offset, abs=0.2)
 
 
-def test_a_hidden_joint_is_a_ring_through_which_the_image_shows() -> None:
+def test_occluded_joint_is_a_ring_around_the_image() -> None:
     joints = [[60, 100], [190, 100], [NAN, NAN]]
     drawn = draw_skeleton(grey(256, 256), joints, ARMS, visibility=[2, 1, 0], thickness_px=6)
-    assert tuple(drawn[100, 190]) == (128, 128, 128)  # the limb that ends here is cleared from the ring's inside
+    assert tuple(drawn[100, 190]) == (128, 128, 128)  # the limb is not drawn inside the ring
     assert (drawn[85:100, 190] == LEFT_RGB).all(axis=-1).any()
     assert tuple(drawn[100, 60]) == CENTRE_RGB
 
@@ -88,7 +88,7 @@ def test_joints_below_the_score_and_their_limbs_are_not_drawn() -> None:
         draw_skeleton(grey(), points, ARMS, scores=[1, 1])
 
 
-def test_the_image_and_the_joints_are_not_changed() -> None:
+def test_image_and_the_joints_are_not_changed() -> None:
     image, joints = grey(), np.array([[10.0, 5.0], [20.0, 5.0], [NAN, NAN]])
     before = joints.copy()
     draw_skeleton(image, joints, ARMS, visibility=[2, 1, 0])
@@ -96,14 +96,14 @@ def test_the_image_and_the_joints_are_not_changed() -> None:
     assert np.array_equal(joints, before, equal_nan=True)
 
 
-def test_joints_far_outside_are_drawn_as_far_as_they_can_be_seen() -> None:
+def test_joints_outside_the_image_are_clipped() -> None:
     pair = Skeleton(("a", "b"), ((0, 1),), (0.1, 0.1))
     drawn = draw_skeleton(grey(), [[-1e6, 20], [1e6, 20]], pair)
     assert is_near(drawn[20, 1:], CENTRE_RGB)
     assert np.array_equal(draw_skeleton(grey(), [[-500, -500], [-400, -500]], pair), grey())
 
 
-def test_a_whole_coco_person_in_a_small_crop() -> None:
+def test_coco_person_is_drawn_in_a_small_crop() -> None:
     angles = np.linspace(0, 2 * np.pi, 17, endpoint=False)
     drawn = draw_skeleton(grey(32, 32), 16 + 12 * np.stack([np.cos(angles), np.sin(angles)], axis=1), COCO_PERSON)
     assert drawn.shape == (32, 32, 3)
@@ -124,11 +124,11 @@ def test_side_colour_of_every_side() -> None:
         (np.zeros((8, 8, 3), np.uint8), np.zeros((3, 2)), [2, 2], r"found \(3, 2\) and \(2,\)"),
     ],
 )
-def test_what_cannot_be_drawn_is_named(image: np.ndarray, joints: np.ndarray, visibility: list[int] | None, message: str) -> None:
+def test_invalid_inputs_are_refused(image: np.ndarray, joints: np.ndarray, visibility: list[int] | None, message: str) -> None:
     with pytest.raises(DrawingError, match=message):
         draw_skeleton(image, joints, ARMS, visibility)
 
 
-def test_a_thickness_of_zero_is_refused() -> None:
+def test_thickness_of_zero_is_refused() -> None:
     with pytest.raises(DrawingError, match="thickness_px"):
         draw_skeleton(grey(), np.zeros((3, 2)), ARMS, thickness_px=0)

@@ -1,4 +1,4 @@
-"""Position and width of antialiased strokes, measured from the drawn pixels."""
+"""Tests of posescope.drawing.strokes: position and width of antialiased strokes, measured on pixels."""
 
 import numpy as np
 import pytest
@@ -48,16 +48,16 @@ def test_line_is_placed_to_a_quarter_of_a_pixel_and_has_its_width(radius_px: flo
     assert np.mean(widths) == pytest.approx(2 * radius_px, abs=0.35)
 
 
-def test_strokes_outside_the_canvas_leave_it_unchanged() -> None:
+def test_strokes_outside_the_canvas_do_not_change_it() -> None:
     assert coverage([-50, -50], [-20, -50], 2).sum() == 0.0
     assert coverage([110, 3], [130, 3], 2).sum() == 0.0
 
 
-def test_stroke_far_beyond_the_canvas_is_drawn_up_to_its_edges() -> None:
+def test_stroke_beyond_the_canvas_is_clipped() -> None:
     assert coverage([-1e9, 20], [1e9, 20], 2)[20].min() == 1.0
 
 
-def test_clear_disc_restores_the_image_inside_alone() -> None:
+def test_clear_disc_restores_the_image_inside_the_disc_only() -> None:
     image = np.full((40, 40, 3), 90, dtype=np.uint8)
     canvas = np.full((40, 40, 3), 255, dtype=np.uint8)
     clear_disc(canvas, image, np.array([20.0, 10.0]), 4)
@@ -76,6 +76,6 @@ def test_outline_is_closed_and_drawn_on_a_copy() -> None:
     assert drawn[8:10, 8:12].max() == 0
 
 
-def test_corners_that_are_no_finite_points_are_rejected() -> None:
+def test_corners_that_are_not_finite_are_refused() -> None:
     with pytest.raises(DrawingError):
         draw_outline(np.zeros((20, 30, 3), np.uint8), [[5, float("nan")]], (0, 0, 0))

@@ -1,4 +1,4 @@
-"""Breaking text into lines and drawing it."""
+"""Tests of posescope.drawing.text_rendering: wrapping and drawing of text."""
 
 import numpy as np
 
@@ -10,21 +10,21 @@ def test_short_text_stays_on_one_line() -> None:
     assert wrap_text("", 200, 12, max_lines=3) == [""]
 
 
-def test_text_is_broken_at_spaces_and_at_its_own_line_breaks() -> None:
+def test_text_is_wrapped_at_spaces_and_line_breaks() -> None:
     assert wrap_text("a b\nc", 200, 12, max_lines=3) == ["a b", "c"]
     lines = wrap_text("left shoulder and elbow", 90, 12, max_lines=3)
     assert len(lines) > 1
     assert " ".join(lines) == "left shoulder and elbow"
 
 
-def test_what_does_not_fit_ends_in_an_ellipsis() -> None:
+def test_truncated_text_ends_in_an_ellipsis() -> None:
     assert wrap_text("one two three four", 30, 12, max_lines=2)[-1].endswith("…")
     (word,) = wrap_text("incomprehensibilities", 60, 12, max_lines=1)
     assert word.endswith("…")
     assert "incomprehensibilities".startswith(word[:-1])
 
 
-def test_pictured_text_has_the_asked_size_and_colours() -> None:
+def test_drawn_text_has_the_given_size_and_colours() -> None:
     picture = draw_text(["σ", ""], 50, 12)
     assert picture.shape == (2 * line_height_px(12), 50, 3)
     assert picture[: line_height_px(12)].min() < 60

@@ -66,32 +66,32 @@ def test_merge_by_hand(below: dict[str, Any], above: dict[str, Any], merged: dic
     assert (below, above) == before, "nothing is changed in place"
 
 
-def test_a_component_that_is_swapped_on_the_command_line_starts_with_its_own_options() -> None:
+def test_component_replaced_on_the_command_line_has_its_default_options() -> None:
     assert load("base")["data_engineering"]["codec"]["name"] == "gaussian"
     swapped = load("base", data_engineering={"codec": {"name": "thesis"}})
     assert swapped["data_engineering"]["codec"] == {"name": "thesis"}
     assert swapped["data_engineering"]["crop"] == load("base")["data_engineering"]["crop"]
 
 
-def test_an_option_on_the_command_line_keeps_the_others() -> None:
+def test_option_on_the_command_line_keeps_the_others() -> None:
     options = load("base", modelling={"model": {"options": {"stacks": 3}}})["modelling"]["model"]["options"]
     assert options == {**load("base")["modelling"]["model"]["options"], "stacks": 3}
 
 
-def test_an_environment_names_only_what_differs() -> None:
+def test_environment_contains_differences_only() -> None:
     base, test = load("base"), load("test")
     assert test["modelling"]["training"] == {**base["modelling"]["training"], "epochs": 2, "batch_size": 8}
     assert test["data_engineering"]["sample"] == {"train_persons": 60, "val_persons": 20, "seed": 0}
     assert test["evaluation"] == base["evaluation"]
 
 
-def test_an_environment_swaps_components_too() -> None:
+def test_environment_replaces_components() -> None:
     thesis = load("thesis_final")["data_engineering"]
     assert thesis["codec"] == {"name": "thesis", "options": {"stride": 4, "sigma_visible": 0.5, "sigma_occluded": 1.0}}
     assert thesis["sample"] is None
 
 
-def test_the_command_line_wins_over_the_environment() -> None:
+def test_command_line_has_priority_over_the_environment() -> None:
     assert load("test", modelling={"training": {"epochs": 7}})["modelling"]["training"]["epochs"] == 7
     assert load("thesis", data_engineering={"codec": {"name": "gaussian"}})["data_engineering"]["codec"] == {"name": "gaussian"}
     assert load("coco", data_engineering={"sample": {"train_persons": 9}})["data_engineering"]["sample"] == {"train_persons": 9}
@@ -109,7 +109,7 @@ def test_files_of_one_environment_are_joined_and_interpolated(tmp_path: Path) ->
     assert {name: loaded[name] for name in "abc"} == {"a": {"x": 9, "y": 5}, "b": {"z": 3}, "c": 5}
 
 
-def test_globals_merge_softly_and_the_command_line_names_places() -> None:
+def test_globals_are_merged_and_overridden_by_the_command_line() -> None:
     loader = ComponentConfigLoader(
         conf_source=str(CONF), env="coco", runtime_params={"data_dir": "elsewhere"}, **settings.CONFIG_LOADER_ARGS
     )
@@ -119,7 +119,7 @@ def test_globals_merge_softly_and_the_command_line_names_places() -> None:
     assert catalog["raw_source"]["filepath"] == "data/01_raw/coco"
 
 
-def places_file(conf: Path, content: str) -> None:
+def write_globals(conf: Path, content: str) -> None:
     (conf / "base").mkdir(parents=True)
     (conf / "base" / "globals.yml").write_text(content)
     (conf / "base" / "parameters.yml").write_text("a: 1")
@@ -129,7 +129,7 @@ def places_file(conf: Path, content: str) -> None:
 
 def test_home_folder_is_expanded_in_all_path_parameters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/somebody")
-    places_file(tmp_path, "data_dir: ~/results\nother: ~/kept")
+    write_globals(tmp_path, "data_dir: ~/results\nother: ~/kept")
     arguments = {**settings.CONFIG_LOADER_ARGS, "default_run_env": "base"}
     loader = ComponentConfigLoader(conf_source=str(tmp_path), **arguments)
     assert loader["globals"] == {"data_dir": "/home/somebody/results", "other": "~/kept"}
@@ -142,10 +142,10 @@ def test_home_folder_is_expanded_in_all_path_parameters(tmp_path: Path, monkeypa
 
 
 def test_loaders_of_concurrent_runs_keep_their_values(tmp_path: Path) -> None:
-    """OmegaConf's resolvers are the process's: the one that was made last must not answer for the others."""
+    """OmegaConf's resolvers are global to the process, so that each loader must keep its own values."""
     first, second = tmp_path / "first", tmp_path / "second"
-    places_file(first, "data_dir: of_first")
-    places_file(second, "data_dir: of_second")
+    write_globals(first, "data_dir: of_first")
+    write_globals(second, "data_dir: of_second")
     arguments = {**settings.CONFIG_LOADER_ARGS, "default_run_env": "base"}
     loaders = {
         f"{conf.name}{number}": ComponentConfigLoader(
@@ -167,26 +167,26 @@ def test_configuration_below_a_folder_that_is_a_pattern_is_refused(tmp_path: Pat
 
 
 class Size(Options):
-    """A namespace of a package that brings no files."""
+    """Options of a namespace without configuration files."""
 
     size: int = Field(3, ge=1, description="of it")
     inner: Options = Field(default_factory=Options, description="nested")
 
 
-class Needy(Options):
-    """A namespace that cannot stand without a file."""
+class RequiredSize(Options):
+    """Options of a namespace with a required field."""
 
     path: str = Field(description="of it")
 
 
-def test_a_namespace_without_files_has_its_defaults() -> None:
-    models = {"present": Size, "absent": Size, "needy": Needy}
+def test_namespace_without_files_has_its_defaults() -> None:
+    models = {"present": Size, "absent": Size, "needy": RequiredSize}
     found = default_parameters(models, {"present": {"size": 4}})
     assert found == {"absent": {"size": 3, "inner": {}}}
     assert json.loads(json.dumps(found)) == found
 
 
-def test_files_and_command_line_win_over_the_defaults(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_files_and_command_line_have_priority_over_the_defaults(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("posescope.kedro_support.config_loader.parameter_models", lambda: {"one": Size, "two": Size})
     for env in ("base", "local"):
         (tmp_path / env).mkdir()

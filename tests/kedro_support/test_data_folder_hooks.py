@@ -25,7 +25,7 @@ from posescope.kedro_support.data_folder_hooks import ChecksumCheck, DataFolderL
 
 @pytest.fixture(scope="module", autouse=True)
 def project() -> None:
-    """The errors name the pipeline that makes a file."""
+    """Configure the project, because errors name the pipeline of a file."""
     configure_project("posescope")
 
 
@@ -44,7 +44,7 @@ REPORT = Pipeline([node(join, ["persons", "crop_boxes"], "scores", name="report"
 
 
 class Project:
-    """Runs pipelines with the two hooks on one folder, each time with a catalog of its own."""
+    """Runner of pipelines with both hooks on one folder, with a new catalog per run."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -80,22 +80,22 @@ class Project:
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Project:
-    """A folder with persons and crop boxes."""
+def project_with_data(tmp_path: Path) -> Project:
+    """Return a project with persons and crop boxes."""
     project = Project(tmp_path / "data")
     project.run(PERSONS + BOXES)
     return project
 
 
 @pytest.mark.parametrize("runner", [SequentialRunner, ThreadRunner])
-def test_unchanged_file_is_loaded(made: Project, runner: Any) -> None:
-    scores = made.run(SCORES, runner=runner())
+def test_unchanged_file_is_loaded(project_with_data: Project, runner: Any) -> None:
+    scores = project_with_data.run(SCORES, runner=runner())
     assert scores is not None
     assert scores["a"].tolist() == [6, 12]
 
 
 @pytest.mark.parametrize(
-    "harm",
+    "damage",
     [
         lambda path: path.write_bytes(path.read_bytes()[:-1]),
         lambda path: path.write_bytes(bytes(len(path.read_bytes()))),
@@ -105,76 +105,76 @@ def test_unchanged_file_is_loaded(made: Project, runner: Any) -> None:
     ],
     ids=["cut", "zeros", "empty", "list", "other"],
 )
-def test_changed_file_is_refused_with_its_pipeline(made: Project, harm: Any) -> None:
-    harm(made.root / "persons.parquet")
+def test_changed_file_is_refused_with_its_pipeline(project_with_data: Project, damage: Any) -> None:
+    damage(project_with_data.root / "persons.parquet")
     with pytest.raises(DataError, match=r"persons\.parquet: persons .* --pipelines data_engineering") as caught:
-        made.run(SCORES)
+        project_with_data.run(SCORES)
     assert "\n" not in str(caught.value)
-    made.run(PERSONS)
-    assert made.run(SCORES) is not None
+    project_with_data.run(PERSONS)
+    assert project_with_data.run(SCORES) is not None
 
 
-def test_edited_file_is_accepted_without_its_checksum(made: Project) -> None:
-    (made.root / "crop_boxes.csv").write_text("a\n5\n5\n")
+def test_edited_file_is_accepted_without_its_checksum(project_with_data: Project) -> None:
+    (project_with_data.root / "crop_boxes.csv").write_text("a\n5\n5\n")
     with pytest.raises(DataError, match="remove ") as caught:
-        made.run(SCORES)
+        project_with_data.run(SCORES)
     Path(str(caught.value).split("remove ")[1].rstrip(".")).unlink()
-    scores = made.run(SCORES)
+    scores = project_with_data.run(SCORES)
     assert scores is not None
     assert scores["a"].tolist() == [7, 9]
 
 
-def test_broken_file_without_checksum_is_a_data_error(made: Project) -> None:
-    path = made.root / "persons.parquet"
-    DataFolder(made.root).checksum_path(path).unlink()
+def test_broken_file_without_checksum_is_a_data_error(project_with_data: Project) -> None:
+    path = project_with_data.root / "persons.parquet"
+    DataFolder(project_with_data.root).checksum_path(path).unlink()
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(DataError, match=r"persons\.parquet: persons cannot be read \(.* Run the pipeline data_engineering"):
-        made.run(SCORES)
+        project_with_data.run(SCORES)
 
 
-def test_damaged_checksum_record_is_an_error_with_its_pipeline(made: Project) -> None:
-    DataFolder(made.root).checksum_path(made.root / "persons.parquet").write_text("[]")
+def test_damaged_checksum_record_is_an_error_with_its_pipeline(project_with_data: Project) -> None:
+    DataFolder(project_with_data.root).checksum_path(project_with_data.root / "persons.parquet").write_text("[]")
     with pytest.raises(DataError, match=r"persons\.parquet\.json: .* --pipelines data_engineering"):
-        made.run(SCORES)
+        project_with_data.run(SCORES)
 
 
-def test_files_of_two_runs_are_not_used_together(made: Project) -> None:
-    made.run(PERSONS, value=3)
+def test_files_of_two_runs_are_not_used_together(project_with_data: Project) -> None:
+    project_with_data.run(PERSONS, value=3)
     with pytest.raises(DataError, match=r"crop_boxes\.csv: crop_boxes .* data_engineering"):
-        made.run(SCORES)
-    assert made.run(REPORT) is not None, "the report leaves out what does not belong"
-    made.run(PERSONS)  # the same bytes as at first
-    assert made.run(SCORES) is not None
+        project_with_data.run(SCORES)
+    assert project_with_data.run(REPORT) is not None, "the report omits results of other data"
+    project_with_data.run(PERSONS)  # the first content again
+    assert project_with_data.run(SCORES) is not None
 
 
-def test_files_that_were_made_from_two_contents_are_not_used_together(made: Project) -> None:
-    """Neither of the two is read with the persons that they were made from."""
-    sheets = Pipeline([node(double, "persons", "scores_of_persons", name="make_sheets")])
+def test_files_of_two_versions_of_persons_are_not_used_together(project_with_data: Project) -> None:
+    """The two files were written from different contents of `persons`."""
+    others = Pipeline([node(double, "persons", "scores_of_persons", name="make_sheets")])
     both = Pipeline([node(join, ["crop_boxes", "scores_of_persons"], "scores", name="score")])
-    made.run(PERSONS + sheets, value=3)
+    project_with_data.run(PERSONS + others, value=3)
     with pytest.raises(DataError, match=r"crop_boxes .*made from different contents of persons"):
-        made.run(both)
-    made.run(BOXES)
-    assert made.run(both) is not None
+        project_with_data.run(both)
+    project_with_data.run(BOXES)
+    assert project_with_data.run(both) is not None
 
 
-def test_readers_without_hooks_read_and_take_no_lock(made: Project) -> None:
-    held = DataFolder(made.root).acquire_lock("a run")
-    assert made.catalog().load("persons")["a"].tolist() == [2, 4]
-    held.release()
+def test_readers_without_hooks_read_and_take_no_lock(project_with_data: Project) -> None:
+    lock = DataFolder(project_with_data.root).acquire_lock("a run")
+    assert project_with_data.catalog().load("persons")["a"].tolist() == [2, 4]
+    lock.release()
 
 
-def test_checksum_check_is_pickled_with_its_dataset(made: Project) -> None:
-    catalog = made.catalog()
+def test_checksum_check_is_pickled_with_its_dataset(project_with_data: Project) -> None:
+    catalog = project_with_data.catalog()
     ChecksumCheck().before_pipeline_run(SCORES, catalog)
     sent = pickle.loads(pickle.dumps(catalog.get("persons")))
     assert sent.load()["a"].tolist() == [2, 4]
-    (made.root / "persons.parquet").write_bytes(b"")
+    (project_with_data.root / "persons.parquet").write_bytes(b"")
     with pytest.raises(DataError):
         sent.load()
 
 
-def test_a_table_that_fails_validation_is_an_error_of_the_data() -> None:
+def test_table_that_fails_validation_is_a_data_error() -> None:
     error = DataValidationError("Validation of 'persons' failed:\n two", dataset_name="persons", mode="load")
     with pytest.raises(DataError, match=r"'persons' failed: two Run the pipeline data_engineering"):
         ChecksumCheck().on_pipeline_error(error)
@@ -182,31 +182,31 @@ def test_a_table_that_fails_validation_is_an_error_of_the_data() -> None:
 
 
 class Refuse:
-    """A check that fails after the lock was taken."""
+    """Hook whose check fails after the lock was acquired."""
 
     @hook_impl
     def before_pipeline_run(self) -> None:
         raise DataError("an input is missing")
 
 
-def test_lock_is_released_after_failed_checks_failed_nodes_and_runs(made: Project) -> None:
+def test_lock_is_released_after_failed_checks_failed_nodes_and_runs(project_with_data: Project) -> None:
     hooks = _create_hook_manager()
     for hook in (DataFolderLock(), Refuse()):
         hooks.register(hook)
     with pytest.raises(DataError, match="an input is missing"):
-        hooks.hook.before_pipeline_run(run_params={}, pipeline=SCORES, catalog=made.catalog())
-    DataFolder(made.root).acquire_lock("test").release()
-    (made.root / "persons.parquet").write_bytes(b"")
+        hooks.hook.before_pipeline_run(run_params={}, pipeline=SCORES, catalog=project_with_data.catalog())
+    DataFolder(project_with_data.root).acquire_lock("test").release()
+    (project_with_data.root / "persons.parquet").write_bytes(b"")
     with pytest.raises(DataError):
-        made.run(SCORES)
-    DataFolder(made.root).acquire_lock("test").release()
+        project_with_data.run(SCORES)
+    DataFolder(project_with_data.root).acquire_lock("test").release()
 
 
-def test_concurrent_run_is_refused_and_an_interrupted_one_is_forgotten(made: Project) -> None:
+def test_concurrent_run_is_refused_and_an_interrupted_one_is_replaced(project_with_data: Project) -> None:
     lock, refused = DataFolderLock(), []
     hooks = _create_hook_manager()
     hooks.register(lock)
-    arguments = {"run_params": {"pipeline_names": ["modelling"]}, "pipeline": SCORES, "catalog": made.catalog()}
+    arguments = {"run_params": {"pipeline_names": ["modelling"]}, "pipeline": SCORES, "catalog": project_with_data.catalog()}
     hooks.hook.before_pipeline_run(**arguments)
 
     def begin() -> None:
@@ -220,9 +220,9 @@ def test_concurrent_run_is_refused_and_an_interrupted_one_is_forgotten(made: Pro
     other.join()
     assert len(refused) == 1
     assert "pipelines modelling" in refused[0]
-    hooks.hook.before_pipeline_run(**arguments)  # the first run of this thread was interrupted: no hook said so
+    hooks.hook.before_pipeline_run(**arguments)  # the first run of this thread was interrupted without a hook call
     hooks.hook.after_pipeline_run(run_result={}, **arguments)
-    DataFolder(made.root).acquire_lock("test").release()
+    DataFolder(project_with_data.root).acquire_lock("test").release()
 
 
 def test_catalog_without_data_folder_is_not_locked() -> None:

@@ -24,7 +24,7 @@ def parameters() -> dict[str, Any]:
 
 
 def check(parameters: dict[str, Any], *changes: dict[str, Any]) -> str:
-    """The message, with the changes merged in as the command line does it; empty if all is well."""
+    """Merge the changes as the command line does, and return the error message, or "" for valid parameters."""
     for change in changes:
         parameters = merge_parameters(parameters, change)
     try:
@@ -43,7 +43,7 @@ def test_no_parameters_are_valid() -> None:
 
 
 @pytest.mark.parametrize("namespace", sorted(parameter_models()))
-def test_an_unknown_key_is_named_in_every_namespace(parameters: dict[str, Any], namespace: str) -> None:
+def test_unknown_key_is_reported_in_every_namespace(parameters: dict[str, Any], namespace: str) -> None:
     message = check(parameters, {namespace: {"nonsense": 1}})
     assert message.splitlines() == [
         "1 wrong parameters (conf/base, conf/test or --params):",
@@ -52,7 +52,7 @@ def test_an_unknown_key_is_named_in_every_namespace(parameters: dict[str, Any], 
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "expected"),
     [
         ({"modelling": {"training": {"epochs": -1}}}, "modelling.training.epochs: "),
         ({"modelling": {"training": {"epochs": "many"}}}, "(found 'many')"),
@@ -65,19 +65,19 @@ def test_an_unknown_key_is_named_in_every_namespace(parameters: dict[str, Any], 
     ],
     ids=["bound", "type", "component", "option's bound", "option's name", "in a list", "no mapping", "null"],
 )  # fmt: skip
-def test_wrong_parameter_is_reported(parameters: dict[str, Any], change: dict[str, Any], told: str) -> None:
+def test_invalid_parameter_is_reported(parameters: dict[str, Any], change: dict[str, Any], expected: str) -> None:
     message = check(parameters, change)
     assert message.startswith("1 wrong parameters")
-    assert told in message
+    assert expected in message
 
 
-def test_all_wrong_parameters_are_reported_at_once(parameters: dict[str, Any]) -> None:
+def test_all_invalid_parameters_are_reported_at_once(parameters: dict[str, Any]) -> None:
     message = check(parameters, {"modelling": {"training": {"epochs": 0, "batch_size": 0}}}, {"reporting": {"pages": 1}})
     assert message.startswith("3 wrong parameters")
     assert all(name in message for name in ("modelling.training.epochs", "modelling.training.batch_size", "reporting.pages"))
 
 
-def test_the_options_of_a_component_keep_their_path_one_line_each(parameters: dict[str, Any]) -> None:
+def test_invalid_component_options_are_reported_with_their_paths(parameters: dict[str, Any]) -> None:
     message = check(parameters, {"modelling": {"training": {"optimiser": {"name": "rmsprop", "options": {"alhpa": 1, "x": 2}}}}})
     assert message.splitlines() == [
         "2 wrong parameters (conf/base, conf/test or --params):",
@@ -86,7 +86,7 @@ def test_the_options_of_a_component_keep_their_path_one_line_each(parameters: di
     ]
 
 
-def test_a_semicolon_in_a_message_makes_no_second_parameter(parameters: dict[str, Any]) -> None:
+def test_message_with_a_semicolon_is_one_line(parameters: dict[str, Any]) -> None:
     message = check(parameters, {"reporting": {"page": {"title": 3, "a; b": 1}}})
     assert message.splitlines()[0].startswith("2 wrong parameters")
     assert message.splitlines()[2] == "  reporting.page.a; b: unknown name"
@@ -98,19 +98,19 @@ def test_unknown_top_level_key_is_reported_with_a_close_match(parameters: dict[s
     assert "zzz: unknown top-level key. Known: boxes" in check(parameters, {"zzz": 1})
 
 
-@pytest.mark.parametrize("place", sorted(PATH_PARAMETERS))
-def test_path_parameters_are_text(parameters: dict[str, Any], place: str) -> None:
-    assert check(parameters, {place: "some/where"}) == ""
-    assert f"{place}: expected a path ({PATH_PARAMETERS[place]}), found 3" in check(parameters, {place: 3})
-    assert f"{place}: expected a path" in check(parameters, {place: None})
+@pytest.mark.parametrize("name", sorted(PATH_PARAMETERS))
+def test_path_parameters_are_text(parameters: dict[str, Any], name: str) -> None:
+    assert check(parameters, {name: "some/where"}) == ""
+    assert f"{name}: expected a path ({PATH_PARAMETERS[name]}), found 3" in check(parameters, {name: 3})
+    assert f"{name}: expected a path" in check(parameters, {name: None})
 
 
-@pytest.mark.parametrize("place", sorted(PATH_PARAMETERS))
+@pytest.mark.parametrize("name", sorted(PATH_PARAMETERS))
 @pytest.mark.parametrize("path", ["s3://bucket/x", "file:///tmp/x", "~nobody_of_this_name/x", "${raw_dir}", ""])
-def test_url_is_no_path_parameter(parameters: dict[str, Any], place: str, path: str) -> None:
-    message = check(parameters, {place: path})
+def test_url_is_refused_as_a_path_parameter(parameters: dict[str, Any], name: str, path: str) -> None:
+    message = check(parameters, {name: path})
     assert message.startswith("1 wrong parameters")
-    assert f"  {place}: " in message
+    assert f"  {name}: " in message
 
 
 def test_braces_are_refused_in_data_dir(parameters: dict[str, Any]) -> None:
@@ -124,7 +124,7 @@ def test_external_results_are_a_local_file(parameters: dict[str, Any], results: 
 
 
 def without_discriminator(path: str) -> str:
-    """The path as a user writes it: pydantic adds the name of the schedule to it."""
+    """Return the path without the name of the schedule, which pydantic adds."""
     return path.replace("schedule.one_cycle.", "schedule.")
 
 

@@ -35,7 +35,7 @@ def get(content: Any, key: str) -> Any:
 
 @pytest.mark.parametrize("text", TEXTS)
 @pytest.mark.parametrize("key", ["data_dir", "raw_dir", "images", TITLE, "data_engineering.source.train_split"])
-def test_text_parameter_is_taken_literally(key: str, text: str) -> None:
+def test_text_parameter_is_read_literally(key: str, text: str) -> None:
     assert get(split(f"{key}={text}"), key) == text
 
 
@@ -44,14 +44,14 @@ def test_text_parameter_is_taken_literally(key: str, text: str) -> None:
     st.sampled_from([*PATH_PARAMETERS, TITLE]),
     st.text(st.characters(exclude_characters=",", exclude_categories=("Cc", "Cs", "Z"))),
 )
-def test_any_text_without_comma_is_taken_literally(key: str, text: str) -> None:
+def test_any_text_without_comma_is_read_literally(key: str, text: str) -> None:
     assert get(split(f"{key}={text}"), key) == text
     assert get(_split_params(click.Context(click.Command("viz")), click.Option(["--params"]), f"{key}={text}"), key) == text
 
 
 @pytest.mark.parametrize("text", TEXTS)
-def test_kedro_reads_the_same(text: str) -> None:
-    """Kedro-Viz and Kedro's server read `--params` by a function of Kedro's own."""
+def test_kedro_reads_the_same_values(text: str) -> None:
+    """Kedro-Viz and Kedro's server read `--params` with a function of Kedro."""
     assert _split_params(None, None, f"data_dir={text},{TITLE}={text}") == split(f"data_dir={text},{TITLE}={text}")
 
 
@@ -79,7 +79,7 @@ def test_other_parameters_are_read_as_yaml(pair: str, value: Any) -> None:
     assert get(_split_params(None, None, pair), key) == value
 
 
-def test_pairs_nest_and_the_last_one_wins() -> None:
+def test_pairs_are_nested_and_the_last_one_has_priority() -> None:
     assert split(" modelling.training.epochs = 3 , modelling.training.batch_size=2,data_dir= a b ,") == {
         "modelling": {"training": {"epochs": 3, "batch_size": 2}},
         "data_dir": "a b",

@@ -19,7 +19,7 @@ from posescope.kedro_support.run_checks import InputsCheck, MissingInputError, P
 
 @pytest.fixture(scope="module", autouse=True)
 def project() -> None:
-    """The hooks ask the configured project which pipeline makes what."""
+    """Configure the project, because the hooks look up the pipeline of each dataset."""
     configure_project("posescope")
 
 
@@ -27,7 +27,7 @@ def context(tmp_path: Path, parameters: dict[str, Any], env: str | None = "test"
     return SimpleNamespace(config_loader={"parameters": parameters}, env=env, project_path=tmp_path)
 
 
-def test_wrong_parameters_stop_the_run(tmp_path: Path) -> None:
+def test_invalid_parameters_stop_the_run(tmp_path: Path) -> None:
     ParametersCheck().after_context_created(context(tmp_path, {"modelling": {}}))
     with pytest.raises(OptionsError, match="conf/test"):
         ParametersCheck().after_context_created(context(tmp_path, {"modelling": {"epochs": 3}}))
@@ -45,7 +45,7 @@ def test_path_parameters_in_the_globals_are_checked(tmp_path: Path) -> None:
 
 
 def join(*inputs: str) -> Pipeline:
-    """A pipeline of one node that reads these."""
+    """Return a pipeline of one node with these inputs."""
     return Pipeline([node(lambda *values: 1, list(inputs), "joined", name="join")])
 
 
@@ -95,12 +95,12 @@ def test_missing_input_is_reported_with_its_path_parameter(tmp_path: Path) -> No
     ]
 
 
-def test_existing_inputs_pass(tmp_path: Path) -> None:
+def test_existing_inputs_are_accepted(tmp_path: Path) -> None:
     (tmp_path / "persons.csv").write_text("person_id\n1\n")
     InputsCheck().before_pipeline_run({}, join("persons", "run_records", "params:modelling.model"), catalog_of(tmp_path))
 
 
-def test_outputs_of_the_run_are_no_missing_inputs(tmp_path: Path) -> None:
+def test_outputs_of_the_run_are_not_missing_inputs(tmp_path: Path) -> None:
     (tmp_path / "persons.csv").write_text("person_id\n1\n")
     pipeline = Pipeline([node(lambda x: x, "persons", "model", name="make"), node(lambda x: x, "model", "more", name="use")])
     InputsCheck().before_pipeline_run({}, pipeline, catalog_of(tmp_path))

@@ -32,7 +32,7 @@ RUN_ID = "2026-01-02T03.04.05.678Z"
 
 @pytest.fixture(scope="module", autouse=True)
 def project() -> None:
-    """Worker processes ask the configured project for its hooks."""
+    """Configure the project, because worker processes read its hooks."""
     configure_project("posescope")
 
 
@@ -59,21 +59,21 @@ def run(
     parameters: Any = None,
     **selection: Any,
 ) -> None:
-    """What a session of Kedro does around a run, in its order."""
+    """Run a pipeline with the hook calls of a Kedro session in their order."""
     runner = runner or SequentialRunner()
     hooks = _create_hook_manager()
     _register_hooks(hooks, [recorder])
     hooks.hook.after_context_created(context=SimpleNamespace(config_loader={"parameters": parameters or {}}))
     params = {"run_id": RUN_ID, "env": "test", "pipeline_names": ["evaluation"], "runner": str(runner), **selection}
-    told = {"run_params": params, "pipeline": pipeline, "catalog": catalog}
-    hooks.hook.before_pipeline_run(**told)
+    hook_arguments = {"run_params": params, "pipeline": pipeline, "catalog": catalog}
+    hooks.hook.before_pipeline_run(**hook_arguments)
     try:
         only_missing = selection.get("only_missing_outputs", False)
         result = runner.run(pipeline, catalog, hooks, params["run_id"], only_missing_outputs=only_missing)
     except Exception as error:
-        hooks.hook.on_pipeline_error(error=error, **told)
+        hooks.hook.on_pipeline_error(error=error, **hook_arguments)
         raise
-    hooks.hook.after_pipeline_run(run_result=result, **told)
+    hooks.hook.after_pipeline_run(run_result=result, **hook_arguments)
 
 
 def record_in(tmp_path: Path, run_id: str = RUN_ID) -> dict[str, Any]:
@@ -82,11 +82,11 @@ def record_in(tmp_path: Path, run_id: str = RUN_ID) -> dict[str, Any]:
     return content
 
 
-def give_figures(*inputs: Any) -> dict[str, Any]:
+def make_metrics(*inputs: Any) -> dict[str, Any]:
     return {"val": {"oks": {"value": 0.5}}}
 
 
-def give_table(*inputs: Any) -> pd.DataFrame:
+def make_table(*inputs: Any) -> pd.DataFrame:
     return pd.DataFrame({"person_id": [1]})
 
 
@@ -94,7 +94,7 @@ def fail(*inputs: Any) -> None:
     raise KeyError("left_hand")
 
 
-def fail_as_foreseen(*inputs: Any) -> None:
+def fail_with_expected_error(*inputs: Any) -> None:
     wrapped = DatasetError("Failed while saving")
     wrapped.__cause__ = DataError("train2017.json: no such file.\n  Unpack it.")
     raise wrapped
@@ -104,9 +104,9 @@ def interrupt(*inputs: Any) -> None:
     raise KeyboardInterrupt
 
 
-MAKE = node(give_table, "params:modelling.model", "persons", name="make")
-SCORE = node(give_figures, ["persons", "in_memory"], "metrics", name="score")
-KEEP = node(give_table, None, "in_memory", name="keep")
+MAKE = node(make_table, "params:modelling.model", "persons", name="make")
+SCORE = node(make_metrics, ["persons", "in_memory"], "metrics", name="score")
+KEEP = node(make_table, None, "in_memory", name="keep")
 FLOW = Pipeline([MAKE, SCORE, KEEP])
 
 
@@ -128,8 +128,8 @@ def test_every_runner_writes_the_same_record(tmp_path: Path, runner: type[Abstra
     assert (content["versions"]["python"], content["selection"]) == (platform.python_version(), {})
 
 
-def test_a_slice_is_recorded_as_it_ran(tmp_path: Path) -> None:
-    give_table().to_csv(tmp_path / "persons.csv", index=False)
+def test_part_of_a_pipeline_is_recorded(tmp_path: Path) -> None:
+    make_table().to_csv(tmp_path / "persons.csv", index=False)
     selection = {"from_nodes": ["keep"], "tags": (), "load_versions": {}}
     run(RunRecorder(), FLOW.filter(node_names=["keep", "score"]), catalog_of(tmp_path), **selection)
     content = record_in(tmp_path)
@@ -139,18 +139,18 @@ def test_a_slice_is_recorded_as_it_ran(tmp_path: Path) -> None:
     assert content["selection"] == {"from_nodes": ["keep"]}
 
 
-def test_only_what_was_missing_is_recorded(tmp_path: Path) -> None:
-    give_table().to_csv(tmp_path / "persons.csv", index=False)
+def test_only_missing_outputs_are_recorded(tmp_path: Path) -> None:
+    make_table().to_csv(tmp_path / "persons.csv", index=False)
     run(RunRecorder(), FLOW, catalog_of(tmp_path), only_missing_outputs=True)
     content = record_in(tmp_path)
-    assert content["nodes"] == ["keep", "score"], "persons are there; what is in memory only must be made again"
+    assert content["nodes"] == ["keep", "score"], "persons exist; datasets in memory must be computed again"
     assert content["inputs"] == {"persons": str(tmp_path / "persons.csv")}
     assert content["selection"] == {"only_missing_outputs": True}
 
 
 def test_no_outputs_are_recorded_if_none_is_missing(tmp_path: Path) -> None:
     catalog = catalog_of(tmp_path)
-    give_table().to_csv(tmp_path / "persons.csv", index=False)
+    make_table().to_csv(tmp_path / "persons.csv", index=False)
     catalog.save("metrics", {"of": "an earlier run"})
     run(RunRecorder(), FLOW, catalog, only_missing_outputs=True)
     content = record_in(tmp_path)
@@ -173,11 +173,11 @@ def test_failed_run_records_its_outputs(tmp_path: Path, runner: type[AbstractRun
 
 def test_expected_error_is_recorded_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(DatasetError):
-        run(RunRecorder(), Pipeline([node(fail_as_foreseen, None, "metrics", name="fail")]), catalog_of(tmp_path))
+        run(RunRecorder(), Pipeline([node(fail_with_expected_error, None, "metrics", name="fail")]), catalog_of(tmp_path))
     assert record_in(tmp_path)["error"] == "DataError: train2017.json: no such file. Unpack it."
 
 
-def test_a_run_that_is_killed_is_not_completed(tmp_path: Path) -> None:
+def test_killed_run_is_not_completed(tmp_path: Path) -> None:
     recorder = RunRecorder()
     with pytest.raises(KeyboardInterrupt):
         run(recorder, Pipeline([MAKE, node(interrupt, "persons", "metrics", name="wait")]), catalog_of(tmp_path))
@@ -212,16 +212,16 @@ def test_concurrent_runs_have_separate_records(tmp_path: Path) -> None:
         both.wait()
         return {"number": number}
 
-    # The nodes of both runs are the same objects, as the pipelines of a project are.
-    flow = Pipeline([node(meet, "params:number", "metrics", name="meet"), node(give_table, "metrics", "persons", name="make")])
+    # Both runs have the same node objects, as pipelines of a project do.
+    flow = Pipeline([node(meet, "params:number", "metrics", name="meet"), node(make_table, "metrics", "persons", name="make")])
 
-    def one(number: int) -> None:
+    def run_once(number: int) -> None:
         root = tmp_path / str(number)
         catalog = catalog_of(root, **{"params:number": MemoryDataset(number)})
         run(recorder, flow, catalog, parameters={"number": number}, run_id=f"run{number}", pipeline_names=[f"p{number}"])
 
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(one, (1, 2)))
+        list(pool.map(run_once, (1, 2)))
     for number in (1, 2):
         content = record_in(tmp_path / str(number), f"run{number}")
         assert (content["parameters"], content["pipelines"]) == ({"number": number}, [f"p{number}"])
@@ -230,7 +230,7 @@ def test_concurrent_runs_have_separate_records(tmp_path: Path) -> None:
         assert content["nodes"] == ["meet", "make"]
 
 
-def test_a_second_run_in_the_process_forgets_the_first(tmp_path: Path) -> None:
+def test_second_run_in_a_process_has_its_own_record(tmp_path: Path) -> None:
     recorder = RunRecorder()
     run(recorder, FLOW, catalog_of(tmp_path), parameters={"a": 1})
     run(recorder, Pipeline([KEEP]), catalog_of(tmp_path), parameters={"a": 2}, run_id="second")
@@ -238,7 +238,7 @@ def test_a_second_run_in_the_process_forgets_the_first(tmp_path: Path) -> None:
     assert (content["parameters"], content["outputs"], content["nodes"]) == ({"a": 2}, {}, ["keep"])
 
 
-def test_a_record_is_not_overwritten(tmp_path: Path) -> None:
+def test_record_is_not_overwritten(tmp_path: Path) -> None:
     recorder = RunRecorder()
     run(recorder, Pipeline([KEEP]), catalog_of(tmp_path))
     with pytest.raises(DataError, match="never overwritten"):
@@ -253,7 +253,7 @@ def test_environment_of_the_run_is_recorded(tmp_path: Path, selection: dict[str,
     assert (content["env"], content["pipelines"]) == (env, ["__default__"])
 
 
-def test_versions_that_were_written_and_read_are_recorded(tmp_path: Path) -> None:
+def test_written_and_read_versions_are_recorded(tmp_path: Path) -> None:
     for version in ("v1", "v2"):
         (tmp_path / "model" / version / "model").mkdir(parents=True)
         (tmp_path / "model" / version / "model" / "model.json").write_text("{}")
@@ -296,17 +296,17 @@ def statistics_of(tmp_path: Path) -> RecordDataset:
 
 
 @pytest.mark.parametrize(("read", "known"), [("crop_statistics", True), ("persons", False)])
-def test_data_fingerprint_is_that_of_the_data_read(tmp_path: Path, read: str, known: bool) -> None:
-    give_table().to_csv(tmp_path / "persons.csv", index=False)
+def test_data_fingerprint_is_that_of_the_read_data(tmp_path: Path, read: str, known: bool) -> None:
+    make_table().to_csv(tmp_path / "persons.csv", index=False)
     catalog = catalog_of(tmp_path, crop_statistics=statistics_of(tmp_path))
-    run(RunRecorder(), Pipeline([node(give_table, read, "in_memory", name="read")]), catalog)
+    run(RunRecorder(), Pipeline([node(make_table, read, "in_memory", name="read")]), catalog)
     assert record_in(tmp_path)["data_fingerprint"] == ("0123456789abcdef" if known else None)
 
 
 def test_log_names_outputs_and_report(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     places = {"report": "08_reporting/report.html", "persons_read": "02_intermediate/persons.csv"}
     catalog = catalog_of(tmp_path, **{name: CSVDataset(filepath=str(tmp_path / place)) for name, place in places.items()})
-    flow = Pipeline([node(give_table, None, name, name=f"make_{name}") for name in places])
+    flow = Pipeline([node(make_table, None, name, name=f"make_{name}") for name in places])
     with caplog.at_level(logging.INFO, logger="posescope"):
         run(RunRecorder(), flow, catalog, project_path=str(tmp_path))
     assert "Report: 08_reporting/report.html" in caplog.messages
@@ -341,7 +341,7 @@ def test_error_in_a_handler_is_not_expected() -> None:
     assert unwrap(mistake) is None
 
 
-def test_cyclic_causes_end() -> None:
+def test_cyclic_causes_are_followed_once() -> None:
     error = ValueError("round")
     error.__cause__ = wrap(error, 2)
     assert unwrap(error) is None

@@ -1,4 +1,4 @@
-"""One small sample, shared by the tests that read what the generator writes."""
+"""Fixture of a small generated sample, which tests only read."""
 
 from pathlib import Path
 

@@ -25,11 +25,11 @@ def test_run_lengths_by_hand() -> None:
     # Down the columns: 0 1 | 1 1 | 0 0
     mask = np.array([[False, True, False], [True, True, False]])
     assert run_lengths(mask) == [1, 3, 2]
-    assert run_lengths(~mask) == [0, 1, 3, 2]  # always begins with the zeros, be there none
+    assert run_lengths(~mask) == [0, 1, 3, 2]  # the first run is of zeros, also if it is empty
     assert run_lengths(np.zeros((2, 3), np.bool_)) == [6]
 
 
-def test_run_lengths_are_those_of_pycocotools() -> None:
+def test_run_lengths_equal_pycocotools() -> None:
     mask = np.random.default_rng(0).random((13, 9)) < 0.4
     counts: Any = {"size": [13, 9], "counts": run_lengths(mask)}
     decoded = coco_mask.decode(coco_mask.frPyObjects(counts, 13, 9))
@@ -74,14 +74,14 @@ def test_joints_round_to_pixels_and_those_outside_are_zero() -> None:
     assert by_seed[:, 7].max(axis=0).tolist() == [29, 19, 2]
 
 
-def test_some_joints_are_left_out_at_random() -> None:
+def test_some_joints_are_unlabelled_at_random() -> None:
     by_seed = np.stack([label_joints(_person(), seed) for seed in range(300)])
     share = float((by_seed[:, :, 2] == 0).mean())
     assert 0.02 < share < 0.08
     assert (by_seed[:, :, 2] > 0).any(axis=1).all()
 
 
-def test_people_far_away_have_no_keypoints() -> None:
+def test_small_persons_have_no_keypoints() -> None:
     (record,) = annotate_scene(_scene(_person(role="unlabelled")), seed=0)
     assert record["num_keypoints"] == 0
     assert record["keypoints"] == [0] * 51
@@ -96,7 +96,7 @@ def test_crowd_is_one_record() -> None:
     assert record["area"] == 60.0
 
 
-def test_who_is_not_seen_has_no_record() -> None:
+def test_invisible_person_has_no_record() -> None:
     person = _person()
     empty = ScenePerson(np.zeros_like(person.mask), person.joints, person.occluded, "person", "standing", "front", ())
     assert annotate_scene(_scene(empty), seed=0) == []

@@ -23,7 +23,7 @@ def _joint(painted: PersonCutout, name: str) -> tuple[float, float]:
 
 
 @pytest.mark.parametrize(("yaw", "sign"), [(0.0, 1), (180.0, -1)])
-def test_left_and_right_in_the_picture(yaw: float, sign: int) -> None:
+def test_left_and_right_in_the_image(yaw: float, sign: int) -> None:
     painted = _paint(sample_posed_person(1, 5.0, ("standing",), yaw))
     for name in ("shoulder", "hip", "knee", "ankle", "ear"):
         assert sign * (_joint(painted, f"left_{name}")[0] - _joint(painted, f"right_{name}")[0]) > 0
@@ -37,14 +37,14 @@ def test_face_is_visible_from_the_front_and_occluded_from_behind() -> None:
 
 
 def test_far_side_is_occluded_in_profile() -> None:
-    # Looking to the image's right (yaw 90) the right side is near. Unturned chest: the far shoulder is behind it.
+    # With yaw 90 the person faces right, so that the right side is near and the left shoulder behind the chest.
     for seed in range(4):
         painted = _paint(sample_posed_person(seed, 5.0, ("phoning",), 90.0))
         assert painted.occluded[COCO_PERSON.index("left_hip")]
         assert painted.occluded[COCO_PERSON.index("left_ear")]
 
 
-def test_joints_lie_on_the_body() -> None:
+def test_joints_are_on_the_body() -> None:
     for seed in range(8):
         painted = _paint(sample_posed_person(seed, 5.0))
         for index in range(5, 17):
@@ -56,7 +56,7 @@ def test_joints_lie_on_the_body() -> None:
 
 
 def test_supersampling_does_not_shift_by_half_a_pixel() -> None:
-    """A ball drawn about (x, y) has its centre of mass there, in the convention that an integer is a pixel's centre."""
+    """The centre of mass of a ball at (x, y) is (x, y), where an integer is the centre of a pixel."""
     figure = sample_posed_person(0, 5.0, ("standing",), 0.0)
     ball = RoundCone(PartId.HEAD, np.zeros(3), np.zeros(3), 0.1, 0.0)
     alone = PosedPerson(figure.wearer, [ball], "standing", "front", ())
@@ -68,17 +68,17 @@ def test_supersampling_does_not_shift_by_half_a_pixel() -> None:
     assert total == pytest.approx(np.pi * 10**2, rel=0.01)
 
 
-def test_things_are_not_part_of_the_body() -> None:
+def test_carried_objects_are_not_part_of_the_body() -> None:
     painted = _paint(sample_posed_person(3, 5.0, ("sitting",), 0.0))
     assert (painted.body_alpha <= painted.alpha + 1e-6).all()
     assert painted.body_alpha.sum() < painted.alpha.sum()
 
 
-def test_outside_the_scene_is_nothing() -> None:
+def test_person_outside_the_scene_has_no_pixels() -> None:
     assert paint_figure(sample_posed_person(0, 5.0), ImageProjection(2000.0, 160.0, 100.0), SIZE, LIGHT) is None
 
 
-def test_same_seed_same_figure() -> None:
+def test_person_is_determined_by_its_seed() -> None:
     first, second = _paint(sample_posed_person(5, 5.0)), _paint(sample_posed_person(5, 5.0))
     np.testing.assert_array_equal(first.colour, second.colour)
     np.testing.assert_array_equal(first.joints, second.joints)

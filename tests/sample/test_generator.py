@@ -35,25 +35,25 @@ def _labelled(folder: Path) -> list[dict[str, Any]]:
     return [a for a in _read(folder, "train")["annotations"] if a["num_keypoints"]]
 
 
-def test_number_of_workers_does_not_change_a_byte(sample: Path, options: SampleOptions, tmp_path: Path) -> None:
+def test_files_are_independent_of_the_number_of_workers(sample: Path, options: SampleOptions, tmp_path: Path) -> None:
     generate_sample(tmp_path / "again", options.model_copy(update={"workers": 2}))
     assert _content(tmp_path / "again") == _content(sample)
 
 
-def test_another_seed_gives_other_pictures(sample: Path, tmp_path: Path) -> None:
+def test_another_seed_gives_other_images(sample: Path, tmp_path: Path) -> None:
     generate_sample(tmp_path / "other", SampleOptions(train_persons=1, val_persons=1, seed=4, workers=1))
     name = "train2017/000000000001.jpg"
     assert (tmp_path / "other" / name).read_bytes() != (sample / name).read_bytes()
 
 
-def test_knows_its_own_sample(sample: Path, options: SampleOptions, tmp_path: Path) -> None:
+def test_finished_sample_is_recognised(sample: Path, options: SampleOptions, tmp_path: Path) -> None:
     assert is_current_sample(sample, options)
     assert is_current_sample(sample, options.model_copy(update={"workers": 7}))
     assert not is_current_sample(sample, options.model_copy(update={"seed": 99}))
     assert not is_current_sample(tmp_path, options)
 
 
-def test_counts_are_those_asked_for(sample: Path, options: SampleOptions) -> None:
+def test_counts_are_those_of_the_options(sample: Path, options: SampleOptions) -> None:
     for split, expected in (("train", options.train_persons), ("val", options.val_persons)):
         assert sum(a["num_keypoints"] > 0 for a in _read(sample, split)["annotations"]) == expected
 
@@ -69,10 +69,10 @@ def test_images_agree_with_their_records(sample: Path) -> None:
     for split in ("train", "val"):
         for record in _read(sample, split)["images"]:
             assert len(Path(record["file_name"]).stem) == 12
-            picture = cv2.imread(str(sample / f"{split}2017" / record["file_name"]), cv2.IMREAD_UNCHANGED)
-            assert picture is not None
-            assert picture.shape[:2] == (record["height"], record["width"])
-            assert (picture.ndim == 2) == (record["posescope"]["colour"] == "grey_single")
+            image = cv2.imread(str(sample / f"{split}2017" / record["file_name"]), cv2.IMREAD_UNCHANGED)
+            assert image is not None
+            assert image.shape[:2] == (record["height"], record["width"])
+            assert (image.ndim == 2) == (record["posescope"]["colour"] == "grey_single")
 
 
 def test_ids_are_unique_in_both_splits_together(sample: Path) -> None:
@@ -91,7 +91,7 @@ def test_pycocotools_reads_masks_that_agree_with_area_and_box(sample: Path) -> N
         assert columns[-1] + 1 <= x + width
         assert y <= rows[0]
         assert rows[-1] + 1 <= y + height
-        # Polygons fill the holes between arm and chest, as official ones do.
+        # Polygons fill the holes between arm and chest, as in COCO.
         assert mask.sum() >= 0.93 * annotation["area"]
         if annotation["iscrowd"]:
             assert mask.sum() == annotation["area"]
@@ -110,7 +110,7 @@ def test_perfect_results_score_one_in_pycocotools(sample: Path) -> None:
     assert evaluation.stats[0] == pytest.approx(1.0)
 
 
-def test_labelled_joints_lie_inside_and_others_are_zero(sample: Path) -> None:
+def test_labelled_joints_are_inside_and_others_zero(sample: Path) -> None:
     document = _read(sample, "train")
     size = {image["id"]: (image["width"], image["height"]) for image in document["images"]}
     for annotation in document["annotations"]:
@@ -122,36 +122,36 @@ def test_labelled_joints_lie_inside_and_others_are_zero(sample: Path) -> None:
         assert (keypoints[labelled, :2] < size[annotation["image_id"]]).all()
 
 
-def test_holds_every_kind_of_case(sample: Path) -> None:
+def test_sample_contains_every_kind_of_case(sample: Path) -> None:
     document = _read(sample, "train")
     annotations = document["annotations"]
-    peopled = {a["image_id"] for a in annotations}
-    assert any(image["id"] not in peopled for image in document["images"])
+    image_ids = {a["image_id"] for a in annotations}
+    assert any(image["id"] not in image_ids for image in document["images"])
     assert any(a["iscrowd"] and isinstance(a["segmentation"]["counts"], list) for a in annotations)
     assert any(not a["iscrowd"] and a["num_keypoints"] == 0 for a in annotations)
     assert {image["posescope"]["colour"] for image in document["images"]} == {"colour", "grey_rgb", "grey_single"}
 
 
 def test_fractions_of_views_and_occluded_joints(sample: Path) -> None:
-    people = _labelled(sample)
-    visibility = np.array([a["keypoints"][2::3] for a in people])
-    views = [a["posescope"]["view"] for a in people]
+    labelled = _labelled(sample)
+    visibility = np.array([a["keypoints"][2::3] for a in labelled])
+    views = [a["posescope"]["view"] for a in labelled]
     assert np.mean([view == "back" for view in views]) >= 0.25
     assert set(views) == {"front", "three_quarter", "side", "back"}
     assert (visibility == 1).any(axis=1).mean() >= 0.20
     assert (visibility == 0).any()
-    assert len({a["posescope"]["pose"] for a in people}) >= 6
+    assert len({a["posescope"]["pose"] for a in labelled}) >= 6
 
 
-def test_nobody_seen_from_behind_shows_both_eyes(sample: Path) -> None:
-    # Turned by 118 degrees or more; a head turned further round may show one side of the face, never both eyes.
+def test_no_person_seen_from_behind_has_two_visible_eyes(sample: Path) -> None:
+    # These persons are rotated by 118 degrees or more; a rotated head may show one side of the face, but not both eyes.
     for annotation in _labelled(sample):
         if annotation["posescope"]["view"] == "back":
             eyes = np.array(annotation["keypoints"]).reshape(17, 3)[1:3, 2]
             assert (eyes < 2).any()
 
 
-def test_failure_leaves_the_old_sample_and_no_rubbish(
+def test_failure_keeps_the_old_sample_and_no_temporary_files(
     sample: Path, options: SampleOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "sample"
@@ -171,7 +171,7 @@ def test_failure_leaves_the_old_sample_and_no_rubbish(
     assert [path.name for path in tmp_path.iterdir()] == ["sample"]
 
 
-def test_never_overwrites_somebodys_data(tmp_path: Path) -> None:
+def test_other_data_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "train2017").mkdir()
     (tmp_path / "train2017" / "mine.jpg").write_bytes(b"precious")
     with pytest.raises(DataError, match=r"train2017 and no sample\.json"):
@@ -179,7 +179,7 @@ def test_never_overwrites_somebodys_data(tmp_path: Path) -> None:
     assert (tmp_path / "train2017" / "mine.jpg").read_bytes() == b"precious"
 
 
-def test_keeps_hidden_files(tmp_path: Path) -> None:
+def test_hidden_files_are_kept(tmp_path: Path) -> None:
     (tmp_path / ".gitkeep").write_bytes(b"")
     generate_sample(tmp_path, SampleOptions(train_persons=1, val_persons=1, workers=1))
     assert (tmp_path / ".gitkeep").is_file()

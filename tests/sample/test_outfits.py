@@ -25,23 +25,23 @@ def test_hoops_by_hand() -> None:
     assert painted.tolist() == [[4, 5, 6], [1, 2, 3], [4, 5, 6]]
 
 
-def test_sleeve_ends_where_it_should() -> None:
+def test_sleeve_ends_at_its_length() -> None:
     cloth = Cloth((10, 20, 30), (0, 0, 0))
     painted = paint_limb(np.array([[0, -0.1, 0], [0, -0.9, 0]], np.float32), 1.0, 0.5, cloth, (200, 150, 120))
     assert painted.tolist() == [[10, 20, 30], [200, 150, 120]]
 
 
-def test_neck_shows_in_front() -> None:
+def test_neckline_is_visible_from_the_front() -> None:
     np.testing.assert_allclose(paint_chest(_at(0, 0.02, 0.05), OUTFIT)[0], OUTFIT.skin)
 
 
-def test_skirts_only_where_the_pose_can_carry_one() -> None:
+def test_skirts_occur_only_with_suitable_poses() -> None:
     wear = {sample_outfit(seed, sample_body_shape(seed), can_wear_skirt=False).legwear for seed in range(60)}
     assert "skirt" not in wear
     assert "skirt" in {sample_outfit(seed, sample_body_shape(seed), can_wear_skirt=True).legwear for seed in range(60)}
 
 
-def test_bodies_vary_within_reason() -> None:
+def test_body_proportions_are_bounded() -> None:
     bodies = [sample_body_shape(seed) for seed in range(200)]
     grown = [body.height for body in bodies if not body.is_child]
     assert np.mean(grown) == pytest.approx(1.0, abs=0.04)
@@ -56,7 +56,7 @@ def test_every_pose_can_be_drawn() -> None:
     assert sample_pose(1) == sample_pose(1)
 
 
-def test_knees_and_elbows_never_bend_the_wrong_way() -> None:
+def test_knees_and_elbows_bend_in_one_direction_only() -> None:
     for seed in range(300):
         pose = sample_pose(seed)
         assert all(arm.elbow >= 0 for arm in (pose.left_arm, pose.right_arm))

@@ -11,7 +11,7 @@ def _plan(persons: int, mode: ColourMode = "colour", unlabelled: int = 0) -> Ima
     return ImagePlan(0, 0, persons, unlabelled=unlabelled, colour_mode=mode)
 
 
-def test_sizes_and_people() -> None:
+def test_scene_has_the_planned_size_and_persons() -> None:
     scene = compose_scene(SEEDS, _plan(3, unlabelled=1), 120, 160)
     height, width, channels = scene.image.shape
     assert channels == 3
@@ -26,8 +26,8 @@ def test_masks_do_not_overlap() -> None:
     assert np.stack([person.mask for person in scene.persons]).sum(axis=0).max() == 1
 
 
-def test_visible_joints_lie_on_the_persons_own_mask() -> None:
-    """Hidden joints may lie anywhere; a limb joint called visible must be surrounded by the body it belongs to."""
+def test_visible_joints_are_on_the_mask_of_their_person() -> None:
+    """Occluded joints may be anywhere; a visible limb joint must be within the mask of its person."""
     for seed in range(6):
         for person in compose_scene((seed, 2, 3, 4, 5), _plan(2), 240, 320).persons:
             height, width = person.mask.shape
@@ -36,7 +36,7 @@ def test_visible_joints_lie_on_the_persons_own_mask() -> None:
                     assert person.mask[y, x]
 
 
-def test_people_hide_one_another() -> None:
+def test_persons_occlude_each_other() -> None:
     found = False
     for seed in range(12):
         scene = compose_scene((seed, 2, 3, 4, 5), _plan(3), 240, 320)
@@ -64,12 +64,12 @@ def test_grey(mode: ColourMode, dimensions: int) -> None:
         assert (image == image[..., :1]).all()
 
 
-def test_same_seeds_same_scene() -> None:
+def test_scene_is_determined_by_its_seeds() -> None:
     first, second = compose_scene(SEEDS, _plan(2), 120, 160), compose_scene(SEEDS, _plan(2), 120, 160)
     np.testing.assert_array_equal(first.image, second.image)
 
 
-def test_obstacles_cover_people_sometimes() -> None:
+def test_obstacles_occlude_some_persons() -> None:
     obstacles = {"post", "counter", "bush", "board", "crate"}
     scenes = [compose_scene((seed, 2, 3, seed, 5), _plan(1), 120, 160) for seed in range(20)]
     blocked = [person for scene in scenes for person in scene.persons if obstacles & set(person.things)]

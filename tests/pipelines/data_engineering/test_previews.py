@@ -28,20 +28,20 @@ KINDS = {"ImagePreview": IMAGES, "PlotlyPreview": PLOTS, "TablePreview": TABLES,
 def context(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Return the context of the project after a run of the pipeline on a small generated sample."""
     root = tmp_path_factory.mktemp("previews")
-    places = {"data_dir": str(root / "data"), "raw_dir": str(root / "raw")}
+    paths = {"data_dir": str(root / "data"), "raw_dir": str(root / "raw")}
     bootstrap_project(REPOSITORY)
-    with KedroSession.create(project_path=REPOSITORY, env="test", runtime_params=places, save_on_close=False) as session:
+    with KedroSession.create(project_path=REPOSITORY, env="test", runtime_params=paths, save_on_close=False) as session:
         session.run(pipeline_names=["data_engineering"])
-    with KedroSession.create(project_path=REPOSITORY, env="test", runtime_params=places, save_on_close=False) as session:
+    with KedroSession.create(project_path=REPOSITORY, env="test", runtime_params=paths, save_on_close=False) as session:
         return session.load_context()
 
 
 @pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, names in KINDS.items() for name in sorted(names)])
-def test_it_has_a_preview_of_its_kind(context: Any, kind: str, name: str) -> None:
+def test_dataset_has_a_preview_of_its_kind(context: Any, kind: str, name: str) -> None:
     dataset = context.catalog.get(name)
     arguments = (dataset.metadata or {})["kedro-viz"].get("preview_args", {})
     shown = dataset.preview(**arguments)
-    # Kedro-Viz chooses how to show it by the name of the annotation.
+    # Kedro-Viz selects the kind of preview by the name of the return annotation.
     annotation = inspect.signature(dataset.preview).return_annotation
     assert getattr(annotation, "__name__", annotation) == kind
     assert len(json.dumps(shown)) > 2
@@ -61,11 +61,11 @@ def test_rejected_and_accepted_records_agree_with_the_other_tables(context: Any)
     assert rejected["records"].sum() == len(load("issues")) + accepted.sum()
     of_persons = rejected[rejected["record"] == "person"]
     assert of_persons["fraction"].sum() == pytest.approx(1, abs=1e-4)
-    # Nobody is lost between the annotations and the crops.
+    # Every annotated person is accepted or listed with a reason.
     assert of_persons["records"].sum() == len(load("persons_read")) + (of_persons["step"] == "read").sum()
 
 
-def test_labels_add_up_to_the_persons(context: Any) -> None:
+def test_joint_labels_sum_to_the_persons(context: Any) -> None:
     labels: pd.DataFrame = context.catalog.load("joint_labels")
     assert labels["joint"].tolist() == list(context.catalog.load("skeleton").joints)
     assert set(labels[["visible", "occluded", "unlabelled"]].sum(axis=1)) == {len(context.catalog.load("persons"))}

@@ -1,4 +1,4 @@
-"""Nodes that say where the model fails; the whole flow is in `tests/integration/test_end_to_end.py`."""
+"""Nodes of the error analysis; `tests/integration/test_end_to_end.py` runs the whole pipeline."""
 
 import io
 
@@ -10,11 +10,11 @@ from posescope.pipelines.evaluation.options import ErrorAnalysisOptions
 from posescope.prediction.options import PredictionOptions
 
 
-def test_without_wish_nothing_is_decoded_again_and_the_table_is_empty() -> None:
-    """Model and crops are not even looked at; the table comes back from its file as it went."""
-    nothing = [None] * 8
-    table = measure_decoding_effects(*nothing, PredictionOptions(), None, ErrorAnalysisOptions(decoding_effects=False))
+def test_disabled_decoding_effects_are_an_empty_table() -> None:
+    """Model and crops are not used, and the table is unchanged by a CSV file."""
+    no_inputs = [None] * 8
+    table = measure_decoding_effects(*no_inputs, PredictionOptions(), None, ErrorAnalysisOptions(decoding_effects=False))
     assert table.empty
-    assert measure_decoding_effects(*nothing, PredictionOptions(), "theirs.json", ErrorAnalysisOptions()).empty
+    assert measure_decoding_effects(*no_inputs, PredictionOptions(), "external.json", ErrorAnalysisOptions()).empty
     written = io.StringIO(table.to_csv(index=False))
     pd.testing.assert_frame_equal(DecodingEffects.validate(pd.read_csv(written)), table)

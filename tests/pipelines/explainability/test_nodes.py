@@ -17,7 +17,7 @@ from posescope.pipelines.explainability import nodes
 from posescope.pipelines.explainability.options import AnalysesOptions, PersonsOptions
 from posescope.prediction.crop_predictions import PredictionOptions
 
-ABSENT = PredictionOptions(device="cuda:99")  # a device that no machine has
+ABSENT = PredictionOptions(device="cuda:99")  # a device that does not exist
 
 
 class Store:

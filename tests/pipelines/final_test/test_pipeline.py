@@ -83,7 +83,7 @@ def project(trained: Project, tmp_path: Path) -> Project:
     return Project(tmp_path / "copy")
 
 
-def test_the_final_test_is_no_part_of_the_default_run() -> None:
+def test_pipeline_is_not_part_of_the_default_run() -> None:
     assert "final_test" not in DEFAULT_PIPELINES
     default = {node.name for node in register_pipelines()["__default__"].nodes}
     assert default.isdisjoint(node.name for node in create_pipeline().nodes)
@@ -121,7 +121,7 @@ def test_evaluation_never_reads_the_test_split(project: Project, monkeypatch: py
     assert project.accesses() == []
 
 
-def test_the_first_access(project: Project) -> None:
+def test_first_access_is_logged(project: Project) -> None:
     project.run("final_test")
     (access,) = project.accesses()
     persons = project.persons()
@@ -134,11 +134,11 @@ def test_the_first_access(project: Project) -> None:
     assert len(set(access["person_keys"].split())) == access["persons"]
     run = project.data / "08_reporting" / "runs" / access["run_id"] / "run.json"
     assert json.loads(run.read_text())["pipelines"] == ["final_test"]
-    # The figures are those of the file, and those of the table of persons.
+    # The logged metric values equal those of the file and those of the table of persons.
     metrics = json.loads((project.data / "08_reporting" / "test_metrics.json").read_text())["test"]
     assert {"pck_thesis", "oks", "oks_ap", "mse"} <= set(metrics)
-    assert {name: figure["value"] for name, figure in access["metric_values"].items()} == {
-        name: figure["value"] for name, figure in metrics.items()
+    assert {name: value["value"] for name, value in access["metric_values"].items()} == {
+        name: value["value"] for name, value in metrics.items()
     }
     assert (
         access["metric_values"]["oks"]["low"] <= access["metric_values"]["oks"]["value"] <= access["metric_values"]["oks"]["high"]
@@ -149,7 +149,7 @@ def test_the_first_access(project: Project) -> None:
 
 
 def test_persons_of_unreadable_images_are_missed_in_all_metrics(project: Project) -> None:
-    """AP and the means over persons are of the same test persons."""
+    """AP and the means over persons are computed on the same test persons."""
     first = project.persons().query("split == 'test'").iloc[0]
     (project.root / "raw" / first["source_split"] / first["file_name"]).write_bytes(b"no image")
     given = {"data_engineering": {"sample": None, "failures": {"max_fraction": 1.0}}}
@@ -166,13 +166,13 @@ def test_persons_of_unreadable_images_are_missed_in_all_metrics(project: Project
 def test_average_precision_equals_pycocotools_over_the_test_images(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """Predictions are replaced by values near the truth, since a model of one epoch finds no person."""
 
-    def guess(predictions: PosePredictions, _: pd.DataFrame) -> pd.DataFrame:
+    def predict_near_truth(predictions: PosePredictions, _: pd.DataFrame) -> pd.DataFrame:
         truth = joints_of(pd.read_parquet(project.data / "02_intermediate" / "keypoints.parquet"), predictions.person_ids)
         noise = np.random.default_rng(0).normal(0, 4, truth[..., :2].shape)
         joints = np.nan_to_num(truth[..., :2]) + noise
         return join_joints(predictions.person_ids, joints, predictions.scores, "score")
 
-    monkeypatch.setattr(split_predictions, "predictions_table", guess)
+    monkeypatch.setattr(split_predictions, "predictions_table", predict_near_truth)
     project.run("final_test")
     content = json.loads((project.root / "raw" / "annotations" / "person_keypoints_train2017.json").read_text())
     results = json.loads((project.data / "07_model_output" / "test" / "coco_results.json").read_text())
@@ -194,7 +194,7 @@ def test_average_precision_equals_pycocotools_over_the_test_images(project: Proj
     )
 
 
-def test_a_repetition(project: Project) -> None:
+def test_repetition_is_logged(project: Project) -> None:
     project.run("final_test")
     project.run("final_test", evaluation={"prediction": {"flip_test": True}})
     first, second = project.accesses()
@@ -204,7 +204,7 @@ def test_a_repetition(project: Project) -> None:
     assert first["run_id"] != second["run_id"]
 
 
-def test_the_same_model_in_another_folder_is_a_repetition(project: Project) -> None:
+def test_same_model_in_another_folder_is_a_repetition(project: Project) -> None:
     project.run("final_test")
     shutil.move(project.models()[-1].parent, project.data / "06_models" / "model" / "2999-01-01T00.00.00.000Z")
     project.run("final_test")
@@ -222,8 +222,8 @@ def test_another_model_is_refused_before_prediction(project: Project, monkeypatc
     assert project.accesses() == before
 
 
-def test_another_data_dir_has_no_first_access_of_its_own(project: Project) -> None:
-    """The same persons in another folder with another model; then other data."""
+def test_another_data_dir_shares_the_access_log(project: Project) -> None:
+    """First the same persons in another folder with another model, then other data."""
     project.run("final_test")
     shutil.copytree(project.data, project.root / "other")
     other = Project(project.root, "other")
@@ -239,7 +239,7 @@ def test_another_data_dir_has_no_first_access_of_its_own(project: Project) -> No
     assert project.accesses()[1]["seen_before"] == 0
 
 
-def test_an_override_is_logged(project: Project) -> None:
+def test_override_is_logged(project: Project) -> None:
     project.run("final_test")
     project.train_another()
     project.run("final_test", final_test={"allow_repeated_access": True})
@@ -248,7 +248,7 @@ def test_an_override_is_logged(project: Project) -> None:
     assert second["model_fingerprint"] == model_fingerprint(project.models()[-1]) != first["model_fingerprint"]
 
 
-def test_a_killed_run_counts(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_killed_run_counts_as_an_access(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     def kill(*_: Any) -> None:
         raise KeyboardInterrupt
 
@@ -269,7 +269,7 @@ def test_a_killed_run_counts(project: Project, monkeypatch: pytest.MonkeyPatch) 
         project.run("final_test")
 
 
-def test_an_empty_test_set_is_an_error(project: Project) -> None:
+def test_empty_test_set_is_an_error(project: Project) -> None:
     project.run("data_engineering", "modelling", data_engineering={"split": {"max_test_fraction": 0}})
     with pytest.raises(PosescopeError, match="max_test_fraction") as error:
         project.run("final_test")

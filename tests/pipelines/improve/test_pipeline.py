@@ -1,4 +1,4 @@
-"""The pipeline `improve`, run through Kedro on a few painted persons: what it leaves, who it looks at, and what it needs."""
+"""Tests of posescope.pipelines.improve, run through Kedro on a small sample: outputs, required inputs, and read persons."""
 
 import json
 from collections.abc import Iterator
@@ -33,27 +33,31 @@ VARIANTS = {"original", "mean_ablated", "inserted", "continued", "improved"}
 
 def run(root: Path, *names: str, **parameters: Any) -> None:
     bootstrap_project(REPOSITORY)
-    given = {"data_dir": str(root / "data"), "raw_dir": str(root / "raw"), **parameters}
-    with KedroSession.create(project_path=REPOSITORY, env="test", runtime_params=given, save_on_close=False) as session:
+    parameters_of_run = {"data_dir": str(root / "data"), "raw_dir": str(root / "raw"), **parameters}
+    with KedroSession.create(
+        project_path=REPOSITORY, env="test", runtime_params=parameters_of_run, save_on_close=False
+    ) as session:
         session.run(pipeline_names=list(names))
 
 
 def open_context(root: Path) -> Any:
-    given = {"data_dir": str(root / "data"), "raw_dir": str(root / "raw")}
-    with KedroSession.create(project_path=REPOSITORY, env="test", runtime_params=given, save_on_close=False) as session:
+    parameters_of_run = {"data_dir": str(root / "data"), "raw_dir": str(root / "raw")}
+    with KedroSession.create(
+        project_path=REPOSITORY, env="test", runtime_params=parameters_of_run, save_on_close=False
+    ) as session:
         return session.load_context()
 
 
-def plant_explanation(context: Any) -> None:
-    """As if the explainability had found that five of eight directions are enough."""
+def save_explanation(context: Any) -> None:
+    """Save components and a truncation result in which five of eight components suffice."""
     components = Components(np.zeros(8), np.eye(8), np.arange(8.0, 0, -1), "stack2.bottleneck", (8, 1, 1))
     context.catalog.save("components", components)
     context.catalog.save("analysis_truncation", AnalysisResult(facts={"components_enough": 5}))
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Any, set[int], bytes]]:
-    """A finished run: its folder, the project, whose pixels were read, and the original's weights before it."""
+def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Any, set[int], bytes]]:
+    """Return the folder and the context of a finished run, the ids of the read persons, and the model file before the run."""
     root = tmp_path_factory.mktemp("improve")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -61,19 +65,19 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Any, s
     context = open_context(root)
     with pytest.raises(MissingInputError, match=r"components .*: run the pipeline explainability first"):
         run(root, "improve")
-    plant_explanation(context)
+    save_explanation(context)
     before = original_file(root).read_bytes()
-    seen: set[int] = set()
+    read_ids: set[int] = set()
     read_images = CropSet.read_images
 
     def spy(crops: CropSet, rows: Any) -> Any:
-        seen.update(crops.targets.person_ids[rows].tolist())
+        read_ids.update(crops.targets.person_ids[rows].tolist())
         return read_images(crops, rows)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(CropSet, "read_images", spy)
         run(root, "improve", improve={"autoencoder": {"code_size": None}})
-    yield root, context, seen, before
+    yield root, context, read_ids, before
     torch.set_num_threads(threads)
 
 
@@ -82,29 +86,29 @@ def original_file(root: Path) -> Path:
     return path
 
 
-def test_it_is_no_part_of_the_default_run() -> None:
+def test_pipeline_is_not_part_of_the_default_run() -> None:
     assert "improve" not in DEFAULT_PIPELINES
     default = {node.name for node in register_pipelines()["__default__"].nodes}
     assert default.isdisjoint(node.name for node in create_pipeline().nodes)
 
 
 @pytest.mark.slow
-def test_nobody_of_the_test_set_is_looked_at(ran: tuple[Path, Any, set[int], bytes]) -> None:
-    _, context, seen, _ = ran
+def test_no_test_person_is_read(finished_run: tuple[Path, Any, set[int], bytes]) -> None:
+    _, context, read_ids, _ = finished_run
     train, val, test = (set(ids_of(context.catalog.load("persons"), split).tolist()) for split in ("train", "val", "test"))
     assert test
-    assert seen == train | val
+    assert read_ids == train | val
 
 
 @pytest.mark.slow
-def test_the_original_is_left_as_it_was(ran: tuple[Path, Any, set[int], bytes]) -> None:
-    root, _, _, before = ran
+def test_original_model_is_not_changed(finished_run: tuple[Path, Any, set[int], bytes]) -> None:
+    root, _, _, before = finished_run
     assert original_file(root).read_bytes() == before
 
 
 @pytest.mark.slow
-def test_the_models_and_where_they_come_from(ran: tuple[Path, Any, set[int], bytes]) -> None:
-    root, context, _, _ = ran
+def test_models_record_their_provenance(finished_run: tuple[Path, Any, set[int], bytes]) -> None:
+    root, context, _, _ = finished_run
     models = {name: load_model(root / "data" / "06_models" / "improve" / name) for name in ("inserted", "continued", "improved")}
     original = context.catalog.load("model")
     assert {name: model.model_spec.name for name, model in models.items()} == {
@@ -121,36 +125,36 @@ def test_the_models_and_where_they_come_from(ran: tuple[Path, Any, set[int], byt
 
 
 @pytest.mark.slow
-def test_both_trainings_are_over(ran: tuple[Path, Any, set[int], bytes]) -> None:
-    root, _, _, _ = ran
+def test_both_trainings_are_finished(finished_run: tuple[Path, Any, set[int], bytes]) -> None:
+    root, _, _, _ = finished_run
     runs = list((root / "data" / "06_models" / "improve" / "checkpoints").iterdir())
     assert len(runs) == 2
-    assert all((place / "finished.json").is_file() for place in runs)
+    assert all((folder / "finished.json").is_file() for folder in runs)
 
 
 @pytest.mark.slow
-def test_the_comparison(ran: tuple[Path, Any, set[int], bytes]) -> None:
-    _, context, _, _ = ran
-    figures: pd.DataFrame = context.catalog.load("improvement_metrics")
-    assert {(row.a, row.b) for row in figures.itertuples()} == set(COMPARISONS)
-    assert {"pck_thesis", "pck@0.2", "oks"} <= set(figures["metric"])
+def test_variants_are_compared(finished_run: tuple[Path, Any, set[int], bytes]) -> None:
+    _, context, _, _ = finished_run
+    metrics: pd.DataFrame = context.catalog.load("improvement_metrics")
+    assert {(row.a, row.b) for row in metrics.itertuples()} == set(COMPARISONS)
+    assert {"pck_thesis", "pck@0.2", "oks"} <= set(metrics["metric"])
     joints = context.catalog.load("improvement_joints")
     assert set(joints["joint"]) <= set(context.catalog.load("skeleton").joints)
     scores = context.catalog.load("variant_scores")
     assert set(scores["variant"]) == VARIANTS
     means = scores.groupby("variant")["pck_thesis"].mean()
-    fair = figures[(figures["a"] == "continued") & (figures["b"] == "improved")].set_index("metric").loc["pck_thesis"]
-    assert fair["difference"] == pytest.approx(means["improved"] - means["continued"])
+    comparison = metrics[(metrics["a"] == "continued") & (metrics["b"] == "improved")].set_index("metric").loc["pck_thesis"]
+    assert comparison["difference"] == pytest.approx(means["improved"] - means["continued"])
 
 
 @pytest.mark.slow
-def test_what_is_said_of_it(ran: tuple[Path, Any, set[int], bytes]) -> None:
-    root, context, _, _ = ran
+def test_findings_and_dimensions_are_written(finished_run: tuple[Path, Any, set[int], bytes]) -> None:
+    root, context, _, _ = finished_run
     improvement = json.loads((root / "data" / "08_reporting" / "improve" / "improvement.json").read_text())
     assert improvement["code_size"]["dimensions"] == 5
     assert set(improvement["scores"]) == VARIANTS
     assert all(set(claim) >= {"claim", "value", "low", "high", "control", "passed"} for claim in improvement["findings"])
-    # The scores, and two stacks' directions: of fewer than ten photographs nothing is said of what an autoencoder keeps.
+    # Two findings on scores and one per stack on dimensions; with fewer than ten images there is none on reconstruction.
     assert len(improvement["findings"]) == 2 + 2
     assert context.catalog.load("reconstruction")["low"].isna().all()
     directions = context.catalog.load("bottleneck_dimensions").set_index(["variant", "layer"])
@@ -162,8 +166,8 @@ def test_what_is_said_of_it(ran: tuple[Path, Any, set[int], bytes]) -> None:
 
 
 @pytest.mark.slow
-def test_everything_names_its_models_and_its_data(ran: tuple[Path, Any, set[int], bytes]) -> None:
-    root, context, _, _ = ran
+def test_all_outputs_contain_their_origin(finished_run: tuple[Path, Any, set[int], bytes]) -> None:
+    root, context, _, _ = finished_run
     own = Origin(
         model=model_fingerprint(original_file(root).parent), data=context.catalog.load("crop_statistics").data_fingerprint
     )
@@ -173,13 +177,15 @@ def test_everything_names_its_models_and_its_data(ran: tuple[Path, Any, set[int]
         assert origin_of(context.catalog.load(name)) == own, name
     improvement = context.catalog.load("improvement")
     assert (improvement["model"], improvement["data"]) == (own.model, own.data)
-    prints = {name: fingerprint_of_model(context.catalog.load(f"{name}_model")) for name in ("inserted", "continued", "improved")}
-    assert improvement["models"] == {"original": own.model, "mean_ablated": own.model, **prints}
+    fingerprints = {
+        name: fingerprint_of_model(context.catalog.load(f"{name}_model")) for name in ("inserted", "continued", "improved")
+    }
+    assert improvement["models"] == {"original": own.model, "mean_ablated": own.model, **fingerprints}
 
 
 @pytest.mark.slow
-def test_a_model_of_another_split_is_refused(ran: tuple[Path, Any, set[int], bytes]) -> None:
-    _, context, _, _ = ran
+def test_model_of_another_split_is_refused(finished_run: tuple[Path, Any, set[int], bytes]) -> None:
+    _, context, _, _ = finished_run
     persons = context.catalog.load("persons")
     moved = persons.assign(split=persons["split"].replace({"test": "train", "train": "test"}))
     for name in ("model", "inserted_model"):

@@ -1,4 +1,4 @@
-"""Tests of posescope.pipelines.modelling.nodes: what stands for a run, and when it is over."""
+"""Tests of posescope.pipelines.modelling.nodes: run fingerprint and end of a training."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -18,29 +18,29 @@ from posescope.training.options import TrainingOptions
 
 STATISTICS = CropStatistics((0.4, 0.4, 0.4), (64, 64), CropRecipe(rule=ComponentSpec(name="padded_square")), "data")
 TRAINING = TrainingOptions()
-PLACES = {"source_split": "all", "image_id": [0, 1], "annotation_id": [0, 1]}
+KEYS = {"source_split": "all", "image_id": [0, 1], "annotation_id": [0, 1]}
 HOURGLASS = {"channels": 8, "depth": 1, "bottleneck_residuals": 1}
 
 
-def mark_of(
+def run_fingerprint(
     monkeypatch: pytest.MonkeyPatch,
     skeleton: Skeleton,
     statistics: CropStatistics = STATISTICS,
     training: TrainingOptions = TRAINING,
 ) -> str:
-    marks: list[str] = []
+    fingerprints: list[str] = []
 
-    def note(*arguments: Any, **options: Any) -> Any:
+    def record_fingerprint(*arguments: Any, **options: Any) -> Any:
         assert fingerprint(options["run_identity"]) == arguments[-1]
-        marks.append(arguments[-1])
+        fingerprints.append(arguments[-1])
         return SimpleNamespace(model=arguments[0], history=())
 
-    monkeypatch.setattr(nodes, "train", note)
-    monkeypatch.setattr(nodes, "check_current", lambda *records: None)  # held in tests/data/crops/test_crop_statistics.py
+    monkeypatch.setattr(nodes, "train", record_fingerprint)
+    monkeypatch.setattr(nodes, "check_current", lambda *records: None)  # tested in tests/data/crops/test_crop_statistics.py
     nodes.train_model(
         crops=SimpleNamespace(select=lambda targets, ids: None),
         targets=None,
-        persons=pd.DataFrame({"person_id": [0, 1], "split": ["train", "val"], **PLACES}),
+        persons=pd.DataFrame({"person_id": [0, 1], "split": ["train", "val"], **KEYS}),
         skeleton=skeleton,
         statistics=statistics,
         checkpoints=None,
@@ -49,32 +49,32 @@ def mark_of(
         model=ComponentSpec(name="hourglass", options=HOURGLASS),
         training=training,
     )
-    return marks[0]
+    return fingerprints[0]
 
 
-def test_the_mark_follows_the_skeleton_and_the_crops(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fingerprint_depends_on_skeleton_and_crops(monkeypatch: pytest.MonkeyPatch) -> None:
     renamed = replace(COCO_PERSON, joints=("tip", *COCO_PERSON.joints[1:]))
     padded = replace(STATISTICS, crop=STATISTICS.crop.model_copy(update={"padding_rgb": (0, 0, 0)}))
-    mark = mark_of(monkeypatch, COCO_PERSON)
-    assert mark == mark_of(monkeypatch, COCO_PERSON)
-    assert len({mark, mark_of(monkeypatch, renamed), mark_of(monkeypatch, COCO_PERSON, padded)}) == 3
+    expected = run_fingerprint(monkeypatch, COCO_PERSON)
+    assert expected == run_fingerprint(monkeypatch, COCO_PERSON)
+    assert len({expected, run_fingerprint(monkeypatch, renamed), run_fingerprint(monkeypatch, COCO_PERSON, padded)}) == 3
 
 
-def test_the_mark_does_not_follow_what_changes_no_weight(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fingerprint_is_independent_of_options_that_change_no_weight(monkeypatch: pytest.MonkeyPatch) -> None:
     changes: list[dict[str, Any]] = [{"keep_checkpoints": 9}, {"image_grid_every_epochs": 0}, {"resume": "f00d"}]
-    mark = mark_of(monkeypatch, COCO_PERSON)
-    assert {mark_of(monkeypatch, COCO_PERSON, training=TrainingOptions(**change)) for change in changes} == {mark}
+    expected = run_fingerprint(monkeypatch, COCO_PERSON)
+    assert {run_fingerprint(monkeypatch, COCO_PERSON, training=TrainingOptions(**change)) for change in changes} == {expected}
     for change in ({"final_weights": "last"}, {"epochs": 3}, {"ema_decay": 0.9}):
-        assert mark_of(monkeypatch, COCO_PERSON, training=TrainingOptions(**change)) != mark
+        assert run_fingerprint(monkeypatch, COCO_PERSON, training=TrainingOptions(**change)) != expected
 
 
-def test_a_run_is_over_once_its_model_is_saved() -> None:
+def test_finish_training_finishes_the_checkpoints() -> None:
     finished: list[str] = []
     nodes.finish_training(SimpleNamespace(provenance={"fingerprint": "f00d"}), SimpleNamespace(finish=finished.append))
     assert finished == ["f00d"]
 
 
-def test_the_mark_is_set_after_the_model_is_in_the_catalog() -> None:
+def test_training_is_finished_after_the_model_is_saved() -> None:
     (node,) = [node for node in create_pipeline().nodes if node.name == "modelling.finish_training"]
     assert set(node.inputs) == {"model", "checkpoints_workspace"}
     assert not node.outputs

@@ -1,4 +1,4 @@
-"""The pipeline `tune`, run through Kedro: what it leaves, who it looks at, and an environment made of its winner."""
+"""Tests of posescope.pipelines.tune, run through Kedro: outputs, persons that are read, and the environment of the best trial."""
 
 import json
 import shutil
@@ -27,8 +27,8 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 BUDGET = {"trials": 3, "epochs": 1, "pruner": {"name": "none"}}
 
 
-class Seen:
-    """Whom a run selected from the store of crops, and whose pixels it read."""
+class AccessedPersons:
+    """The ids of persons that a run selected from the crop store, and of those whose pixels it read."""
 
     def __init__(self) -> None:
         self.selected: set[int] = set()
@@ -36,56 +36,56 @@ class Seen:
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Seen]]:
-    """The project after a search of three trials on a few painted persons; and whom the search has seen."""
+def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, AccessedPersons]]:
+    """Return the project after a search of three trials on a small sample, and the persons that the search read."""
     root = tmp_path_factory.mktemp("tune")
-    places = {"data_dir": str(root / "data"), "raw_dir": str(root / "raw")}
-    seen = Seen()
+    paths = {"data_dir": str(root / "data"), "raw_dir": str(root / "raw")}
+    accessed = AccessedPersons()
     select, read_images = CropStore.select, CropSet.read_images
 
     def spy_on_select(store: CropStore, targets: Any, person_ids: Any) -> CropSet:
-        seen.selected |= set(person_ids.tolist())
+        accessed.selected |= set(person_ids.tolist())
         return select(store, targets, person_ids)
 
     def spy_on_read(crops: CropSet, rows: Any) -> Any:
-        seen.read |= set(crops.targets.person_ids[rows].tolist())
+        accessed.read |= set(crops.targets.person_ids[rows].tolist())
         return read_images(crops, rows)
 
     bootstrap_project(REPOSITORY)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    with KedroSession.create(project_path=REPOSITORY, env="test", runtime_params=places, save_on_close=False) as session:
+    with KedroSession.create(project_path=REPOSITORY, env="test", runtime_params=paths, save_on_close=False) as session:
         session.run(pipeline_names=["data_engineering"])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(CropStore, "select", spy_on_select)
         patch.setattr(CropSet, "read_images", spy_on_read)
-        given = {**places, "tune": BUDGET, "modelling": {"training": {"batch_size": 4}}}
-        with KedroSession.create(project_path=REPOSITORY, env="test", runtime_params=given, save_on_close=False) as session:
+        parameters = {**paths, "tune": BUDGET, "modelling": {"training": {"batch_size": 4}}}
+        with KedroSession.create(project_path=REPOSITORY, env="test", runtime_params=parameters, save_on_close=False) as session:
             session.run(pipeline_names=["tune"])
-    with KedroSession.create(project_path=REPOSITORY, env="test", runtime_params=places, save_on_close=False) as session:
-        yield session.load_context(), seen
+    with KedroSession.create(project_path=REPOSITORY, env="test", runtime_params=paths, save_on_close=False) as session:
+        yield session.load_context(), accessed
     torch.set_num_threads(threads)
 
 
-def test_it_is_no_part_of_the_default_run() -> None:
+def test_pipeline_is_not_part_of_the_default_run() -> None:
     assert "tune" not in DEFAULT_PIPELINES
     default = {node.name for node in register_pipelines()["__default__"].nodes}
     assert default.isdisjoint(node.name for node in create_pipeline().nodes)
 
 
-def test_nobody_of_the_test_set_is_looked_at(ran: tuple[Any, Seen]) -> None:
-    context, seen = ran
+def test_no_test_person_is_read(finished_run: tuple[Any, AccessedPersons]) -> None:
+    context, accessed = finished_run
     persons = context.catalog.load("persons")
     train, val, test = (set(ids_of(persons, split).tolist()) for split in ("train", "val", "test"))
     assert test
-    assert seen.selected == train | val
-    assert seen.read
-    assert seen.read <= train | val
-    assert seen.read.isdisjoint(test)
+    assert accessed.selected == train | val
+    assert accessed.read
+    assert accessed.read <= train | val
+    assert accessed.read.isdisjoint(test)
 
 
-def test_the_table_and_the_plots(ran: tuple[Any, Seen]) -> None:
-    context, _ = ran
+def test_outputs_contain_all_trials_and_plots(finished_run: tuple[Any, AccessedPersons]) -> None:
+    context, _ = finished_run
     trials: pd.DataFrame = context.catalog.load("tuning_trials")
     assert trials["number"].tolist() == [1, 2, 3]
     assert set(trials["state"]) == {"completed"}
@@ -100,8 +100,8 @@ def test_the_table_and_the_plots(ran: tuple[Any, Seen]) -> None:
     assert context.catalog.get("tuning_trials").preview(nrows=2)
 
 
-def test_the_winner_is_an_environment(ran: tuple[Any, Seen], tmp_path: Path) -> None:
-    context, _ = ran
+def test_best_trial_is_a_valid_environment(finished_run: tuple[Any, AccessedPersons], tmp_path: Path) -> None:
+    context, _ = finished_run
     conf = shutil.copytree(REPOSITORY / "conf", tmp_path / "conf")
     best = Path(context.catalog.get("tuning_best")._describe()["filepath"])
     shutil.copytree(best.parent, conf / "tuned")
@@ -118,12 +118,14 @@ def test_the_winner_is_an_environment(ran: tuple[Any, Seen], tmp_path: Path) -> 
         row["data_engineering.codec.options.sigma_heatmap_px"], rel=1e-12
     )
     base = yaml.safe_load((conf / "base" / "data_engineering" / "parameters.yml").read_text())["data_engineering"]["codec"]
-    assert (codec["name"], codec["options"]["decoder"]) == (base["name"], base["options"]["decoder"]), "the rest stays"
-    assert training["epochs"] != BUDGET["epochs"], "a trial's epochs are not those of the winner's training"
+    assert (codec["name"], codec["options"]["decoder"]) == (base["name"], base["options"]["decoder"]), (
+        "other options are unchanged"
+    )
+    assert training["epochs"] != BUDGET["epochs"], "the number of epochs is not that of a trial"
 
 
-def test_no_checkpoint_is_left(ran: tuple[Any, Seen]) -> None:
-    context, _ = ran
+def test_no_checkpoints_remain(finished_run: tuple[Any, AccessedPersons]) -> None:
+    context, _ = finished_run
     root = context.catalog.load("tuning_workspace").root
     assert {path.suffix for path in root.rglob("*") if path.is_file()} == {".json"}
     assert len(list(root.rglob("*.json"))) == 3
