@@ -227,4 +227,4 @@ def run() -> Callable[[Path, DownloadOptions], Any]:
 @pytest.fixture
 def files_in() -> Callable[[Path], set[str]]:
     """Return a function that lists all files of a folder without the lock."""
-    return lambda root: {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file() and path.name != ".lock"}
+    return lambda root: {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}

@@ -18,13 +18,11 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from posescope.core.errors import DataError
+from posescope.core.files import locked
 from posescope.data.download.http_transfer import version_path
 from posescope.data.download.local_files import make_folder, progress_bar, read_record
 from posescope.data.download.options import ArchiveOptions
 from posescope.data.download.unpacking import has_size
-
-if sys.platform != "win32":
-    import fcntl
 
 __all__ = ["ArchiveFolder", "ArchiveRecord", "Checksums", "checksums_of"]
 
@@ -135,10 +133,10 @@ class ArchiveFolder:
             DataError: if another run holds the folder.
         """
         make_folder(self.root)
-        with (self.root / ".lock").open("w") as stream:
-            if sys.platform != "win32":
-                try:
-                    fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError as error:
-                    raise DataError(f"{self.root}: another run downloads into this folder. Wait until it ends.") from error
+        with locked(self.root, wait=False) as is_locked:
+            if not is_locked and sys.platform != "win32":
+                raise DataError(
+                    f"{self.root}: another run downloads into this folder, or its file system has no locks. Wait until the other "
+                    "run ends, or choose another folder: --params raw_dir=FOLDER"
+                )
             yield
