@@ -58,17 +58,16 @@ def match_results(
     images = np.array([result["image_id"] for result in results], dtype=np.int64)
     person_ids = evaluated_persons["person_id"].to_numpy(dtype=np.int64)
     truth, areas = joints_of(keypoints, person_ids), evaluated_persons["area"].to_numpy(dtype=np.float64)
-    order = np.argsort(images, kind="stable")
-    first = np.searchsorted(images[order], evaluated_persons["image_id"], side="left")
-    last = np.searchsorted(images[order], evaluated_persons["image_id"], side="right")
-    if not (last > first).any():
+    # One row per pair of a person and a result of the same image.
+    image_of_person = pd.DataFrame({"image_id": evaluated_persons["image_id"].to_numpy(), "row": np.arange(len(person_ids))})
+    image_of_result = pd.DataFrame({"image_id": images, "result": np.arange(len(images))})
+    joined = image_of_person.merge(image_of_result, on="image_id")
+    if joined.empty:
         raise MetricError(
             f"COCO results: expected records of category {skeleton.category_id} in the images of the {len(evaluated_persons)} "
             f"evaluated persons, found none among {len(results)} records. Check image_id and category_id."
         )
-    # One row per pair of a person and a result of the same image.
-    rows = np.repeat(np.arange(len(person_ids)), last - first)
-    pairs = order[np.arange(len(rows)) - np.repeat(np.cumsum(last - first) - last, last - first)]
+    rows, pairs = joined["row"].to_numpy(), joined["result"].to_numpy()
     visibility = truth[rows, :, 2].astype(np.uint8)
     similarity = person_oks(points[pairs, :, :2], truth[rows, :, :2], visibility, areas[rows], skeleton.oks_sigmas)
     ranked = np.lexsort((pairs, -similarity, rows))

@@ -11,7 +11,7 @@ import PyTorch; the backends do (see `prediction.backends`).
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,21 +28,12 @@ from posescope.prediction.poses import DetectedPerson, ImageInfo, ImagePoses, Pe
 
 if TYPE_CHECKING:
     from posescope.artifacts.pose_model import PoseModel
+    from posescope.data.crops.crop_set import CropSet
 
-__all__ = ["CropReader", "ImagePersons", "PosedImage", "Predictor"]
+__all__ = ["ImagePersons", "PosedImage", "Predictor"]
 
 # A batch is run before it is full when the images kept for it reach this size: 64 large photographs would take gigabytes.
 _MAX_KEPT_BYTES = 256 * 1024**2
-
-
-class CropReader(Protocol):
-    """Crops of N persons that are read batch by batch, such as a `CropSet`."""
-
-    def __len__(self) -> int: ...
-
-    def read_images(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Return the crops at `rows`, (n, H, W, 3) uint8 RGB."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +102,7 @@ class Predictor:
             raise
         yield from queue.flush()
 
-    def predict_crops(self, crops: CropReader, label: str = "predicting") -> CropJoints:
+    def predict_crops(self, crops: "CropSet", label: str = "predicting") -> CropJoints:
         """Predict N persons whose crops exist already.
 
         Args:
@@ -128,7 +119,7 @@ class Predictor:
             joints[rows], scores[rows] = found.joints, found.scores
         return CropJoints(joints, scores)
 
-    def read_batches(self, crops: CropReader, label: str) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8]]]:
+    def read_batches(self, crops: "CropSet", label: str) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8]]]:
         """Yield the rows and the pixels (n, H, W, 3) uint8 RGB of one batch after the other.
 
         Args:
