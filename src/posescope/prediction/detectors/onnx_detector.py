@@ -169,9 +169,9 @@ def _open_network(path: Path) -> _Network:
 
 def _is_image_input(shape: Sequence[Any]) -> bool:
     """Return True for an image shape; a side that is no number may have any length."""
-    expected = (1, 3, None, None)[-len(shape) :] if len(shape) in (3, 4) else ()
-    return bool(expected) and all(
-        want is None or not isinstance(side, int) or side == want for side, want in zip(shape, expected, strict=True)
+    expected = (1, 3)[-len(shape) + 2 :]
+    return len(shape) in (3, 4) and all(
+        not isinstance(side, int) or side == want for side, want in zip(shape[:-2], expected, strict=True)
     )
 
 
