@@ -35,7 +35,7 @@ __all__ = [
     "measure_extents",
 ]
 
-CANNOT_CENTRE = "joints do not fit in a square centred on them inside the image"
+CANNOT_CENTRE = "no square inside the image is centred on the joints and contains them"
 TOO_SMALL = "square smaller than min_side_px"
 OFF_IMAGE = "square shows nothing of the image"
 NOT_IN_BOX = "joints do not fit in the square of the annotated box"

@@ -35,7 +35,7 @@ def test_centred_squares_accept_the_documented_number_of_persons(annotations):
     assert len(filtered.issues) == 0
     boxed = box_persons(filtered.persons, annotations.keypoints, CropOptions())
     assert boxed.persons["split"].value_counts().to_dict() == {"train": 123_728, "val": 5_235}
-    assert set(boxed.issues["reason"]) == {"joints do not fit in a square centred on them inside the image"}
+    assert set(boxed.issues["reason"]) == {"no square inside the image is centred on the joints and contains them"}
     persons = sample_test_set(boxed.persons, SplitOptions())
     assert persons["split"].value_counts().to_dict() == {"train": 123_728 - 5_235, "val": 5_235, "test": 5_235}
     # The counts of small crop boxes in docs/thesis.md.

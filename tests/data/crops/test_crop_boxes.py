@@ -47,11 +47,11 @@ def test_persons_who_cannot_be_centred_are_issues(tiny_coco):
     assert found.persons["person_id"].tolist() == found.crop_boxes["person_id"].tolist() == [0, 2, 3, 4, 5, 6]
     issue = found.issues.iloc[0]
     assert issue[["annotation_id", "file_name", "step", "detail"]].tolist() == [2, "one.png", "box", "rule centred_square"]
-    assert "do not fit" in issue["reason"]
+    assert "centred on the joints" in issue["reason"]
 
 
 @pytest.mark.parametrize(("rule", "reason"), [
-    ("centred_square", "joints do not fit in a square centred on them inside the image"),
+    ("centred_square", "no square inside the image is centred on the joints and contains them"),
     ("padded_square", "square shows nothing of the image"),
 ])  # fmt: skip
 def test_crop_box_outside_the_image_is_rejected(tiny_coco, rule, reason):

@@ -98,8 +98,8 @@ def test_rare_reasons_are_combined():
 
 
 def test_long_reasons_are_wrapped():
-    figure = plot_rejected(rejected(("box", "person", "joints do not fit in a square centred on them inside the image", 3, 0.3)))
-    assert figure.data[0].y[0] == "box: joints do not fit in a square<br>centred on them inside the image"
+    figure = plot_rejected(rejected(("box", "person", "no square inside the image is centred on the joints and contains them", 3, 0.3)))
+    assert figure.data[0].y[0] == "box: no square inside the image is<br>centred on the joints and contains<br>them"
 
 
 def test_accepted_records_can_be_plotted_without_rejected_ones():
