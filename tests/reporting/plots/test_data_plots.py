@@ -98,7 +98,9 @@ def test_rare_reasons_are_combined():
 
 
 def test_long_reasons_are_wrapped():
-    figure = plot_rejected(rejected(("box", "person", "no square inside the image is centred on the joints and contains them", 3, 0.3)))
+    figure = plot_rejected(
+        rejected(("box", "person", "no square inside the image is centred on the joints and contains them", 3, 0.3))
+    )
     assert figure.data[0].y[0] == "box: no square inside the image is<br>centred on the joints and contains<br>them"
 
 
