@@ -20,6 +20,10 @@ def check_finite_joints(found: CropJoints, folder: Path) -> None:
     """Check that joints and scores are finite; a model that predicts others is broken.
 
     Args:
+        found: joints and scores of N crops.
+        folder: the model folder, for the message.
+
+    Args:
         found: The predictions.
         folder: Folder of the model, for the error message.
 

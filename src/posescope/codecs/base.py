@@ -6,6 +6,8 @@ from typing import Protocol
 
 from torch import Tensor
 
+from posescope.geometry.flips import flip_heatmaps
+
 __all__ = ["Codec", "DecodedJoints", "EncodedTargets", "Peaks", "find_peaks"]
 
 
@@ -78,14 +80,14 @@ class Codec(Protocol):
     def unflip(self, heatmaps: Tensor, flip_indices: Sequence[int]) -> Tensor:
         """Return the heatmaps of crops from those of the flipped crops, for test-time flipping.
 
-        The flip maps a joint at x to W - 1 - x and exchanges left and right. Where heatmap px are symmetric in the crop, use
-        `geometry.flips.flip_heatmaps`.
+        The flip maps a joint at x to W - 1 - x and exchanges left and right. This default is exact where the centre of heatmap
+        px c is at (c + 0.5) * stride - 0.5 in the crop, so that the px are symmetric in it.
 
         Args:
             heatmaps: (N, K, H, W) of the flipped crops.
             flip_indices: K indices as in `Skeleton.flip_indices`.
         """
-        ...
+        return flip_heatmaps(heatmaps, flip_indices)
 
 
 def find_peaks(heatmaps: Tensor) -> Peaks:

@@ -7,7 +7,6 @@ decode   argmax    the highest px
                    Representation", eq. 5-9), exact for a Gaussian
 """
 
-from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -15,10 +14,9 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
-from posescope.codecs.base import DecodedJoints, EncodedTargets, find_peaks
+from posescope.codecs.base import Codec, DecodedJoints, EncodedTargets, find_peaks
 from posescope.codecs.separable_rendering import compute_map_size, outer_maps
 from posescope.core.plugins import Options
-from posescope.geometry.flips import flip_heatmaps
 from posescope.geometry.heatmap_px import crop_from_heatmap, heatmap_from_crop
 
 __all__ = ["GaussianCodec", "GaussianOptions"]
@@ -38,7 +36,7 @@ class GaussianOptions(Options):
     blur_sigma_heatmap_px: float = Field(1.0, ge=0, le=256, description="Smoothing before the `dark` step, heatmap px; 0: none")
 
 
-class GaussianCodec:
+class GaussianCodec(Codec):
     """Gaussian of height 1 at the sub-pixel position of the joint."""
 
     Options = GaussianOptions
@@ -48,7 +46,12 @@ class GaussianCodec:
         self.map_size = compute_map_size(crop_size, options.stride)
 
     def encode(self, joints: Tensor, visibility: Tensor) -> EncodedTargets:
-        """Return the targets of N persons; unlabelled joints have an empty heatmap and their own weight."""
+        """Return the targets of N persons; unlabelled joints have an empty heatmap and their own weight.
+
+        Args:
+            joints: (N, K, 2) crop px, NaN where missing.
+            visibility: (N, K), 0 unlabelled, 1 occluded, 2 visible.
+        """
         place = heatmap_from_crop(joints.float(), float(self.options.stride))
         rows = self._render_axis(place[..., 0], self.map_size[1])
         columns = self._render_axis(place[..., 1], self.map_size[0])
@@ -67,10 +70,6 @@ class GaussianCodec:
         elif self.options.decoder == "dark":
             place = place + _newton_offset(self._smooth(heatmaps), peaks.x, peaks.y)
         return DecodedJoints(crop_from_heatmap(place, float(self.options.stride)), peaks.scores)
-
-    def unflip(self, heatmaps: Tensor, flip_indices: Sequence[int]) -> Tensor:
-        """Flip the heatmaps; exact, since the centre of px c is at (c + 0.5) * stride - 0.5 in the crop."""
-        return flip_heatmaps(heatmaps, flip_indices)
 
     def _render_axis(self, centre: Tensor, length: int) -> Tensor:
         px = torch.arange(length, device=centre.device, dtype=torch.float32)

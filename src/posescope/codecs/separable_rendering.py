@@ -13,7 +13,11 @@ __all__ = ["compute_map_size", "filtered_impulses", "outer_maps"]
 
 
 def compute_map_size(crop_size: tuple[int, int], stride: int) -> tuple[int, int]:
-    """Return the (height, width) of heatmaps whose px are `stride` px of crops of (height, width) px.
+    """Return the (height, width) of heatmaps.
+
+    Args:
+        crop_size: (height, width) px of the crops.
+        stride: crop px per heatmap px.
 
     Raises:
         OptionsError: The crop's size is no multiple of the stride.
@@ -49,5 +53,10 @@ def filtered_impulses(length: int, sigma: float, truncate: float = 4.0) -> Tenso
 
 
 def outer_maps(columns: Tensor, rows: Tensor) -> Tensor:
-    """Return (N, K, H, W) maps of columns (N, K, H) and rows (N, K, W): map[y, x] = column[y] * row[x]."""
+    """Return maps (N, K, H, W): map[y, x] = column[y] * row[x].
+
+    Args:
+        columns: (N, K, H).
+        rows: (N, K, W).
+    """
     return columns.unsqueeze(-1) * rows.unsqueeze(-2)

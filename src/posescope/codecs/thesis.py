@@ -21,7 +21,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from posescope.codecs.base import DecodedJoints, EncodedTargets, find_peaks
+from posescope.codecs.base import Codec, DecodedJoints, EncodedTargets, find_peaks
 from posescope.codecs.separable_rendering import compute_map_size, filtered_impulses, outer_maps
 from posescope.core.plugins import Options
 from posescope.geometry.flips import flip_heatmaps
@@ -39,7 +39,7 @@ class ThesisOptions(Options):
     sigma_occluded: float = Field(1.0, gt=0, le=256, description="The same for joints that are labelled but occluded")
 
 
-class ThesisCodec:
+class ThesisCodec(Codec):
     """Codec of the thesis's later recipe: impulse and filter on the heatmap itself."""
 
     Options = ThesisOptions
@@ -51,7 +51,12 @@ class ThesisCodec:
         self._tables = [self._make_table(side) for side in self._impulse_size]
 
     def encode(self, joints: Tensor, visibility: Tensor) -> EncodedTargets:
-        """Return the targets of N persons; all heatmaps have weight 1, also empty ones, as in the thesis."""
+        """Return the targets of N persons; all heatmaps have weight 1, also empty ones, as in the thesis.
+
+        Args:
+            joints: (N, K, 2) crop px, NaN where missing.
+            visibility: (N, K), 0 unlabelled, 1 occluded, 2 visible.
+        """
         x = _nearest_px(joints[..., 0], self.crop_size[1], self._impulse_size[1])
         y = _nearest_px(joints[..., 1], self.crop_size[0], self._impulse_size[0])
         self._tables = [table.to(joints.device) for table in self._tables]  # copied once: a copy per step would delay a GPU
@@ -73,6 +78,10 @@ class ThesisCodec:
         At stride 4 an error of 1 px (a quarter of a heatmap px) in x remains in the flipped pass alone, so at most half a px in
         the mean of both passes. The column that the shift empties repeats its neighbour, and the column that it removes is
         merged into the last one, as `encode` clips there.
+
+        Args:
+            heatmaps: (N, K, H, W) of the flipped crops.
+            flip_indices: K indices as in `Skeleton.flip_indices`.
         """
         flipped = flip_heatmaps(heatmaps, flip_indices)
         if self.options.stride <= 2:
@@ -90,6 +99,8 @@ class ThesisCodec:
 class Thesis256Codec(ThesisCodec):
     """Codec of the thesis document: impulse and filter at the crop's resolution, then the mean per heatmap px."""
 
+    unflip = Codec.unflip  # exact, since a heatmap px is the mean of its crop px
+
     def __init__(self, options: ThesisOptions, crop_size: tuple[int, int], joint_count: int) -> None:
         super().__init__(options, crop_size, joint_count)
         self._impulse_size = crop_size
@@ -99,10 +110,6 @@ class Thesis256Codec(ThesisCodec):
         """Return the arg-max, with px c at the centre of the crop px that it is the mean of."""
         decoded = super().decode(heatmaps)
         return DecodedJoints(decoded.joints + (self.options.stride - 1) / 2, decoded.scores)
-
-    def unflip(self, heatmaps: Tensor, flip_indices: Sequence[int]) -> Tensor:
-        """Flip the heatmaps; exact, since a heatmap px is the mean of its crop px."""
-        return flip_heatmaps(heatmaps, flip_indices)
 
 
 def _nearest_px(x: Tensor, crop_side: int, map_side: int) -> Tensor:

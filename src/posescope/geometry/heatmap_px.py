@@ -37,7 +37,11 @@ def heatmap_from_crop(points: ArrayOrTensor, stride: float) -> ArrayOrTensor:
 
 
 def crop_from_heatmap(points: ArrayOrTensor, stride: float) -> ArrayOrTensor:
-    """Convert heatmap px to crop px, the inverse of `heatmap_from_crop` with the same arguments.
+    """Convert heatmap px to crop px, the inverse of `heatmap_from_crop`.
+
+    Args:
+        points: coordinates of any shape, heatmap px.
+        stride: crop px per heatmap px.
 
     Example:
         >>> crop_from_heatmap(0.0, stride=4)

@@ -26,13 +26,23 @@ __all__ = [
 
 
 def apply_affine_batch(dst_from_src: Tensor, points: Tensor) -> Tensor:
-    """Map points (N, M, 2) px by (N, 2, 3) and return (N, M, 2) px; NaN stays NaN."""
+    """Return the mapped points (N, M, 2) px; NaN stays NaN.
+
+    Args:
+        dst_from_src: (N, 2, 3).
+        points: (N, M, 2) px of the source.
+    """
     linear, offset = dst_from_src[..., :2], dst_from_src[..., 2]
     return (points.unsqueeze(-2) * linear.unsqueeze(1)).sum(-1) + offset.unsqueeze(1)
 
 
 def compose_affine_batch(c_from_b: Tensor, b_from_a: Tensor) -> Tensor:
-    """Return `c_from_a`: `b_from_a` followed by `c_from_b`; all (N, 2, 3)."""
+    """Return `c_from_a` (N, 2, 3).
+
+    Args:
+        c_from_b: (N, 2, 3), applied second.
+        b_from_a: (N, 2, 3), applied first.
+    """
     linear = c_from_b[..., :2] @ b_from_a[..., :2]
     offset = c_from_b[..., :2] @ b_from_a[..., 2:] + c_from_b[..., 2:]
     return torch.cat([linear, offset], dim=-1)

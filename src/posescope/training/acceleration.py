@@ -47,7 +47,12 @@ class Acceleration:
 
 
 def choose_acceleration(options: TrainingOptions, device: torch.device) -> Acceleration:
-    """Return the acceleration that the options ask for; `auto` depends on the capabilities of the device."""
+    """Return the acceleration that the options ask for.
+
+    Args:
+        options: options of the training; `auto` depends on the device.
+        device: device of the training.
+    """
     on_gpu = device.type == "cuda"
     return Acceleration(
         bf16=options.amp == "bf16" or (options.amp == "auto" and on_gpu and _has_bf16()),

@@ -62,7 +62,12 @@ def shuffled_order(count: int, seed: int, epoch: int) -> NDArray[np.int64]:
 
 
 def count_batches(count: int, batch_size: int) -> int:
-    """Return the number of batches in an epoch of `count` persons."""
+    """Return the number of batches in an epoch.
+
+    Args:
+        count: number of persons.
+        batch_size: largest number of persons per batch.
+    """
     return -(-count // batch_size)
 
 

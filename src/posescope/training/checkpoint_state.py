@@ -143,7 +143,12 @@ def restore_state(
 
 
 def write_checkpoint(folder: Path, state: TrainingState) -> None:
-    """Write both files into an existing folder, which the caller moves to its place."""
+    """Write both files of a checkpoint.
+
+    Args:
+        folder: existing folder, which the caller moves to its place.
+        state: state of the run.
+    """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.tensors.items()}
     save_file(tensors, folder / TENSORS)
     content = {**_to_json(state), "tensors_sha256": sha256_of(folder / TENSORS)}

@@ -103,7 +103,12 @@ class CheckpointStore:
         remove_leftovers(self.root / fingerprint)
 
     def save(self, state: TrainingState, keep: int) -> None:
-        """Write the checkpoint of an epoch and remove old ones; `keep` as for `prune`."""
+        """Write the checkpoint of an epoch and remove old ones (`prune`).
+
+        Args:
+            state: state after the epoch.
+            keep: number of latest checkpoints to keep, >= 1.
+        """
         with atomic_folder(self._place(state.fingerprint, state.epoch)) as folder:
             write_checkpoint(folder, state)
         self.prune(state, keep)

@@ -78,7 +78,12 @@ def learning_rate_at(
 
 
 def count_reductions(options: ReduceOnPlateauOptions, val_pcks: Sequence[float]) -> int:
-    """Return the number of reductions after these epochs; each reduction resets the count of epochs without improvement."""
+    """Return the number of reductions so far; each reduction resets the count of epochs without improvement.
+
+    Args:
+        options: options of the schedule.
+        val_pcks: validation PCK of each complete epoch.
+    """
     best, bad_epochs, reductions = -math.inf, 0, 0
     for pck in val_pcks:
         best, bad_epochs = (pck, 0) if pck > best else (best, bad_epochs + 1)

@@ -39,7 +39,12 @@ class ImageGridFolder:
         return self.root.is_dir()
 
     def begin(self, fingerprint: str, epoch: int) -> None:
-        """Remove the image grids after `epoch`, with which a run continues; 0: those of all epochs."""
+        """Remove the image grids of epochs that a run will train again.
+
+        Args:
+            fingerprint: fingerprint of the run.
+            epoch: epoch after which the run continues; 0: it begins.
+        """
         run = self.root / fingerprint
         if epoch == 0:
             shutil.rmtree(run, ignore_errors=True)
