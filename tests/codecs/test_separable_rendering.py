@@ -10,10 +10,9 @@ from posescope.codecs.separable_rendering import filtered_impulses, outer_maps
 
 @pytest.mark.parametrize("length", [1, 2, 9, 64])
 @pytest.mark.parametrize("sigma", [0.1, 0.5, 1.0, 2.3])
-@pytest.mark.parametrize("truncate", [4.0, 2.5])
-def test_equals_scipy(length, sigma, truncate):
-    expected = gaussian_filter1d(np.eye(length), sigma, axis=1, mode="nearest", truncate=truncate)
-    np.testing.assert_allclose(filtered_impulses(length, sigma, truncate).numpy(), expected, atol=1e-14)
+def test_equals_scipy(length, sigma):
+    expected = gaussian_filter1d(np.eye(length), sigma, axis=1, mode="nearest")
+    np.testing.assert_allclose(filtered_impulses(length, sigma).numpy(), expected, atol=1e-14)
 
 
 def test_mass_by_hand():

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from posescope.core.errors import OptionsError
+from posescope.core.origin import OriginMismatchError
 from posescope.core.plugins import ComponentSpec
 from posescope.explainability.base import AnalysisResult
 from posescope.explainability.components.pca import Components
@@ -25,6 +26,11 @@ MODEL: Any = SimpleNamespace(
     model_spec=ComponentSpec(name="hourglass"),
     network=Hourglass(HourglassOptions(channels=4, depth=1, bottleneck_residuals=1), (16, 16), 2),
 )
+
+
+@pytest.fixture(autouse=True)
+def own_fingerprint(monkeypatch) -> None:
+    monkeypatch.setattr("posescope.improvement.code_size.fingerprint_of_model", lambda model: "own")
 
 
 def curve(enough: int | None) -> AnalysisResult:
@@ -67,13 +73,12 @@ def test_selection_by_curve_is_not_warned_of(caplog) -> None:
     assert caplog.text == ""
 
 
-def test_results_of_another_model_are_refused(monkeypatch) -> None:
-    monkeypatch.setattr("posescope.improvement.code_size.fingerprint_of_model", lambda model: "own")
+def test_results_of_another_model_are_refused() -> None:
     of_own, of_other = replace(COMPONENTS, model="own"), replace(COMPONENTS, model="other")
     assert choose_code_size(MODEL, of_own, replace(curve(4), model="own"), AutoencoderTraining()).dimensions == 4
-    with pytest.raises(ImprovementError, match="truncation"):
+    with pytest.raises(OriginMismatchError, match="truncation"):
         choose_code_size(MODEL, of_own, replace(curve(4), model="other"), AutoencoderTraining())
-    with pytest.raises(ImprovementError, match="components"):
+    with pytest.raises(OriginMismatchError, match="components"):
         choose_code_size(MODEL, of_other, curve(4), AutoencoderTraining())
     assert choose_code_size(MODEL, of_other, curve(4), AutoencoderTraining(code_size=5)).dimensions == 5
 

@@ -9,7 +9,6 @@ from posescope.training.schedules import (
     OneCycleOptions,
     ReduceOnPlateau,
     ReduceOnPlateauOptions,
-    count_reductions,
     learning_rate_at,
 )
 
@@ -28,12 +27,15 @@ def test_default_divides_by_five_once_after_five_epochs_without_improvement() ->
 
 
 def test_patience_restarts_after_a_reduction() -> None:
-    options = ReduceOnPlateauOptions(patience=2, max_reductions=3)
-    assert [count_reductions(options, [0.5] * epochs) for epochs in range(1, 10)] == [0, 0, 1, 1, 2, 2, 3, 3, 3]
+    options = ReduceOnPlateauOptions(factor=2, patience=2, max_reductions=3)
+    plateau = ReduceOnPlateau(name="reduce_on_plateau", options=options)
+    rates = [learning_rate_at(plateau, 8.0, 0, 1, [0.5] * epochs) for epochs in range(1, 10)]
+    assert rates == [8, 8, 4, 4, 2, 2, 1, 1, 1]
 
 
 def test_nan_pck_is_no_improvement() -> None:
-    assert count_reductions(ReduceOnPlateauOptions(patience=1), [0.5, float("nan")]) == 1
+    plateau = ReduceOnPlateau(name="reduce_on_plateau", options=ReduceOnPlateauOptions(factor=2, patience=1))
+    assert learning_rate_at(plateau, 8.0, 0, 1, [0.5, float("nan")]) == 4
 
 
 def test_one_cycle_start_peak_and_end_by_hand() -> None:

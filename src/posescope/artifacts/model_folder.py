@@ -32,7 +32,7 @@ from posescope.core.plugins import build, restrict_dotted_paths, trust_component
 from posescope.core.torch_rng import fork_torch_rng
 from posescope.models.base import PoseNetwork
 
-__all__ = ["WEIGHTS", "ModelFolderError", "describe_model", "fingerprint_of_model", "load_model", "save_model"]
+__all__ = ["WEIGHTS", "ModelFolderError", "fingerprint_of_model", "load_model", "save_model"]
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ def save_model(folder: str | Path, model: PoseModel) -> None:
     """
     with atomic_folder(Path(folder)) as temporary:
         save_file(_weights_of(model), temporary / WEIGHTS)
-        write_json(temporary / DESCRIPTION, add_description_checksum(describe_model(model, sha256_of(temporary / WEIGHTS))))
+        write_json(temporary / DESCRIPTION, add_description_checksum(_describe(model, sha256_of(temporary / WEIGHTS))))
     log.info("Wrote the model folder %s.", folder)
 
 
@@ -106,20 +106,15 @@ def load_model(folder: str | Path, device: str = "cpu", allow: Collection[str] =
 
 def fingerprint_of_model(model: PoseModel) -> str:
     """Return the fingerprint of a model in memory, equal to `model_fingerprint` of its folder."""
-    return fingerprint_of_content(describe_model(model, hashlib.sha256(save(_weights_of(model))).hexdigest()))
+    return fingerprint_of_content(_describe(model, hashlib.sha256(save(_weights_of(model))).hexdigest()))
 
 
 def _weights_of(model: PoseModel) -> dict[str, Tensor]:
     return {name: tensor.detach().cpu().contiguous() for name, tensor in model.network.state_dict().items()}
 
 
-def describe_model(model: PoseModel, weights_sha256: str) -> dict[str, Any]:
-    """Return the content of `model.json`, without its own checksum.
-
-    Args:
-        model: The model.
-        weights_sha256: SHA-256 of its weights file.
-    """
+def _describe(model: PoseModel, weights_sha256: str) -> dict[str, Any]:
+    """Return the content of `model.json`, without its own checksum."""
     return {
         "format_version": FORMAT_VERSION,
         "architecture": model.model_spec.model_dump(mode="json"),

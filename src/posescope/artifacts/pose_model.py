@@ -69,11 +69,6 @@ class PoseModel:
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def crop_rule(self) -> str:
-        """Name of the crop rule of the training data."""
-        return self.crop.rule.name
-
-    @property
     def device(self) -> torch.device:
         """Device of the weights."""
         return next(self.network.parameters()).device

@@ -27,20 +27,20 @@ def compute_map_size(crop_size: tuple[int, int], stride: int) -> tuple[int, int]
     return crop_size[0] // stride, crop_size[1] // stride
 
 
-def filtered_impulses(length: int, sigma: float, truncate: float = 4.0) -> Tensor:
+def filtered_impulses(length: int, sigma: float) -> Tensor:
     """Return all unit impulses of a signal after a Gaussian filter.
 
-    Equals `scipy.ndimage.gaussian_filter1d(eye, sigma, axis=1, mode="nearest")`: the signal is continued with its last value.
+    Equals `scipy.ndimage.gaussian_filter1d(eye, sigma, axis=1, mode="nearest")`: the signal is continued with its last value, and
+    the filter is cut off at 4 standard deviations.
 
     Args:
         length: length of the signal, samples.
         sigma: standard deviation of the filter, samples, > 0.
-        truncate: half width of the filter in standard deviations.
 
     Returns:
         (length, length) float64; row i is the filtered signal with a 1 at sample i.
     """
-    radius = int(truncate * sigma + 0.5)
+    radius = int(4 * sigma + 0.5)
     offsets = torch.arange(-radius, radius + 1, dtype=torch.float64)
     kernel = torch.exp(-0.5 * (offsets / sigma) ** 2)
     kernel = kernel / kernel.sum()

@@ -7,20 +7,18 @@ pixel centres are integers, so
     norm.    -1     ...                  ...     1             px         = ((normalised + 1) W - 1) / 2
 """
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 __all__ = [
-    "SeparableGrid",
     "apply_affine_batch",
     "compose_affine_batch",
     "fit_boxes",
     "invert_affine_batch",
     "lies_inside",
     "mirror_matrix",
+    "separable_grid",
     "warp_images",
 ]
 
@@ -93,54 +91,39 @@ def lies_inside(points: Tensor, frame_size: tuple[int, int]) -> Tensor:
     return (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
 
 
-@dataclass(frozen=True)
-class SeparableGrid:
-    """Sampling grid of N affine maps in normalised coordinates, as the sum of a term per column and a term per row.
+def separable_grid(dst_from_src: Tensor, frame_size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Return the sampling grid of affine maps in normalised coordinates, as the sum of a term per column and a term per row.
 
-    Adding both terms is several times faster than multiplying every px by the matrix.
+    Adding both terms is several times faster than multiplying every px by the matrix. Maps on the CPU are inverted there, so that
+    no step waits for a GPU. The terms are rounded from float64 once.
 
-    Attributes:
-        by_column: (N, 2, W) float32, x and y.
-        by_row: (N, 2, H) float32, x and y, with the offset.
+    Args:
+        dst_from_src: (N, 2, 3) float64 px.
+        frame_size: (height, width) px of both frames.
+
+    Returns:
+        (N, 2, W) and (N, 2, H) float32, x and y; the second with the offset.
     """
-
-    by_column: Tensor
-    by_row: Tensor
-
-    @classmethod
-    def from_maps(cls, dst_from_src: Tensor, frame_size: tuple[int, int]) -> "SeparableGrid":
-        """Make the grid of affine maps between frames of the same size.
-
-        Maps on the CPU are inverted there, so that no step waits for a GPU. The terms are rounded from float64 once.
-
-        Args:
-            dst_from_src: (N, 2, 3) float64 px.
-            frame_size: (height, width) px of both frames.
-        """
-        height, width = frame_size
-        to_normalised = _normalised_from_pixels(height, width, dst_from_src)
-        matrix = compose_affine_batch(to_normalised, invert_affine_batch(dst_from_src))
-        columns = torch.arange(width, dtype=matrix.dtype, device=matrix.device)
-        rows = torch.arange(height, dtype=matrix.dtype, device=matrix.device)
-        by_column, by_row = matrix[..., 0:1] * columns, matrix[..., 1:2] * rows + matrix[..., 2:]
-        return cls(by_column.float(), by_row.float())
-
-    def to_tensor(self) -> Tensor:
-        """Return (N, H, W, 2) for `grid_sample`, stored as a plane of x and a plane of y, which is faster to add and read."""
-        return (self.by_column.unsqueeze(2) + self.by_row.unsqueeze(3)).permute(0, 2, 3, 1)
+    height, width = frame_size
+    to_normalised = _normalised_from_pixels(height, width, dst_from_src)
+    matrix = compose_affine_batch(to_normalised, invert_affine_batch(dst_from_src))
+    columns = torch.arange(width, dtype=matrix.dtype, device=matrix.device)
+    rows = torch.arange(height, dtype=matrix.dtype, device=matrix.device)
+    return (matrix[..., 0:1] * columns).float(), (matrix[..., 1:2] * rows + matrix[..., 2:]).float()
 
 
-def warp_images(images: Tensor, grid: SeparableGrid) -> Tensor:
+def warp_images(images: Tensor, by_column: Tensor, by_row: Tensor) -> Tensor:
     """Resample images bilinearly, with 0 outside the source.
 
     Args:
         images: (N, C, H, W) float.
-        grid: the sampling grid of the same N frames, on the same device.
+        by_column, by_row: `separable_grid` of the same N frames, on the same device.
 
     Returns:
         (N, C, H, W) with the type and the memory layout of `images`.
     """
-    places = grid.to_tensor().to(images.dtype)
+    # A plane of x and a plane of y are faster to add and read than pairs.
+    places = (by_column.unsqueeze(2) + by_row.unsqueeze(3)).permute(0, 2, 3, 1).to(images.dtype)
     return F.grid_sample(images, places, mode="bilinear", padding_mode="zeros", align_corners=False).contiguous(
         memory_format=torch.channels_last if images.is_contiguous(memory_format=torch.channels_last) else torch.contiguous_format
     )

@@ -8,6 +8,7 @@ from typing import Any
 from posescope.artifacts.model_assembly import check_accepts_autoencoders
 from posescope.artifacts.model_folder import fingerprint_of_model
 from posescope.artifacts.pose_model import PoseModel
+from posescope.core.origin import Origin, check_origins
 from posescope.explainability.base import AnalysisResult
 from posescope.explainability.components.pca import Components
 from posescope.improvement.errors import ImprovementError
@@ -58,12 +59,15 @@ def choose_code_size(model: PoseModel, components: Components, curve: AnalysisRe
 
     Raises:
         OptionsError: if the model does not accept autoencoders.
-        ImprovementError: if the size must be selected, and the components or the curve are of another network or layer.
+        OriginMismatchError: if the size must be selected, and the components or the curve are of another network.
+        ImprovementError: if the size must be selected, and the components are of another layer.
     """
     check_accepts_autoencoders(model)
     if options.code_size is not None:
         return CodeSize(options.code_size, f"{options.code_size} numbers, from the parameters")
-    _check_same_model(model, {"components": components.model, "truncation curve": curve.model})
+    # A result without a fingerprint may be of any model.
+    origins = {"components": Origin(model=components.model or None), "truncation curve": Origin(model=curve.model or None)}
+    check_origins(Origin(model=fingerprint_of_model(model)), origins, "explainability")
     network, bottleneck = model.network, bottleneck_layers(model.network)[-1]
     if network.module_path(components.layer) != network.module_path(bottleneck):
         raise ImprovementError(
@@ -84,13 +88,3 @@ def choose_code_size(model: PoseModel, components: Components, curve: AnalysisRe
     chosen = CodeSize(dimensions, why + bounded)
     _log.info("Code size: %d (%s).", chosen.dimensions, chosen.reason)
     return chosen
-
-
-def _check_same_model(model: PoseModel, marks: Mapping[str, str]) -> None:
-    """Refuse results of another model, for example of an earlier training; results without a fingerprint pass."""
-    for what, found in marks.items():
-        if found and found != (own := fingerprint_of_model(model)):
-            raise ImprovementError(
-                f"Code size: expected {what} of the present model ({own}), found those of another one ({found}). Run the "
-                "pipeline explainability again (with the analysis truncation), or set improve.autoencoder.code_size."
-            )

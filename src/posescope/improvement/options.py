@@ -7,10 +7,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from posescope.core.plugins import ComponentSpec, Options, component_validator
-from posescope.training.options import TrainingOptions
-
-OptimiserSpec = Annotated[ComponentSpec, component_validator("optimisers")]
+from posescope.core.plugins import ComponentSpec, Options
+from posescope.training.options import OptimiserSpec, TrainingOptions
 
 __all__ = ["AutoencoderTraining", "ComparisonOptions", "FineTuning", "ImproveOptions"]
 

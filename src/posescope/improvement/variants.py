@@ -47,7 +47,7 @@ def describe_training_data(model: PoseModel, statistics: CropStatistics, persons
     Raises:
         ImprovementError: if the test set was another one when the model was trained, so that it may have seen test persons.
     """
-    then, now = _test_set_of(model.provenance), split_fingerprint(persons, "test")
+    then, now = _of_hourglass(model.provenance).get("test_set_fingerprint"), split_fingerprint(persons, "test")
     if then not in (None, now):
         raise ImprovementError(
             f"Expected a model with the test set of the present split ({now}), found {then}: the model may have been trained on "
@@ -67,7 +67,8 @@ def check_same_start(original: PoseModel, variants: Mapping[str, PoseModel]) -> 
         ImprovementError: naming all variants of another model.
     """
     own = fingerprint(dict(original.provenance))
-    unrelated = [name for name, model in variants.items() if fingerprint(dict(_made_from(model.provenance))) != own]
+    starts = {name: model.provenance.get("start", model.provenance) for name, model in variants.items()}
+    unrelated = [name for name, start in starts.items() if fingerprint(dict(_of_hourglass(start))) != own]
     if unrelated:
         raise ImprovementError(
             f"Expected variants of the present model, found variants of another one: {', '.join(unrelated)}. Run the whole "
@@ -75,14 +76,7 @@ def check_same_start(original: PoseModel, variants: Mapping[str, PoseModel]) -> 
         )
 
 
-def _made_from(provenance: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the provenance of the model that a variant was made from."""
-    start: Mapping[str, Any] = provenance.get("start", provenance)
-    found: Mapping[str, Any] = start.get("parts", {}).get("hourglass", start)
-    return found
-
-
-def _test_set_of(provenance: Mapping[str, Any]) -> str | None:
-    """Fingerprint of the test set; that of a combined model is its hourglass's."""
-    found: str | None = provenance.get("parts", {}).get("hourglass", provenance).get("test_set_fingerprint")
+def _of_hourglass(provenance: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the provenance of the hourglass in a combined model, of another model its own."""
+    found: Mapping[str, Any] = provenance.get("parts", {}).get("hourglass", provenance)
     return found

@@ -1,7 +1,8 @@
 """Model complexity: numbers of parameters and of multiply-accumulates (MACs)."""
 
 import torch
-from torch import Tensor, nn
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from posescope.models.base import PoseNetwork
 
@@ -26,25 +27,11 @@ def count_macs(network: PoseNetwork, crop_size: tuple[int, int]) -> int:
     in evaluation mode; its mode is restored.
 
     Args:
-        network: a pose network of `Conv2d` and `Linear` layers.
+        network: a pose network.
         crop_size: (height, width) px.
     """
-    total = 0
-
-    def count(layer: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        nonlocal total
-        if isinstance(layer, (nn.Conv2d, nn.Linear)):
-            products = layer.weight.numel() // layer.weight.shape[0]  # summed per output value
-            total += output.numel() * products
-
-    layers = [module for module in network.modules() if isinstance(module, (nn.Conv2d, nn.Linear))]
-    hooks = [layer.register_forward_hook(count) for layer in layers]
-    was_training = network.training
-    try:
-        device = next(network.parameters()).device
+    was_training, device = network.training, next(network.parameters()).device
+    with FlopCounterMode(display=False) as counter:
         network.eval()(torch.zeros(1, 3, *crop_size, device=device))
-    finally:
-        network.train(was_training)
-        for hook in hooks:
-            hook.remove()
-    return total
+    network.train(was_training)
+    return int(counter.get_total_flops()) // 2  # a multiply-accumulate counts as two operations

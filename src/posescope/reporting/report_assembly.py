@@ -102,7 +102,7 @@ def _summary(inputs: ReportInputs) -> tuple[Fact, ...]:
     parameters, macs = count_parameters(model.network), count_macs(model.network, model.crop_size)
     facts = [
         Fact("Model", f"{model.model_spec.name}, {parameters / 1e6:.2f} million parameters, {macs / 1e9:.2f} GMAC per person"),
-        Fact("Input", f"crops of {model.crop_size[0]} x {model.crop_size[1]} px by the rule {model.crop_rule}"),
+        Fact("Input", f"crops of {model.crop_size[0]} x {model.crop_size[1]} px by the rule {model.crop.rule.name}"),
         Fact("Heatmaps", f"codec {model.codec_spec.name}, {model.codec.map_size[0]} x {model.codec.map_size[1]} px"),
     ]
     if data is not None:

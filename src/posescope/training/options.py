@@ -12,7 +12,7 @@ OptimiserSpec = Annotated[ComponentSpec, component_validator("optimisers")]
 LossSpec = Annotated[ComponentSpec, component_validator("losses")]
 AugmentationSpec = Annotated[ComponentSpec, component_validator("augmentations")]
 
-__all__ = ["TrainingOptions"]
+__all__ = ["OptimiserSpec", "TrainingOptions"]
 
 
 class TrainingOptions(Options):

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from posescope.core.plugins import Options
 
-__all__ = ["Constant", "OneCycle", "ReduceOnPlateau", "Schedule", "count_reductions", "learning_rate_at"]
+__all__ = ["Constant", "OneCycle", "ReduceOnPlateau", "Schedule", "learning_rate_at"]
 
 
 class Constant(Options):
@@ -70,20 +70,15 @@ def learning_rate_at(
     """
     match schedule:
         case ReduceOnPlateau(options=options):
-            return base_rate / options.factor ** count_reductions(options, val_pcks)
+            return base_rate / options.factor ** _count_reductions(options, val_pcks)
         case OneCycle(options=options):
             return base_rate * _cycle_fraction(options, step, step_count)
         case Constant():
             return base_rate
 
 
-def count_reductions(options: ReduceOnPlateauOptions, val_pcks: Sequence[float]) -> int:
-    """Return the number of reductions so far; each reduction resets the count of epochs without improvement.
-
-    Args:
-        options: options of the schedule.
-        val_pcks: validation PCK of each complete epoch.
-    """
+def _count_reductions(options: ReduceOnPlateauOptions, val_pcks: Sequence[float]) -> int:
+    """Return the number of reductions so far; each reduction resets the count of epochs without improvement."""
     best, bad_epochs, reductions = -math.inf, 0, 0
     for pck in val_pcks:
         best, bad_epochs = (pck, 0) if pck > best else (best, bad_epochs + 1)

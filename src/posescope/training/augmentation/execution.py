@@ -10,7 +10,7 @@ from torch import Tensor
 
 from posescope.artifacts.devices import copy_to_device
 from posescope.geometry.flips import flip_images
-from posescope.geometry.warping import SeparableGrid, apply_affine_batch, lies_inside, warp_images
+from posescope.geometry.warping import apply_affine_batch, lies_inside, separable_grid, warp_images
 from posescope.training.augmentation.plan import AugmentationPlan
 
 __all__ = ["AugmentedBatch", "apply_plan"]
@@ -76,9 +76,8 @@ def _flip(plan: AugmentationPlan, images: Tensor) -> Tensor:
 
 
 def _warp(plan: AugmentationPlan, images: Tensor) -> Tensor:
-    grid = SeparableGrid.from_maps(plan.augmented_from_crop, plan.crop_size)
-    on_device = SeparableGrid(copy_to_device(grid.by_column, images.device), copy_to_device(grid.by_row, images.device))
-    return warp_images(images, on_device)
+    grid = separable_grid(plan.augmented_from_crop, plan.crop_size)
+    return warp_images(images, *(copy_to_device(terms, images.device) for terms in grid))
 
 
 def _normalise(images: Tensor, mean_rgb: MeanRgb, colour_matrix: Tensor | None) -> Tensor:
