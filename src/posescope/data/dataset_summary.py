@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from posescope.core.origin import Origin, add_origin, origin_of_table
 from posescope.core.records import PoseTargets
 from posescope.core.skeleton import Skeleton
 from posescope.data.crops.crop_store import CropStore
@@ -36,7 +37,7 @@ def count_rejected(persons_read: pd.DataFrame, issues: pd.DataFrame, distributio
     Returns:
         One row per step, kind of record and reason, in the order of the steps, persons before images, frequent reasons first:
         step (read, filter, box, crop, accepted), record (person, image), reason, records (count), fraction (0..1 of all records
-        of the kind).
+        of the kind), and the origin of `distribution`.
     """
     issues = issues[issues["outcome"] == "rejected"]
     # Errors of image records are found in the step `read`; their reasons begin with these words.
@@ -53,9 +54,11 @@ def count_rejected(persons_read: pd.DataFrame, issues: pd.DataFrame, distributio
     totals = {"person": persons_total, "image": _count_images(persons_read, issues)}
     table["fraction"] = table["records"] / table["record"].map(totals).clip(lower=1)
     place = table["step"].map({step: number for number, step in enumerate(STEPS)})
-    return table.assign(place=place).sort_values(
+    ordered = table.assign(place=place).sort_values(
         ["place", "record", "records", "reason"], ascending=[True, False, False, True], ignore_index=True
-    )[["step", "record", "reason", "records", "fraction"]]  # fmt: skip
+    )
+    counted = ordered[["step", "record", "reason", "records", "fraction"]]
+    return add_origin(counted, origin_of_table(distribution) or Origin())
 
 
 def count_joint_labels(targets: PoseTargets, persons: pd.DataFrame, skeleton: Skeleton) -> pd.DataFrame:

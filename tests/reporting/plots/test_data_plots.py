@@ -1,10 +1,16 @@
 """Tests of posescope.reporting.plots.data_plots: plotted values, axes, texts and size of the plots."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from posescope.core.plugins import ComponentSpec
 from posescope.core.records import PoseTargets
+from posescope.data.crops.crop_statistics import CropStatistics
+from posescope.data.crops.options import CropOptions
+from posescope.geometry.crop_recipe import CropRecipe
 from posescope.reporting.plots.data_plots import (
     plot_box_sizes,
     plot_data_distribution,
@@ -18,6 +24,8 @@ def rejected(*rows):
     return pd.DataFrame(rows, columns=["step", "record", "reason", "records", "fraction"])
 
 
+STATISTICS = CropStatistics((0.5, 0.5, 0.5), (96, 96), CropRecipe(rule=ComponentSpec(name="padded_square")), "d" * 16)
+CROP = CropOptions(size_px=96)
 ACCEPTED = (("accepted", "person", "persons with a crop", 80, 0.8), ("accepted", "image", "images of these persons", 40, 1.0))
 
 
@@ -29,6 +37,11 @@ def persons(count, split="train", side=100.0):
 
 def crop_boxes(*sides):
     return pd.DataFrame({"person_id": np.arange(len(sides)), "side": sides})
+
+
+def crops_of(count):
+    """Return a stand-in for the store of the crops of persons 0..count - 1."""
+    return SimpleNamespace(person_ids=lambda: np.arange(count))
 
 
 def pose_targets(*labelled, joint_count=4):
@@ -110,7 +123,7 @@ def test_accepted_records_can_be_plotted_without_rejected_ones():
 
 def test_box_sizes_are_percentages_of_the_split_in_bins_of_a_quarter_octave():
     table = pd.concat([persons(3), persons(1, "val", side=30).assign(person_id=3)])
-    figure = plot_box_sizes(table, crop_boxes(100, 100, 200, 64), size_px=96)
+    figure = plot_box_sizes(table, crop_boxes(100, 100, 200, 64), crops_of(4), STATISTICS, CROP)
     boxes, val_boxes, sides, val_sides = figure.data
     assert (boxes.name, val_boxes.name, sides.name, val_sides.name) == ("train", "val", "train", "val")
     # log2(100) = 6.64 is between 6.5 and 6.75: the bin from 91 to 108 px.
@@ -123,13 +136,19 @@ def test_box_sizes_are_percentages_of_the_split_in_bins_of_a_quarter_octave():
 
 
 def test_box_sizes_state_how_many_crops_are_enlarged():
-    figure = plot_box_sizes(persons(4), crop_boxes(20, 95, 96, 300), size_px=96)
+    figure = plot_box_sizes(persons(4), crop_boxes(20, 95, 96, 300), crops_of(4), STATISTICS, CROP)
+    assert figure.layout.meta == {"data": "d" * 16}
     # A crop box of 96 px is neither enlarged nor reduced.
     assert "2 (50.0 %) are enlarged, 1 (25.0 %) reduced" in figure.layout.xaxis2.title.text
 
 
+def test_persons_without_a_crop_are_not_counted():
+    figure = plot_box_sizes(persons(4), crop_boxes(20, 95, 96, 300), crops_of(2), STATISTICS, CROP)
+    assert "2 (100.0 %) are enlarged" in figure.layout.xaxis2.title.text
+
+
 def test_curves_end_at_zero_and_boxes_of_zero_width_are_counted():
-    figure = plot_box_sizes(persons(2, side=0.0), crop_boxes(50, 60), size_px=96)
+    figure = plot_box_sizes(persons(2, side=0.0), crop_boxes(50, 60), crops_of(2), STATISTICS, CROP)
     boxes = figure.data[0]
     assert (boxes.y[0], boxes.y[-1]) == (0, 0)
     assert sum(boxes.y) == 100
@@ -137,7 +156,7 @@ def test_curves_end_at_zero_and_boxes_of_zero_width_are_counted():
 
 def test_labelled_joints_are_counted_per_split():
     table = pd.DataFrame({"person_id": [0, 1, 2, 3], "split": ["train", "train", "train", "val"]})
-    figure = plot_joint_counts(pose_targets(4, 4, 1, 2, 3), table)
+    figure = plot_joint_counts(pose_targets(4, 4, 1, 2, 3), table, crops_of(4), STATISTICS)
     train, val = figure.data
     assert (train.name, val.name) == ("train (median 4)", "val (median 2)")
     assert list(train.x) == [0, 1, 2, 3, 4]
@@ -164,5 +183,8 @@ def test_plots_of_many_persons_have_a_small_size():
     table = persons(count).assign(bbox_w=rng.uniform(1, 640, count), split=rng.choice(["train", "val", "test"], count))
     boxes = crop_boxes(*rng.integers(1, 640, count))
     targets = pose_targets(*rng.integers(1, 5, count))
-    for figure in (plot_box_sizes(table, boxes, 256), plot_joint_counts(targets, table)):
+    crops = crops_of(count)
+    for figure in (
+        plot_box_sizes(table, boxes, crops, STATISTICS, CROP), plot_joint_counts(targets, table, crops, STATISTICS)
+    ):  # fmt: skip
         assert len(figure.to_json()) < 50_000

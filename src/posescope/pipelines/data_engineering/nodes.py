@@ -3,9 +3,8 @@
 from typing import Any
 
 import pandas as pd
-from plotly.graph_objects import Figure
 
-from posescope.core.origin import Origin, add_origin, origin_of_table
+from posescope.core.origin import add_origin
 from posescope.core.records import PoseTargets
 from posescope.core.skeleton import Skeleton
 from posescope.data import dataset_summary
@@ -21,8 +20,6 @@ from posescope.data.crops.dataset_split import count_distribution
 from posescope.data.crops.options import CropOptions
 from posescope.data.dataset_summary import persons_with_crops
 from posescope.pipelines.data_engineering.options import FilterOptions
-from posescope.reporting.plots import data_plots
-from posescope.reporting.plots.plot_style import add_plot_origin
 from posescope.reporting.result_filter import origin_of_statistics
 from posescope.sample.generator import ensure_sample
 from posescope.sample.options import SampleOptions
@@ -162,18 +159,6 @@ def collect_issues(*tables: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def count_rejected(persons_read: pd.DataFrame, issues: pd.DataFrame, data_distribution: pd.DataFrame) -> pd.DataFrame:
-    """Count rejected records by step and reason, and accepted records.
-
-    Args:
-        persons_read: `Persons` of all well-formed records.
-        issues: `Issues` of all steps.
-        data_distribution: a `Distribution` table, which has the origin of the result.
-    """
-    rejected = dataset_summary.count_rejected(persons_read, issues, data_distribution)
-    return add_origin(rejected, origin_of_table(data_distribution) or Origin())
-
-
 def count_joint_labels(
     targets: PoseTargets, persons: pd.DataFrame, crops: CropStore, skeleton: Skeleton, statistics: CropStatistics
 ) -> pd.DataFrame:
@@ -186,28 +171,3 @@ def count_joint_labels(
     """
     table = dataset_summary.count_joint_labels(targets, persons_with_crops(persons, crops), skeleton)
     return add_origin(table, origin_of_statistics(statistics))
-
-
-def plot_box_sizes(
-    persons: pd.DataFrame, crop_boxes: pd.DataFrame, crops: CropStore, statistics: CropStatistics, crop: CropOptions
-) -> Figure:
-    """Plot the sizes of the annotated boxes and of the square crop boxes.
-
-    Args:
-        persons, crop_boxes, crops: `Persons`, `CropBoxes` and crops of the data set.
-        statistics: statistics of the data, whose fingerprint is the origin of the plot.
-        crop: size of the crops.
-    """
-    figure = data_plots.plot_box_sizes(persons_with_crops(persons, crops), crop_boxes, crop.size_px)
-    return add_plot_origin(figure, origin_of_statistics(statistics))
-
-
-def plot_joint_counts(targets: PoseTargets, persons: pd.DataFrame, crops: CropStore, statistics: CropStatistics) -> Figure:
-    """Plot the number of labelled joints per person.
-
-    Args:
-        targets, persons, crops: joints of the crops, `Persons` table and crops of the data set.
-        statistics: statistics of the data, whose fingerprint is the origin of the plot.
-    """
-    figure = data_plots.plot_joint_counts(targets, persons_with_crops(persons, crops))
-    return add_plot_origin(figure, origin_of_statistics(statistics))

@@ -5,12 +5,19 @@ from kedro.pipeline import Pipeline
 from posescope.data.crops.crop_boxes import targets_in_crops
 from posescope.data.crops.dataset_split import sample_test_set
 from posescope.data.crops.image_checks import image_quality_table
+from posescope.data.dataset_summary import count_rejected
 from posescope.pipelines.data_engineering import nodes
 from posescope.pipelines.stage_results import collect_data
 from posescope.pipelines.steps import named_outputs, stage, step
 from posescope.reporting.image_grids.average_crops import draw_average_crops
 from posescope.reporting.image_grids.crop_previews import draw_crop_grid, draw_target_grid
-from posescope.reporting.plots.data_plots import plot_data_distribution, plot_joint_labels, plot_rejected
+from posescope.reporting.plots.data_plots import (
+    plot_box_sizes,
+    plot_data_distribution,
+    plot_joint_counts,
+    plot_joint_labels,
+    plot_rejected,
+)
 
 __all__ = ["create_pipeline"]
 
@@ -77,7 +84,7 @@ def _statistics() -> Pipeline:
             step(nodes.collect_data_quality, [STATISTICS, *QUALITY], "data_quality"),
             step(nodes.count_persons, ["persons", "crops", "persons_read", STATISTICS], "data_distribution"),
             step(nodes.collect_issues, ISSUES, "issues"),
-            step(nodes.count_rejected, ["persons_read", "issues", "data_distribution"], "rejected"),
+            step(count_rejected, ["persons_read", "issues", "data_distribution"], "rejected"),
             step(nodes.count_joint_labels, ["targets", "persons", "crops", "skeleton", STATISTICS], "joint_labels"),
         ],
     )
@@ -93,8 +100,8 @@ def _previews() -> Pipeline:
             step(draw_average_crops, [*drawn, "crop_boxes", PREVIEW], "average_crop"),
             step(plot_data_distribution, "data_distribution", "distribution_plot"),
             step(plot_rejected, "rejected", "rejected_plot"),
-            step(nodes.plot_box_sizes, ["persons", "crop_boxes", "crops", STATISTICS, CROP], "box_sizes_plot"),
-            step(nodes.plot_joint_counts, ["targets", "persons", "crops", STATISTICS], "joint_counts_plot"),
+            step(plot_box_sizes, ["persons", "crop_boxes", "crops", STATISTICS, CROP], "box_sizes_plot"),
+            step(plot_joint_counts, ["targets", "persons", "crops", STATISTICS], "joint_counts_plot"),
             step(plot_joint_labels, "joint_labels", "joint_labels_plot"),
         ],
     )

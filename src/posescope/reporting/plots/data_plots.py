@@ -12,7 +12,21 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from posescope.core.records import PoseTargets
-from posescope.reporting.plots.plot_style import AMBER, BLUE, GREEN, GREY, VERMILION, apply_plot_style, with_table_origin
+from posescope.data.crops.crop_statistics import CropStatistics
+from posescope.data.crops.crop_store import CropStore
+from posescope.data.crops.options import CropOptions
+from posescope.data.dataset_summary import persons_with_crops
+from posescope.reporting.plots.plot_style import (
+    AMBER,
+    BLUE,
+    GREEN,
+    GREY,
+    VERMILION,
+    add_plot_origin,
+    apply_plot_style,
+    with_table_origin,
+)
+from posescope.reporting.result_filter import origin_of_statistics
 
 __all__ = ["plot_box_sizes", "plot_data_distribution", "plot_rejected", "plot_joint_counts", "plot_joint_labels"]
 
@@ -76,15 +90,19 @@ def plot_rejected(rejected: pd.DataFrame) -> go.Figure:
     return _titled(figure, "Rejected records by step, and accepted records", height).update_layout(barmode="overlay")
 
 
-def plot_box_sizes(persons: pd.DataFrame, crop_boxes: pd.DataFrame, size_px: int) -> go.Figure:
+def plot_box_sizes(
+    persons: pd.DataFrame, crop_boxes: pd.DataFrame, crops: CropStore, statistics: CropStatistics, crop: CropOptions
+) -> go.Figure:
     """Plot the longer side of the annotated boxes and the side of the square crop boxes, per split.
 
     Args:
-        persons: a `Persons` table with rows.
-        crop_boxes: a `CropBoxes` table with these persons; others are ignored.
-        size_px: side of the crops, marked by a line: smaller boxes are enlarged, larger ones reduced.
+        persons, crop_boxes: a `Persons` and a `CropBoxes` table; only persons with a crop are counted.
+        crops: crops of the data set.
+        statistics: statistics of the data, whose fingerprint is the origin of the plot.
+        crop: side of the crops, marked by a line: smaller boxes are enlarged, larger ones reduced.
     """
-    table = persons.merge(crop_boxes[["person_id", "side"]], on="person_id", validate="one_to_one")
+    size_px = crop.size_px
+    table = persons_with_crops(persons, crops).merge(crop_boxes[["person_id", "side"]], on="person_id", validate="one_to_one")
     boxes = table[["bbox_w", "bbox_h"]].max(axis=1).to_numpy(dtype=np.float64)
     squares = table["side"].to_numpy(dtype=np.float64)
     edges = _octave_edges(np.concatenate([boxes, squares, [size_px]]))
@@ -100,16 +118,19 @@ def plot_box_sizes(persons: pd.DataFrame, crop_boxes: pd.DataFrame, size_px: int
     figure.update_xaxes(title_text=_describe_scaling(squares, size_px), row=2)
     figure.update_yaxes(title_text="annotated box, longer<br>side: persons, %", rangemode="tozero", row=1)
     figure.update_yaxes(title_text="crop box, side:<br>persons, %", rangemode="tozero", row=2)
-    return _titled(figure, "Sizes of annotated boxes and crop boxes", 500)
+    return add_plot_origin(_titled(figure, "Sizes of annotated boxes and crop boxes", 500), origin_of_statistics(statistics))
 
 
-def plot_joint_counts(targets: PoseTargets, persons: pd.DataFrame) -> go.Figure:
+def plot_joint_counts(targets: PoseTargets, persons: pd.DataFrame, crops: CropStore, statistics: CropStatistics) -> go.Figure:
     """Plot the number of labelled joints (visible or occluded) per person, as a fraction of the persons of each split.
 
     Args:
-        targets: targets with these persons; others are ignored.
-        persons: a `Persons` table with rows.
+        targets: joints of the crops.
+        persons: a `Persons` table; only persons with a crop are counted.
+        crops: crops of the data set.
+        statistics: statistics of the data, whose fingerprint is the origin of the plot.
     """
+    persons = persons_with_crops(persons, crops)
     joint_count = targets.visibility.shape[1]
     labelled = pd.Series((targets.visibility > 0).sum(axis=1), index=targets.person_ids)
     figure = go.Figure()
@@ -124,7 +145,8 @@ def plot_joint_counts(targets: PoseTargets, persons: pd.DataFrame) -> go.Figure:
             )  # fmt: skip
     figure.update_xaxes(title_text=f"labelled joints (of {joint_count})", dtick=1, range=[0.4, joint_count + 0.6])
     figure.update_yaxes(title_text="persons of the split, %")
-    return _titled(figure, "Joints labelled per person").update_layout(barmode="group", bargap=0.2)
+    _titled(figure, "Joints labelled per person").update_layout(barmode="group", bargap=0.2)
+    return add_plot_origin(figure, origin_of_statistics(statistics))
 
 
 @with_table_origin
