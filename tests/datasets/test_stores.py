@@ -31,7 +31,7 @@ def result(root: Path) -> StoreDataset:
 def finish(root: Path) -> CropStore:
     store = CropStore(root)
     store.begin()
-    store.finish([], "mark")
+    store.finish([])
     return store
 
 

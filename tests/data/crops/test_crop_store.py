@@ -37,7 +37,7 @@ def store(tmp_path):
     store.begin()
     write(store, "shard-00000", IMAGES[:2], (7, 3), [FAILURE])
     write(store, "shard-00001", IMAGES[2:], (5, 8))
-    store.finish(["shard-00000", "shard-00001"], "complete")
+    store.finish(["shard-00000", "shard-00001"])
     return store
 
 
@@ -72,7 +72,6 @@ def test_records_round_trip_with_their_checksums(store):
     )
     assert store.record("shard-00001") == store.records()[1]
     assert store.person_ids().tolist() == [3, 5, 7, 8]
-    assert store.fingerprint == "complete"
 
 
 @pytest.mark.parametrize("count", [0, 1, 9, 99, 12_345])
@@ -127,7 +126,7 @@ def test_crops_without_targets_are_refused(store):
 
 def test_empty_shard_can_be_written_and_read(store):
     write(store, "shard-00002", IMAGES[:0], (), [FAILURE])
-    store.finish(["shard-00000", "shard-00001", "shard-00002"], "complete")
+    store.finish(["shard-00000", "shard-00001", "shard-00002"])
     assert len(store.select(TARGETS, np.array([3]))) == 1
 
 
@@ -174,7 +173,7 @@ def test_finishing_removes_files_of_killed_processes(store):
     for name in (".shard-00001.123.tmp.npy", ".shard-00001.123.tmp.json", ".crops.9.tmp.json"):
         (store.root / name).write_bytes(b"partial")
     (store.root / ".other.tmp").write_bytes(b"of another program")
-    store.finish(["shard-00000", "shard-00001"], "complete")
+    store.finish(["shard-00000", "shard-00001"])
     expected = [".other.tmp", "crops.json", "shard-00000.json", "shard-00000.npy", "shard-00001.json", "shard-00001.npy"]
     assert sorted(path.name for path in store.root.iterdir()) == expected
 
@@ -193,12 +192,12 @@ def test_store_is_not_finished_after_begin(store):
 
 
 def test_finishing_removes_other_shards(store):
-    store.finish(["shard-00001"], "smaller")
+    store.finish(["shard-00001"])
     assert sorted(path.name for path in store.root.iterdir()) == ["crops.json", "shard-00001.json", "shard-00001.npy"]
     assert store.select(TARGETS, np.array([5, 7])).targets.person_ids.tolist() == [5]
 
 
-@pytest.mark.parametrize("read_something", [lambda store: store.records(), lambda store: store.fingerprint])
+@pytest.mark.parametrize("read_something", [lambda store: store.records(), lambda store: store.recipe])
 def test_unfinished_store_is_refused(tmp_path, read_something):
     with pytest.raises(DataError, match="finished"):
         read_something(CropStore(tmp_path / "crops"))
@@ -259,7 +258,7 @@ def test_shard_truncated_after_opening_is_refused(store):
 @pytest.mark.parametrize(
     "change",
     [
-        lambda text: text.replace("[7", "[6", 1).replace("complete", "compleat"),
+        lambda text: text.replace("[7", "[6", 1).replace("shard-00001", "shard-00002"),
         lambda text: text[: len(text) // 2],
         lambda text: "[]",
         lambda text: "{}",
@@ -297,5 +296,5 @@ def test_store_has_a_crop_size(store, tmp_path):
     assert store.crop_size == (2, 2)
     empty = CropStore(tmp_path / "empty")
     empty.begin()
-    empty.finish([], "complete")
+    empty.finish([])
     assert empty.crop_size == (1, 1)

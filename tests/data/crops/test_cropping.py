@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from posescope.core.errors import DataError
+from posescope.core.files import read_json
 from posescope.core.tables import Issues
 from posescope.data.coco.failure_limits import FailureLimits
 from posescope.data.coco.folder import CocoFolder, SourceOptions
@@ -82,10 +83,10 @@ def test_second_call_writes_no_shard(tiny_coco, cut):
 )
 def test_changed_options_rewrite_all_shards(tiny_coco, cut, change):
     first = cut(tiny_coco.root)
-    before, fingerprint = modification_times(first.store), first.store.fingerprint
+    before, seals = modification_times(first.store), read_json(first.store.root / "crops.json")["seals"]
     second = cut(tiny_coco.root, **change)
     assert rewritten_shards(before, modification_times(second.store)) == ["shard-00000.npy", "shard-00001.npy", "shard-00002.npy"]
-    assert second.store.fingerprint != fingerprint
+    assert read_json(second.store.root / "crops.json")["seals"] != seals
     assert crops_of(second)[0].shape == (second.options.size_px,) * 2 + (3,)
 
 

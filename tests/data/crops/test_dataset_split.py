@@ -141,7 +141,7 @@ def store_of(folder, person_ids):
     with store.shard_writer("shard-00000", "f", len(person_ids), size_px=2) as writer:
         for person in person_ids:
             writer.append(person, np.zeros((2, 2, 3), np.uint8), (0, 0, 0), 4)
-    store.finish(["shard-00000"], "complete")
+    store.finish(["shard-00000"])
     return store
 
 

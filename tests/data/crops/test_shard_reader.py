@@ -87,7 +87,7 @@ store.begin()
 for number in range(count):
     with store.shard_writer(f"shard-{number:05d}", "f", 1, 2) as writer:
         writer.append(number, np.full((2, 2, 3), number, np.uint8), (0, 0, 0), 4)
-store.finish([f"shard-{number:05d}" for number in range(count)], "complete")
+store.finish([f"shard-{number:05d}" for number in range(count)])
 ids = np.arange(count)
 targets = PoseTargets(ids, np.zeros((count, 1, 2), np.float32), np.full((count, 1), 2, np.uint8))
 sets = [store.select(targets, ids[::step]) for step in (1, 1, -1)]

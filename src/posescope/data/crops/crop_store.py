@@ -98,12 +98,11 @@ class CropStore:
         self.root.mkdir(parents=True, exist_ok=True)
         (self.root / _MANIFEST).unlink(missing_ok=True)
 
-    def finish(self, names: list[str], fingerprint: str, squares: str = "", recipe: CropRecipe | None = None) -> None:
+    def finish(self, names: list[str], squares: str = "", recipe: CropRecipe | None = None) -> None:
         """Write the manifest of the finished store; remove shards of other runs and incomplete files.
 
         Args:
             names: names of all shards, in order.
-            fingerprint: fingerprint of the inputs and options of the run.
             squares: fingerprint of the crop boxes; '' if unknown.
             recipe: crop rule and padding; None if unknown.
         """
@@ -114,13 +113,8 @@ class CropStore:
         remove_leftovers(self.root)
         seals = [self._sealed(name)["seal"] for name in names]
         crop = {} if recipe is None else {"crop": recipe.model_dump(mode="json")}
-        content = {"shards": names, "seals": seals, "fingerprint": fingerprint, "squares": squares, **crop}
+        content = {"shards": names, "seals": seals, "squares": squares, **crop}
         write_checksummed_json(self.root / _MANIFEST, content)
-
-    @property
-    def fingerprint(self) -> str:
-        """Fingerprint of the inputs and options of the finished store."""
-        return str(self._manifest()["fingerprint"])
 
     @property
     def recipe(self) -> CropRecipe | None:
@@ -208,7 +202,7 @@ class CropStore:
         if not self.is_finished():
             raise DataError(f"{self.root}: the crops are not finished. Run the pipeline data_engineering.")
         content = read_checksummed_json(self.root / _MANIFEST, _REMEDY)
-        if not {"shards", "seals", "fingerprint", "squares"} <= set(content):
+        if not {"shards", "seals", "squares"} <= set(content):
             raise DataError(
                 f"{self.root / _MANIFEST}: expected the list of shards, found the fields {sorted(content)}. {_REMEDY}"
             )

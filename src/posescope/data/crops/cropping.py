@@ -12,16 +12,13 @@ from tqdm import tqdm
 
 from posescope.core.data_folder import share_folder_lock
 from posescope.core.errors import DataError
-from posescope.core.files import fingerprint
 from posescope.core.hardware import available_cpus
 from posescope.core.tables import crop_boxes_fingerprint
-from posescope.data.coco.data_quality import report_findings
 from posescope.data.coco.failure_limits import FailureLimits, check_failures
 from posescope.data.coco.folder import CocoFolder, SourceOptions
 from posescope.data.coco.person_filters import issues_of
 from posescope.data.crops.crop_resampling import crop_square
 from posescope.data.crops.crop_store import CropStore
-from posescope.data.crops.image_checks import check_images
 from posescope.data.crops.options import CropOptions
 from posescope.data.crops.shard_plan import ShardTask, Square, plan_shards
 from posescope.data.crops.shard_writer import ImageFacts, ShardRecord, digest_of
@@ -47,7 +44,7 @@ def write_crops(
     """Write the crops of all persons into a store.
 
     Existing shards of the same inputs and options are kept if their pixels match their checksums. Damaged shards, and those with
-    unreadable images, are written again. Findings of `image_checks` are logged.
+    unreadable images, are written again.
 
     Args:
         folder: folder of the data set.
@@ -75,9 +72,7 @@ def write_crops(
         check_failures(issues, len(persons), failures, step="crop")
     if len(persons) and len(issues) == len(persons):
         raise DataError(f"None of the images could be read; the first: {issues['detail'].iloc[0]}")
-    names, run_fingerprint = [task.name for task in tasks], fingerprint([task.fingerprint for task in tasks])
-    store.finish(names, run_fingerprint, crop_boxes_fingerprint(crop_boxes), options.recipe)
-    report_findings(check_images(store.records(), persons, source))
+    store.finish([task.name for task in tasks], crop_boxes_fingerprint(crop_boxes), options.recipe)
     return issues
 
 

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from posescope.core.tables import DataQuality, table_of
-from posescope.data.coco.data_quality import QualityFinding
+from posescope.data.coco.data_quality import QualityFinding, report_findings
 from posescope.data.coco.folder import SourceOptions
 from posescope.data.crops.crop_store import CropStore
 from posescope.data.crops.shard_writer import ImageFacts, ShardRecord
@@ -37,14 +36,14 @@ def check_images(records: Sequence[ShardRecord], persons: pd.DataFrame, source: 
 
 
 def image_quality_table(store: CropStore, persons: pd.DataFrame, source: SourceOptions) -> pd.DataFrame:
-    """Return the findings of `check_images` as a `DataQuality` table.
+    """Log the findings of `check_images`, and return them as a `DataQuality` table.
 
     Args:
         store: the finished crops.
         persons: a `Persons` table with the final splits.
         source: names and conventions of the data set.
     """
-    return table_of(DataQuality, check_images(store.records(), persons, source))
+    return report_findings(check_images(store.records(), persons, source))
 
 
 def _images_table(records: Sequence[ShardRecord], persons: pd.DataFrame) -> pd.DataFrame:
