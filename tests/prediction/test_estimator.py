@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +46,8 @@ class Spots:
 
 @pytest.fixture
 def estimator(model_folders: Any) -> PoseEstimator:
-    description = replace(
-        read_description(model_folders.torch), crop_size=(64, 64), skeleton=Skeleton(("red", "green"), ((0, 1),), (0.1, 0.1))
-    )
+    skeleton = Skeleton(("red", "green"), ((0, 1),), (0.1, 0.1))
+    description = read_description(model_folders.torch).model_copy(update={"crop_size": (64, 64), "skeleton": skeleton})
     return PoseEstimator(description, Spots())
 
 
