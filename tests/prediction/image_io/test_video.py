@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from posescope.core.errors import DataError
 from posescope.data.images.limits import ImageLimits
 from posescope.prediction.image_io import video as video_module
-from posescope.prediction.image_io.video import Frame, VideoFile, choose_video_suffix, open_video_writer
+from posescope.prediction.image_io.video import VideoFile, choose_video_suffix, open_video_writer
 
 SIZE = (48, 64)
 
@@ -37,21 +37,17 @@ def test_odd_frame_size_is_cropped_by_one_px(suffix: str, tmp_path: Path) -> Non
     with open_video_writer(tmp_path / f"a.{suffix}", 10, (47, 63)) as append:
         append(np.full((47, 63, 3), colour(1), np.uint8))
     (frame,) = VideoFile(tmp_path / f"a.{suffix}").frames()
-    assert frame.image.shape == (46, 62, 3)
+    assert frame.shape == (46, 62, 3)
 
 
 @pytest.mark.parametrize("suffix", ["webm", "mp4", "avi"])
 def test_written_video_is_read_frame_by_frame(suffix: str, tmp_path: Path) -> None:
     video = write(tmp_path / f"a.{suffix}")
     frames = list(video.frames())
-    assert [frame.index for frame in frames] == [0, 1, 2, 3, 4]
-    assert [frame.time_s for frame in frames] == pytest.approx([0, 0.1, 0.2, 0.3, 0.4])
-    assert (video.fps, video.frame_count) == (10, 5)
-    for frame in frames:
-        assert (frame.image.shape, frame.image.dtype) == ((*SIZE, 3), np.uint8)
-        np.testing.assert_allclose(
-            frame.image.reshape(-1, 3).mean(axis=0), colour(frame.index), atol=6
-        )  # the channel order is RGB
+    assert (len(frames), video.fps, video.frame_count) == (5, 10, 5)
+    for index, frame in enumerate(frames):
+        assert (frame.shape, frame.dtype) == ((*SIZE, 3), np.uint8)
+        np.testing.assert_allclose(frame.reshape(-1, 3).mean(axis=0), colour(index), atol=6)  # the channel order is RGB
 
 
 def test_video_of_opencv_is_read_as_rgb(tmp_path: Path) -> None:
@@ -59,13 +55,13 @@ def test_video_of_opencv_is_read_as_rgb(tmp_path: Path) -> None:
     writer.write(np.full((*SIZE, 3), (0, 0, 250), np.uint8))
     writer.release()
     (frame,) = VideoFile(tmp_path / "a.avi").frames()
-    np.testing.assert_allclose(frame.image[20, 20], (250, 0, 0), atol=6)
+    np.testing.assert_allclose(frame[20, 20], (250, 0, 0), atol=6)
 
 
 def test_frames_are_read_lazily(tmp_path: Path) -> None:
     frames = write(tmp_path / "a.avi").frames()
     first = next(frames)
-    assert isinstance(first, Frame)
+    assert first.shape == (*SIZE, 3)
     (tmp_path / "a.avi").unlink()
     assert len(list(frames)) == 4, "the file is still open"
 

@@ -103,8 +103,8 @@ class ImageSource:
             yield NamedImage(name, pixels, image_id)
         for name, video in self._videos.items():
             try:
-                for frame in video.frames():
-                    yield NamedImage(f"{name}#{frame.index}", frame.image, next(frame_ids), video)
+                for index, pixels in enumerate(video.frames()):
+                    yield NamedImage(f"{name}#{index}", pixels, next(frame_ids), video)
             except DataError as error:
                 skip(name, error)
 

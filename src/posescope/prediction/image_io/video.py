@@ -22,7 +22,7 @@ from posescope.core.errors import DataError
 from posescope.core.files import atomic_write
 from posescope.data.images.limits import ImageLimits
 
-__all__ = ["VIDEO_SUFFIXES", "Frame", "VideoFile", "choose_video_suffix", "open_video_writer"]
+__all__ = ["VIDEO_SUFFIXES", "VideoFile", "choose_video_suffix", "open_video_writer"]
 
 logger = logging.getLogger(__name__)
 
@@ -32,15 +32,6 @@ _ENCODERS = {".webm": ("VP80", "VP90"), ".mp4": ("mp4v",), ".avi": ("MJPG",)}
 _DEFAULT_FPS = 25.0
 _PROBE_SIZE = (64, 64)
 _LIMITS = ImageLimits()
-
-
-@dataclass(frozen=True, eq=False)
-class Frame:
-    """Attributes: index: from 0; time_s: since the start; image: (H, W, 3) uint8 RGB."""
-
-    index: int
-    time_s: float
-    image: NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -63,8 +54,8 @@ class VideoFile:
             count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
         return count if count > 0 else None
 
-    def frames(self) -> Iterator[Frame]:
-        """Yield the frames. A video that ends early, as a damaged one does, is named in the log.
+    def frames(self) -> Iterator[NDArray[np.uint8]]:
+        """Yield the frames, (H, W, 3) uint8 RGB. A video that ends early, as a damaged one does, is named in the log.
 
         Raises:
             DataError: if it cannot be opened, or no frame can be read.
@@ -76,8 +67,7 @@ class VideoFile:
                 fine, image = capture.read()
                 if not fine:
                     break
-                time_s = max(float(capture.get(cv2.CAP_PROP_POS_MSEC)) / 1000, 0.0)
-                yield Frame(count, time_s, np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8))
+                yield np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
                 count += 1
         if count == 0:
             raise DataError(f"{self.path}: no frame of this video can be read.")
