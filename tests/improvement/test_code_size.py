@@ -73,6 +73,11 @@ def test_selection_by_curve_is_not_warned_of(caplog) -> None:
     assert caplog.text == ""
 
 
+def test_components_of_the_bottleneck_by_its_module_path_are_accepted() -> None:
+    by_path = replace(COMPONENTS, layer="hourglasses.0.bottleneck")
+    assert choose_code_size(MODEL, by_path, curve(4), AutoencoderTraining()).dimensions == 4
+
+
 def test_results_of_another_model_are_refused() -> None:
     of_own, of_other = replace(COMPONENTS, model="own"), replace(COMPONENTS, model="other")
     assert choose_code_size(MODEL, of_own, replace(curve(4), model="own"), AutoencoderTraining()).dimensions == 4

@@ -20,7 +20,6 @@ from posescope.training.acceleration import (
     Acceleration,
     choose_acceleration,
     compile_parts,
-    eager,
     raise_recompile_limit,
 )
 from posescope.training.options import TrainingOptions
@@ -126,7 +125,7 @@ def test_backward_pass_of_upsampling_has_no_scatter() -> None:
 def test_validation_and_copies_are_not_compiled(graphs: list[torch.fx.GraphModule]) -> None:
     network = Hourglass(HourglassOptions(**SMALL), (64, 64), 5)
     compile_parts(network)
-    with eager():
+    with torch.compiler.set_stance("force_eager"):
         network.eval()(torch.randn(3, 3, 64, 64))
     copy.deepcopy(network)(torch.randn(1, 3, 64, 64))
     assert graphs == []

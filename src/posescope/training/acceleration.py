@@ -17,7 +17,7 @@ import torch
 from posescope.models.base import PoseNetwork
 from posescope.training.options import TrainingOptions
 
-__all__ = ["Acceleration", "choose_acceleration", "compile_parts", "eager", "raise_recompile_limit"]
+__all__ = ["Acceleration", "choose_acceleration", "compile_parts", "raise_recompile_limit"]
 
 # Compute capability that torch's compiler requires of a CUDA device.
 COMPILED_FROM = (7, 0)
@@ -76,13 +76,6 @@ def raise_recompile_limit() -> Iterator[None]:
     config: Any = import_module("torch._dynamo.config")
     limit = "recompile_limit" if hasattr(config, "recompile_limit") else "cache_size_limit"  # the latter until torch 2.6
     with config.patch({limit: MAX_GRAPHS}):
-        yield
-
-
-@contextmanager
-def eager() -> Iterator[None]:
-    """Compile nothing within the block: a validation has other batch sizes and is too short to be worth it."""
-    with torch.compiler.set_stance("force_eager"):
         yield
 
 

@@ -17,7 +17,7 @@ from posescope.core.data_folder import share_folder_lock
 from posescope.core.plugins import build
 from posescope.core.skeleton import warn_about_unpaired_joints
 from posescope.data.crops.crop_set import CropSet
-from posescope.training.acceleration import Acceleration, choose_acceleration, compile_parts, eager, raise_recompile_limit
+from posescope.training.acceleration import Acceleration, choose_acceleration, compile_parts, raise_recompile_limit
 from posescope.training.augmentation.execution import AugmentedBatch, apply_plan
 from posescope.training.augmentation.plan import start_plan
 from posescope.training.augmentation.transforms import Flip
@@ -154,7 +154,8 @@ class _Run:
         train_loss = self._train_epoch(epoch)
         trained_s = time.perf_counter() - started
         model = replace(self.model, network=self.ema.network if self.ema else self.network)
-        with eager() if self.acceleration.compiled else nullcontext():
+        # A validation has other batch sizes and is too short for a compilation.
+        with torch.compiler.set_stance("force_eager") if self.acceleration.compiled else nullcontext():
             result = validate(model, self.job.val_set, self.loss, self.options.batch_size, self.process_group)
             self.shown["PCK"] = f"{result.pck_thesis:.3f}"
             if self.process_group.is_main:

@@ -59,15 +59,14 @@ def apply_plan(plan: AugmentationPlan, images: Tensor, joints: Tensor, visibilit
 
 def _augment_images(plan: AugmentationPlan, images: Tensor, mean_rgb: MeanRgb) -> Tensor:
     """Return the images (N, 3, H, W) of a plan."""
-    move, colours = _warp if plan.resamples() else _flip, plan.colour_matrix if plan.recolours() else None
+    move, recolours = _warp if plan.resamples() else _flip, plan.recolours()
     size = _CPU_BLOCK if images.device.type == "cpu" else max(len(images), 1)
-    blocks = [slice(first, first + size) for first in range(0, max(len(images), 1), size)]
-    return torch.cat(
-        [
-            move(plan.part(block), _normalise(images[block], mean_rgb, None if colours is None else colours[block]))
-            for block in blocks
-        ]
-    )
+    moved = []
+    for first in range(0, max(len(images), 1), size):
+        persons = slice(first, first + size)
+        part = plan.part(persons)
+        moved.append(move(part, _normalise(images[persons], mean_rgb, part.colour_matrix if recolours else None)))
+    return torch.cat(moved)
 
 
 def _flip(plan: AugmentationPlan, images: Tensor) -> Tensor:
