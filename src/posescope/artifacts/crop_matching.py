@@ -6,14 +6,12 @@ crops.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from posescope.artifacts.pose_model import PoseModel
 from posescope.core.errors import DataError
-from posescope.core.joint_matching import JointMap, match_joints
 from posescope.data.crops.crop_set import CropSet
 
-__all__ = ["CropMismatchError", "MatchedCrops", "match_crops"]
+__all__ = ["CropMismatchError", "match_crops"]
 
 
 class CropMismatchError(DataError):
@@ -28,21 +26,8 @@ class CropMismatchError(DataError):
         self.differences = tuple(differences)
 
 
-@dataclass(frozen=True)
-class MatchedCrops:
-    """Crops that match a model.
-
-    Attributes:
-        crops: The crops; the targets are in the joint order of the model.
-        joints: The joint orders of the model and of the given crops.
-    """
-
-    crops: CropSet
-    joints: JointMap
-
-
-def match_crops(model: PoseModel, crops: CropSet) -> MatchedCrops:
-    """Check that crops match a model, and reorder their joints to the order of the model.
+def match_crops(model: PoseModel, crops: CropSet) -> CropSet:
+    """Check that crops match a model, and return them with targets in the joint order of the model.
 
     Args:
         model: The model.
@@ -53,10 +38,10 @@ def match_crops(model: PoseModel, crops: CropSet) -> MatchedCrops:
         CropMismatchError: if the crops have another size, crop rule or padding colour.
     """
     if not len(crops) and not crops.targets.joint_names:
-        return MatchedCrops(crops, JointMap(model.skeleton.joints, model.skeleton.joints))
-    joints = match_joints(model.skeleton.joints, crops.targets.joint_names)
+        return crops
+    matched = crops.with_joint_order(model.skeleton.joints)
     _check_recipe(model, crops)
-    return MatchedCrops(crops.with_joint_order(model.skeleton.joints), joints)
+    return matched
 
 
 def _check_recipe(model: PoseModel, crops: CropSet) -> None:

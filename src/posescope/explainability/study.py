@@ -157,7 +157,7 @@ def run_analysis(
     answer: AnalysisResult = build("analyses", spec)(
         AnalysisInputs(
             model=model,
-            crops=match_crops(model, crops).crops,
+            crops=match_crops(model, crops),
             features=features,
             components=components,
             per_person_pck=known["pck_thesis"].to_numpy(dtype=np.float64),

@@ -114,7 +114,7 @@ def measure_bottlenecks(variants: Mapping[str, PoseModel], crops: CropSet, batch
 
 
 def _read(model: PoseModel, crops: CropSet, batch_size: int, name: str) -> dict[str, FeatureSet]:
-    crops = match_crops(model, crops).crops
+    crops = match_crops(model, crops)
     layers = [layer for layer in model.network.short_names if layer.rpartition(".")[2] in _MEASURED_LAYERS]
     found: dict[str, list[torch.Tensor]] = {layer: [] for layer in layers}
     batches = batches_of_rows(np.arange(len(crops)), batch_size)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from posescope.artifacts.crop_matching import match_crops
 from posescope.artifacts.devices import resolve_device
 from posescope.artifacts.pose_model import PoseModel
+from posescope.core.joint_matching import match_joints
 from posescope.core.records import PosePredictions
 from posescope.core.tables import Predictions, join_joints, matrices_of
 from posescope.data.crops.crop_set import CropSet
@@ -53,8 +54,8 @@ def predict_crops(model: PoseModel, crops: CropSet, options: PredictionOptions) 
         JointMismatchError: if the joints cannot be matched by name.
         CropMismatchError: if the crops have another size than the model's, or were made in another way.
     """
-    matched = match_crops(model, crops)
-    crops, order = matched.crops, matched.joints
+    order = match_joints(model.skeleton.joints, crops.targets.joint_names or model.skeleton.joints)
+    crops = match_crops(model, crops)
     backend = TorchBackend(model.to(resolve_device(options.device)))
     predictor = Predictor(model, backend, options.batch_size, options.flip_test)
     # Filled in place: thousands of small arrays kept between large heatmaps fragment the memory (3 GB for 124,000 persons).

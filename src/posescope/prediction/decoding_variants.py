@@ -10,7 +10,7 @@ from posescope.artifacts.crop_matching import match_crops
 from posescope.artifacts.devices import resolve_device
 from posescope.artifacts.pose_model import PoseModel
 from posescope.codecs.base import Codec, find_peaks
-from posescope.core.joint_matching import reorder_skeleton
+from posescope.core.joint_matching import match_joints, reorder_skeleton
 from posescope.core.records import PosePredictions
 from posescope.data.crops.crop_set import CropSet
 from posescope.evaluation.bootstrap import resample_images
@@ -58,8 +58,8 @@ def decode_in_four_variants(model: PoseModel, crops: CropSet, options: Predictio
     Returns:
         (N, K, 2) crop px by variant, joints in the order of the crops' targets.
     """
-    matched = match_crops(model, crops)
-    crops = matched.crops
+    order = match_joints(model.skeleton.joints, crops.targets.joint_names or model.skeleton.joints)
+    crops = match_crops(model, crops)
     model = model.to(resolve_device(options.device))
     shape = (len(crops), crops.joint_count, 2)
     found = {variant: np.empty(shape, dtype=np.float32) for variant in (PLAIN, OWN, FLIPPED_PLAIN, FLIPPED_OWN)}
@@ -69,7 +69,7 @@ def decode_in_four_variants(model: PoseModel, crops: CropSet, options: Predictio
         for heatmaps, plain, own in ((maps, PLAIN, OWN), ((maps + mirrored) / 2, FLIPPED_PLAIN, FLIPPED_OWN)):
             found[plain][rows] = decode_argmax(model.codec, heatmaps).cpu().numpy()
             found[own][rows] = model.codec.decode(heatmaps).joints.cpu().numpy()
-    return {variant: matched.joints.to_data_order(joints) for variant, joints in found.items()}
+    return {variant: order.to_data_order(joints) for variant, joints in found.items()}
 
 
 def measure_decoding_effects(

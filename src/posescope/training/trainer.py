@@ -75,7 +75,7 @@ def train(
         TrainingProcessError: One of several processes died.
     """
     _check_sets(train_set, val_set)
-    train_set, val_set = (match_crops(model, crops).crops for crops in (train_set, val_set))
+    train_set, val_set = (match_crops(model, crops) for crops in (train_set, val_set))
     job = TrainingJob(model, train_set, val_set, options, store, fingerprint, run_identity or {}, image_grids)
     device = resolve_device(options.device)
     _check_device(options, device)

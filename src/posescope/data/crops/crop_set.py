@@ -70,12 +70,12 @@ class CropSet:
         """Return the set with its joints in another order; the set itself if the order is equal.
 
         Args:
-            joints: names of the targets' joints in the new order.
+            joints: the same names in the order of a model.
 
         Raises:
             JointMismatchError: if the names are not those of the targets' joints.
         """
-        order = match_joints(joints, self.targets.joint_names, model_name="the requested order")
+        order = match_joints(joints, self.targets.joint_names)
         if order.is_identity:
             return self
         changed = replace(

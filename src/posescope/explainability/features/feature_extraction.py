@@ -67,7 +67,7 @@ def extract_features(
         raise ExplainabilityError(
             "Feature extraction: expected at least one person, found none. Check the split and the filters."
         )
-    crops = match_crops(model, crops).crops
+    crops = match_crops(model, crops)
     name = layer or model.network.bottleneck_layer
     if name is None:
         raise ExplainabilityError(

@@ -81,7 +81,7 @@ def score_explained_persons(
         features: features of the explained persons.
         prediction: batch size, device and flip test.
     """
-    chosen = match_crops(model, crops.select(targets, features.open().person_ids)).crops
+    chosen = match_crops(model, crops.select(targets, features.open().person_ids))
     predictions = predict_crops(model, chosen, prediction).predictions
     return study.score_persons(predictions, chosen.targets, persons, crop_boxes, model.skeleton.oks_sigmas, chosen.crop_size)
 

@@ -141,7 +141,7 @@ def draw_person_examples(
         (H, W, 3) uint8 RGB.
     """
     chosen = select_examples(person_scores, count)
-    members = match_crops(model, crops.select(targets, chosen)).crops
+    members = match_crops(model, crops.select(targets, chosen))
     ids = members.targets.person_ids
     files = persons.set_index("person_id").loc[ids, ["source_split", "file_name"]].astype(str)
     paths = [folder.image_folder(source, split) / name for split, name in files.itertuples(index=False)]
