@@ -6,7 +6,6 @@ import pytest
 from posescope.explainability.clustering.base import (
     ClustererOptions,
     Clustering,
-    nearest_centres,
     quick_variant,
     sort_by_size,
 )
@@ -18,13 +17,6 @@ def test_a_clustering_with_an_empty_cluster_is_refused() -> None:
         Clustering(np.array([0, 1, 1]), np.zeros((3, 2)), {})
     with pytest.raises(ExplainabilityError, match="two"):
         Clustering(np.array([0, 0]), np.zeros((1, 2)), {})
-
-
-def test_nearest_centres() -> None:
-    rng = np.random.default_rng(0)
-    points, centres = rng.normal(size=(50, 4)) + 100, rng.normal(size=(3, 4)) + 100
-    expected = ((points[:, None] - centres) ** 2).sum(axis=2).argmin(axis=1)
-    np.testing.assert_array_equal(nearest_centres(points, centres), expected)
 
 
 def test_clusters_are_sorted_by_size_and_empty_ones_dropped() -> None:

@@ -16,7 +16,6 @@ __all__ = [
     "Clusterer",
     "Clustering",
     "QuickClusterer",
-    "nearest_centres",
     "quick_variant",
     "sort_by_size",
     "working_dtype",
@@ -147,24 +146,6 @@ def quick_variant(clusterer: Clusterer, clusters: int | None = None) -> Clustere
 def working_dtype(points: NDArray[np.floating]) -> type[np.floating]:
     """Return float64 for few coordinates, else float32, which gives the same clusters in half the time and memory."""
     return np.float64 if points.size <= _FLOAT64_VALUES else np.float32
-
-
-def nearest_centres(points: NDArray[np.floating], centres: NDArray[np.floating]) -> NDArray[np.int64]:
-    """Return the index of the nearest centre of each point; of equally near ones the first.
-
-    Args:
-        points: (N, P).
-        centres: (Q, P).
-
-    Returns:
-        (N,) 0..Q-1.
-    """
-    # |x - c|^2 = |x|^2 - 2 x.c + |c|^2: the first term is the same for all centres. Offsets are taken from the centres' mean.
-    mean = centres.mean(axis=0)
-    shifted = (centres - mean).astype(points.dtype)
-    offsets = (shifted**2).sum(axis=1) + 2 * shifted @ mean.astype(points.dtype)
-    nearest: NDArray[np.int64] = np.argmin(offsets - points @ (2 * shifted).T, axis=1).astype(np.int64)
-    return nearest
 
 
 def sort_by_size(labels: NDArray[np.integer], centres: NDArray[np.floating]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

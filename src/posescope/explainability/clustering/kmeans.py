@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 from sklearn.cluster import KMeans
-from sklearn.metrics import adjusted_rand_score
+from sklearn.metrics import adjusted_rand_score, pairwise_distances_argmin
 
 from posescope.core.plugins import Component
-from posescope.explainability.clustering.base import ClustererOptions, Clustering, nearest_centres, sort_by_size, working_dtype
+from posescope.explainability.clustering.base import ClustererOptions, Clustering, sort_by_size, working_dtype
 from posescope.explainability.clustering.silhouettes import measure_silhouettes
 from posescope.explainability.clustering.thread_pool import map_in_threads
 from posescope.explainability.errors import ExplainabilityError
@@ -147,9 +147,8 @@ def _start(points: NDArray[np.floating], k: int, seed: int) -> KMeansFit:
 
 def _assign(points: NDArray[np.floating], start: KMeansFit) -> KMeansFit:
     """Keep the centres of a start; recompute labels and inertia for all points."""
-    labels, inertia = np.empty(len(points), dtype=np.int32), 0.0
+    labels, inertia = pairwise_distances_argmin(points, start.centres), 0.0
     for rows in row_slices(*points.shape):
-        labels[rows] = nearest_centres(points[rows], start.centres)
         offsets = points[rows] - start.centres[labels[rows]]
         inertia += float(np.einsum("np,np->", offsets, offsets, dtype=np.float64))
     return KMeansFit(labels, start.centres, inertia)

@@ -11,9 +11,9 @@ Clusters that are not defined by their centres appear less stable than they are.
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import adjusted_rand_score
+from sklearn.metrics import adjusted_rand_score, pairwise_distances_argmin
 
-from posescope.explainability.clustering.base import Clusterer, nearest_centres
+from posescope.explainability.clustering.base import Clusterer
 
 __all__ = ["STABLE_AGREEMENT", "sample_images", "split_half_agreements", "split_images"]
 
@@ -50,8 +50,8 @@ def split_half_agreements(
         halves = (sample[is_first], sample[~is_first])
         if any(len(half) < 2 * clusters or not np.ptp(half, axis=0).any() for half in halves):
             continue
-        labels = [nearest_centres(sample, clusterer(half, seed=seed + split).centres) for half in halves]
-        agreements.append(adjusted_rand_score(*labels))
+        centres = [clusterer(half, seed=seed + split).centres.astype(sample.dtype) for half in halves]
+        agreements.append(adjusted_rand_score(*(pairwise_distances_argmin(sample, own) for own in centres)))
     return np.array(agreements, dtype=np.float64)
 
 
