@@ -5,8 +5,8 @@
     N <  D: eigenvectors u of the Gram matrix  Xc Xc^T                                (N, N), summed over blocks of columns,
             and then the axes  Xc^T u / |Xc^T u|
 
-Both agree with scikit-learn's PCA(svd_solver="full"). The sign of an axis is chosen so that its largest loading in absolute
-value is positive.
+Both agree with scikit-learn's PCA(svd_solver="full"). Its `svd_flip` chooses the sign of an axis so that the largest loading in
+absolute value is positive.
 """
 
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import Field
+from sklearn.utils.extmath import svd_flip
 from tqdm import tqdm
 
 from posescope.artifacts.devices import DEVICE_PATTERN, resolve_gpu
@@ -33,7 +34,6 @@ __all__ = [
     "Components",
     "PrincipalComponents",
     "PrincipalComponentsOptions",
-    "fix_signs",
     "mean_of",
     "principal_components",
 ]
@@ -183,7 +183,8 @@ def principal_components(
     variances, axes = solve(features.values, mean, max_components, device)
     if not len(variances):
         raise ExplainabilityError(f"PCA of '{features.layer}': all {count} persons have the same features.")
-    return Components.of_features(features, mean, fix_signs(axes), variances)
+    _, axes = svd_flip(None, axes, u_based_decision=False)
+    return Components.of_features(features, mean, axes, variances)
 
 
 def mean_of(values: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -204,13 +205,6 @@ def mean_of(values: NDArray[np.floating]) -> NDArray[np.float64]:
         )
     mean: NDArray[np.float64] = total / len(values)
     return mean
-
-
-def fix_signs(axes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Flip (P, D) axes so that the largest loading of each, in absolute value, is positive."""
-    largest = np.take_along_axis(axes, np.abs(axes).argmax(axis=1, keepdims=True), axis=1)
-    fixed: NDArray[np.float64] = axes * np.sign(largest)
-    return fixed
 
 
 def _from_covariance(

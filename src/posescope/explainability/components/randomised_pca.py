@@ -17,11 +17,12 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
+from sklearn.utils.extmath import svd_flip
 from tqdm import tqdm
 
 from posescope.core.plugins import Component, Options
 from posescope.explainability.components.covariance import eigen_descending
-from posescope.explainability.components.pca import Components, fix_signs, mean_of
+from posescope.explainability.components.pca import Components, mean_of
 from posescope.explainability.errors import ExplainabilityError
 from posescope.explainability.features.feature_store import FeatureSet
 from posescope.explainability.features.row_blocks import row_slices
@@ -68,7 +69,8 @@ class RandomisedComponents(Component[RandomisedComponentsOptions]):
             f"randomised: {kept} of {rank} components, {options.iterations} power iterations; the remaining variance is spread "
             "evenly over the other components"
         )
-        return Components.of_features(features, mean, fix_signs(axes[:kept]), variances, approximation)
+        _, axes = svd_flip(None, axes[:kept], u_based_decision=False)
+        return Components.of_features(features, mean, axes, variances, approximation)
 
 
 def _centred(values: NDArray[np.floating], mean: Floats) -> Iterator[Floats]:
