@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 
 from posescope.sample.outfits import Colour, as_colour
-from posescope.sample.shading import noise_tile
-from posescope.sample.solids import Bytes, Doubles, Floats
+from posescope.sample.shading import noise_patch
+from posescope.sample.solids import Bytes, Doubles
 
 __all__ = [
     "draw_bar", "draw_blob", "draw_polygon", "draw_rectangle", "sample_colour", "sample_seed", "scale_colour",
@@ -48,18 +48,10 @@ def textured(image: Bytes, seed: int, kind: int, strength: float, stretch: tuple
 
     Args:
         image: (h, w, 3) uint8, or float32 in 0..255.
-        seed: Selects the part of the noise tile.
-        kind: See `noise_tile`.
+        seed, kind, stretch: See `noise_patch`.
         strength: Amplitude of the noise, grey levels.
-        stretch: Scale of the noise in x and y.
     """
-    height, width = image.shape[:2]
-    rows, columns = (min(512, int(size / s) + 2) for size, s in zip((height, width), stretch[::-1], strict=True))
-    top, left = seed % (513 - rows), (seed // 512) % (513 - columns)
-    noise: Floats = noise_tile(kind)[top : top + rows, left : left + columns]
-    if noise.shape != (height, width):
-        noise = np.asarray(cv2.resize(noise, (width, height), interpolation=cv2.INTER_LINEAR))
-    shift = noise * np.float32(strength)
+    shift = noise_patch(kind, image.shape[:2], seed, stretch) * np.float32(strength)
     # Add, round and clip to 0..255 in one pass.
     return np.asarray(cv2.add(image, cv2.merge([shift, shift, shift]), dtype=cv2.CV_8U))
 

@@ -13,7 +13,7 @@ import numpy as np
 from posescope.sample.raycasting import FAR
 from posescope.sample.solids import Bools, Floats
 
-__all__ = ["Light", "noise_tile", "shade_depth"]
+__all__ = ["Light", "noise_patch", "shade_depth"]
 
 # Direction to the light in the image frame (Y down), and the ambient fraction.
 Light = tuple[tuple[float, float, float], float]
@@ -43,7 +43,8 @@ def shade_depth(depth: Floats, folds: Bools, fold_seed: int, light: Light, scale
     if not solid.any():
         return np.ones_like(depth)
     surface = np.where(solid, depth, depth[solid].min()).astype(np.float32)
-    bumped = surface + folds * (_fold_heights(depth.shape, fold_seed, scale) * np.float32(0.0055 * scale))
+    zoom = scale / 340.0  # the folds are in proportion to the person
+    bumped = surface + folds * (noise_patch(0, depth.shape, fold_seed, (zoom, zoom)) * np.float32(0.0055 * scale))
     slope_x = np.clip(cv2.Sobel(bumped, cv2.CV_32F, 1, 0, ksize=3, scale=0.125), -2.5, 2.5)
     slope_y = np.clip(cv2.Sobel(bumped, cv2.CV_32F, 0, 1, ksize=3, scale=0.125), -2.5, 2.5)
     (lx, ly, lz), ambient = light
@@ -55,24 +56,24 @@ def shade_depth(depth: Floats, folds: Bools, fold_seed: int, light: Light, scale
     return lit
 
 
-def _fold_heights(shape: tuple[int, ...], seed: int, scale: float) -> Floats:
-    """Return smooth bumps, about -1..1, in proportion to the person."""
-    height, width = shape
-    zoom = scale / 340.0
-    tile = noise_tile(0)
-    rows, columns = (min(_TILE, int(size / zoom) + 2) for size in (height, width))
-    top, left = seed % (_TILE - rows + 1), (seed // _TILE) % (_TILE - columns + 1)
-    piece = tile[top : top + rows, left : left + columns]
-    return np.asarray(cv2.resize(piece, (width, height), interpolation=cv2.INTER_LINEAR))
-
-
-@lru_cache(maxsize=4)
-def noise_tile(kind: int) -> Floats:
-    """Return a 512 x 512 tile of smooth noise, about -1..1, equal in all processes.
+def noise_patch(kind: int, shape: tuple[int, ...], seed: int, stretch: tuple[float, float]) -> Floats:
+    """Return smooth noise (h, w), about -1..1, equal in all processes.
 
     Args:
         kind: 0 folds (stretched), 1 clouds (many octaves), 2 grain (fine).
+        shape: (h, w) px.
+        seed: selects the part of the tile of noise.
+        stretch: scale of the noise in x and y.
     """
+    height, width = shape
+    rows, columns = (min(_TILE, int(size / s) + 2) for size, s in zip(shape, stretch[::-1], strict=True))
+    top, left = seed % (_TILE - rows + 1), (seed // _TILE) % (_TILE - columns + 1)
+    patch = _noise_tile(kind)[top : top + rows, left : left + columns]
+    return np.asarray(cv2.resize(patch, (width, height), interpolation=cv2.INTER_LINEAR))
+
+
+@lru_cache(maxsize=4)
+def _noise_tile(kind: int) -> Floats:
     rng = np.random.default_rng(kind)
     total = np.zeros((_TILE, _TILE), np.float32)
     for sigma_x, sigma_y, weight in _OCTAVES[kind]:

@@ -4,12 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from posescope.sample.body import SIDES, BodyShape, Skeleton3D
 from posescope.sample.outfits import Cloth, Colour, Outfit
 from posescope.sample.raycasting import DepthMap
-from posescope.sample.solids import Bools, Bytes, Floats, ImageProjection, PartId, side_part
+from posescope.sample.solids import Bools, Floats, ImageProjection, PartId, side_part
 
 __all__ = ["CLOTH_PARTS", "Wearer", "paint_chest", "paint_cloth", "paint_head", "paint_limb", "paint_parts"]
 
@@ -50,20 +49,12 @@ def paint_parts(seen: DepthMap, frame: ImageProjection, wearer: Wearer) -> Float
         frame: Projection of the person.
         wearer: The person.
     """
-    colours = np.zeros((seen.part.size, 3), np.float32)
-    width = seen.part.shape[1]
-    depth = seen.depth.ravel()
-    for part, pixels in _pixels_by_part(seen.part).items():
-        place = np.stack([pixels % width, pixels // width, depth[pixels]], axis=1).astype(np.float32)
-        colours[pixels] = _paint_part(part, place, frame, wearer)
-    return colours.reshape(*seen.part.shape, 3)
-
-
-def _pixels_by_part(part: Bytes) -> dict[PartId, NDArray[np.intp]]:
-    flat = part.ravel()
-    order = np.argsort(flat, kind="stable")
-    ends = np.cumsum(np.bincount(flat, minlength=len(PartId)))
-    return {p: order[ends[p - 1] : ends[p]] for p in PartId if p and ends[p] > ends[p - 1]}
+    colours = np.zeros((*seen.part.shape, 3), np.float32)
+    for part in np.unique(seen.part[seen.part != PartId.NOTHING]):
+        rows, columns = np.nonzero(seen.part == part)
+        place = np.stack([columns, rows, seen.depth[rows, columns]], axis=1).astype(np.float32)
+        colours[rows, columns] = _paint_part(PartId(part), place, frame, wearer)
+    return colours
 
 
 def _paint_part(part: PartId, place: Floats, frame: ImageProjection, wearer: Wearer) -> Floats:

@@ -5,7 +5,6 @@ outside their boxes, so units come first.
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -141,10 +140,8 @@ def _finding(
         return None
     first = labels.annotation_ids[np.flatnonzero(records)[0]]
     total = len(records) if among is None else int(among.sum())
-    severity: Literal["warned"] = "warned"
-    finding = QualityFinding(
-        severity, labels.split, check, int(records.sum()), total, f"{detail} The first: annotation {first}.", remedy
-    )
+    detail = f"{detail} The first: annotation {first}."
+    finding = QualityFinding("warned", labels.split, check, int(records.sum()), total, detail, remedy)
     return PlausibilityFinding(finding, records, invalidates_metrics, reason)
 
 
