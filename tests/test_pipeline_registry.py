@@ -16,13 +16,13 @@ def test_every_installed_pipeline_is_registered() -> None:
     assert {"data_engineering", "modelling", "evaluation", "explainability", "inference", "reporting"} <= installed
 
 
-def test_the_default_pipeline_has_the_expected_stages() -> None:
+def test_default_pipeline_has_the_expected_stages() -> None:
     together = {node.name for name in DEFAULT_PIPELINES for node in PIPELINES[name].nodes}
     assert {node.name for node in PIPELINES["__default__"].nodes} == together
     assert "inference" not in DEFAULT_PIPELINES
 
 
-def test_the_default_needs_only_stores_and_parameters() -> None:
+def test_default_needs_only_stores_and_parameters() -> None:
     free = {name for name in PIPELINES["__default__"].inputs() if not name.startswith("params:")}
     assert free == {
         "raw_workspace",

@@ -66,7 +66,7 @@ def test_crops_with_another_recipe_are_refused(untrained_model: PoseModel, found
     assert [difference.split(":")[0] for difference in caught.value.differences] == what
 
 
-def test_an_option_at_its_default_is_no_difference(untrained_model: PoseModel) -> None:
+def test_option_at_its_default_is_no_difference(untrained_model: PoseModel) -> None:
     crops = crops_of(untrained_model.skeleton.joints, recipe(margin=0.1))
     assert match_crops(untrained_model, crops) is crops
     assert replace(crops, recipe=None).recipe is None

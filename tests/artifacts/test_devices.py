@@ -19,7 +19,7 @@ def test_resolve_gpu_returns_none_for_the_cpu() -> None:
         resolve_gpu("cuda:97")
 
 
-def test_a_device_that_does_not_exist_is_refused() -> None:
+def test_device_that_does_not_exist_is_refused() -> None:
     with pytest.raises(OptionsError, match=r"cuda:97"):
         resolve_device("cuda:97")
 

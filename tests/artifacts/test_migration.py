@@ -1,4 +1,4 @@
-"""Model folders of earlier format versions: they load, and keep their fingerprint."""
+"""Tests of posescope.artifacts.migration: model folders of earlier format versions load with their fingerprint."""
 
 import json
 from pathlib import Path
@@ -19,7 +19,7 @@ FIELDS = ("architecture", "codec", "skeleton", "crop_size", "mean_rgb", "crop", 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A model folder of format 2: the stored description with new weights."""
+    """Return a model folder of format 2: the stored description with new weights."""
     content = json.loads(STORED.read_text())
     network = build("models", ComponentSpec(**content["architecture"]), crop_size=tuple(content["crop_size"]), joint_count=17)
     save_file(network.state_dict(), tmp_path / "model.safetensors")

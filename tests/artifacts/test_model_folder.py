@@ -47,11 +47,11 @@ def folder(model: PoseModel, tmp_path: Path) -> Path:
     return tmp_path / "model"
 
 
-def change(folder: Path, edit: Callable[[dict[str, Any]], object], unsealed: bool = True) -> None:
-    """Change the description; unsealed: as one of before it held its own checksum."""
+def change(folder: Path, edit: Callable[[dict[str, Any]], object], without_checksum: bool = True) -> None:
+    """Change the description; `without_checksum` removes its checksum, as in earlier versions."""
     path = folder / "model.json"
     content = json.loads(path.read_text())
-    if unsealed:
+    if without_checksum:
         del content["description_sha256"]
     edit(content)
     path.write_text(json.dumps(content))
@@ -75,16 +75,16 @@ def test_format_1_has_the_name_of_the_crop_rule(folder: Path) -> None:
     assert model.crop.rule.name == "centred_square"
     assert len(model_fingerprint(folder)) == 16
     assert model_fingerprint(folder) == fingerprint_of_model(model)
-    change(folder, lambda content: content.update(crop_rule=3), unsealed=False)
+    change(folder, lambda content: content.update(crop_rule=3), without_checksum=False)
     with pytest.raises(ModelFolderError, match="crop_rule: expected the name of a rule, found 3"):
         load_model(folder)
 
 
-def test_a_changed_description_is_refused(folder: Path) -> None:
+def test_changed_description_is_refused(folder: Path) -> None:
     before = model_fingerprint(folder)
-    change(folder, lambda content: content["provenance"].update(epochs=4), unsealed=False)
+    change(folder, lambda content: content["provenance"].update(epochs=4), without_checksum=False)
     assert model_fingerprint(folder) == before
-    change(folder, lambda content: content["skeleton"]["joints"].reverse(), unsealed=False)
+    change(folder, lambda content: content["skeleton"]["joints"].reverse(), without_checksum=False)
     with pytest.raises(ModelFolderError, match="changed"):
         load_model(folder)
 
@@ -96,7 +96,7 @@ def test_older_descriptions_without_a_checksum_are_read(folder: Path) -> None:
     assert model_fingerprint(folder) == before
 
 
-def test_the_folder_holds_two_files_and_no_pickle(folder: Path) -> None:
+def test_folder_holds_two_files_and_no_pickle(folder: Path) -> None:
     assert sorted(path.name for path in folder.parent.rglob("*") if path.is_file()) == ["model.json", "model.safetensors"]
 
 
@@ -105,7 +105,7 @@ def test_writing_again_replaces_the_model(model: PoseModel, folder: Path) -> Non
     assert load_model(folder).crop.rule.name == "centred_square"
 
 
-def test_a_failed_write_leaves_the_old_model(model: PoseModel, folder: Path) -> None:
+def test_failed_write_leaves_the_old_model(model: PoseModel, folder: Path) -> None:
     with pytest.raises(ValueError, match="JSON"):
         save_model(folder, replace(model, provenance={"loss": float("nan")}))
     assert load_model(folder).provenance["epochs"] == 3
@@ -138,7 +138,7 @@ def test_fingerprint_is_independent_of_the_provenance(model: PoseModel, folder: 
 
 
 @pytest.mark.parametrize("name", ["model.json", "model.safetensors"])
-def test_a_missing_file_is_named(folder: Path, name: str) -> None:
+def test_missing_file_is_named(folder: Path, name: str) -> None:
     (folder / name).unlink()
     with pytest.raises(ModelFolderError, match=f"has no {name}"):
         load_model(folder)
@@ -206,6 +206,6 @@ def test_unknown_weight_is_refused(folder: Path) -> None:
         load_model(folder)
 
 
-def test_a_device_that_does_not_exist_is_refused(folder: Path) -> None:
+def test_device_that_does_not_exist_is_refused(folder: Path) -> None:
     with pytest.raises(OptionsError, match="CUDA devices"):
         load_model(folder, device="cuda:97")

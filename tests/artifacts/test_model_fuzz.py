@@ -1,4 +1,4 @@
-"""Untrusted model folders: 200 seeded mutations are refused, or predict finite numbers; no code runs."""
+"""Fuzzing of model folders: 200 seeded mutations are refused or predict finite numbers, and no code is run."""
 
 import json
 import random
@@ -21,7 +21,7 @@ from posescope.core.files import sha256_of
 from posescope.prediction.estimator import PoseEstimator
 
 IMAGE = np.random.default_rng(1).integers(0, 256, (40, 30, 3)).astype(np.uint8)
-HUGE = "huge"  # becomes a whole number of 5,000 digits, which Python's own writer refuses
+HUGE = "huge"  # an integer of 5,000 digits, which Python does not write
 VALUES: list[Any] = [
     float("nan"), float("inf"), -float("inf"), 1e308, 1e-300, -1, 0, 0.5, 3, 10**9, 10**400, HUGE, True, None, "", "evil_net:Net",
     "os:system", "../../x", "x" * 10_000, [], {}, [[[]]], [float("nan")] * 3, [1e9, 1e9], [10**9] * 2, {"name": "evil_net:Net"},
@@ -32,7 +32,7 @@ MOST_SECONDS, MOST_MEMORY_KB = 20.0, 700_000
 
 @pytest.fixture
 def evil(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A module beside the model folder, in the current folder, which leaves a mark when it is imported."""
+    """Write a module into the current folder that creates a file when it is imported."""
     (tmp_path / "evil_net.py").write_text(
         "from pathlib import Path\nPath(__file__).with_name('imported').touch()\nNet = object\n"
     )
@@ -43,7 +43,7 @@ def evil(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def places_in(content: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Paths of all values below some content."""
+    """Return the paths of all nested values."""
     items = content.items() if isinstance(content, dict) else enumerate(content) if isinstance(content, list) else ()
     for key, value in items:
         yield (*path, key)
@@ -51,7 +51,7 @@ def places_in(content: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, .
 
 
 def mutate_json(folder: Path, rng: random.Random) -> None:
-    """Replace, remove or add one value, and seal the description anew, as its author could."""
+    """Replace, remove or add one value, and write the matching checksum, as an attacker could."""
     path = folder / "model.json"
     content = json.loads(path.read_text())
     del content["description_sha256"]
@@ -70,7 +70,7 @@ def mutate_json(folder: Path, rng: random.Random) -> None:
         parent.append(rng.choice(VALUES))
     try:
         content = add_description_checksum(content)
-    except (ValueError, KeyError):  # a seal needs all fields, and finite ones
+    except (ValueError, KeyError):  # the checksum needs all fields with finite values
         content.pop("description_sha256", None)
     path.write_text(json.dumps(content).replace(f'"{HUGE}"', "9" * 5000))
 
@@ -82,7 +82,7 @@ def edit_json(folder: Path, edit: Callable[[dict[str, Any]], object]) -> None:
 
 
 def mutate_weights(folder: Path, rng: random.Random) -> None:
-    """Change one tensor, or bytes of the file, and the checksums with them."""
+    """Change one tensor or bytes of the file, and write the matching checksums."""
     path = folder / "model.safetensors"
     weights = load_file(path)
     name = rng.choice(sorted(weights))
@@ -112,7 +112,7 @@ def mutate_weights(folder: Path, rng: random.Random) -> None:
 
 
 def mutate_onnx(folder: Path, rng: random.Random) -> None:
-    """Flip bytes of one of the networks, or cut it, and write its new checksum."""
+    """Flip bytes of an ONNX file or truncate it, and write the matching checksum."""
     name = rng.choice(["model.onnx", "decoder.onnx"])
     flip_bytes(folder / name, rng)
     edit_json(folder, lambda content: content["onnx"]["files"].update({name: sha256_of(folder / name)}))
@@ -126,7 +126,7 @@ def flip_bytes(path: Path, rng: random.Random) -> None:
 
 
 def outcome_of(folder: Path) -> str:
-    """`refused` by a named error, or `answered`: then with finite numbers."""
+    """Return "refused" for a named error, or "answered" for finite predictions."""
     try:
         poses = PoseEstimator.load(folder, device="cpu", threads=1).predict_one(IMAGE)
     except PosescopeError:

@@ -1,4 +1,4 @@
-"""A trained model as ONNX: the same answers without torch, and what is refused."""
+"""Tests of posescope.artifacts.onnx_export: predictions equal those of PyTorch, and refused models."""
 
 import json
 import shutil
@@ -39,7 +39,7 @@ def test_predictions_are_those_of_pytorch(model_folders: Any, count: int, flip_t
     np.testing.assert_allclose(found.scores, expected.scores.numpy(), atol=1e-5)
 
 
-def test_the_folder_states_the_largest_differences(model_folders: Any) -> None:
+def test_folder_states_the_largest_differences(model_folders: Any) -> None:
     source, folder, check = model_folders.torch, model_folders.onnx, model_folders.check
     original, content = (json.loads((path / "model.json").read_text()) for path in (source, folder))
     assert {name: content[name] for name in original} == original
@@ -64,7 +64,7 @@ def test_torch_is_not_imported(model_folders: Any) -> None:
     assert done.stdout.strip() == "1 []"
 
 
-def test_a_changed_file_is_an_error(model_folders: Any, tmp_path: Path) -> None:
+def test_changed_file_is_an_error(model_folders: Any, tmp_path: Path) -> None:
     for path in model_folders.onnx.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     (tmp_path / NETWORK).write_bytes((tmp_path / NETWORK).read_bytes() + b"x")
@@ -75,7 +75,7 @@ def test_a_changed_file_is_an_error(model_folders: Any, tmp_path: Path) -> None:
         OnnxModel(read_description(tmp_path))
 
 
-def test_a_file_that_is_no_onnx_is_an_error(model_folders: Any, tmp_path: Path) -> None:
+def test_file_that_is_no_onnx_is_an_error(model_folders: Any, tmp_path: Path) -> None:
     shutil.copytree(model_folders.onnx, tmp_path, dirs_exist_ok=True)
     about = read_description(tmp_path)
     (tmp_path / NETWORK).write_bytes(b"no network")
@@ -101,26 +101,26 @@ def test_graphs_of_other_shapes_are_an_error_when_loaded(model_folders: Any) -> 
         OnnxModel(about.model_copy(update={"skeleton": COCO_PERSON}))
 
 
-def test_a_failure_of_onnx_runtime_names_the_input(model_folders: Any) -> None:
+def test_failure_of_onnx_runtime_names_the_input(model_folders: Any) -> None:
     with pytest.raises(ModelFolderError, match=r"\(5, 16, 32, 3\)"):
         OnnxModel(read_description(model_folders.onnx)).run(CROPS[:, :16])
 
 
-def test_the_device_is_the_requested_one(model_folders: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    both, asked = ["CUDAExecutionProvider", "CPUExecutionProvider"], []
+def test_device_is_the_requested_one(model_folders: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    both, requested = ["CUDAExecutionProvider", "CPUExecutionProvider"], []
 
     def open_session(path: str, options: Any, providers: list[Any]) -> Any:
-        asked.append(providers)
+        requested.append(providers)
         return SESSION(path, options, providers=["CPUExecutionProvider"])
 
     monkeypatch.setattr(onnxruntime, "InferenceSession", open_session)
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: both)
     PoseEstimator.load(model_folders.onnx, device="cpu")
     PoseEstimator.load(model_folders.onnx)
-    assert asked == [both[1:]] * 3 + [both] * 3
+    assert requested == [both[1:]] * 3 + [both] * 3
     with pytest.raises(OptionsError, match="cuda:1"):
         PoseEstimator.load(model_folders.onnx, device="cuda:1")
-    assert asked[-1] == [("CUDAExecutionProvider", {"device_id": 1}), "CPUExecutionProvider"]
+    assert requested[-1] == [("CUDAExecutionProvider", {"device_id": 1}), "CPUExecutionProvider"]
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: both[1:])
     with pytest.raises(OptionsError, match="CPUExecutionProvider"):
         PoseEstimator.load(model_folders.onnx, device="cuda")
@@ -128,14 +128,14 @@ def test_the_device_is_the_requested_one(model_folders: Any, monkeypatch: pytest
         PoseEstimator.load(model_folders.onnx, device="gpu")
 
 
-def test_a_list_as_onnx_section_is_an_error(model_folders: Any, tmp_path: Path) -> None:
+def test_list_as_onnx_section_is_an_error(model_folders: Any, tmp_path: Path) -> None:
     content = json.loads((model_folders.onnx / "model.json").read_text())
     (tmp_path / "model.json").write_text(json.dumps({**content, "onnx": []}))
     with pytest.raises(ModelFolderError, match="onnx"):
         read_description(tmp_path)
 
 
-def test_a_changed_description_is_an_error(model_folders: Any, tmp_path: Path) -> None:
+def test_changed_description_is_an_error(model_folders: Any, tmp_path: Path) -> None:
     content = json.loads((model_folders.onnx / "model.json").read_text())
     content["skeleton"]["joints"].reverse()
     (tmp_path / "model.json").write_text(json.dumps(content))
@@ -152,7 +152,7 @@ def test_crops_of_the_models_size_are_needed(model_folders: Any, tmp_path: Path,
 
 @pytest.fixture
 def quick_export(model_folders: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The graphs are copied from the export that all tests share: exporting takes seconds."""
+    """Copy the graphs of the shared export, because an export takes seconds."""
 
     def copy(model: PoseModel, folder: Path) -> None:
         for path in model_folders.onnx.glob("*.onnx"):
@@ -198,7 +198,7 @@ def test_predictions_that_differ_are_not_written(model_folders: Any, tmp_path: P
 
 
 class ShiftedDecoder(OnnxModel):
-    """An export whose decoders are wrong; which, and in what, a test says."""
+    """Decoder with an error that the test selects."""
 
     flip_test, joints, scores = False, 0.0, 0.0
 
@@ -229,10 +229,10 @@ def test_wrong_decoders_are_not_written(
 
 @pytest.mark.usefixtures("quick_export")
 @pytest.mark.parametrize("mirrored", [False, True])
-def test_the_tolerance_is_a_fraction_of_the_largest_heatmap_px(
+def test_tolerance_is_a_fraction_of_the_largest_heatmap_px(
     model_folders: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mirrored: bool
 ) -> None:
-    """Peaks of a trained network can be 0.05 high: a fixed bound of 0.001 would be 2 % of them."""
+    """Peaks of a trained network can be as low as 0.05, of which a fixed tolerance of 0.001 would be 2 %."""
     largest = float(load_model(model_folders.torch).heatmaps(torch.from_numpy(CROPS)).abs().max())
 
     class Noisy(OnnxModel):

@@ -1,4 +1,4 @@
-"""Tests of posescope.artifacts.onnx_file: weights in other files are found wherever they hang."""
+"""Tests of posescope.artifacts.onnx_file: external weights are found in every part of a graph."""
 
 from pathlib import Path
 
@@ -30,7 +30,7 @@ def write(path: Path, made: onnx.GraphProto) -> Path:
     return path
 
 
-def test_a_file_with_its_own_weights_is_taken(tmp_path: Path) -> None:
+def test_file_with_its_own_weights_is_taken(tmp_path: Path) -> None:
     check_self_contained(write(tmp_path / "m.onnx", graph([helper.make_node("Identity", ["w"], ["y"])], [tensor()])))
 
 

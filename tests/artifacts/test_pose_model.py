@@ -17,7 +17,7 @@ SKELETON = Skeleton(joints=("left_dot", "right_dot", "nose"), limbs=(), oks_sigm
 
 
 class Mirror(PoseNetwork):
-    """Its maps are its input's channels, the means of cells of 4 x 4 px; a first stack of zeros must not be read."""
+    """Network whose heatmaps are the channels averaged over 4 x 4 px; its first stack is zero and must not be used."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ def model():
 
 
 def dots(*places):
-    """A black crop of 16 x 24 px with a full cell (channel, row, column) each."""
+    """Return a black crop of 16 x 24 px with full heatmap px (channel, row, column)."""
     image = torch.zeros(1, 16, 24, 3, dtype=torch.uint8)
     for channel, row, column in places:
         image[0, 4 * row : 4 * row + 4, 4 * column : 4 * column + 4, channel] = 255
@@ -84,20 +84,20 @@ def test_normalised_images_are_value_over_255_less_the_mean_to_the_bit(threads: 
 def test_heatmaps_are_the_last_stacks_in_evaluation_mode_without_gradient(model):
     maps = model.heatmaps(dots((0, 1, 2)))
     assert maps.shape == (1, 3, 4, 6)
-    # Dropout would make it 0 or 2.
+    # With dropout the value would be 0 or 2.
     assert maps[0, 0, 1, 2] == 1
     assert maps.sum() == 1
     assert not maps.requires_grad
 
 
-def test_the_mean_colour_is_subtracted(model):
+def test_mean_colour_is_subtracted(model):
     maps = replace(model, mean_rgb=(0.25, 0.5, 0.75)).heatmaps(dots())
     torch.testing.assert_close(maps[0, :, 0, 0], torch.tensor([-0.25, -0.5, -0.75]))
 
 
 def test_predict_by_hand(model):
     found = model.predict(dots((0, 1, 2), (1, 3, 0), (2, 0, 5)))
-    # The middle of cell c is crop px (c + 0.5) * 4 - 0.5.
+    # The centre of heatmap px c is crop px (c + 0.5) * 4 - 0.5.
     assert found.joints.tolist() == [[[9.5, 5.5], [1.5, 13.5], [21.5, 1.5]]]
     assert found.scores.tolist() == [[1, 1, 1]]
 
@@ -106,17 +106,17 @@ def test_nobody(model):
     assert model.predict(torch.zeros(0, 16, 24, 3, dtype=torch.uint8), flip_test=True).joints.shape == (0, 3, 2)
 
 
-def test_the_flip_test_averages_with_the_mirrored_pass_and_its_swapped_names(model):
-    # This network knows colours, not sides. In the mirrored pass red stays red and is taken for the left dot, which is the
-    # right one of the unmirrored person: so half of red's map goes to joint 1, at the same place, and likewise green's.
+def test_flip_test_averages_with_the_mirrored_pass_and_its_swapped_names(model):
+    # The network detects colours, not sides. In the mirrored pass the red dot is still joint 0, which is the right joint of
+    # the original person, so that half of the red heatmap is added to joint 1 at the same position, and likewise green.
     maps = model.heatmaps(dots((0, 1, 2), (1, 3, 0), (2, 0, 5)), flip_test=True)
     expected = torch.zeros(3, 4, 6)
     expected[0, 1, 2] = expected[1, 1, 2] = expected[1, 3, 0] = expected[0, 3, 0] = 0.5
-    expected[2, 0, 5] = 1  # the nose has no other side
+    expected[2, 0, 5] = 1  # the nose has no flip partner
     torch.testing.assert_close(maps[0], expected)
 
 
-def test_the_flip_test_of_a_mirrored_person_is_the_mirrored_answer(model):
+def test_flip_test_of_a_mirrored_person_is_the_mirrored_answer(model):
     image = torch.randint(0, 256, (2, 16, 24, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     straight = model.heatmaps(image, flip_test=True)
     mirrored = model.heatmaps(image.flip(2), flip_test=True)

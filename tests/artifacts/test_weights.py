@@ -35,13 +35,13 @@ def test_round_trip(path: Path) -> None:
     assert all(torch.equal(value, load_file(path)[name]) for name, value in network.state_dict().items())
 
 
-def test_a_huge_network_is_refused_without_memory(path: Path) -> None:
-    """400 GB of weights, which are never there."""
+def test_huge_network_is_refused_without_memory(path: Path) -> None:
+    """The network would need 400 GB."""
     with pytest.raises(ModelFolderError, match=r"0\.weight: expected float32 \(100000, 1000000\), found float32 \(2, 1, 3, 3\)"):
         check_tensor_specs(lambda: nn.Sequential(nn.Linear(1_000_000, 100_000), nn.BatchNorm2d(2)), path)
 
 
-def test_a_network_that_reads_its_weights_is_compared_later(path: Path) -> None:
+def test_network_that_reads_its_weights_is_compared_later(path: Path) -> None:
     def reading() -> nn.Module:
         network = small()
         network.scale = float(network[0].weight.sum())  # type: ignore[index, assignment]
@@ -73,7 +73,7 @@ def test_what_no_training_leaves_is_refused_by_name(path: Path, name: str, value
     assert all(torch.equal(kept, before[key]) for key, kept in network.state_dict().items())
 
 
-def test_a_header_that_claims_more_than_there_is_takes_no_memory(tmp_path: Path) -> None:
+def test_header_that_claims_more_than_there_is_takes_no_memory(tmp_path: Path) -> None:
     header = b'{"w":{"dtype":"F32","shape":[1000000000,1000],"data_offsets":[0,4000000000000]}}'
     (tmp_path / "w").write_bytes(len(header).to_bytes(8, "little") + header + b"\0" * 16)
     tracemalloc.start()

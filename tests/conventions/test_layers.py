@@ -73,7 +73,7 @@ def test_no_namespace_is_interrupted_by_nodes_of_another() -> None:
 
 
 @pytest.mark.parametrize("stage", DEFAULT_PIPELINES)
-def test_a_namespace_selects_its_stage(stage: str) -> None:
+def test_namespace_selects_its_stage(stage: str) -> None:
     selected = PIPELINES["__default__"].filter(node_namespaces=[stage])
     assert {node.name for node in PIPELINES[stage].nodes if node.namespace.startswith(stage)} == {
         node.name for node in selected.nodes
@@ -81,7 +81,7 @@ def test_a_namespace_selects_its_stage(stage: str) -> None:
 
 
 @pytest.mark.slow
-def test_the_site_of_kedro_viz_is_built_without_warnings(tmp_path):
+def test_site_of_kedro_viz_is_built_without_warnings(tmp_path):
     for name in ("conf", "src", "pyproject.toml", ".telemetry"):
         source = REPOSITORY / name
         (shutil.copytree if source.is_dir() else shutil.copy)(source, tmp_path / name)

@@ -24,7 +24,7 @@ def parameters():
 
 
 @pytest.mark.parametrize("env", ["thesis", "thesis_final"])
-def test_the_thesis_environments_build_the_studys_network(parameters, env):
+def test_thesis_environments_build_the_studys_network(parameters, env):
     merged = parameters(env)
     options = ModellingOptions.model_validate(merged["modelling"])
     size = merged["data_engineering"]["crop"]["size_px"]
@@ -33,7 +33,7 @@ def test_the_thesis_environments_build_the_studys_network(parameters, env):
     assert network.map_size == (64, 64)
 
 
-def test_the_thesis_environment_follows_the_document(parameters):
+def test_thesis_environment_follows_the_document(parameters):
     merged = parameters("thesis")
     training = ModellingOptions.model_validate(merged["modelling"]).training
     codec, crop = merged["data_engineering"]["codec"], CropOptions.model_validate(merged["data_engineering"]["crop"])
@@ -57,7 +57,7 @@ def test_what_the_document_leaves_open_comes_from_the_later_recipe(parameters):
     assert document == later
 
 
-def test_the_thesis_final_environment_has_the_later_recipe(parameters):
+def test_thesis_final_environment_has_the_later_recipe(parameters):
     merged = parameters("thesis_final")
     training = ModellingOptions.model_validate(merged["modelling"]).training
     assert merged["data_engineering"]["codec"]["name"] == "thesis"
@@ -77,7 +77,7 @@ def test_the_thesis_final_environment_has_the_later_recipe(parameters):
     )
 
 
-def test_the_coco_environment_pads_and_augments(parameters):
+def test_coco_environment_pads_and_augments(parameters):
     merged = parameters("coco")
     training = ModellingOptions.model_validate(merged["modelling"]).training
     assert merged["data_engineering"]["crop"]["rule"] == "padded_square"

@@ -1,4 +1,4 @@
-"""Tests of posescope.core.csv_files: text is no formula, numbers stay numbers, files round-trip."""
+"""Tests of posescope.core.csv_files: formulas are escaped, numbers are kept, files round-trip."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ def test_text_like_a_formula_is_quoted(table: pd.DataFrame) -> None:
     assert escaped["joint"].tolist()[:9] == expected
     assert list(escaped) == ["joint", "'=value", "count"]
     assert escaped["'=value"].tolist() == table["=value"].tolist()
-    assert table["joint"].tolist() == NAMES  # the input is left alone
+    assert table["joint"].tolist() == NAMES  # the input is not changed
     pd.testing.assert_frame_equal(unescape_cells(escaped), table)
 
 

@@ -38,7 +38,7 @@ with share_folder_lock(Path(sys.argv[1])):
 
 @contextmanager
 def process(code: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
-    """A Python process that has printed its first line; killed at the end."""
+    """Start a Python process, wait for its first line, and kill it at the end."""
     started = subprocess.Popen([sys.executable, "-c", code, *map(str, arguments)], stdout=subprocess.PIPE, text=True)
     try:
         yield started
@@ -73,7 +73,7 @@ def test_second_run_is_refused_with_a_description_of_the_first(tmp_path):
     assert "pipelines modelling" in str(caught.value)
     assert "\n" not in str(caught.value)
     held.release()
-    held.release()  # once more does no harm
+    held.release()  # a second release has no effect
     DataFolder(tmp_path).acquire_lock("another").release()
     assert (tmp_path / ".lock").read_text() == ""
 
@@ -91,7 +91,7 @@ def test_links_and_relative_paths_are_the_same_folder(tmp_path, monkeypatch):
 
 
 def test_lock_ends_with_a_killed_run(tmp_path):
-    with process(HOLD, tmp_path, "alone") as run:
+    with process(HOLD, tmp_path, "exclusive") as run:
         first_lines(run)
         with pytest.raises(FolderInUseError, match=rf"process {run.pid} .*pipelines modelling"):
             DataFolder(tmp_path).acquire_lock("second")
@@ -110,7 +110,7 @@ def test_forked_process_keeps_the_lock_of_a_killed_run(tmp_path):
 def test_worker_keeps_the_folder_locked_after_its_run_was_killed(tmp_path):
     crops = tmp_path / "05_model_input" / "crops"
     crops.mkdir(parents=True)
-    with process(HOLD, tmp_path, "alone") as run:
+    with process(HOLD, tmp_path, "exclusive") as run:
         first_lines(run)
         with process(WORK, crops) as worker:
             assert first_lines(worker) == ["at work"]

@@ -25,7 +25,7 @@ def test_file_appears_at_the_end_of_the_block(tmp_path):
     with atomic_write(path) as temporary:
         temporary.write_text("new")
         assert not path.exists()
-        # Writers that go by the ending (NumPy, OpenCV) must see the right one.
+        # NumPy and OpenCV select the format by the suffix.
         assert (temporary.parent, temporary.suffix) == (path.parent, ".csv")
     assert path.read_text() == "new"
     assert [file.name for file in path.parent.iterdir()] == ["table.csv"]

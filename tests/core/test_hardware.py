@@ -13,7 +13,7 @@ COUNTS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OPENCV_
 
 @pytest.fixture
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """No limit from outside, and nothing left in the environment after the test."""
+    """Remove limits from the environment and restore it after the test."""
     for name in (*COUNTS, "LOKY_MAX_CPU_COUNT", "GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
         monkeypatch.setenv(name, "1")
         monkeypatch.delenv(name)
@@ -30,8 +30,8 @@ def test_affinity_mask_counts() -> None:
         "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
         "from posescope.core.hardware import available_cpus; print(available_cpus())"
     )
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert said.strip() == "1"
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert output.strip() == "1"
 
 
 def test_limit_of_the_user_counts(clean_environment: pytest.MonkeyPatch) -> None:
@@ -44,7 +44,7 @@ def test_thread_pools_are_limited_to_available_cpus(clean_environment: pytest.Mo
     clean_environment.setattr("os.cpu_count", lambda: 64)
     clean_environment.setenv("OMP_NUM_THREADS", "2")
     configure_thread_pools()
-    assert [os.environ[name] for name in COUNTS] == ["2", "3", "3", "3"]  # the user's own stays
+    assert [os.environ[name] for name in COUNTS] == ["2", "3", "3", "3"]  # the value of the user is kept
 
 
 @pytest.mark.parametrize(

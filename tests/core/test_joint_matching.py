@@ -65,13 +65,13 @@ def test_repeated_name_is_refused(model, data):
     ("model", "data"), [("nose", "Nose"), ("nose", "nose "), ("left_eye", "left eye"), ("\u00e9", "e\u0301")]
 )
 def test_names_with_another_spelling_are_refused_and_listed(model, data):
-    """Lists alone would not show a space at the end, or two forms of one letter."""
+    """The message shows a trailing space and different forms of a letter."""
     with pytest.raises(JointMismatchError) as caught:
         match_joints((model, "tail"), (data, "tail"))
     assert f"{model!a} and {data!a}" in str(caught.value)
 
 
-def test_a_skeleton_in_another_order_keeps_its_limbs_sigmas_and_pairs():
+def test_skeleton_in_another_order_keeps_its_limbs_sigmas_and_pairs():
     skeleton = Skeleton(MODEL, limbs=((0, 1), (0, 2)), oks_sigmas=(0.1, 0.2, 0.3), guessed_sigmas=("nose",), category_id=4)
     turned = reorder_skeleton(skeleton, DATA)
     assert turned.joints == DATA

@@ -11,7 +11,7 @@ TABLE = pd.DataFrame({"joint": ["nose", "tail"], "pck": [0.5, 1.0]})
 
 
 def test_origin_of_a_table_survives_a_csv_file(tmp_path):
-    """Fingerprints of digits alone, or with an e, must not become numbers; an empty cell is no unknown one."""
+    """Fingerprints of digits, or with an "e", are not read as numbers, and an empty cell is not missing."""
     marked = add_origin(TABLE, OWN)
     assert marked.columns.tolist() == ["joint", "pck", "model", "data", "results"]
     marked.to_csv(tmp_path / "scores.csv", index=False)
@@ -44,9 +44,9 @@ def test_content_without_origin_has_none():
     ],
 )
 def test_only_fields_of_both_origins_are_compared(found, differs):
-    said = OWN.differences(found)
-    assert len(said) == len(differs)
-    assert all(word in sentence for word, sentence in zip(differs, said, strict=True))
+    differences = OWN.differences(found)
+    assert len(differences) == len(differs)
+    assert all(word in message for word, message in zip(differs, differences, strict=True))
 
 
 def test_results_of_one_run_may_be_combined():

@@ -53,7 +53,7 @@ def test_lookup_of_current_and_unknown_names_finds_nothing() -> None:
 
 
 @pytest.mark.parametrize("old", RENAMED_PARAMETERS)
-def test_the_end_of_an_old_path_is_found(old: str) -> None:
+def test_end_of_an_old_path_is_found(old: str) -> None:
     assert renamed_parameter(old) == RENAMED_PARAMETERS[old]
     end = old.partition(".")[2]
     assert not end or renamed_parameter(end) == RENAMED_PARAMETERS[old]

@@ -12,8 +12,8 @@ from posescope.core.paths import LocalFile, LocalPath, expand_home, find_path_er
 from posescope.core.plugins import Options
 
 
-class Places(Options):
-    """As a component would ask for them."""
+class PathOptions(Options):
+    """Options of a component with path fields."""
 
     text: LocalPath = "here"
     file: LocalFile = Path("there")
@@ -21,7 +21,7 @@ class Places(Options):
 
 @pytest.fixture(autouse=True)
 def home(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", "/home/somebody")
+    monkeypatch.setenv("HOME", "/home/user")
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def home(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_local_path_is_unchanged(text: str) -> None:
     assert find_path_error(text) is None
     assert expand_home(text) == text
-    assert Places(text=text).text == text
+    assert PathOptions(text=text).text == text
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_local_path_is_unchanged(text: str) -> None:
 def test_ambiguous_path_is_refused(text: str) -> None:
     assert find_path_error(text, windows=False)
     with pytest.raises(ValidationError):
-        Places(text=text)
+        PathOptions(text=text)
 
 
 @pytest.mark.parametrize("text", ["C:\\data\\x", "c:/data", "D:"])
@@ -58,14 +58,14 @@ def test_drive_letter_is_no_scheme(text: str) -> None:
 
 def test_url_converted_to_a_path_is_refused() -> None:
     with pytest.raises(ValidationError, match="file"):
-        Places.model_validate({"file": "s3://bucket/net.onnx"})
+        PathOptions.model_validate({"file": "s3://bucket/net.onnx"})
 
 
 def test_home_folder_is_expanded() -> None:
-    assert expand_home("~") == "/home/somebody"
-    assert expand_home("~/a b") == "/home/somebody/a b"
-    assert Places(text="~/x").text == "/home/somebody/x"
-    assert Places.model_validate({"file": "~/net.onnx"}).file == Path("/home/somebody/net.onnx")
+    assert expand_home("~") == "/home/user"
+    assert expand_home("~/a b") == "/home/user/a b"
+    assert PathOptions(text="~/x").text == "/home/user/x"
+    assert PathOptions.model_validate({"file": "~/net.onnx"}).file == Path("/home/user/net.onnx")
 
 
 @given(st.text(max_size=12))

@@ -46,12 +46,12 @@ def entry(name, target, package):
 
 @pytest.fixture
 def register(monkeypatch):
-    """Pretend that exactly these entry points are installed, whatever the group."""
+    """Replace the installed entry points of all groups."""
     return lambda *points: monkeypatch.setattr(plugins, "_entries", lambda group: points)
 
 
-def test_the_built_in_components_are_installed():
-    rows = [row for row in installed("filters") if row.dist.name == "posescope"]  # others may be installed beside us
+def test_built_in_components_are_installed():
+    rows = [row for row in installed("filters") if row.dist.name == "posescope"]  # other packages may be installed too
     assert [(row.name, row.value, row.dist.name) for row in rows] == [
         ("box_size", BOX_SIZE, "posescope"),
         ("labelled_joints", "posescope.data.coco.person_filters:LabelledJoints", "posescope"),
@@ -66,7 +66,7 @@ class Quarter(Half):
     pass
 
 
-def test_a_component_has_the_options_of_its_type_argument_and_so_has_its_subclass():
+def test_component_has_the_options_of_its_type_argument_and_so_has_its_subclass():
     options = Options()
     assert (Half.Options, Quarter.Options) == (Options, Options)
     assert Quarter(options).options is options
@@ -89,20 +89,20 @@ def test_build_checks_the_options_and_passes_the_context():
     assert codec.map_size == (8, 4)
 
 
-def test_an_unknown_name_lists_what_is_installed():
+def test_unknown_name_lists_what_is_installed():
     with pytest.raises(
         OptionsError, match=r"No component 'tall' in posescope\.filters\. Installed: .*box_size, .*labelled_joints"
     ):
         load_component("filters", "tall")
 
 
-def test_an_unknown_name_where_nothing_is_installed(register):
+def test_unknown_name_where_nothing_is_installed(register):
     register()
     with pytest.raises(OptionsError, match="Installed: none"):
         load_component("filters", "tall")
 
 
-def test_a_dotted_path_works_without_an_entry_point(register):
+def test_dotted_path_works_without_an_entry_point(register):
     register()
     assert load_component("filters", BOX_SIZE) is BoxSize
     assert build("filters", ComponentSpec(name=BOX_SIZE, options={"min_side_px": 3})).options.min_side_px == 3
@@ -151,7 +151,7 @@ def test_wrong_options_name_component_path_and_value(options, message):
         check_options("filters", ComponentSpec(name="box_size", options=options))
 
 
-def test_a_component_without_options_is_refused():
+def test_component_without_options_is_refused():
     with pytest.raises(OptionsError, match="'builtins:len' has no attribute Options"):
         check_options("filters", ComponentSpec(name="builtins:len"))
 
@@ -159,7 +159,7 @@ def test_a_component_without_options_is_refused():
 class Inner(Options):
     filters: tuple[Annotated[ComponentSpec, component_validator("filters")], ...] = ()
     rule: Annotated[ComponentSpec, component_validator("crop_rules")] = ComponentSpec(name="centred_square")
-    share: float = Field(0.5, le=1)
+    fraction: float = Field(0.5, le=1)
 
 
 class Outer(Options):
@@ -179,20 +179,20 @@ def test_components_in_a_model_are_checked_with_it():
 
 
 def test_validation_error_names_path_and_value():
-    assert invalid({"inner": {"share": 2}}) == ("inner.share: Input should be less than or equal to 1 (found 2)",)
-    assert invalid({"inner": {"shares": 2}}) == ("inner.shares: unknown name",)
+    assert invalid({"inner": {"fraction": 2}}) == ("inner.fraction: Input should be less than or equal to 1 (found 2)",)
+    assert invalid({"inner": {"fractions": 2}}) == ("inner.fractions: unknown name",)
     assert invalid("all") == ("(whole): Input should be a valid dictionary or instance of Outer (found 'all')",)
 
 
 def test_validation_error_lists_all_faults():
-    assert invalid({"inner": {"share": 2, "more": 1}, "outer": 1}) == (
-        "inner.share: Input should be less than or equal to 1 (found 2)",
+    assert invalid({"inner": {"fraction": 2, "more": 1}, "outer": 1}) == (
+        "inner.fraction: Input should be less than or equal to 1 (found 2)",
         "inner.more: unknown name",
         "outer: unknown name",
     )
 
 
-def test_a_wrong_component_in_a_model_is_named_with_its_place():
+def test_wrong_component_in_a_model_is_named_with_its_place():
     (message,) = invalid({"inner": {"filters": [{"name": "box_size"}, {"name": "box_size", "options": {"min_side_px": -1}}]}})
     assert message.startswith("inner.filters.1: options of 'box_size': min_side_px: ")
     assert "(found -1)" in message
@@ -228,7 +228,7 @@ def test_options_are_frozen():
 
 
 class Nest:
-    """A component with another one in its options."""
+    """Component whose options contain another component."""
 
     class Options(Options):
         inner: Annotated[ComponentSpec, component_validator("filters")] = ComponentSpec(name="box_size")
@@ -242,7 +242,7 @@ NEST = f"{__name__}:Nest"
 
 @pytest.fixture
 def evil(tmp_path, monkeypatch):
-    """A module that anybody may put beside a model folder, or into the folder where one works; it leaves a mark."""
+    """Write a module into the current folder, as an attacker could; it creates a file when it is imported."""
     (tmp_path / "evil_filter.py").write_text(
         "from pathlib import Path\n"
         "Path(__file__).with_name('imported').touch()\n"
@@ -258,7 +258,7 @@ def evil(tmp_path, monkeypatch):
     "name", ["evil_filter:Filter; rm -rf ~", "x:y $(z)", "a:b\nc:d", ":x", "x:", "a..b:c", "..nets:Net", "--x:y", "a:b.c"]
 )
 def test_invalid_dotted_path_is_not_proposed_for_allow(name, evil):
-    """The message of a path that is not allowed has a command to type."""
+    """The message for a path that is not allowed contains a command."""
     for allow in ((), [name]):
         with pytest.raises(OptionsError, match="No component ") as caught:
             trust_component("filters", StoredComponent(name=name), allow)
@@ -284,7 +284,7 @@ def test_installed_component_of_a_file_is_trusted():
         {"name": NEST, "options": {"inner": {"name": NEST, "options": {"inner": {"name": "evil_filter:Filter"}}}}},
     ],
 )
-def test_a_dotted_path_of_a_file_is_not_imported_at_any_depth(stored, evil):
+def test_dotted_path_of_a_file_is_not_imported_at_any_depth(stored, evil):
     for allow in ((), [NEST], ["evil_filter:Other", NEST], [NEST, "evil_filter"]):
         with pytest.raises(OptionsError, match="by a dotted path"):
             trust_component("filters", StoredComponent.model_validate(stored), allow)
@@ -299,7 +299,7 @@ def test_component_named_by_the_caller_needs_no_permission():
     assert isinstance(build("filters", spec), BoxSize)
 
 
-def test_a_stored_component_is_not_built():
+def test_stored_component_is_not_built():
     with pytest.raises(TypeError, match="comes from a file"):
         build("filters", StoredComponent(name="box_size"))
 
@@ -310,6 +310,6 @@ def test_restriction_of_dotted_paths_ends_with_its_block():
         assert load_component("filters", "box_size") is BoxSize
         with pytest.raises(ComponentNotAllowedError, match=BOX_SIZE):
             load_component("filters", BOX_SIZE)
-        with restrict_dotted_paths(BOX_SIZE):  # one name is no list of letters
+        with restrict_dotted_paths(BOX_SIZE):  # a text is not read as a list of letters
             assert load_component("filters", BOX_SIZE) is BoxSize
     assert load_component("filters", BOX_SIZE) is BoxSize

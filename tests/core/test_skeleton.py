@@ -21,7 +21,7 @@ CATEGORY = {"id": 4, "keypoints": ["nose", "left_paw", "right_paw", "left_fin"],
 
 
 def test_flip_pairs_follow_from_the_names():
-    # left_paw (1) and right_paw (2) change places; the nose and a left fin without a right one stay.
+    # left_paw (1) and right_paw (2) are exchanged; the nose and a left fin without a right one are not.
     assert skeleton_from_category(CATEGORY).flip_indices == (0, 2, 1, 3)
 
 
@@ -93,12 +93,12 @@ def test_unknown_joint_lists_the_known_ones():
         ({"id": "person"}, r"categories\[0\]\.id: expected a whole number, found 'person'"),
     ],
 )
-def test_a_malformed_category_is_refused(changes, message):
+def test_malformed_category_is_refused(changes, message):
     with pytest.raises(DataError, match=message):
         skeleton_from_category({**CATEGORY, **changes}, source="a.json")
 
 
-def test_a_sigma_for_an_unknown_joint_is_refused():
+def test_sigma_for_an_unknown_joint_is_refused():
     with pytest.raises(DataError, match=r"a\.json does not have: tail"):
         skeleton_from_category(CATEGORY, {"tail": 0.1}, source="a.json")
 

@@ -39,7 +39,7 @@ def test_join_joints_by_hand():
 
 
 def test_joints_of_returns_the_requested_order():
-    # Whatever the order of the rows: here they are reversed.
+    # The rows are in reversed order.
     values = joints_of(keypoints().iloc[::-1], np.array([3, 7, 3]))
     np.testing.assert_array_equal(values[..., :2], JOINTS[[1, 0, 1]])
     np.testing.assert_array_equal(values[..., 2], VISIBILITY[[1, 0, 1]])
@@ -55,10 +55,10 @@ def test_joints_of_no_person():
     assert joints_of(Keypoints.empty(), np.empty(0, np.int64)).shape == (0, 0, 3)
 
 
-@pytest.mark.parametrize("stranger", [1, 5, 9])
-def test_joints_of_an_unknown_person_are_an_error(stranger):
-    with pytest.raises(DataError, match=f"Person {stranger} is not in the table of joints"):
-        joints_of(keypoints(), np.array([3, stranger]))
+@pytest.mark.parametrize("unknown_id", [1, 5, 9])
+def test_joints_of_an_unknown_person_are_an_error(unknown_id):
+    with pytest.raises(DataError, match=f"Person {unknown_id} is not in the table of joints"):
+        joints_of(keypoints(), np.array([3, unknown_id]))
 
 
 def test_ids_of_a_split_ascend():
@@ -93,7 +93,7 @@ def test_records_become_rows():
 @pytest.mark.parametrize(
     ("column", "value"), [("visibility", 3), ("x", "far")], ids=["a visibility of 3", "a coordinate that is a word"]
 )
-def test_a_value_out_of_the_schema_is_refused(column, value):
+def test_value_out_of_the_schema_is_refused(column, value):
     with pytest.raises((SchemaError, SchemaErrors), match=column):
         Keypoints.validate(keypoints().astype({column: object}).assign(**{column: value}))
 

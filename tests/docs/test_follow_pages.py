@@ -101,15 +101,15 @@ def follow_your_own_data(checkout, page, joints: list[str]) -> None:
     # The last command reads the boxes of the annotations: all persons except crowds.
     truth = read(checkout.root / "my_data" / "annotations" / "person_keypoints_val.json")
     names = {image["id"]: image["file_name"] for image in truth["images"]}
-    people = [(names[item["image_id"]], item["bbox"]) for item in truth["annotations"] if not item["iscrowd"]]
+    boxes = [(names[item["image_id"]], item["bbox"]) for item in truth["annotations"] if not item["iscrowd"]]
     posed = read(data / "07_model_output" / "inference" / "coco_results.json")
-    assert len(posed) == len(people)
-    for name, box in people:
+    assert len(posed) == len(boxes)
+    for name, box in boxes:
         boxes = [item["bbox"] for item in posed if item["file_name"] == name]
         assert any(found == pytest.approx(box, abs=0.01) for found in boxes), name
     assert all(len(item["keypoints"]) == 3 * len(joints) for item in posed)
     assert {path.name for path in (data / "07_model_output" / "inference" / "overlays").glob("*.png")} == {
-        f"{name}.png" for name, _ in people
+        f"{name}.png" for name, _ in boxes
     }
 
 
@@ -149,8 +149,8 @@ def follow_run_on_coco(checkout, page) -> None:
     # The last command predicts all annotated persons of the validation images.
     posed = read(checkout.root / "data" / "coco" / "07_model_output" / "inference" / "coco_results.json")
     assert len(posed) == sum(not item["iscrowd"] for item in truth)
-    shares = pd.read_csv(checkout.root / "data" / "coco" / "08_reporting" / "data_distribution.csv", index_col="split")
-    assert shares.loc["val", "persons"] == len(labelled)
+    distribution = pd.read_csv(checkout.root / "data" / "coco" / "08_reporting" / "data_distribution.csv", index_col="split")
+    assert distribution.loc["val", "persons"] == len(labelled)
 
 
 @pytest.mark.slow
@@ -263,15 +263,15 @@ def test_improve(page, checkout) -> None:
 @pytest.mark.parametrize("page", ["docs/how-to/final-test.md"], indirect=True)
 def test_final_test(page, checkout) -> None:
     follow(checkout, page)
-    trained, tested, again, unsealed = records(checkout, "data")
-    assert [record["pipelines"] for record in (trained, tested, again, unsealed)] == [
+    trained, tested, again, overridden = records(checkout, "data")
+    assert [record["pipelines"] for record in (trained, tested, again, overridden)] == [
         ["__default__"], ["final_test"], ["modelling"], ["final_test"]
     ]  # fmt: skip
-    uses = read(checkout.root / "data" / "08_reporting" / "test_access_log.json")
-    assert [(use["kind"], use["state"]) for use in uses] == [("first", "completed"), ("override", "completed")]
-    assert [use["run_id"] for use in uses] == [tested["run_id"], unsealed["run_id"]]
-    assert uses[0]["model_fingerprint"] != uses[1]["model_fingerprint"]
-    assert set(uses[1]) >= {"opened_utc", "completed_utc", "data_fingerprint", "metric_values"}
+    accesses = read(checkout.root / "data" / "08_reporting" / "test_access_log.json")
+    assert [(use["kind"], use["state"]) for use in accesses] == [("first", "completed"), ("override", "completed")]
+    assert [use["run_id"] for use in accesses] == [tested["run_id"], overridden["run_id"]]
+    assert accesses[0]["model_fingerprint"] != accesses[1]["model_fingerprint"]
+    assert set(accesses[1]) >= {"opened_utc", "completed_utc", "data_fingerprint", "metric_values"}
 
 
 @pytest.mark.slow

@@ -164,13 +164,13 @@ def _written(default: Any) -> str:
     return f"`{default}`" if default else "none"
 
 
-def test_the_names_of_a_data_set_are_those_of_the_source_options(read_page) -> None:
+def test_names_of_a_data_set_are_those_of_the_source_options(read_page) -> None:
     rows = re.findall(r"^\| `(\w+)` \| (.+?) \| ", read_page("docs/how-to/your-own-data.md").text, re.MULTILINE)
     defaults = {name: _written(default) for name, default in SourceOptions().model_dump().items()}
     assert dict(rows) == defaults
 
 
-def test_the_example_of_an_annotation_file_has_no_issues(read_page, tmp_path) -> None:
+def test_example_of_an_annotation_file_has_no_issues(read_page, tmp_path) -> None:
     (example,) = [text for language, text in read_page("docs/how-to/your-own-data.md").blocks() if language == "json"]
     content = json.loads(example)
     for split in ("train", "val"):

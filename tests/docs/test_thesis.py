@@ -47,7 +47,7 @@ def test_open_values_are_those_of_the_later_recipe(env: str) -> None:
     assert {path: value_at(parameters, path) for path, _ in OPEN} == {path: yaml.safe_load(value) for path, value in OPEN}
 
 
-def test_the_table_compares_counts_of_the_same_persons() -> None:
+def test_table_compares_counts_of_the_same_persons() -> None:
     table = rows_of_table("persons accepted")
     validation, training, test, rest, total = table.values()
     for column in range(3):
@@ -67,7 +67,7 @@ def test_the_table_compares_counts_of_the_same_persons() -> None:
     assert len(differences) == 8
 
 
-def test_the_peak_of_the_targets_agrees_with_the_page() -> None:
+def test_peak_of_the_targets_agrees_with_the_page() -> None:
     codec = Thesis256Codec(ThesisOptions(), (256, 256), 1)
     places = torch.cartesian_prod(torch.arange(100.0, 104.0), torch.arange(100.0, 104.0))[:, None]
     peaks = codec.encode(places, torch.full((16, 1), 2, dtype=torch.uint8)).heatmaps.amax(dim=(1, 2, 3))

@@ -30,12 +30,12 @@ def kinds(log: AccessLog) -> list[tuple[str, str]]:
     return [(access.kind, access.state) for access in log.accesses()]
 
 
-def test_without_a_file_there_are_no_accesses(log: AccessLog) -> None:
+def test_missing_file_has_no_accesses(log: AccessLog) -> None:
     assert log.accesses() == ()
     assert not log.is_finished()
 
 
-def test_the_first_access_is_logged_before_and_after(log: AccessLog) -> None:
+def test_first_access_is_logged_before_and_after(log: AccessLog) -> None:
     access = log.open(MODEL_A, allow_repeated_access=False)
     (row,) = json.loads(log.root.read_text())
     assert (row["number"], row["kind"], row["state"], row["run_id"]) == (1, "first", "opened", "2026-01-01T10.00.00.000Z")
@@ -54,7 +54,7 @@ def test_the_first_access_is_logged_before_and_after(log: AccessLog) -> None:
     assert asdict(log.accesses()[0]) == row
 
 
-def test_the_same_model_again_is_a_repetition(log: AccessLog) -> None:
+def test_same_model_again_is_a_repetition(log: AccessLog) -> None:
     log.complete(log.open(MODEL_A, allow_repeated_access=False), VALUES, PRECISION)
     log.open(replace(MODEL_A, flip_test=True), allow_repeated_access=False)
     log.open(MODEL_A, allow_repeated_access=True)
@@ -70,7 +70,7 @@ def test_another_model_is_refused_and_not_logged(log: AccessLog) -> None:
     assert log.root.read_bytes() == before
 
 
-def test_the_same_model_on_other_persons_is_refused(log: AccessLog) -> None:
+def test_same_model_on_other_persons_is_refused(log: AccessLog) -> None:
     log.open(MODEL_A, allow_repeated_access=False)
     with pytest.raises(AccessError, match="other persons"):
         log.open(replace(MODEL_A, data_fingerprint="e" * 16), allow_repeated_access=False)
@@ -124,7 +124,7 @@ def test_simultaneous_runs_lose_no_access(log: AccessLog) -> None:
     assert len({access.run_id for access in accesses}) == 30
 
 
-def test_an_unfinished_run_leaves_another_one_finished(log: AccessLog) -> None:
+def test_unfinished_run_leaves_another_one_finished(log: AccessLog) -> None:
     mine = log.open(MODEL_A, allow_repeated_access=False)
     other = replace(log, run_id="2026-01-02T10.00.00.000Z")
     other.open(MODEL_A, allow_repeated_access=False)
@@ -133,7 +133,7 @@ def test_an_unfinished_run_leaves_another_one_finished(log: AccessLog) -> None:
     assert not AccessLog(log.root).is_finished(), "without run_id: the last access"
 
 
-def test_a_killed_access_counts(log: AccessLog) -> None:
+def test_killed_access_counts(log: AccessLog) -> None:
     log.open(MODEL_A, allow_repeated_access=False)
     with pytest.raises(AccessError):
         log.open(MODEL_B, allow_repeated_access=False)
@@ -141,7 +141,7 @@ def test_a_killed_access_counts(log: AccessLog) -> None:
     assert kinds(log) == [("first", "opened"), ("repetition", "opened")]
 
 
-def test_an_override_is_logged_as_such(log: AccessLog, caplog: pytest.LogCaptureFixture) -> None:
+def test_override_is_logged_as_such(log: AccessLog, caplog: pytest.LogCaptureFixture) -> None:
     log.open(MODEL_A, allow_repeated_access=False)
     with caplog.at_level(logging.WARNING):
         log.complete(log.open(MODEL_B, allow_repeated_access=True), VALUES, PRECISION)
@@ -153,7 +153,7 @@ def test_an_override_is_logged_as_such(log: AccessLog, caplog: pytest.LogCapture
     assert [access.number for access in log.accesses()] == [1, 2, 3, 4]
 
 
-def test_a_missing_access_cannot_be_completed(log: AccessLog) -> None:
+def test_missing_access_cannot_be_completed(log: AccessLog) -> None:
     access = log.open(MODEL_A, allow_repeated_access=False)
     log.root.unlink()
     with pytest.raises(DataError, match="access 1"):
@@ -187,13 +187,13 @@ def tables() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     return persons, keypoints, boxes
 
 
-def test_the_final_test_describes_model_and_persons(tables) -> None:
+def test_final_test_describes_model_and_persons(tables) -> None:
     found = describe_final_test(*tables, model_fingerprint="a", flip_test=True)
     assert (found.model_fingerprint, found.persons, found.images, found.flip_test) == ("a", 2, 1, True)
     assert len(found.data_fingerprint) == 16
 
 
-def test_the_fingerprint_is_of_the_test_set_only(tables) -> None:
+def test_fingerprint_is_of_the_test_set_only(tables) -> None:
     persons, keypoints, boxes = tables
 
     def keys_of(persons, keypoints) -> list[str]:
@@ -220,14 +220,14 @@ def test_the_fingerprint_is_of_the_test_set_only(tables) -> None:
     assert len({of(), *changed}) == 6
 
 
-def test_an_empty_test_set_is_an_error(tables) -> None:
+def test_empty_test_set_is_an_error(tables) -> None:
     persons, keypoints, boxes = tables
     with pytest.raises(DataError, match="max_test_fraction") as error:
         describe_final_test(persons.assign(split="train"), keypoints, boxes, "a", flip_test=False)
     assert "\n" not in str(error.value)
 
 
-def test_a_model_with_another_test_set_is_refused(tables, caplog: pytest.LogCaptureFixture) -> None:
+def test_model_with_another_test_set_is_refused(tables, caplog: pytest.LogCaptureFixture) -> None:
     persons = tables[0]
     provenance = {"test_set_fingerprint": split_fingerprint(persons, "test")}
     check_unseen(provenance, persons, trained_elsewhere=False)
@@ -240,13 +240,13 @@ def test_a_model_with_another_test_set_is_refused(tables, caplog: pytest.LogCapt
     assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 
-def test_the_fingerprint_of_a_split_ignores_the_order_of_rows(tables) -> None:
+def test_fingerprint_of_a_split_ignores_the_order_of_rows(tables) -> None:
     persons = tables[0]
     assert split_fingerprint(persons.iloc[::-1], "test") == split_fingerprint(persons, "test")
     assert split_fingerprint(persons, "train") != split_fingerprint(persons, "test")
 
 
-def test_a_log_of_an_earlier_version_is_read_and_continued(log: AccessLog) -> None:
+def test_log_of_an_earlier_version_is_read_and_continued(log: AccessLog) -> None:
     log.complete(log.open(MODEL_A, allow_repeated_access=False), VALUES)
     (row,) = json.loads(log.root.read_text())
     row["figures"], row["kind"] = row.pop("metric_values"), "unsealed again"

@@ -30,7 +30,7 @@ def test_every_draw_has_the_number_of_images() -> None:
     np.testing.assert_array_equal(draws.counts.sum(axis=1), np.full(50, 3))
 
 
-def test_the_seed_determines_the_draws() -> None:
+def test_seed_determines_the_draws() -> None:
     images = np.arange(20)
     assert np.array_equal(resample_images(images, 1).counts, resample_images(images, 1).counts)
     assert not np.array_equal(resample_images(images, 1).counts, resample_images(images, 2).counts)
@@ -54,7 +54,7 @@ def test_persons_of_one_image_are_drawn_together() -> None:
     assert (four.low, four.high) == pytest.approx((once.low, once.high))
 
 
-def test_the_order_of_values_does_not_matter() -> None:
+def test_order_of_values_does_not_matter() -> None:
     rng = np.random.default_rng(0)
     values, images = rng.normal(size=60), rng.integers(0, 20, size=60)
     order = rng.permutation(60)
@@ -77,10 +77,10 @@ def test_ratios_of_sums_by_hand() -> None:
     assert both.tolist() == [pytest.approx(row, nan_ok=True) for row in ([1.0, 1.0], [9 / 4, 1.0], [np.nan, np.nan])]
 
 
-def test_an_interval_is_formatted_with_both_ends() -> None:
+def test_interval_is_formatted_with_both_ends() -> None:
     assert f"{Interval(0.5, -0.25, 1.0):+.2f}" == "+0.50 [-0.25, +1.00]"
 
 
-def test_an_interval_is_known_if_all_three_numbers_are_finite() -> None:
+def test_interval_is_known_if_all_three_numbers_are_finite() -> None:
     assert Interval(0.5, 0.0, 1.0).is_known
     assert not Interval(0.5, float("nan"), float("nan")).is_known

@@ -80,13 +80,13 @@ def test_results_are_read(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("text", ["not json", '{"annotations": []}', "[1, 2]"])
-def test_a_file_without_results_is_an_error(tmp_path, text) -> None:
+def test_file_without_results_is_an_error(tmp_path, text) -> None:
     path = tmp_path / "results.json"
     path.write_text(text)
     with pytest.raises(DataError, match="results"):
         read_results(path)
 
 
-def test_a_missing_file_is_an_error(tmp_path) -> None:
+def test_missing_file_is_an_error(tmp_path) -> None:
     with pytest.raises(DataError, match="absent"):
         read_results(tmp_path / "absent.json")

@@ -45,12 +45,12 @@ def test_metric_values_by_hand(scored):
     assert metric_values["pck_thesis_visible"].value == pytest.approx(0.25)
     # pck is over joints: 2 of 4.
     assert metric_values["pck@0.2"].value == pytest.approx(0.5)
-    # OKS: (1 + 1 + exp(-100^2 / 0.2^2 / 2500 / 2)) / 3 = 2/3 and the same tiny number alone: 0.
+    # OKS: (1 + 1 + exp(-100^2 / 0.2^2 / 2500 / 2)) / 3 = 2/3, and the exponential without the others is 0.
     assert metric_values["oks"].value == pytest.approx(1 / 3)
 
 
 def test_intervals_are_over_images_and_share_the_draws(make_scored):
-    """Two persons share an image and are drawn together. pck weights joints, pck_thesis persons."""
+    """Two persons of one image are resampled together. pck is a mean over joints, pck_thesis over persons."""
     scored = make_scored(
         predicted=[[NEAR, NEAR, FAR], [FAR, NEAR, NEAR], [NEAR, NEAR, NEAR]],
         truth=[[NEAR, NEAR, NEAR], [NEAR, UNLABELLED, UNLABELLED], [NEAR, NEAR, UNLABELLED]],
@@ -69,7 +69,7 @@ def test_intervals_are_over_images_and_share_the_draws(make_scored):
         assert (metric_values[name].persons, metric_values[name].protocol) == (3, "crops")
 
 
-def test_a_value_that_is_no_mean_of_its_persons_has_no_interval(scored, monkeypatch):
+def test_value_that_is_not_a_mean_over_persons_has_no_interval(scored, monkeypatch):
     odd = MetricResult({"best": 1.0, "median": 0.5}, per_person={"best": np.array([1.0, 0.0, np.nan])})
     monkeypatch.setattr("posescope.evaluation.metric_evaluation.build", lambda *_: lambda _: odd)
     metric_values = evaluate_persons(scored, METRICS[:1], seed=0).metric_values.by_name
@@ -82,11 +82,11 @@ def test_weighted_mean_by_hand():
     values, weights = np.array([0.5, np.nan, 1.0, 0.0]), np.array([2.0, 5.0, 1.0, 0.0])
     found = mean_metric_value(values, weights, np.array([1, 1, 2, 2]), draws)
     assert found.value == pytest.approx((0.5 * 2 + 1.0 * 1) / 3)
-    # Image 1 alone is 0.5, image 2 alone is 1, and a quarter of the draws is of each kind.
+    # A quarter of the draws has image 1 twice (0.5), and a quarter image 2 twice (1).
     assert (found.low, found.high, found.persons) == (0.5, 1.0, 2)
 
 
-def test_a_person_without_prediction_counts_as_wrong(make_scored):
+def test_person_without_prediction_counts_as_wrong(make_scored):
     truth, visibility = [[NEAR] * 3] * 2, [[2, 2, 2]] * 2
     scored = make_scored(
         [[NEAR] * 3, [UNLABELLED] * 3], truth, visibility, crop_from_image=np.stack([np.eye(2, 3), np.full((2, 3), np.nan)])
@@ -129,7 +129,7 @@ def test_values_per_joint_are_in_the_row_of_all_visibilities(scored):
     table = evaluate_persons(scored, METRICS, seed=0).joint_scores
     assert len(table) == 3 * 3
     of_all = table[table["visibility"] == "all"].set_index("joint")
-    # The nose is right in 1 of 2 places, the left hand in its only one, the right hand in none of one.
+    # The nose is correct in 1 of 2 persons, the left hand in 1 of 1, the right hand in 0 of 1.
     assert of_all["pck_thesis"].to_dict() == {"nose": 0.5, "left_hand": 1.0, "right_hand": 0.0}
     assert of_all["labelled"].to_dict() == {"nose": 2, "left_hand": 1, "right_hand": 1}
     assert of_all.loc["right_hand", "mean_error_px"] == 100
@@ -157,7 +157,7 @@ def test_without_metrics_joint_errors_remain(scored):
     assert found.joint_scores["mean_error_px"].notna().any()
 
 
-def test_an_unknown_metric_is_an_error(scored):
+def test_unknown_metric_is_an_error(scored):
     with pytest.raises(OptionsError, match="luck"):
         evaluate_persons(scored, (ComponentSpec(name="luck"),), seed=0)
 
@@ -165,7 +165,7 @@ def test_an_unknown_metric_is_an_error(scored):
 def perfect_results(annotations, split, noise=0.0):
     """Return the truth of all labelled persons of a split as predictions, passed through the tables and the writer.
 
-    `noise` puts every joint off, by a standard deviation of that share of the square root of the person's area.
+    `noise` moves every joint, with this fraction of the square root of the person's area as standard deviation.
     """
     persons = filter_persons(annotations.persons, annotations.keypoints, ()).persons
     ids = persons.loc[persons["split"] == split, "person_id"].to_numpy()
@@ -178,7 +178,7 @@ def perfect_results(annotations, split, noise=0.0):
     return coco_results(table, persons, annotations.skeleton.category_id)
 
 
-def test_the_truth_passed_through_reader_and_writer_is_perfect(tiny_coco):
+def test_truth_passed_through_reader_and_writer_is_perfect(tiny_coco):
     # One person without keypoints, which COCO ignores, and a dog.
     unlabelled = {**tiny_coco.person(9, 1, (1, 1, 9, 9), []), "num_keypoints": 0}
     dog = {"id": 50, "image_id": 1, "category_id": 3, "bbox": [1, 1, 9, 9], "area": 81, "iscrowd": 0}
@@ -214,7 +214,7 @@ def test_precision_of_persons_with_a_crop(tiny_coco):
     assert crops.by_name["oks_ap"].value == pytest.approx(1.0)
     assert [values.by_name["oks_ap"].persons for values in (coco, crops)] == [3, 2]
     assert [values.by_name["oks_ap"].protocol for values in (coco, crops)] == ["coco", "crops"]
-    # A result of the rejected person is no false alarm, whatever its score.
+    # A result of the rejected person is not a false positive, at any score.
     sure = [{**results[0], "score": 2.0}, *results[1:]]
     found = evaluate_precision(truth, sure, annotations.skeleton, 0, 50, "crops", kept)[0].by_name
     assert found["oks_ap"].value == pytest.approx(1.0)

@@ -24,7 +24,7 @@ VAL = EvaluationSetting("crops", "val", "ground_truth", True)
 MSE = MetricValues({"mse": MetricValue(2e-5, 1e-5, 3e-5, persons=7, protocol="crops")})
 
 
-def test_the_schema_of_metrics_json(tmp_path) -> None:
+def test_schema_of_metrics_json(tmp_path) -> None:
     """docs/metrics.md shows the same content."""
     content = metrics_content(VAL, VALUES, PRECISION, MSE)
     write_json(tmp_path / "metrics.json", content)
@@ -89,7 +89,7 @@ def test_table_of_metric_values() -> None:
     assert metric_values_table({"schema_version": 1, "val": {}}).empty
 
 
-def test_the_setting_is_added_to_a_table(tmp_path) -> None:
+def test_setting_is_added_to_a_table(tmp_path) -> None:
     table = add_setting(pd.DataFrame({"oks": [0.5, 0.25]}), VAL)
     assert list(table.columns) == ["oks", "protocol", "split", "box_source", "flip_test"]
     assert table.iloc[1].tolist() == [0.25, "crops", "val", "ground_truth", True]

@@ -30,13 +30,13 @@ def test_paired_difference_by_hand():
     assert (found.name, found.count) == ("pck", 3)
     assert (found.a, found.b) == (pytest.approx(1.6 / 3), pytest.approx(1.65 / 3))
     assert found.difference == pytest.approx(0.05 / 3)
-    # The three draws give 0.25 / 2, -0.2 and 0.05 / 3; the 2.5th of 100 lies a twentieth of the way from the least to the middle.
+    # The three draws give 0.25 / 2, -0.2 and 0.05 / 3; the 2.5 % quantile is 1/20 of the way from the lowest to the middle one.
     assert found.low == pytest.approx(-0.2 + 0.05 * (0.05 / 3 + 0.2))
     assert found.high == pytest.approx(0.125 - 0.05 * (0.125 - 0.05 / 3))
     assert not found.excludes_zero
 
 
-def test_a_run_compared_with_itself_differs_by_exactly_0():
+def test_run_compared_with_itself_differs_by_exactly_0():
     rng = np.random.default_rng(0)
     table = scores(np.arange(50), rng.integers(0, 20, 50), oks=rng.random(50), pck_thesis=rng.random(50))
     found = compare_persons(table, table.copy())
@@ -59,7 +59,7 @@ def test_one_person_per_image_equals_scipys_paired_bootstrap():
     ).confidence_interval
     assert found.difference == pytest.approx(second.mean() - first.mean())
     assert (found.low, found.high) == pytest.approx(tuple(expected), abs=3e-4)
-    # Pairing is what finds it: the interval is several times narrower than that of two separate groups.
+    # Pairing makes the interval several times narrower than that of two independent groups.
     separate = bootstrap((first, second), lambda a, b, axis: b.mean(axis=axis) - a.mean(axis=axis), method="percentile", rng=1)
     assert found.excludes_zero
     assert separate.confidence_interval.low < 0 < separate.confidence_interval.high
@@ -83,11 +83,11 @@ def test_persons_of_one_run_only_are_left_out_and_counted():
     assert found.left_out == ("mine", "pck_thesis")
     (oks,) = found.metric_values
     assert (oks.count, oks.a, oks.b) == (2, pytest.approx(0.15), pytest.approx(0.25))
-    # There is one image alone, so every draw is the same.
+    # With a single image, all draws are equal.
     assert (oks.low, oks.high) == pytest.approx((0.1, 0.1))
 
 
-def test_a_person_without_prediction_counts_with_0():
+def test_person_without_prediction_counts_with_0():
     """B is better for the persons that it finds, and has not found person 3."""
     first = scores([1, 2, 3, 4], [1, 1, 2, 3], oks=[0.5, 0.5, 0.9, 0.5])
     second = scores([1, 2, 3, 4], [1, 1, 2, 3], oks=[0.6, 0.6, 0.0, 0.6]).assign(found=[True, True, False, True])
@@ -95,7 +95,7 @@ def test_a_person_without_prediction_counts_with_0():
     assert (found.persons, found.missed_a, found.missed_b, found.only_a, found.only_b) == (4, 0, 1, 0, 0)
     (oks,) = found.metric_values
     assert (oks.count, oks.a, oks.b, oks.difference) == (4, pytest.approx(0.6), pytest.approx(0.45), pytest.approx(-0.15))
-    # A draw of image 2 alone, three times, is one of 27: the low end is far below, and the high one is that of the others.
+    # One of 27 draws has image 2 three times, which lowers the lower bound; the upper bound is that of the other images.
     assert (oks.low, oks.high) == pytest.approx((-0.9, 0.1))
     assert found.to_dict()["missed_b"] == 1
     joints = [
@@ -106,7 +106,7 @@ def test_a_person_without_prediction_counts_with_0():
     assert (nose.oks.count, nose.oks.a, nose.oks.b, nose.winner("oks")) == (4, pytest.approx(0.8), 0.15, "A")
 
 
-def test_a_metric_without_values_is_null():
+def test_metric_without_values_is_null():
     table = scores([1, 2], [1, 2], oks=[NAN, NAN])
     (oks,) = compare_persons(table, table).metric_values
     assert (oks.count, oks.excludes_zero) == (0, False)

@@ -28,7 +28,7 @@ def test_joint_error_table_by_hand(make_scored) -> None:
     assert hand["mean_error_px"].isna().all()
 
 
-def test_a_person_without_prediction_is_counted_and_has_no_error(make_scored) -> None:
+def test_person_without_prediction_is_counted_and_has_no_error(make_scored) -> None:
     table = joint_error_table(make_scored([[[3, 4]], [[np.nan, np.nan]]], [[[0, 0]], [[0, 0]]], [[2], [2]]))
     visible = table.set_index("visibility").loc["visible"]
     assert visible[["persons", "not_found", "labelled", "mean_error_px"]].tolist() == [2, 1, 1, 5.0]

@@ -1,4 +1,4 @@
-"""Results of others are checked record by record; a spoilt file is refused, or scores no better than the clean one."""
+"""Tests of posescope.evaluation.result_validation: external results are validated by record; damaged files score no better."""
 
 import contextlib
 import copy
@@ -37,7 +37,7 @@ def check(*records: Any, images: Any = IMAGES, **options: Any) -> list[dict[str,
     return check_results(records, 2, 3, images, **options)
 
 
-def test_a_valid_record_is_returned_with_the_scored_fields() -> None:
+def test_valid_record_is_returned_with_the_scored_fields() -> None:
     more = {"bbox": [1, 2, 3, 4], "caption": "", "idx": None}
     assert check(record(**more), record(image_id=-7, score=-3)) == [record(), record(image_id=-7, score=-3)]
     assert check() == []
@@ -70,13 +70,13 @@ def test_other_categories_are_left_out(caplog: pytest.LogCaptureFixture) -> None
     ],
     ids=repr,
 )
-def test_an_invalid_record_is_one_line_with_its_number_and_field(broken: Any, field: str) -> None:
+def test_invalid_record_is_one_line_with_its_number_and_field(broken: Any, field: str) -> None:
     with pytest.raises(MetricError, match=rf"\n  record 1: .*{field}") as caught:
         check(record(), broken, record(), source="theirs")
     assert len(str(caught.value).splitlines()) == 2
 
 
-def test_the_list_of_faults_is_bounded() -> None:
+def test_list_of_errors_is_bounded() -> None:
     with pytest.raises(MetricError, match="40 of 40") as caught:
         check(*[record(score=None)] * 40)
     lines = str(caught.value).splitlines()
@@ -107,7 +107,7 @@ def test_ambiguous_names_are_an_error() -> None:
     assert check(record(file_name="z.jpg", image_id=9), images=twice)[0]["image_id"] == 9
 
 
-# --- fuzz: 400 seeded mutations of a results file ---------------------------------------------------------------------------
+# --- fuzzing: 400 seeded mutations of a results file ---------------------------------------------------------------------------
 
 JOINTS, MUTATIONS = 5, 400
 SKELETON = Skeleton(tuple("abcde"), ((0, 1),), (0.08,) * JOINTS, category_id=1)
@@ -115,8 +115,8 @@ Mutation = Callable[[random.Random, list[Any]], Any]
 BAD_NUMBERS = (math.nan, math.inf, -math.inf, None, "12", "", True, [1], {}, 1e300, 10**400, -(10**30))
 
 
-class World:
-    """Ten images with two persons each, and results whose scores rank them by their OKS: no other order scores better."""
+class ScoredWorld:
+    """Ten images with two persons each, and results ranked by their OKS, which is the order with the highest AP."""
 
     def __init__(self) -> None:
         rng = np.random.default_rng(0)
@@ -159,8 +159,8 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world() -> World:
-    return World()
+def world() -> ScoredWorld:
+    return ScoredWorld()
 
 
 def _pick(rng: random.Random, content: list[Any]) -> dict[str, Any]:
@@ -225,8 +225,8 @@ MUTATORS: tuple[Mutation, ...] = (
 )
 
 
-def test_a_clean_file_scores_as_pycocotools_says(world: World) -> None:
-    """The control of the fuzz test: metric values that can rise and fall."""
+def test_valid_file_scores_as_in_pycocotools(world: ScoredWorld) -> None:
+    """Control of the fuzzing: metric values that can increase and decrease."""
     metric_values = world.metric_values(world.results)
     expected = COCO()
     with contextlib.redirect_stdout(io.StringIO()):
@@ -242,13 +242,13 @@ def test_a_clean_file_scores_as_pycocotools_says(world: World) -> None:
     assert metric_values == world.metric_values([{**one, "file_name": f"im{one['image_id'] - 1}.jpg"} for one in world.results])
 
 
-def test_spoilt_files_are_refused_or_score_no_better(world: World, tmp_path: Path) -> None:
+def test_damaged_files_are_refused_or_score_no_better(world: ScoredWorld, tmp_path: Path) -> None:
     clean, ends = world.metric_values(world.results), Counter[str]()
     for number in range(MUTATIONS):
         rng = random.Random(number)
         content = copy.deepcopy(world.results)
         for mutate in rng.sample(MUTATORS, rng.choice([1, 1, 2])):
-            with contextlib.suppress(KeyError, TypeError, IndexError):  # the first one has taken what the second would spoil
+            with contextlib.suppress(KeyError, TypeError, IndexError):  # the first mutation removed the field of the second one
                 mutate(rng, content)
         text = json.dumps(content)
         if rng.random() < 0.1:

@@ -53,7 +53,7 @@ def test_arrays_are_of_the_predicted_persons_in_ascending_order():
     assert found.found.all()
 
 
-def test_a_persons_score_is_the_mean_of_its_joints_or_that_of_its_result():
+def test_persons_score_is_the_mean_of_its_joints_or_that_of_its_result():
     evaluated_ids = np.array([4, 9])
     found = gather(PREDICTIONS, evaluated_ids=evaluated_ids)
     assert found.result_scores is None
@@ -79,7 +79,7 @@ def test_without_predictions_the_arrays_are_empty():
     assert (len(found), found.boxes.shape, found.crop_from_image.shape) == (0, (0, 4), (0, 2, 3))
 
 
-def test_a_predicted_person_without_annotation_is_an_error():
+def test_predicted_person_without_annotation_is_an_error():
     unknown = PREDICTIONS.assign(person_id=PREDICTIONS["person_id"].replace(2, 3))
     with pytest.raises(DataError, match="Person 3"):
         gather(unknown)
@@ -138,7 +138,7 @@ def test_neighbours_are_all_pairs_of_an_image() -> None:
     ]
 
 
-def test_a_missed_person_is_a_case() -> None:
+def test_missed_person_is_a_case() -> None:
     persons = persons_table([(n, "val", n, False, 1.0) for n in range(3)]).assign(image_h=20, image_w=30)
     keypoints = joints_for(range(3))
     predictions = join_joints(np.array([1]), np.zeros((1, 2, 2)), np.ones((1, 2), np.float32), "score")

@@ -56,7 +56,7 @@ def test_results_of_unmarked_features_name_no_model(inputs_of, scattered_crops) 
         assert result.model == expected
 
 
-def test_a_finding_that_names_a_missing_image_is_refused() -> None:
-    finding = Finding("It fails.", 0.4, None, None, Control("chance", 0.8), passed=True, shown_in="sheet")
-    with pytest.raises(ExplainabilityError, match="sheet"):
+def test_finding_that_names_a_missing_image_is_refused() -> None:
+    finding = Finding("It fails.", 0.4, None, None, Control("chance", 0.8), passed=True, shown_in="grid")
+    with pytest.raises(ExplainabilityError, match="grid"):
         AnalysisResult(facts={}, findings=(finding,))

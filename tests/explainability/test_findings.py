@@ -25,12 +25,12 @@ def test_ranking_by_pck_at_stake_then_passed_then_order() -> None:
     assert rank_findings([]) == []
 
 
-def test_a_finding_as_dict_and_back() -> None:
-    one = finding("a", shown_in="sheet", stake=0.5)
+def test_finding_as_dict_and_back() -> None:
+    one = finding("a", shown_in="grid", stake=0.5)
     assert Finding.from_dict(asdict(one)) == one
 
 
-def test_a_finding_of_an_older_version_is_read() -> None:
+def test_finding_of_an_older_version_is_read() -> None:
     content = asdict(finding("a", shown_in="grid"))
     content["picture"] = content.pop("shown_in")
     assert Finding.from_dict(content) == finding("a", shown_in="grid")
@@ -56,7 +56,7 @@ def test_list_of_findings_with_analysis_command_and_image() -> None:
     image = np.zeros((2, 2, 3), np.uint8)
     results = {
         "latent_traversal": AnalysisResult(
-            facts={}, findings=(finding("small", stake=0.01, shown_in="walk"),), images={"walk": image}
+            facts={}, findings=(finding("small", stake=0.01, shown_in="traversal"),), images={"traversal": image}
         ),
         "clusters": AnalysisResult(facts={}, findings=(finding("large", stake=0.3),), model="0123456789abcdef"),
     }
@@ -64,5 +64,5 @@ def test_list_of_findings_with_analysis_command_and_image() -> None:
     assert (first["model"], second["model"]) == ("0123456789abcdef", "")
     assert (first["claim"], first["analysis"], first["shown_in"]) == ("large", "clusters", None)
     assert first["command"] == "kedro run --pipelines explainability --nodes explainability.analyses.analyse_clusters"
-    assert second["shown_in"] == "latent_traversal/walk.png"
+    assert second["shown_in"] == "latent_traversal/traversal.png"
     assert second["control"] == {"what": "chance", "value": 0.1, "low": None, "high": None}

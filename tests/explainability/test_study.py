@@ -57,7 +57,7 @@ def test_clusters_of_few_persons(inputs_of, noise_crops, count: int) -> None:
 
 
 def test_scores_in_crop_px_by_hand() -> None:
-    # A crop of 128 px from a square of 64 px: two crop px a pixel. On its 64-cell grid a cell is 2 px.
+    # The crop of 128 px shows 64 image px, hence two crop px per image px. On its 64 x 64 grid a heatmap px is 2 crop px.
     targets = PoseTargets(np.array([5, 6]), np.full((2, 2, 2), 64, np.float32), np.array([[2, 2], [0, 0]], np.uint8))
     predicted = np.array([[[64 + 6, 64], [64, 64 + 8]], [[0, 0], [0, 0]]], np.float32)
     predictions = PosePredictions(targets.person_ids, predicted, np.ones((2, 2), np.float32))
@@ -79,11 +79,11 @@ def test_image_ids_of_several_annotation_files_are_different_images() -> None:
     assert len(np.unique(image_groups_of(persons, np.arange(4)))) == 4
 
 
-class Sure:
-    """An analysis with a finding that passed."""
+class PassingAnalysis:
+    """Analysis with a supported finding."""
 
     class Options(Options):
-        """None."""
+        """No options."""
 
     def __init__(self, options: Options) -> None:
         self.options = options
@@ -98,7 +98,7 @@ def test_no_claim_holds_for_fewer_than_ten_images(inputs_of, noise_crops, monkey
     inputs = inputs_of(noise_crops.subset(np.arange(20)))
     ids = inputs.features.person_ids
     scores = pd.DataFrame({"person_id": ids, "image_group": np.arange(20) % images, "pck_thesis": 0.5, "oks": 0.5})
-    monkeypatch.setattr("posescope.explainability.study.build", lambda group, spec: Sure(Sure.Options()))
+    monkeypatch.setattr("posescope.explainability.study.build", lambda group, spec: PassingAnalysis(PassingAnalysis.Options()))
     result = run_analysis(
         ComponentSpec(name="sure"),
         name="sure",

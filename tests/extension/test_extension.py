@@ -18,9 +18,9 @@ Call = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture(scope="module")
 def call(tmp_path_factory: pytest.TempPathFactory) -> Call:
-    """Runs `python <arguments>` in the repository with the package installed beside the project."""
+    """Run `python <arguments>` in the repository with the second package on the path."""
     source, target = tmp_path_factory.mktemp("source") / "package", tmp_path_factory.mktemp("installed")
-    # Building writes into the source folder: a copy is built.
+    # Building writes into the source folder, so that a copy is built.
     shutil.copytree(PACKAGE, source, ignore=shutil.ignore_patterns("__pycache__", "build", "*.egg-info"))
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
     subprocess.run([*pip, "--target", str(target), str(source)], check=True, capture_output=True, text=True)
@@ -46,7 +46,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def trained(call: Call, places: Path) -> subprocess.CompletedProcess[str]:
-    """Data engineering and modelling with the package's network and codec."""
+    """Run data engineering and modelling with the network and the codec of the package."""
     params = [
         f"data_dir={places}/data,raw_dir={places}/raw",
         "data_engineering.sample.train_persons=16,data_engineering.sample.val_persons=8,data_engineering.codec.name=boxes",
@@ -56,7 +56,7 @@ def trained(call: Call, places: Path) -> subprocess.CompletedProcess[str]:
     return call("-m", "kedro", "run", "--env", "test", "--pipelines", pipelines, "--params", ",".join(params))
 
 
-def test_the_project_does_not_know_the_package() -> None:
+def test_project_does_not_know_the_package() -> None:
     told = (REPOSITORY / "pyproject.toml").read_text() + "".join(
         path.read_text() for path in (REPOSITORY / "conf").rglob("*.yml")
     )

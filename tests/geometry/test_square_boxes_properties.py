@@ -114,7 +114,7 @@ def test_centred_square_is_in_the_image(scene, margin):
 
 
 @given(scene=scenes(outside_px=30), margin=margins)
-def test_a_padded_square_shows_some_of_the_image(scene, margin):
+def test_padded_square_shows_some_of_the_image(scene, margin):
     found = squares_of(PaddedSquare, scene, margin=margin)
     shown_w = np.minimum(found.left + found.side, scene.size[1]) - np.maximum(found.left, 0)
     shown_h = np.minimum(found.top + found.side, scene.size[0]) - np.maximum(found.top, 0)

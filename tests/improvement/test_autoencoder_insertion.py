@@ -12,7 +12,7 @@ from posescope.improvement.bottleneck_features import BottleneckFeatureStore
 from posescope.improvement.errors import ImprovementError
 
 
-def test_a_network_with_one_autoencoder_per_stack(store: BottleneckFeatureStore, model: PoseModel, crops: CropSet) -> None:
+def test_network_with_one_autoencoder_per_stack(store: BottleneckFeatureStore, model: PoseModel, crops: CropSet) -> None:
     made = insert(model, store)
     assert made.model.model_spec.options["autoencoder"] == {"channels": [6, 4], "code_size": 3, "code_activation": "relu"}
     assert [(row.stack, row.epoch) for row in made.history.itertuples()] == [(1, 1), (1, 2), (2, 1), (2, 2)]
@@ -27,7 +27,7 @@ def test_a_network_with_one_autoencoder_per_stack(store: BottleneckFeatureStore,
     assert code.shape == (2, 3, 1, 1)
 
 
-def test_a_code_as_large_as_the_bottleneck_is_refused(store: BottleneckFeatureStore, model: PoseModel) -> None:
+def test_code_as_large_as_the_bottleneck_is_refused(store: BottleneckFeatureStore, model: PoseModel) -> None:
     width = store.open()[0].values.shape[1]
     with pytest.raises(ImprovementError, match="planted"):
         insert(model, store, dimensions=width)

@@ -34,7 +34,7 @@ def kept(trained, features, split, groups, method="autoencoder"):
     return reconstruction_table(trained.autoencoder, features, split, groups, 0).set_index("method").loc[method]
 
 
-def test_the_persons_of_an_image_are_in_one_group(groups) -> None:
+def test_persons_of_an_image_are_in_one_group(groups) -> None:
     split = split_features(groups, 0.1, 0.2, 0)
     parts = (split.train, split.validation, split.evaluation)
     assert [len(part) for part in parts] == [210, 30, 60]
@@ -61,7 +61,7 @@ def test_one_training_person_is_refused() -> None:
         split_features(np.arange(3), 0.1, 0.1, 0)
 
 
-def test_a_code_of_the_number_of_planted_causes_is_sufficient_and_a_smaller_one_is_not(enough, planted, groups) -> None:
+def test_code_of_the_number_of_planted_causes_is_sufficient_and_a_smaller_one_is_not(enough, planted, groups) -> None:
     (trained, split), (too_few, _) = enough, train(planted, groups, 1)
     good, poor = kept(trained, planted, split, groups), kept(too_few, planted, split, groups)
     assert good["explained_variance"] > 0.9
@@ -71,7 +71,7 @@ def test_a_code_of_the_number_of_planted_causes_is_sufficient_and_a_smaller_one_
     assert (good["dimensions"], good["persons"]) == (3, 30)
 
 
-def test_the_weights_are_those_of_the_best_epoch(enough, planted, groups) -> None:
+def test_weights_are_those_of_the_best_epoch(enough, planted, groups) -> None:
     trained, split = enough
     chose_it = replace(split, evaluation=split.validation)
     assert kept(trained, planted, chose_it, groups)["mse"] == pytest.approx(trained.best.val_loss, rel=1e-5)
@@ -113,14 +113,14 @@ def test_one_evaluation_image_has_no_interval(planted, groups) -> None:
     assert np.isnan([found["low"], found["high"]]).all()
 
 
-def test_the_same_seed_gives_the_same_weights(planted, groups) -> None:
+def test_same_seed_gives_the_same_weights(planted, groups) -> None:
     options = QUICK.model_copy(update={"epochs": 2})
     once, again, other = (train(planted, groups, 3, options.model_copy(update={"seed": seed}))[0] for seed in (4, 4, 5))
     assert [record.train_loss for record in once.history] == [record.train_loss for record in again.history]
     assert once.history[0].train_loss != other.history[0].train_loss
 
 
-def test_a_non_finite_loss_is_refused(planted, groups) -> None:
+def test_non_finite_loss_is_refused(planted, groups) -> None:
     options = QUICK.model_copy(update={"optimiser": ComponentSpec(name="sgd"), "learning_rate": 1e6, "epochs": 3})
     with pytest.raises(ImprovementError, match="learning_rate"):
         train(planted, groups, 3, options)

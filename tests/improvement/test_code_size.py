@@ -53,7 +53,7 @@ def test_code_size_by_curve_variance_and_bounds(enough, options, expected) -> No
     assert choose_code_size(MODEL, COMPONENTS, curve(enough), AutoencoderTraining(**options)).dimensions == expected
 
 
-def test_the_curve_of_intact_skips_is_used() -> None:
+def test_curve_of_intact_skips_is_used() -> None:
     own = AnalysisResult(facts={"components_sufficient_mean": 2, "components_sufficient_own": 3})
     without_skips = AnalysisResult(facts={"components_sufficient_none": 4})
     assert choose_code_size(MODEL, COMPONENTS, own, AutoencoderTraining()).dimensions == 3
@@ -101,7 +101,7 @@ def test_components_of_another_layer_are_refused_if_used() -> None:
     assert choose_code_size(MODEL, elsewhere, curve(4), AutoencoderTraining(code_size=5)).dimensions == 5
 
 
-def test_a_network_without_support_for_autoencoders_is_refused() -> None:
+def test_network_without_support_for_autoencoders_is_refused() -> None:
     other = SimpleNamespace(model_spec=ComponentSpec(name="hourglass_autoencoder"))
     with pytest.raises(OptionsError, match="hourglass_autoencoder"):
         choose_code_size(other, COMPONENTS, curve(4), AutoencoderTraining())

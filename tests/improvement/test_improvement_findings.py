@@ -60,7 +60,7 @@ def test_comparisons_name_both_models() -> None:
     ("gain", "verdict", "passed"),
     [(0.1, "helps", True), (-0.1, "harms", False), (0.0, "makes no significant difference", False)],
 )
-def test_the_verdict_follows_the_difference(gain, verdict, passed) -> None:
+def test_verdict_follows_the_difference(gain, verdict, passed) -> None:
     found = outcome(gain)
     claim = found["findings"][0]
     assert f"in the bottleneck {verdict}:" in claim["claim"]
@@ -71,7 +71,7 @@ def test_the_verdict_follows_the_difference(gain, verdict, passed) -> None:
     assert claim["claim"] in found["note"]
 
 
-def test_a_gain_of_fine_tuning_alone_is_no_gain() -> None:
+def test_gain_of_fine_tuning_alone_is_no_gain() -> None:
     """0.05 above the original with an interval above zero, but the control gains as much."""
     claim = outcome(0.0)["findings"][0]
     assert claim["control"]["low"] > 0
@@ -94,7 +94,7 @@ def test_claims_of_insertion_reconstruction_dimensionality_and_joints() -> None:
 @pytest.mark.parametrize(
     ("mean_ablated", "passed", "verdict"), [(-0.4, True, "is enough"), (0.0, False, "hardly needs its bottleneck")]
 )
-def test_a_code_is_sufficient_only_if_the_bottleneck_matters(mean_ablated, passed, verdict) -> None:
+def test_code_is_sufficient_only_if_the_bottleneck_matters(mean_ablated, passed, verdict) -> None:
     table = scores(0.1)
     base = table.loc[table["variant"] == "original", "pck_thesis"].to_numpy()
     table.loc[table["variant"] == "inserted", "pck_thesis"] = base
@@ -107,7 +107,7 @@ def test_a_code_is_sufficient_only_if_the_bottleneck_matters(mean_ablated, passe
     assert verdict in claim["claim"]
 
 
-def test_the_claim_of_the_reconstruction() -> None:
+def test_claim_of_the_reconstruction() -> None:
     claim = _claim_of_reconstruction(RECONSTRUCTION).claim
     assert claim == (
         "On 30 evaluation persons the 4 numbers of the autoencoder of stack 1 (4 in use) explain 80.0% of the variance of the "
@@ -115,7 +115,7 @@ def test_the_claim_of_the_reconstruction() -> None:
     )
 
 
-def test_a_reconstruction_without_an_interval_is_no_claim() -> None:
+def test_reconstruction_without_an_interval_is_no_claim() -> None:
     assert len(list(_claims_of_reconstruction(RECONSTRUCTION))) == 1
     unknown = RECONSTRUCTION.assign(low=np.nan, high=np.nan)
     assert not list(_claims_of_reconstruction(unknown))

@@ -18,7 +18,7 @@ def test_fine_tuning_changes_epochs_and_learning_rate_only() -> None:
 
 
 @pytest.mark.parametrize("env", ["thesis", "thesis_final"])
-def test_the_thesis_environments_have_the_autoencoder_of_the_study(request: pytest.FixtureRequest, env: str) -> None:
+def test_thesis_environments_have_the_autoencoder_of_the_study(request: pytest.FixtureRequest, env: str) -> None:
     conf = str(request.config.rootpath / "conf")
     merged = ComponentConfigLoader(conf_source=conf, env=env, **CONFIG_LOADER_ARGS)["parameters"]["improve"]
     options = ImproveOptions.model_validate(merged)

@@ -17,7 +17,7 @@ OWN, BEFORE = {"fingerprint": "own", "seed": 0}, {"fingerprint": "before", "seed
 
 
 def made_from(model: PoseModel, provenance: dict) -> dict[str, PoseModel]:
-    """The three kinds of variants with their provenance."""
+    """Return the three kinds of variants with their provenance."""
     joined = {"parts": {"hourglass": provenance, "autoencoders": {}}}
     kinds = {"inserted": joined, "continued": {"fingerprint": "c", "start": provenance}, "improved": {"start": joined}}
     return {name: replace(model, provenance=found) for name, found in kinds.items()}
@@ -34,7 +34,7 @@ def test_variants_of_an_earlier_model_are_refused(untrained_model: PoseModel, un
         check_same_start(replace(untrained_model, provenance=OWN), mixed)
 
 
-def test_a_mean_ablated_bottleneck_is_constant(store: BottleneckFeatureStore, model: PoseModel, crops: CropSet) -> None:
+def test_mean_ablated_bottleneck_is_constant(store: BottleneckFeatureStore, model: PoseModel, crops: CropSet) -> None:
     features, images = store.open(), torch.from_numpy(crops.read_images(np.arange(3)))
     means = {one.layer: torch.from_numpy(one.values.mean(axis=0).reshape(1, *one.shape)) for one in features}
     mean_ablated = mean_ablate_bottlenecks(model, features)

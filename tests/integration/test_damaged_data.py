@@ -1,4 +1,4 @@
-"""A hundred damaged states of a finished data folder: each is an error that names the file.
+"""Tests of damaged data folders: a hundred damaged states are refused with the name of the file.
 
 The folder is made once: data engineering on a tiny data set, and files of later pipelines, saved through the same catalog.
 In each state one file is damaged or exchanged; the datasets that read it must reject it.
@@ -42,14 +42,14 @@ class Finished:
         self.root, self.data = root, root / "data"
         self.catalog: DataCatalog
         self.names: list[str] = []
-        self.places: dict[str, Path] = {}
+        self.paths: dict[str, Path] = {}
 
     def run_data_engineering(self) -> None:
         with self._session() as session:
             session.run(pipeline_names=["data_engineering"])
 
     def open(self) -> None:
-        """Read with the checksum checks of a run."""
+        """Open the catalog with the checksum checks of a run."""
         with self._session() as session:
             self.catalog = session.load_context().catalog
         made = pipelines["data_engineering"].all_outputs() - {"raw_source"}
@@ -63,14 +63,14 @@ class Finished:
         store = FeatureStore(self.data / "07_model_output/features" / "bottleneck")
         store.write(np.arange(7), [values], layer="t", shape=(3, 2, 2), fingerprint=f"features {seed}")
         history = pd.DataFrame({"epoch": [1], "train_loss": [values[0, 0]], "val_loss": [0.5], "val_pck_thesis": [0.25]})
-        table, picture = pd.DataFrame({"k": [1, seed]}), (values[:4, :3, None] * np.full(3, 255)).astype(np.uint8)
+        table, image = pd.DataFrame({"k": [1, seed]}), (values[:4, :3, None] * np.full(3, 255)).astype(np.uint8)
         content = {
             "metrics": {"schema_version": 1, "val": {"oks": {"value": float(values[0, 1])}}},
             "model": model,
             "history": history.assign(learning_rate=0.1, seconds=1.0).astype({"train_loss": float}),
             "features": store,
             "analysis_latent_traversal": AnalysisResult(
-                facts={"n": seed}, tables={"steps": table}, images={"walk": picture}, note="n"
+                facts={"n": seed}, tables={"steps": table}, images={"traversal": image}, note="n"
             ),
         }
         for name, data in content.items():
@@ -78,7 +78,7 @@ class Finished:
 
     def files(self) -> list[Path]:
         """Return all files that are read, and the checksum records."""
-        self.places = {name: self._place(name) for name in self.names}
+        self.paths = {name: self._relative_path(name) for name in self.names}
         found = [path for path in sorted(self.data.rglob("*")) if path.is_file() and not path.name.startswith(".lock")]
         return [path for path in found if self.readers_of(path)]
 
@@ -87,10 +87,10 @@ class Finished:
         relative = path.relative_to(self.data)
         if relative.parts[0] == CHECKSUMS:
             relative = Path(*relative.parts[1:]).with_suffix("")
-        return [name for name, place in self.places.items() if relative == place or place in relative.parents]
+        return [name for name, dataset_path in self.paths.items() if relative == dataset_path or dataset_path in relative.parents]
 
     def read(self, name: str) -> None:
-        """Load a dataset; of a store, all its content."""
+        """Load a dataset, including the whole content of a store."""
         content = self.catalog.load(name)
         if isinstance(content, CropStore):
             chosen = content.select(self.catalog.load("targets"), content.person_ids())
@@ -98,7 +98,7 @@ class Finished:
         if isinstance(content, FeatureStore):
             content.open()
 
-    def _place(self, name: str) -> Path:
+    def _relative_path(self, name: str) -> Path:
         return Path(str(load_path(self.catalog.get(name)))).relative_to(self.data)
 
     def _is_saved(self, name: str) -> bool:
@@ -107,8 +107,8 @@ class Finished:
     def _session(self) -> KedroSession:
         bootstrap_project(REPOSITORY)
         crop = {"rule": "padded_square", "size_px": 32, "workers": 1, "shard_persons": 2}
-        places = {"data_dir": str(self.data), "raw_dir": str(self.root / "raw")}
-        params = {**places, "data_engineering": {"sample": None, "crop": crop}}
+        paths = {"data_dir": str(self.data), "raw_dir": str(self.root / "raw")}
+        params = {**paths, "data_engineering": {"sample": None, "crop": crop}}
         return KedroSession.create(project_path=REPOSITORY, env="test", runtime_params=params, save_on_close=False)
 
 
@@ -175,37 +175,37 @@ def states(finished: Finished, another: Finished, seed: int) -> Iterator[tuple[s
 
 def outcome(finished: Finished, path: Path) -> str:
     """Return the outcome of reading: "named", "silent", or the unexpected error."""
-    said = []
+    outcomes = []
     for name in finished.readers_of(path):
         try:
             finished.read(name)
         except PosescopeError as error:
             text = str(error)
-            said.append("named" if str(finished.data) in text and "\n" not in text else f"unclear: {text}")
+            outcomes.append("named" if str(finished.data) in text and "\n" not in text else f"unclear: {text}")
         except Exception as error:
             cause = error.__cause__
             known = isinstance(cause, PosescopeError) and str(finished.data) in str(cause)
-            said.append("named" if known else f"unforeseen {type(error).__name__}: {error}")
+            outcomes.append("named" if known else f"unexpected {type(error).__name__}: {error}")
         else:
-            said.append("silent")
-    return "named" if "named" in said and {*said} <= {"named", "silent"} else "; ".join(said)
+            outcomes.append("silent")
+    return "named" if "named" in outcomes and {*outcomes} <= {"named", "silent"} else "; ".join(outcomes)
 
 
-def test_an_undamaged_folder_is_read(finished: Finished) -> None:
+def test_undamaged_folder_is_read(finished: Finished) -> None:
     files = finished.files()
     assert len(files) > 60
     assert Counter(outcome(finished, path) for path in files) == {"silent": len(files)}
 
 
 @pytest.mark.parametrize("seed", [0])
-def test_damaged_states_are_rejected_and_named(finished: Finished, another: Finished, seed: int) -> None:
+def test_damaged_states_are_refused_with_the_file_name(finished: Finished, another: Finished, seed: int) -> None:
     found: Counter[str] = Counter()
     kinds: Counter[str] = Counter()
     for kind, path, content in states(finished, another, seed):
         before, times = path.read_bytes(), path.stat()
         path.write_bytes(content)
-        said = outcome(finished, path)
-        found[said if said == "named" else f"{kind} of {path.relative_to(finished.data)}: {said}"] += 1
+        result = outcome(finished, path)
+        found[result if result == "named" else f"{kind} of {path.relative_to(finished.data)}: {result}"] += 1
         kinds[kind] += 1
         path.write_bytes(before)
         assert path.stat().st_size == times.st_size
@@ -213,23 +213,23 @@ def test_damaged_states_are_rejected_and_named(finished: Finished, another: Fini
     assert set(kinds) == set(KINDS)
 
 
-def test_without_checksums_some_damage_is_not_detected(finished: Finished, tmp_path: Path, monkeypatch: Any) -> None:
+def test_some_damage_is_undetected_without_checksums(finished: Finished, tmp_path: Path, monkeypatch: Any) -> None:
     """Control: the file formats alone do not detect all states."""
     silent = 0
-    notes = finished.data / CHECKSUMS
-    notes.rename(tmp_path / "notes")
+    checksums = finished.data / CHECKSUMS
+    checksums.rename(tmp_path / "checksums")
     for path in finished.files():
         if path.suffix == ".csv":
             before = path.read_bytes()
             path.write_bytes(before.replace(b"1", b"2"))
             silent += outcome(finished, path) == "silent"
             path.write_bytes(before)
-    (tmp_path / "notes").rename(notes)
+    (tmp_path / "checksums").rename(checksums)
     assert silent > 0
 
 
 def test_rerunning_the_pipeline_replaces_damaged_files(finished: Finished, tmp_path: Path) -> None:
-    """Several files at once: crops, their records, tables, images, plots, checksum records, a table saved by a spreadsheet."""
+    """All files are damaged: crops, records, tables, images, plots, checksums, and a table that a spreadsheet saved."""
     shutil.copytree(finished.root, tmp_path / "copy")
     copy = Finished(tmp_path / "copy")
     copy.open()

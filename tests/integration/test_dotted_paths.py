@@ -1,4 +1,4 @@
-"""A network by dotted path: a run whose parameters name it trains, explains and uses it; a file never loads it."""
+"""Tests of a network by dotted path: it is loaded if the parameters name it, and never by a file."""
 
 import json
 import sys
@@ -32,12 +32,12 @@ class Net(Hourglass):
 """
 SMALL = {"train_persons": 24, "val_persons": 12}
 OPTIONS = {"channels": 8, "depth": 1, "stem_channels": 8, "bottleneck_residuals": 1}
-WALKS = {"name": "latent_traversal", "options": {"components": 1, "persons": 20}}
+TRAVERSAL = {"name": "latent_traversal", "options": {"components": 1, "persons": 20}}
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder with the user's module, on the path, and with a run that trained and evaluated its network."""
+    """Return a folder on the Python path with the user's module and a run that trained and evaluated its network."""
     folder = tmp_path_factory.mktemp("dotted")
     (folder / f"{MODULE}.py").write_text(SOURCE)
     with pytest.MonkeyPatch.context() as patch:
@@ -50,7 +50,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 def unloaded(root: Path) -> Path:
-    """The module is importable and has not been imported; it leaves a mark when it is."""
+    """Unload the module; return the file that it writes on import."""
     sys.modules.pop(MODULE, None)
     (root / "imported").unlink(missing_ok=True)
     return root / "imported"
@@ -90,7 +90,9 @@ def test_network_by_dotted_path_is_trained_and_evaluated(root: Path) -> None:
 
 
 def test_run_that_names_the_network_explains_and_predicts(root: Path) -> None:
-    run(root, NET, "explainability", explainability={"analyses": {"selected": [WALKS]}, "persons": {"min_labelled_joints": 4}})
+    run(
+        root, NET, "explainability", explainability={"analyses": {"selected": [TRAVERSAL]}, "persons": {"min_labelled_joints": 4}}
+    )
     assert (root / "data" / "08_reporting" / "explainability" / "latent_traversal" / "result.json").is_file()
     run(root, NET, "inference", images=str(photo(root)), model=str(newest_model(root)))
     poses = root / "data" / "07_model_output" / "inference" / "coco_results.json"

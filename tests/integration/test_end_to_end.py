@@ -1,4 +1,4 @@
-"""The default pipeline on the small sample of conf/test, then each pipeline alone."""
+"""The default pipeline on the small sample of conf/test, followed by single pipelines."""
 
 import json
 import math
@@ -28,22 +28,24 @@ from posescope.pipeline_registry import DEFAULT_PIPELINES
 REPOSITORY = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.usefixtures("one_thread")  # as in the subprocesses
 
-FIGURES = {
+METRICS = {
     "mse", "oks", "oks_ap", "oks_ap50", "oks_ap75", "oks_ar", "pck@0.2", "pck_thesis", "pck_thesis_visible"
 }  # fmt: skip
 # AP and AR count all annotated persons, the other metrics persons with a crop.
-AGAINST_EVERYBODY = {"oks_ap", "oks_ap50", "oks_ap75", "oks_ar"}
+METRICS_OF_ALL_PERSONS = {"oks_ap", "oks_ap50", "oks_ap75", "oks_ar"}
 
 
 def python(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run `python <arguments>` in the repository."""
-    quiet = {**os.environ, "DO_NOT_TRACK": "1", "OMP_NUM_THREADS": "1"}
-    ended = subprocess.run([sys.executable, *arguments], cwd=REPOSITORY, env=quiet, capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, ended.stderr[-4000:]
-    return ended
+    environment = {**os.environ, "DO_NOT_TRACK": "1", "OMP_NUM_THREADS": "1"}
+    process = subprocess.run(
+        [sys.executable, *arguments], cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False
+    )
+    assert process.returncode == 0, process.stderr[-4000:]
+    return process
 
 
-def places(root: Path) -> str:
+def path_params(root: Path) -> str:
     return f"data_dir={root / 'data'},raw_dir={root / 'raw'}"
 
 
@@ -55,7 +57,7 @@ def records(root: Path) -> list[Path]:
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a finished run of the default pipeline; tests only read it."""
     root = tmp_path_factory.mktemp("end_to_end")
-    python("-m", "kedro", "run", "--env", "test", "--params", places(root))
+    python("-m", "kedro", "run", "--env", "test", "--params", path_params(root))
     return root
 
 
@@ -82,25 +84,25 @@ def test_metrics_have_the_documented_shape(run: Path) -> None:
     metrics = json.loads(metrics_file(run).read_text())
     assert set(metrics) == {"schema_version", "val"}
     assert metrics["schema_version"] == 1
-    assert set(metrics["val"]) == FIGURES
-    for name, figure in metrics["val"].items():
+    assert set(metrics["val"]) == METRICS
+    for name, metric in metrics["val"].items():
         setting = {"split": "val", "box_source": "ground_truth", "flip_test": False}
-        assert set(figure) == {"value", "low", "high", "persons", "protocol", "model", "data", "results", *setting}, name
-        assert {key: figure[key] for key in setting} == setting
-        assert math.isfinite(figure["value"])
-        assert 0 <= figure["low"] <= figure["value"] <= figure["high"] <= 1, name
-        assert figure["persons"] > 0
-        assert figure["protocol"] == ("coco" if name in AGAINST_EVERYBODY else "crops"), name
+        assert set(metric) == {"value", "low", "high", "persons", "protocol", "model", "data", "results", *setting}, name
+        assert {key: metric[key] for key in setting} == setting
+        assert math.isfinite(metric["value"])
+        assert 0 <= metric["low"] <= metric["value"] <= metric["high"] <= 1, name
+        assert metric["persons"] > 0
+        assert metric["protocol"] == ("coco" if name in METRICS_OF_ALL_PERSONS else "crops"), name
     table = pd.read_csv(metrics_file(run).with_suffix(".csv"))
-    assert table["metric"].tolist() == sorted(FIGURES)
+    assert table["metric"].tolist() == sorted(METRICS)
 
 
 def test_error_analysis_agrees_with_the_metrics(run: Path) -> None:
     reporting = run / "data" / "08_reporting"
-    value = {name: figure["value"] for name, figure in json.loads(metrics_file(run).read_text())["val"].items()}
-    everybody = pd.read_csv(reporting / "strata.csv").set_index("stratum").loc["all persons"]
-    assert everybody["oks"] == pytest.approx(value["oks"])
-    assert everybody["pck_thesis"] == pytest.approx(value["pck_thesis"])
+    value = {name: metric["value"] for name, metric in json.loads(metrics_file(run).read_text())["val"].items()}
+    all_persons = pd.read_csv(reporting / "strata.csv").set_index("stratum").loc["all persons"]
+    assert all_persons["oks"] == pytest.approx(value["oks"])
+    assert all_persons["pck_thesis"] == pytest.approx(value["pck_thesis"])
     costs = pd.read_csv(reporting / "error_costs.csv").set_index("type")
     assert costs["oks_gain"].drop("all").sum() == pytest.approx(costs.loc["all", "oks_gain"])
     # The type good is not corrected.
@@ -109,12 +111,14 @@ def test_error_analysis_agrees_with_the_metrics(run: Path) -> None:
     for name in ("strata", "error_types", "error_costs", "reliability", "rank_correlations", "joint_scores"):
         table = pd.read_csv(reporting / f"{name}.csv")
         assert (table["persons"] > 0).any(), name
-        assert {key: table[key].unique().tolist() for key in setting} == {key: [told] for key, told in setting.items()}, name
+        assert {key: table[key].unique().tolist() for key in setting} == {key: [expected] for key, expected in setting.items()}, (
+            name
+        )
     types = pd.read_csv(reporting / "error_types.csv")
     assert types.groupby("joint")["fraction"].sum().dropna().to_numpy() == pytest.approx(1)
-    ways = pd.read_csv(reporting / "decoding_effects.csv").set_index("variant")
-    assert ways.loc["codec decoder", "pck_thesis"] == pytest.approx(value["pck_thesis"])
-    assert ways.loc["codec decoder", "oks"] == pytest.approx(value["oks"], abs=1e-5)
+    variants = pd.read_csv(reporting / "decoding_effects.csv").set_index("variant")
+    assert variants.loc["codec decoder", "pck_thesis"] == pytest.approx(value["pck_thesis"])
+    assert variants.loc["codec decoder", "oks"] == pytest.approx(value["oks"], abs=1e-5)
     joints = pd.read_parquet(run / "data" / "07_model_output" / "val" / "joint_errors.parquet")
     assert (joints["type"] != "unlabelled").sum() == types.loc[types["joint"] == "all", "count"].sum()
 
@@ -123,8 +127,8 @@ def test_results_name_their_model_and_data(run: Path) -> None:
     reporting = run / "data" / "08_reporting"
     (folder,) = (run / "data" / "06_models" / "model").glob("*/model")
     own = {"model": model_fingerprint(folder), "data": json.loads(records(run)[0].read_text())["data_fingerprint"]}
-    figures = json.loads(metrics_file(run).read_text())["val"].values()
-    assert all({**own, "results": ""}.items() <= figure.items() for figure in figures)
+    values = json.loads(metrics_file(run).read_text())["val"].values()
+    assert all({**own, "results": ""}.items() <= value.items() for value in values)
     tables = (
         "strata",
         "error_types",
@@ -153,7 +157,7 @@ def test_results_name_their_model_and_data(run: Path) -> None:
     assert "left out" not in (reporting / "model_card.md").read_text(encoding="utf-8")
 
 
-def test_a_new_model_is_not_shown_with_metrics_of_the_former_one(copy: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_new_model_is_not_shown_with_metrics_of_the_former_one(copy: Path, caplog: pytest.LogCaptureFixture) -> None:
     value = json.loads(metrics_file(copy).read_text())["val"]["oks"]["value"]
     card = copy / "data" / "08_reporting" / "model_card.md"
     assert f"| oks | {value:.3f} |" in card.read_text()
@@ -178,11 +182,11 @@ def test_metric_values_of_the_former_model_are_rejected(copy: Path) -> None:
         pytest.raises(OriginMismatchError) as caught,
     ):
         session.run(pipeline_names=["evaluation"], only_missing_outputs=True)
-    assert set(caught.value.names) == FIGURES
+    assert set(caught.value.names) == METRICS
     assert not metrics_file(copy).exists()
 
 
-def test_results_of_former_data_are_left_out(copy: Path) -> None:
+def test_results_of_former_data_are_omitted(copy: Path) -> None:
     run_pipeline(copy, "data_engineering", data_engineering={"split": {"seed": 5}})
     run_pipeline(copy, "reporting")
     page = (copy / "data" / "08_reporting" / "report.html").read_text(encoding="utf-8")
@@ -190,7 +194,7 @@ def test_results_of_former_data_are_left_out(copy: Path) -> None:
     assert "No scores of this model on this data" in page
 
 
-def test_the_run_record_lists_the_outputs(run: Path) -> None:
+def test_run_record_lists_the_outputs(run: Path) -> None:
     (path,) = records(run)
     record = json.loads(path.read_text())
     assert record["run_id"] == path.parent.name
@@ -218,7 +222,7 @@ def test_no_file_is_outside_the_data_folder_and_none_is_temporary(run: Path) -> 
     assert [path for path in run.rglob("*") if ".tmp" in path.name or path.suffix in (".pkl", ".pickle", ".pt", ".pth")] == []
 
 
-def test_the_report_is_self_contained(run: Path) -> None:
+def test_report_is_self_contained(run: Path) -> None:
     page = (run / "data" / "08_reporting" / "report.html").read_text(encoding="utf-8")
     # Embedded scripts may contain addresses; attributes and style sheets that fetch may not.
     fetches = re.findall(
@@ -231,7 +235,7 @@ def test_the_report_is_self_contained(run: Path) -> None:
     assert "posescope report" in page
 
 
-def test_the_model_folder_loads_with_its_provenance(run: Path) -> None:
+def test_model_folder_has_its_provenance(run: Path) -> None:
     (folder,) = (run / "data" / "06_models" / "model").glob("*/model")
     model = load_model(folder)
     assert model.crop_size == (64, 64)
@@ -241,7 +245,7 @@ def test_the_model_folder_loads_with_its_provenance(run: Path) -> None:
     assert decoded.joints.shape == (1, len(model.skeleton), 2)
 
 
-def test_images_keep_to_their_split(run: Path) -> None:
+def test_images_are_in_one_split_only(run: Path) -> None:
     persons = pd.read_parquet(run / "data" / "03_primary" / "persons.parquet")
     splits = persons.groupby(["source_split", "image_id"])["split"].nunique()
     assert splits.max() == 1
@@ -254,7 +258,7 @@ def test_inference_predicts_every_image_of_a_folder(copy: Path) -> None:
     folder = copy / "data" / "07_model_output" / "inference"
     results = json.loads((folder / "coco_results.json").read_text())
     names = sorted(path.name for path in images.iterdir())
-    assert [result["file_name"] for result in results] == names, "one record an image"
+    assert [result["file_name"] for result in results] == names, "one record per image"
     (model_folder,) = (copy / "data" / "06_models" / "model").glob("*/model")
     joints = len(load_model(model_folder).skeleton)
     for result in results:
@@ -268,18 +272,18 @@ def test_inference_predicts_every_image_of_a_folder(copy: Path) -> None:
 
 def test_inference_reads_boxes_from_a_file(copy: Path) -> None:
     images, truth = copy / "raw" / "val2017", copy / "raw" / "annotations" / "person_keypoints_val2017.json"
-    places = {"images": str(images), "model": str(copy / "data" / "06_models" / "model"), "boxes": str(truth)}
-    run_pipeline(copy, "inference", inference={"detector": {"name": "boxes_file"}}, **places)
+    paths = {"images": str(images), "model": str(copy / "data" / "06_models" / "model"), "boxes": str(truth)}
+    run_pipeline(copy, "inference", inference={"detector": {"name": "boxes_file"}}, **paths)
     results = json.loads((copy / "data" / "07_model_output" / "inference" / "coco_results.json").read_text())
-    wanted = [item for item in json.loads(truth.read_text())["annotations"] if not item["iscrowd"]]
+    expected = [item for item in json.loads(truth.read_text())["annotations"] if not item["iscrowd"]]
 
     def key(item: dict[str, Any]) -> tuple[Any, ...]:
         return item["image_id"], *(round(value, 2) for value in item["bbox"])
 
-    assert sorted(map(key, results)) == sorted(map(key, wanted)), "half a pixel goes and comes back"
+    assert sorted(map(key, results)) == sorted(map(key, expected)), "the half-pixel shift is reversed"
 
 
-def test_inference_skips_broken_images(copy: Path) -> None:
+def test_inference_skips_unreadable_images(copy: Path) -> None:
     images = copy / "raw" / "val2017"
     readable = len(list(images.iterdir()))
     (images / "broken.jpg").write_bytes(b"no image")
@@ -288,12 +292,12 @@ def test_inference_skips_broken_images(copy: Path) -> None:
     assert len(results) == readable
 
 
-def run_alone(root: Path, name: str) -> None:
+def run_single(root: Path, name: str) -> None:
     """Run one pipeline; it writes its own record and changes no other outputs."""
     before, metrics = {path: path.read_bytes() for path in records(root)}, metrics_file(root).read_bytes()
     run_pipeline(root, name)
     assert len(records(root)) == len(before) + 1
-    assert {path: path.read_bytes() for path in before} == before, "the first record is as it was"
+    assert {path: path.read_bytes() for path in before} == before, "earlier records are unchanged"
     assert metrics_file(root).read_bytes() == metrics
     newest = json.loads(records(root)[-1].read_text())
     assert newest["pipelines"] == [name]
@@ -303,17 +307,19 @@ def run_alone(root: Path, name: str) -> None:
 def true_results(root: Path) -> list[dict[str, Any]]:
     """Return the annotations of the validation images as COCO results, in the order of the images."""
     truth = json.loads((root / "raw" / "annotations" / "person_keypoints_val2017.json").read_text())
-    labelled = [one for one in truth["annotations"] if one["num_keypoints"] and not one["iscrowd"]]
-    wanted = ("image_id", "category_id", "keypoints")
-    return sorted(({**{key: one[key] for key in wanted}, "score": 1} for one in labelled), key=lambda one: one["image_id"])
+    labelled = [record for record in truth["annotations"] if record["num_keypoints"] and not record["iscrowd"]]
+    fields = ("image_id", "category_id", "keypoints")
+    return sorted(
+        ({**{key: record[key] for key in fields}, "score": 1} for record in labelled), key=lambda record: record["image_id"]
+    )
 
 
-def test_persons_that_another_system_did_not_find_count_as_missed(copy: Path) -> None:
+def test_persons_without_external_result_count_as_missed(copy: Path) -> None:
     """Ground truth as results, without the persons of one image: in the metrics and in the comparison of runs."""
-    everything = true_results(copy)
-    first = everything[0]["image_id"]
-    results = copy / "theirs.json"
-    results.write_text(json.dumps([one for one in everything if one["image_id"] != first]))
+    all_results = true_results(copy)
+    first = all_results[0]["image_id"]
+    results = copy / "external.json"
+    results.write_text(json.dumps([result for result in all_results if result["image_id"] != first]))
     run_pipeline(copy, "evaluation", evaluation={"results": str(results)})
     outputs = copy / "data" / "07_model_output" / "val"
     table = pd.read_parquet(sorted(outputs.glob("person_scores.parquet/*/*"))[-1])
@@ -321,19 +327,19 @@ def test_persons_that_another_system_did_not_find_count_as_missed(copy: Path) ->
     assert set(missed["image_id"]) == {first}
     assert (missed[["pck_thesis", "oks"]] == 0).all(axis=None)
     value = json.loads(metrics_file(copy).read_text())["val"]["oks"]["value"]
-    everybody = pd.read_csv(copy / "data" / "08_reporting" / "strata.csv").iloc[0]
-    assert everybody[["oks", "persons", "not_found"]].tolist() == pytest.approx([value, len(table), len(missed)])
+    all_persons = pd.read_csv(copy / "data" / "08_reporting" / "strata.csv").iloc[0]
+    assert all_persons[["oks", "persons", "not_found"]].tolist() == pytest.approx([value, len(table), len(missed)])
     types = pd.read_csv(copy / "data" / "08_reporting" / "error_types.csv").set_index(["joint", "type"])
     assert types.loc[("all", "not found"), "count"] > 0
     ranks = pd.read_csv(copy / "data" / "08_reporting" / "rank_correlations.csv").set_index("level")
     assert ranks.loc["person", "score_of"] == "the result's own score"
     assert ranks.loc["person", ["persons", "not_found"]].tolist() == [len(table) - len(missed), len(missed)]
     assert value == pytest.approx(1 - len(missed) / len(table)) == pytest.approx(table["oks"].mean())
-    ended = CliRunner().invoke(cli, ["compare", *(str(path.parent) for path in records(copy)), "--json"])
-    assert ended.exit_code == 0, ended.output
-    content = json.loads(ended.output)
+    process = CliRunner().invoke(cli, ["compare", *(str(path.parent) for path in records(copy)), "--json"])
+    assert process.exit_code == 0, process.output
+    content = json.loads(process.output)
     assert (content["missed_a"], content["missed_b"], content["only_a"]) == (0, len(missed), 0)
-    (oks,) = [figure for figure in content["metric_values"] if figure["name"] == "oks"]
+    (oks,) = [metric for metric in content["metric_values"] if metric["name"] == "oks"]
     assert (oks["b"], oks["count"]) == (pytest.approx(value), len(table))
     assert sum(joint["oks"]["b"] * joint["oks"]["count"] for joint in content["joints"]) == pytest.approx(
         sum(joint["oks"]["count"] for joint in content["joints"])
@@ -341,27 +347,27 @@ def test_persons_that_another_system_did_not_find_count_as_missed(copy: Path) ->
     )
 
 
-def test_results_of_another_system_are_evaluated(copy: Path) -> None:
+def test_external_results_are_evaluated(copy: Path) -> None:
     """Ground truth as a file of COCO results: all metrics are perfect."""
-    results = copy / "theirs.json"
+    results = copy / "external.json"
     results.write_text(json.dumps(true_results(copy)))
-    shutil.rmtree(copy / "data" / "06_models")  # evaluating results of another system needs no model
+    shutil.rmtree(copy / "data" / "06_models")  # external results are evaluated without a model
     run_pipeline(copy, "evaluation", evaluation={"results": str(results), "scoring": {"protocol": "coco"}})
     found = json.loads(metrics_file(copy).read_text())["val"]
-    assert set(found) == FIGURES - {"mse"}  # there are no heatmaps
-    for name, figure in found.items():
-        assert (figure["value"], figure["low"], figure["high"]) == pytest.approx((1, 1, 1)), name
-        assert (figure["protocol"], figure["box_source"], figure["flip_test"]) == ("coco", "results", None)
+    assert set(found) == METRICS - {"mse"}  # there are no heatmaps
+    for name, metric in found.items():
+        assert (metric["value"], metric["low"], metric["high"]) == pytest.approx((1, 1, 1)), name
+        assert (metric["protocol"], metric["box_source"], metric["flip_test"]) == ("coco", "results", None)
     assert "model" not in json.loads(records(copy)[-1].read_text())["inputs"]
 
 
 @pytest.mark.parametrize("name", [name for name in DEFAULT_PIPELINES if name != "modelling"])
-def test_each_pipeline_runs_on_its_own_afterwards(copy: Path, name: str) -> None:
-    run_alone(copy, name)
+def test_each_pipeline_can_be_run_again(copy: Path, name: str) -> None:
+    run_single(copy, name)
 
 
-def test_modelling_on_its_own_makes_a_second_version_of_the_same_numbers(copy: Path) -> None:
-    run_alone(copy, "modelling")
+def test_modelling_again_writes_a_second_version_with_equal_weights(copy: Path) -> None:
+    run_single(copy, "modelling")
     first, second = sorted((copy / "data" / "06_models" / "model").glob("*/model/model.safetensors"))
     assert first.read_bytes() == second.read_bytes()
 
@@ -373,17 +379,17 @@ def test_another_codec_on_the_command_line_is_trained(copy: Path) -> None:
     assert content["codec"] == {"name": "thesis", "options": {}}
 
 
-def test_the_module_is_kedro_run(copy: Path) -> None:
+def test_python_m_posescope_runs_a_pipeline(copy: Path) -> None:
     metrics = metrics_file(copy).read_bytes()
     metrics_file(copy).unlink()
-    python("-m", "posescope", "--env", "test", "--pipelines", "evaluation", "--params", places(copy))
+    python("-m", "posescope", "--env", "test", "--pipelines", "evaluation", "--params", path_params(copy))
     assert metrics_file(copy).read_bytes() == metrics
     assert json.loads(records(copy)[-1].read_text())["pipelines"] == ["evaluation"]
 
 
-def test_the_same_seed_gives_the_same_numbers(run: Path, tmp_path: Path) -> None:
+def test_equal_seeds_give_equal_weights_and_metrics(run: Path, tmp_path: Path) -> None:
     pipelines = "data_engineering,modelling,evaluation"
-    python("-m", "kedro", "run", "--env", "test", "--pipelines", pipelines, "--params", places(tmp_path))
+    python("-m", "kedro", "run", "--env", "test", "--pipelines", pipelines, "--params", path_params(tmp_path))
     assert metrics_file(tmp_path).read_bytes() == metrics_file(run).read_bytes()
     one, two = (json.loads(records(root)[0].read_text()) for root in (run, tmp_path))
     assert one["data_fingerprint"] == two["data_fingerprint"]
@@ -391,8 +397,8 @@ def test_the_same_seed_gives_the_same_numbers(run: Path, tmp_path: Path) -> None
     assert first.read_bytes() == second.read_bytes()
 
 
-def test_only_missing_outputs_are_made_again(copy: Path) -> None:
-    def made() -> dict[str, int]:
+def test_only_missing_outputs_are_written_again(copy: Path) -> None:
+    def modification_times() -> dict[str, int]:
         """Return the modification times of all files except run records, lock and checksums."""
         files = (path for path in copy.rglob("*") if path.is_file() and not {"runs", ".lock", ".checksums"} & set(path.parts))
         return {str(path.relative_to(copy)): path.stat().st_mtime_ns for path in files}
@@ -404,10 +410,10 @@ def test_only_missing_outputs_are_made_again(copy: Path) -> None:
             session.run(only_missing_outputs=True)
         return list(json.loads(records(copy)[-1].read_text())["outputs"])
 
-    before = made()
+    before = modification_times()
     assert run_missing() == []
-    assert made() == before, "nothing was missing: nothing is written"
+    assert modification_times() == before, "no output is missing, so that no file is written"
     metrics_file(copy).unlink()
     assert run_missing() == ["metrics"]
-    changed = {name for name, when in made().items() if before[name] != when}
+    changed = {name for name, time in modification_times().items() if before[name] != time}
     assert changed == {"data/08_reporting/metrics.json"}

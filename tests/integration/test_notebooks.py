@@ -44,12 +44,12 @@ def logic_of(source: str) -> list[str]:
     return [type(node).__name__ for node in ast.walk(tree) if isinstance(node, LOGIC)]
 
 
-def test_there_are_the_two_notebooks() -> None:
+def test_two_notebooks_exist() -> None:
     assert [path.name for path in NOTEBOOKS] == ["data.ipynb", "run.ipynb"]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_it_is_valid_and_stripped(path: Path) -> None:
+def test_notebook_is_valid_and_stripped(path: Path) -> None:
     notebook = read(path)
     nbformat.validate(notebook)
     assert (notebook.nbformat, notebook.nbformat_minor) == (4, 5)
@@ -63,11 +63,11 @@ def test_it_is_valid_and_stripped(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_it_has_no_logic(path: Path) -> None:
+def test_notebook_has_no_logic(path: Path) -> None:
     assert {cell.id: found for cell in code_cells(read(path)) if (found := logic_of(cell.source))} == {}
 
 
-def test_logic_is_found_where_there_is_some() -> None:
+def test_logic_in_a_cell_is_detected() -> None:
     assert logic_of("%matplotlib inline\nx = [a for a in b]") == ["ListComp"]
     assert logic_of("if x:\n    f(lambda: 0)") == ["If", "Lambda"]
 
@@ -155,7 +155,7 @@ def shown(cell: NotebookNode, kind: str) -> list[Any]:
     return [output.data[kind] for output in cell.outputs if "data" in output and kind in output.data]
 
 
-def pictures(cell: NotebookNode) -> list[np.ndarray[Any, Any]]:
+def images_of(cell: NotebookNode) -> list[np.ndarray[Any, Any]]:
     return [np.asarray(Image.open(io.BytesIO(base64.b64decode(content)))) for content in shown(cell, "image/png")]
 
 
@@ -167,7 +167,7 @@ def table(cell: NotebookNode) -> pd.DataFrame:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [path.stem for path in NOTEBOOKS])
-def test_every_cell_runs_and_nothing_warns(executed: dict[str, dict[str, NotebookNode]], name: str) -> None:
+def test_every_cell_runs_without_warnings(executed: dict[str, dict[str, NotebookNode]], name: str) -> None:
     for cell in executed[name].values():
         assert cell.execution_count is not None, cell.id
         assert [output for output in cell.outputs if output.output_type == "error"] == [], cell.id
@@ -197,17 +197,17 @@ def test_every_cell_runs_and_nothing_warns(executed: dict[str, dict[str, Noteboo
         ("run", "skips", ["explainability/skip_ablation/skip_ablation.png"]),
     ],
 )
-def test_images_are_those_of_the_run_in_their_size(
+def test_images_equal_those_of_the_run(
     executed: dict[str, dict[str, NotebookNode]], run: Path, name: str, cell: str, files: list[str]
 ) -> None:
-    found = pictures(executed[name][cell])
+    found = images_of(executed[name][cell])
     assert len(found) == len(files)
-    for picture, file in zip(found, files, strict=True):
-        np.testing.assert_array_equal(picture, np.asarray(Image.open(reporting(run) / file)))
+    for image, file in zip(found, files, strict=True):
+        np.testing.assert_array_equal(image, np.asarray(Image.open(reporting(run) / file)))
 
 
 @pytest.mark.slow
-def test_the_metrics_are_those_of_the_file(executed: dict[str, dict[str, NotebookNode]], run: Path) -> None:
+def test_metrics_equal_those_of_the_file(executed: dict[str, dict[str, NotebookNode]], run: Path) -> None:
     written = pd.DataFrame.from_dict(json.loads((reporting(run) / "metrics.json").read_text())["val"], orient="index")
     seen = table(executed["run"]["metrics"])
     assert list(seen.columns) == ["value", "low", "high"]
@@ -216,18 +216,18 @@ def test_the_metrics_are_those_of_the_file(executed: dict[str, dict[str, Noteboo
 
 
 @pytest.mark.slow
-def test_the_plots_are_those_of_the_run(executed: dict[str, dict[str, NotebookNode]], run: Path) -> None:
+def test_plots_equal_those_of_the_run(executed: dict[str, dict[str, NotebookNode]], run: Path) -> None:
     mime = "application/vnd.plotly.v1+json"
     for cell, file in {"history-plot": "history_plot.json", "joints-plot": "joint_scores_plot.json"}.items():
-        (figure,) = shown(executed["run"][cell], mime)
-        assert figure["data"] == json.loads((reporting(run) / file).read_text())["data"]
+        (plot,) = shown(executed["run"][cell], mime)
+        assert plot["data"] == json.loads((reporting(run) / file).read_text())["data"]
     (bars,) = shown(executed["data"]["splits"], mime)
     assert bars["data"] == json.loads((reporting(run) / "distribution_plot.json").read_text())["data"]
     assert len(shown(executed["run"]["components"], mime)) == 1
 
 
 @pytest.mark.slow
-def test_the_notes_of_the_analyses_are_shown(executed: dict[str, dict[str, NotebookNode]], run: Path) -> None:
+def test_notes_of_the_analyses_are_shown(executed: dict[str, dict[str, NotebookNode]], run: Path) -> None:
     for cell, analysis in {"latent_traversal": "latent_traversal", "clusters": "clusters", "skips": "skip_ablation"}.items():
         result = json.loads((reporting(run) / "explainability" / analysis / "result.json").read_text())
         assert shown(executed["run"][cell], "text/markdown") == [result["note"]]
@@ -237,7 +237,7 @@ def test_the_notes_of_the_analyses_are_shown(executed: dict[str, dict[str, Noteb
 
 
 @pytest.mark.slow
-def test_the_reasons_count_every_issue(executed: dict[str, dict[str, NotebookNode]], run: Path) -> None:
+def test_reasons_count_every_issue(executed: dict[str, dict[str, NotebookNode]], run: Path) -> None:
     issues = pd.read_csv(reporting(run) / "issues.csv")
     (text,) = shown(executed["data"]["reasons"], "text/html")
     seen = np.array(re.findall("<td>(.*?)</td>", text)).reshape(-1, 3)
@@ -245,16 +245,16 @@ def test_the_reasons_count_every_issue(executed: dict[str, dict[str, NotebookNod
 
 
 @pytest.mark.slow
-def test_the_mean_colour_is_that_of_the_crops(executed: dict[str, dict[str, NotebookNode]], run: Path) -> None:
+def test_mean_colour_equals_that_of_the_crops(executed: dict[str, dict[str, NotebookNode]], run: Path) -> None:
     written = json.loads((run / "data" / "05_model_input" / "crop_statistics.json").read_text())
-    (patch,) = pictures(executed["data"]["mean-rgb"])
+    (patch,) = images_of(executed["data"]["mean-rgb"])
     assert patch[0, 0] == pytest.approx(255 * np.array(written["mean_rgb"]), abs=0.5)
     (text,) = shown(executed["data"]["statistics"], "text/html")
     assert written["data_fingerprint"] in text
 
 
 @pytest.mark.slow
-def test_the_requested_run_is_shown(executed: dict[str, dict[str, NotebookNode]], run: Path) -> None:
+def test_requested_run_is_shown(executed: dict[str, dict[str, NotebookNode]], run: Path) -> None:
     (record,) = (json.loads(path.read_text()) for path in reporting(run).glob("runs/*/run.json"))
     (text,) = shown(executed["run"]["records"], "text/html")
     assert record["run_id"] in text

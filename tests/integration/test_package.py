@@ -1,4 +1,4 @@
-"""The wheel: its content, and the default pipeline from it in a clean environment."""
+"""Tests of the wheel: its content, and the default pipeline in a clean environment."""
 
 import json
 import os
@@ -27,14 +27,14 @@ SMALL = {
 }
 
 
-def call(*words: str | Path, cwd: Path, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a command without the checkout in its environment."""
+def call(*arguments: str | Path, cwd: Path, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command without the repository in its environment."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "KEDRO", "DO_NOT_TRACK"))}
-    ended = subprocess.run(
-        [str(word) for word in words], cwd=cwd, env=clean | environment, capture_output=True, text=True, check=False
+    process = subprocess.run(
+        [str(argument) for argument in arguments], cwd=cwd, env=clean | environment, capture_output=True, text=True, check=False
     )
-    assert not check or ended.returncode == 0, f"{words}\n{ended.stdout[-2000:]}\n{ended.stderr[-4000:]}"
-    return ended
+    assert not check or process.returncode == 0, f"{arguments}\n{process.stdout[-2000:]}\n{process.stderr[-4000:]}"
+    return process
 
 
 @pytest.fixture(scope="module")
@@ -56,13 +56,13 @@ def wheel_of(dist: Path) -> Path:
     return wheel
 
 
-def test_the_wheel_contains_the_package_only(dist: Path) -> None:
+def test_wheel_contains_the_package_only(dist: Path) -> None:
     names = zipfile.ZipFile(wheel_of(dist)).namelist()
     assert {name.partition("/")[0].partition("-")[0] for name in names} == {"posescope"}
     assert {f"posescope/{name}" for name in ("reporting/template.html", "logging.yml", "py.typed", "__main__.py")} <= set(names)
 
 
-def test_the_wheel_does_not_depend_on_developer_tools(dist: Path) -> None:
+def test_wheel_does_not_depend_on_developer_tools(dist: Path) -> None:
     with zipfile.ZipFile(wheel_of(dist)) as wheel:
         (metadata,) = [name for name in wheel.namelist() if name.endswith(".dist-info/METADATA")]
         lines = wheel.read(metadata).decode().splitlines()
@@ -71,7 +71,7 @@ def test_the_wheel_does_not_depend_on_developer_tools(dist: Path) -> None:
     assert [line for line in needed if re.search("viz|captum|optuna|onnx|pytest|mypy|jupyter|ipykernel", line)] == []
 
 
-def test_the_configuration_excludes_local_settings(dist: Path) -> None:
+def test_configuration_excludes_local_settings(dist: Path) -> None:
     with tarfile.open(dist / "conf-posescope.tar.gz") as archive:
         names = archive.getnames()
     assert {
@@ -83,7 +83,7 @@ def test_the_configuration_excludes_local_settings(dist: Path) -> None:
     assert [name for name in names if "credentials" in name] == []
 
 
-def test_the_wheel_has_the_logging_of_the_checkout() -> None:
+def test_wheel_has_the_logging_of_the_checkout() -> None:
     packed = REPOSITORY / "src" / "posescope" / "logging.yml"
     assert packed.read_text() == (REPOSITORY / "conf" / "logging.yml").read_text()
 
@@ -102,47 +102,49 @@ def clean(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def desk(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def work_folder(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder that contains the configuration only."""
-    folder = tmp_path_factory.mktemp("desk")
+    folder = tmp_path_factory.mktemp("work_folder")
     shutil.copy(dist / "conf-posescope.tar.gz", folder)
     return folder
 
 
 @pytest.fixture(scope="module")
-def trained(clean: Path, desk: Path) -> Path:
+def trained(clean: Path, work_folder: Path) -> Path:
     """Return the folder after the default pipelines have run on a generated sample with `--env production`."""
-    paint = (
+    make_sample = (
         "from pathlib import Path; from posescope.sample.generator import ensure_sample; "
         "from posescope.sample.options import SampleOptions; "
-        "ensure_sample(Path('people'), SampleOptions(train_persons=40, val_persons=12))"
+        "ensure_sample(Path('sample'), SampleOptions(train_persons=40, val_persons=12))"
     )
-    call(clean / "python", "-c", paint, cwd=desk)
-    places = {"raw_dir": "people", "data_dir": "made"}
-    run_from_wheel(clean, desk, **places, **SMALL)
-    return desk
+    call(clean / "python", "-c", make_sample, cwd=work_folder)
+    paths = {"raw_dir": "sample", "data_dir": "made"}
+    run_from_wheel(clean, work_folder, **paths, **SMALL)
+    return work_folder
 
 
-def run_from_wheel(clean: Path, desk: Path, *words: str, **parameters: str) -> subprocess.CompletedProcess[str]:
+def run_from_wheel(clean: Path, work_folder: Path, *arguments: str, **parameters: str) -> subprocess.CompletedProcess[str]:
     """Run `python -m posescope --env production --conf-source conf-posescope.tar.gz ...` in the folder."""
     return call(
-        clean / "python", "-m", "posescope", "--env", "production", "--conf-source", "conf-posescope.tar.gz", *words,
-        "--params", ",".join(f"{name}={value}" for name, value in parameters.items()), cwd=desk, OMP_NUM_THREADS="2",
+        clean / "python", "-m", "posescope", "--env", "production", "--conf-source", "conf-posescope.tar.gz", *arguments,
+        "--params", ",".join(f"{name}={value}" for name, value in parameters.items()), cwd=work_folder, OMP_NUM_THREADS="2",
     )  # fmt: skip
 
 
 @pytest.mark.slow
-def test_the_environment_is_clean(clean: Path, desk: Path) -> None:
-    where = call(clean / "python", "-c", "import posescope, sys; print(posescope.__file__); print(sys.path)", cwd=desk).stdout
+def test_environment_is_clean(clean: Path, work_folder: Path) -> None:
+    where = call(
+        clean / "python", "-c", "import posescope, sys; print(posescope.__file__); print(sys.path)", cwd=work_folder
+    ).stdout
     assert str(clean.parent) in where.splitlines()[0]
     assert str(REPOSITORY) not in where
-    listed = call(clean / "pip", "list", "--format", "freeze", cwd=desk).stdout.lower()
+    listed = call(clean / "pip", "list", "--format", "freeze", cwd=work_folder).stdout.lower()
     assert "posescope==" in listed
     assert re.findall("^(?:kedro-viz|captum|optuna|onnx|pytest|mypy|jupyterlab)==", listed, re.MULTILINE) == []
 
 
 @pytest.mark.slow
-def test_the_default_pipelines_run_from_the_wheel(trained: Path) -> None:
+def test_default_pipelines_run_from_the_wheel(trained: Path) -> None:
     metrics = json.loads((trained / "made" / "08_reporting" / "metrics.json").read_text())["val"]
     assert 0 <= metrics["pck_thesis"]["value"] <= 1
     assert (trained / "made" / "08_reporting" / "report.html").stat().st_size > 100_000
@@ -153,29 +155,35 @@ def test_the_default_pipelines_run_from_the_wheel(trained: Path) -> None:
 
 @pytest.mark.slow
 def test_inference_runs_from_the_wheel(clean: Path, trained: Path) -> None:
-    ended = run_from_wheel(
-        clean, trained, "--pipelines", "inference", images="people/val2017", model="made/06_models/model", data_dir="posed"
+    process = run_from_wheel(
+        clean, trained, "--pipelines", "inference", images="sample/val2017", model="made/06_models/model", data_dir="predicted"
     )
-    made = trained / "posed" / "07_model_output" / "inference"
-    images = list((trained / "people" / "val2017").iterdir())
+    made = trained / "predicted" / "07_model_output" / "inference"
+    images = list((trained / "sample" / "val2017").iterdir())
     assert (
         len(json.loads((made / "coco_results.json").read_text())) == len(images) == len(list((made / "overlays").glob("*.png")))
     )
     # Paths are not wrapped, so that they can be copied.
-    assert "posed/07_model_output/inference/coco_results.json" in ended.stderr
+    assert "predicted/07_model_output/inference/coco_results.json" in process.stderr
 
 
 @pytest.mark.slow
-def test_the_wheel_installs_the_command_line(clean: Path, desk: Path) -> None:
-    listed = call(clean / "posescope", "plugins", "models", cwd=desk)
+def test_wheel_installs_the_command_line(clean: Path, work_folder: Path) -> None:
+    listed = call(clean / "posescope", "plugins", "models", cwd=work_folder)
     assert "hourglass" in listed.stdout
     assert listed.stderr == ""
-    wrong = call(clean / "posescope", "run", "--conf-source", "conf-posescope.tar.gz", "--env", "nowhere", cwd=desk, check=False)
-    assert wrong.returncode == 1
-    assert "nowhere" in wrong.stderr
-    assert "Traceback" not in wrong.stderr
+    failed = call(
+        clean / "posescope", "run", "--conf-source", "conf-posescope.tar.gz", "--env", "nowhere", cwd=work_folder, check=False
+    )
+    assert failed.returncode == 1
+    assert "nowhere" in failed.stderr
+    assert "Traceback" not in failed.stderr
 
 
 @pytest.mark.slow
-def test_nothing_is_written_outside_data_dir(trained: Path, clean: Path) -> None:
-    assert sorted(path.name for path in trained.iterdir() if path.name != "posed") == ["conf-posescope.tar.gz", "made", "people"]
+def test_no_file_is_written_outside_data_dir(trained: Path, clean: Path) -> None:
+    assert sorted(path.name for path in trained.iterdir() if path.name != "predicted") == [
+        "conf-posescope.tar.gz",
+        "made",
+        "sample",
+    ]

@@ -25,11 +25,11 @@ def readme_command() -> list[str]:
     return code.group(1).replace("\\\n", " ").split()
 
 
-def run_kedro(words: list[str], replacements: dict[str, str]) -> subprocess.CompletedProcess[str]:
+def run_kedro(arguments: list[str], replacements: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """Run `kedro run ...` with some of the comma-separated parameters replaced or added."""
-    place = words.index("--params") + 1
-    parameters = dict(pair.split("=", 1) for pair in words[place].split(",")) | replacements
-    arguments = [*words[1:place], ",".join(f"{key}={value}" for key, value in parameters.items()), *words[place + 1 :]]
+    place = arguments.index("--params") + 1
+    parameters = dict(pair.split("=", 1) for pair in arguments[place].split(",")) | replacements
+    arguments = [*arguments[1:place], ",".join(f"{key}={value}" for key, value in parameters.items()), *arguments[place + 1 :]]
     return subprocess.run(
         [sys.executable, "-m", "kedro", *arguments],
         cwd=REPOSITORY,
@@ -42,7 +42,7 @@ def run_kedro(words: list[str], replacements: dict[str, str]) -> subprocess.Comp
 
 @pytest.mark.slow
 @pytest.mark.real_data
-def test_the_command_of_the_readme_runs_on_real_photographs(real_data, tmp_path):
+def test_readme_command_runs_on_photographs(real_data, tmp_path):
     places = {"raw_dir": str(real_data / "coco_subset"), "data_dir": str(tmp_path)}
     result = run_kedro(readme_command(), places | {"modelling.training.epochs": "1"})
     assert result.returncode == 0, result.stderr[-3000:]
@@ -58,7 +58,7 @@ def test_the_command_of_the_readme_runs_on_real_photographs(real_data, tmp_path)
 
 
 def plain_pycocotools(truth: Path, data_dir: Path) -> float:
-    """Return the AP of the results file by pycocotools alone."""
+    """Return the AP of the results file as computed by pycocotools."""
     expected = COCO(str(truth))
     found = expected.loadRes(str(data_dir / "07_model_output" / "val" / "coco_results.json"))
     evaluation = COCOeval(expected, found, "keypoints")
@@ -70,13 +70,13 @@ def plain_pycocotools(truth: Path, data_dir: Path) -> float:
 
 @pytest.mark.slow
 @pytest.mark.real_data
-def test_another_skeleton_and_other_split_names_run_from_end_to_end(real_data, tmp_path):
+def test_default_pipeline_with_another_skeleton_and_split_names(real_data, tmp_path):
     """LSPET: 14 joints, two of which COCO lacks; splits `train` and `val`."""
-    words = readme_command()
+    arguments = readme_command()
     raw = subset_of(real_data / "lspet", tmp_path / "raw", {"train": 60, "val": 30})
     places = {"raw_dir": str(raw), "data_dir": str(tmp_path)}
     splits = {"data_engineering.source.train_split": "train", "data_engineering.source.val_split": "val"}
-    result = run_kedro(words, places | splits | {"modelling.training.epochs": "1"})
+    result = run_kedro(arguments, places | splits | {"modelling.training.epochs": "1"})
     assert result.returncode == 0, result.stderr[-3000:]
     findings = pd.read_csv(tmp_path / "08_reporting" / "data_quality.csv").set_index("check")
     assert "neck, head_top" in findings.loc["guessed_oks_sigmas", "detail"]
@@ -93,7 +93,7 @@ def test_another_skeleton_and_other_split_names_run_from_end_to_end(real_data, t
 @pytest.mark.real_data
 @pytest.mark.parametrize("env", ["coco", "thesis", "thesis_final"])
 def test_full_size_recipes_take_optimiser_steps(real_data, tmp_path, env):
-    words = ["kedro", "run", "--env", env, "--pipelines", "data_engineering,modelling", "--params", "x=y"]
+    arguments = ["kedro", "run", "--env", env, "--pipelines", "data_engineering,modelling", "--params", "x=y"]
     small = {
         "raw_dir": str(subset_of(real_data / "coco_subset", tmp_path / "raw", {"train2017": 14, "val2017": 2})),
         "data_dir": str(tmp_path / "data"),
@@ -101,8 +101,8 @@ def test_full_size_recipes_take_optimiser_steps(real_data, tmp_path, env):
         "modelling.training.batch_size": "4",
         "modelling.training.device": "cpu",
     }
-    words[-1] = ",".join(f"{key}={value}" for key, value in small.items())
-    result = run_kedro(words, {})
+    arguments[-1] = ",".join(f"{key}={value}" for key, value in small.items())
+    result = run_kedro(arguments, {})
     assert result.returncode == 0, result.stderr[-3000:]
     model = json.loads(next((tmp_path / "data" / "06_models" / "model").glob("*/model/model.json")).read_text())
     assert model["crop_size"] == [256, 256]

@@ -1,4 +1,4 @@
-"""Every runner of Kedro makes the same bytes."""
+"""Tests of Kedro's runners: all of them write the same bytes."""
 
 import hashlib
 import json
@@ -34,9 +34,9 @@ def project(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(REPOSITORY)
 
 
-def call(runner: str, places: str, *words: str) -> Any:
+def call(runner: str, params: str, *arguments: str) -> Any:
     workers = [] if runner == "SequentialRunner" else ["--runner-params", "max_workers=2"]
-    return CliRunner().invoke(run, ["--env", "test", "--runner", runner, *workers, "--params", places, *words])
+    return CliRunner().invoke(run, ["--env", "test", "--runner", runner, *workers, "--params", params, *arguments])
 
 
 def digests(root: Path) -> dict[str, str]:
@@ -74,14 +74,14 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def test_every_runner_makes_the_same_bytes(raw: Path, tmp_path: Path) -> None:
+def test_every_runner_writes_the_same_bytes_of_data_engineering(raw: Path, tmp_path: Path) -> None:
     made = {}
     for runner in RUNNERS:
         data = tmp_path / runner
         sigmas = "data_engineering.source.oks_sigmas={left_hand: 0.05}"
         places = f"raw_dir={raw},data_dir={data},data_engineering.sample=null,{sigmas}"
-        ended = call(runner, places, "--pipelines", "data_engineering", "--to-outputs", "targets,crop_statistics,issues")
-        assert ended.exit_code == 0, ended.output[-2000:]
+        process = call(runner, places, "--pipelines", "data_engineering", "--to-outputs", "targets,crop_statistics,issues")
+        assert process.exit_code == 0, process.output[-2000:]
         made[runner] = digests(data)
     assert len(made["SequentialRunner"]) > 10
     assert made["ThreadRunner"] == made["SequentialRunner"]
@@ -89,14 +89,14 @@ def test_every_runner_makes_the_same_bytes(raw: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_every_runner_makes_the_same_bytes_of_the_default_pipeline(tmp_path: Path) -> None:
+def test_every_runner_writes_the_same_bytes_of_the_default_pipeline(tmp_path: Path) -> None:
     raw = tmp_path / "raw"
     ensure_sample(raw, SampleOptions(train_persons=60, val_persons=20))
     made = {}
     for runner in RUNNERS:
         data = tmp_path / runner
-        ended = call(runner, f"raw_dir={raw},data_dir={data},test_access_log={data}/ledger.json")
-        assert ended.exit_code == 0, ended.output[-2000:]
+        process = call(runner, f"raw_dir={raw},data_dir={data},test_access_log={data}/access_log.json")
+        assert process.exit_code == 0, process.output[-2000:]
         made[runner] = digests(data)
     assert any(name.endswith("model.safetensors") for name in made["SequentialRunner"])
     assert made["ThreadRunner"] == made["SequentialRunner"]
@@ -117,13 +117,13 @@ def test_errors_of_another_process_are_reported() -> None:
 
 
 @pytest.mark.parametrize("runner", RUNNERS)
-def test_an_expected_error_of_a_dataset_is_one_line_with_every_runner(runner: str, raw: Path, tmp_path: Path) -> None:
+def test_expected_dataset_error_is_one_line_with_every_runner(runner: str, raw: Path, tmp_path: Path) -> None:
     places = f"raw_dir={raw},data_dir={tmp_path}"
     (tmp_path / "07_model_output").mkdir()
     (tmp_path / "07_model_output" / "tuning.json").write_text("{")
-    ended = call(runner, places, "--pipelines", "tune", "--nodes", "tune.tabulate_trials")
-    assert ended.exit_code == 1
-    assert isinstance(ended.exception, SystemExit), repr(ended.exception)
-    message = ended.output.partition("Error: ")[2].strip()
+    process = call(runner, places, "--pipelines", "tune", "--nodes", "tune.tabulate_trials")
+    assert process.exit_code == 1
+    assert isinstance(process.exception, SystemExit), repr(process.exception)
+    message = process.output.partition("Error: ")[2].strip()
     assert message.startswith(f"{tmp_path}/07_model_output/tuning.json: not a JSON file")
     assert "Traceback" not in message

@@ -52,7 +52,7 @@ def test_all_parameters_of_all_stacks_have_gradients() -> None:
     assert [name for name, p in network.named_parameters() if p.grad is None] == []
 
 
-def test_the_last_stack_depends_on_the_heatmaps_of_the_first() -> None:
+def test_last_stack_depends_on_the_heatmaps_of_the_first() -> None:
     network = make(stacks=2).eval()
     images = torch.randn(1, 3, 32, 48)
     before = network(images)

@@ -57,6 +57,6 @@ def test_another_annotation_with_the_same_person_id_is_an_error(run: ExplainedRu
         common_persons([run, replace(run, annotations=run.annotations.assign(annotation_id=7))])
 
 
-def test_a_folder_without_features_is_an_error(tmp_path: Path) -> None:
+def test_folder_without_features_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="features"):
         open_explained_run(tmp_path)

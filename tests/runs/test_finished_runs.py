@@ -26,7 +26,7 @@ def make_run(data_dir: Path, run_id: str, parameters: dict[str, Any] | None = No
     (folder / "run.json").write_text(json.dumps(record))
 
 
-def test_a_run_is_found_by_id_by_folder_and_as_the_newest_of_a_data_dir(tmp_path: Path) -> None:
+def test_run_is_found_by_id_by_folder_and_as_the_newest_of_a_data_dir(tmp_path: Path) -> None:
     make_run(tmp_path, OLD)
     make_run(tmp_path, NEW)
     found = [
@@ -38,7 +38,7 @@ def test_a_run_is_found_by_id_by_folder_and_as_the_newest_of_a_data_dir(tmp_path
     assert [bool(run.selection_reason) for run in found] == [False, False, True]
 
 
-def test_the_newest_run_of_a_model_precedes_newer_external_results(tmp_path: Path) -> None:
+def test_newest_run_of_a_model_precedes_newer_external_results(tmp_path: Path) -> None:
     make_run(tmp_path, OLD)
     make_run(tmp_path, NEW, {"evaluation": {"results": "theirs.json"}})
     assert find_run(str(tmp_path), tmp_path).run_id == OLD
@@ -50,7 +50,7 @@ def test_outputs_are_read_below_the_current_data_dir(tmp_path: Path) -> None:
     assert scores["oks"].tolist() == [0.5]
 
 
-def test_an_unknown_run_or_a_run_without_scores_is_an_error(tmp_path: Path) -> None:
+def test_unknown_run_or_a_run_without_scores_is_an_error(tmp_path: Path) -> None:
     make_run(tmp_path, OLD, outputs={})
     for name in ("unknown", OLD, str(tmp_path)):
         with pytest.raises(DataError):
@@ -65,7 +65,7 @@ def test_parameters_are_found_by_their_path(tmp_path: Path) -> None:
     assert run.flip_test is True
 
 
-def test_the_origin_of_the_table_precedes_the_record(tmp_path: Path) -> None:
+def test_origin_of_the_table_precedes_the_record(tmp_path: Path) -> None:
     make_run(tmp_path, OLD)
     (path,) = tmp_path.glob("07_model_output/val/*/*/*.parquet")
     pd.read_parquet(path).assign(model="m" * 16, data="e" * 16, results="").to_parquet(path)

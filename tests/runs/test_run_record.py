@@ -34,7 +34,7 @@ RECORD = RunRecord(
 )
 
 
-def test_the_record_is_the_only_file_of_its_folder(tmp_path: Path) -> None:
+def test_record_is_the_only_file_of_its_folder(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "runs").folder_of(RECORD.run_id)
     path = begin_record(folder, RECORD)
     assert path == tmp_path / "runs" / "2026-01-02T03.04.05.678Z" / "run.json"
@@ -42,7 +42,7 @@ def test_the_record_is_the_only_file_of_its_folder(tmp_path: Path) -> None:
     assert [item.name for item in folder.iterdir()] == ["run.json"]
 
 
-def test_a_record_is_never_overwritten(tmp_path: Path) -> None:
+def test_record_is_never_overwritten(tmp_path: Path) -> None:
     path = begin_record(tmp_path / "run", RECORD)
     before = path.read_bytes()
     with pytest.raises(DataError, match=r"run\.json"):
@@ -50,7 +50,7 @@ def test_a_record_is_never_overwritten(tmp_path: Path) -> None:
     assert path.read_bytes() == before
 
 
-def test_the_folder_is_finished_with_its_first_record(tmp_path: Path) -> None:
+def test_folder_is_finished_with_its_first_record(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "runs")
     assert not folder.is_finished()
     begin_record(folder.folder_of("first"), RECORD)
@@ -90,7 +90,7 @@ def test_commit_and_uncommitted_changes_are_detected(source: Path, tmp_path: Pat
     assert commit_of(source) == {**first, "dirty": True}
 
 
-def test_a_package_installed_inside_another_repository_has_no_commit(source: Path, tmp_path: Path) -> None:
+def test_package_installed_inside_another_repository_has_no_commit(source: Path, tmp_path: Path) -> None:
     nothing = {"commit": None, "dirty": None}
     installed = tmp_path / ".venv" / "lib" / "package" / "code.py"
     beside = tmp_path / "package" / "code.py"

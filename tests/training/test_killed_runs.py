@@ -126,7 +126,7 @@ def assert_same(first: TrainingOutcome, second: TrainingOutcome) -> None:
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
-    """Return all files below a folder, hidden ones too; the states without the seconds, which differ between runs."""
+    """Return the content of all files below a folder, without the times in the states, which differ between runs."""
     return {
         str(path.relative_to(folder)): b"" if path.name == "state.json" else path.read_bytes()
         for path in folder.rglob("*")

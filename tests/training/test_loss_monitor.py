@@ -1,4 +1,4 @@
-"""Tests of posescope.training.loss_monitor: losses are read one step late, and none is lost."""
+"""Tests of posescope.training.loss_monitor: losses are read one step late, and all are read."""
 
 import numpy as np
 import pytest

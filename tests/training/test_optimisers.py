@@ -85,7 +85,7 @@ def test_textbook_rmsprop_with_weight_decay_and_momentum_by_hand() -> None:
     assert weight.item() == pytest.approx(3.4 - 0.3 - 2.7 / math.sqrt(23.29))
 
 
-def test_the_forms_agree_where_the_constant_is_small() -> None:
+def test_forms_agree_where_the_constant_is_small() -> None:
     generator = torch.Generator().manual_seed(0)
     start = torch.randn(5, 3, 2, 2, generator=generator, dtype=torch.float64)
     weights = [torch.nn.Parameter(start.clone().contiguous(memory_format=torch.channels_last)) for _ in range(2)]

@@ -21,7 +21,7 @@ def test_value_is_the_best_pck_of_all_epochs() -> None:
     assert math.isnan(trial(1, "failed").value)
 
 
-def test_the_best_trial_is_the_first_completed_one_with_the_highest_value(recipe) -> None:
+def test_best_trial_is_the_first_completed_one_with_the_highest_value(recipe) -> None:
     found = search_of(
         recipe, trial(1, "completed", 0.2), trial(2, "completed", 0.5), trial(3, "pruned", 0.9), trial(4, "completed", 0.5)
     )

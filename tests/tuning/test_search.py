@@ -32,7 +32,7 @@ def forbid_training(monkeypatch) -> None:
     monkeypatch.setattr(search_module, "run_trial", refuse)
 
 
-def test_a_search_of_three_trials(recipe, data, make_options, tmp_path) -> None:
+def test_search_of_three_trials(recipe, data, make_options, tmp_path) -> None:
     found = search(recipe, data, make_options(pruner=NO_PRUNING), TuningStore(tmp_path))
     assert [trial.number for trial in found.trials] == [1, 2, 3]
     assert {trial.state for trial in found.trials} == {"completed"}
@@ -45,7 +45,7 @@ def test_a_search_of_three_trials(recipe, data, make_options, tmp_path) -> None:
     assert sorted(path.name for path in (tmp_path / found.fingerprint).iterdir()) == [f"trial_000{i}.json" for i in (1, 2, 3)]
 
 
-def test_an_interrupted_search_has_the_same_result(recipe, data, make_options, tmp_path, monkeypatch) -> None:
+def test_interrupted_search_has_the_same_result(recipe, data, make_options, tmp_path, monkeypatch) -> None:
     options = make_options(trials=3)
     whole = search(recipe, data, options, TuningStore(tmp_path / "whole"))
     store = TuningStore(tmp_path / "parts")
@@ -72,7 +72,7 @@ def test_another_space_seed_recipe_or_data_is_another_search(recipe, data, make_
     assert (again.fingerprint, len(again.trials)) == (sampler_attrs[0], 1), "the budget is no part of it"
 
 
-def test_a_pruned_trial_is_never_the_best(recipe, data, make_options, tmp_path, monkeypatch) -> None:
+def test_pruned_trial_is_never_the_best(recipe, data, make_options, tmp_path, monkeypatch) -> None:
     pcks = iter([0.5, 0.6, 0.7, 0.1])  # the second trial falls behind after its first epoch
 
     def play(untrained, train_set, val_set, training, checkpoints, mark, on_epoch) -> None:
@@ -97,7 +97,7 @@ def test_hyperband_continues_across_runs(recipe, data, make_options, tmp_path) -
     assert without_time(search(recipe, data, make_options(trials=3, **options), store)) == without_time(whole)
 
 
-def test_a_non_finite_loss_fails_only_its_trial(recipe, data, make_options, tmp_path) -> None:
+def test_non_finite_loss_fails_only_its_trial(recipe, data, make_options, tmp_path) -> None:
     space = {RATE: {"choices": [1e30, 0.01]}}
     found = search(recipe, data, make_options(space=space, trials=5, epochs=1, startup_trials=5), TuningStore(tmp_path))
     assert {(trial.sampled[RATE], trial.state) for trial in found.trials} == {(0, "failed"), (1, "completed")}
@@ -152,7 +152,7 @@ search(dots.recipe_of_dots(), dots.data_of_dots(), dots.options_of_dots(epochs=3
 """
 
 
-def test_a_killed_trial_is_continued(recipe, data, make_options, tmp_path, caplog) -> None:
+def test_killed_trial_is_continued(recipe, data, make_options, tmp_path, caplog) -> None:
     options = make_options(epochs=3)
     whole = search(recipe, data, options, TuningStore(tmp_path / "whole"))
     store = TuningStore(tmp_path / "killed")
@@ -167,7 +167,7 @@ def test_a_killed_trial_is_continued(recipe, data, make_options, tmp_path, caplo
     assert "after epoch 2 of 3" in caplog.text
 
 
-def test_a_trial_whose_process_dies_repeatedly_fails(recipe, data, make_options, tmp_path) -> None:
+def test_trial_whose_process_dies_repeatedly_fails(recipe, data, make_options, tmp_path) -> None:
     options = make_options(max_attempts=2, trials=2, epochs=1)
     mark = search(recipe, data, options, TuningStore(tmp_path / "whole")).fingerprint
     store = TuningStore(tmp_path)

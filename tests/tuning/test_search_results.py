@@ -66,7 +66,7 @@ def test_best_parameters_merged_with_the_others_are_the_trained_recipe(record) -
     assert merge_parameters(below, best_trial) == as_parameters(recipe_with(record.recipe, record.values_of(record.best_trial)))
 
 
-def test_a_whole_component_as_best_parameter(recipe) -> None:
+def test_whole_component_as_best_parameter(recipe) -> None:
     space = {"data_engineering.codec": SearchDimension(choices=[{"name": "thesis", "options": {"sigma_occluded": 2.0}}])}
     sampled = TrialRecord(1, "completed", {"data_engineering.codec": 0}, (0.5,), 1.0)
     best_trial = yaml.safe_load(format_best_parameters(TuningRecord("f00d", "data", recipe, space, (sampled,))))

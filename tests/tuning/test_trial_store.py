@@ -22,7 +22,7 @@ def test_starts_are_counted_until_the_trial_is_finished(tmp_path) -> None:
     assert [path.name for path in (tmp_path / "f00d").iterdir()] == ["trial_0001.json"]
 
 
-def test_a_missing_trial_is_refused(tmp_path) -> None:
+def test_missing_trial_is_refused(tmp_path) -> None:
     store = TuningStore(tmp_path)
     for number in (1, 3):
         store.search("f00d").finish(record(number))

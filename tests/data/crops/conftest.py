@@ -32,7 +32,7 @@ class CroppedData:
 
 @pytest.fixture
 def cut(tmp_path: Path) -> Callable[..., CroppedData]:
-    """Return `cut(root, **crop options)`, which writes small crops to `tmp_path / "crops"` in one process and tolerates failures."""
+    """Return `cut(root, **crop options)`, which writes small crops to `tmp_path / "crops"` in one process, with failures."""
 
     def run(root: Path, max_fraction: float = 1, source: SourceOptions = _SOURCE, **changes: object) -> CroppedData:
         options = CropOptions(**{"rule": "padded_square", "size_px": 32, "workers": 1, "shard_persons": 2, **changes})

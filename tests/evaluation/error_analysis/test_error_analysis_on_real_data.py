@@ -39,7 +39,7 @@ def truth_of(annotated) -> np.ndarray:
     return joints_of(annotated[0].keypoints, annotated[1])[..., :2]
 
 
-def test_the_truth_has_good_joints_only_and_no_cost(annotated) -> None:
+def test_truth_has_good_joints_only_and_no_cost(annotated) -> None:
     found, ids, _, truth = annotated
     cases = cases_of(annotated, truth_of(annotated))
     types = joint_error_types(cases)

@@ -39,8 +39,8 @@ def test_error_costs_by_hand(scored) -> None:
     types = np.array([[0, 0, 4], [0, 0, -1]], dtype=np.int8)
     table = error_cost_table(scored, types, truth_of(scored), persons, resample_images(scored.image_ids, 0, 20))
     rows = table.set_index("type")
-    # The first person's OKS is 2 / 3: right at four thresholds of ten. At the other six it stands first (the scores are equal)
-    # and is wrong, so precision is 1/2 at the 51 recalls of 101 as far as 1/2, and 0 beyond.
+    # The OKS of the first person is 2 / 3: correct at four of ten thresholds. At the other six it is the first result (the
+    # scores are equal) and wrong, so that precision is 1/2 at the 51 recalls up to 1/2 and 0 beyond.
     assert rows["oks_ap"].tolist() == pytest.approx([0.4 + 0.6 * 0.5 * 51 / 101] * 6)
     assert rows.loc["miss", "oks_ap_corrected"] == rows.loc[ALL_ERRORS, "oks_ap_corrected"] == pytest.approx(1)
     assert rows.loc["miss", "ap_gain"] == pytest.approx(1 - rows.loc["miss", "oks_ap"])
@@ -72,7 +72,7 @@ def test_unknown_precision_is_nan_and_the_rest_stays(scored) -> None:
     pd.testing.assert_frame_equal(without.drop(columns=of_precision), with_it.drop(columns=of_precision))
 
 
-def test_a_corrected_person_without_prediction_is_ranked_last(make_scored) -> None:
+def test_corrected_person_without_prediction_is_ranked_last(make_scored) -> None:
     """A false alarm, a perfect person, and a person without prediction and with an unlabelled joint."""
     truth = np.array([[[50, 50], [20, 80], [80, 80]], [[50, 50], [20, 80], [80, 80]], [[50, 50], [20, 80], [NAN, NAN]]])
     predicted = np.array([truth[0] + 150, truth[1], np.full((3, 2), NAN)])
@@ -83,9 +83,9 @@ def test_a_corrected_person_without_prediction_is_ranked_last(make_scored) -> No
     table = error_cost_table(scored, types, truth_of(scored), persons, resample_images(scored.image_ids, 0, 20))
     rows = table.set_index("type")
     assert (rows[["persons", "not_found"]] == [3, 1]).all(axis=None)
-    # One of three is right and stands first: precision 1 at the recalls up to 1/3, of which there are 34.
+    # One of three is correct and ranked first: precision 1 at the 34 recalls up to 1/3.
     assert rows.loc["not found", "oks_ap"] == pytest.approx(34 / 101)
-    # Found, the third stands behind the false alarm: precision 2/3 at the recalls up to 2/3, 33 more.
+    # With a prediction, the third is ranked after the false positive: precision 2/3 at 33 more recalls up to 2/3.
     assert rows.loc["not found", "oks_ap_corrected"] == pytest.approx(34 / 101 + 33 / 101 * 2 / 3)
     assert rows.loc["not found", ["joints", "oks_gain"]].tolist() == pytest.approx([2, 1 / 3])
     assert rows.loc["all", ["joints", "oks_ap_corrected"]].tolist() == pytest.approx([5, 1])

@@ -28,7 +28,7 @@ def types_of(make_scored, predicted, visibility=(2, 2, 2), others=(), truth=TRUT
 @pytest.mark.parametrize(
     ("moved_px", "kind"), [(0, "good"), (5.6, "good"), (5.8, "jitter"), (11.7, "jitter"), (11.9, "miss"), (30, "miss")]
 )
-def test_the_distance_decides_between_good_jitter_and_miss(make_scored, moved_px, kind) -> None:
+def test_distance_decides_between_good_jitter_and_miss(make_scored, moved_px, kind) -> None:
     assert types_of(make_scored, [[50, 50 - moved_px], [20, 80], [80, 80]]) == [kind, "good", "good"]
 
 
@@ -42,7 +42,7 @@ def test_at_another_joint_than_the_flip_partner_it_is_a_miss(make_scored) -> Non
 
 def test_at_the_joint_of_another_person_it_is_a_swap(make_scored) -> None:
     other = [[150, 50], [120, 80], [180, 80]]
-    # The nose on their nose, the left hand on their left one, the right hand on their left one; and nothing on their nose.
+    # The nose is on the other nose, the left and the right hand on the other left hand.
     assert types_of(make_scored, [[150, 50], [120, 80], [120, 80]], others=[other]) == ["swap", "swap", "swap"]
     assert types_of(make_scored, [[50, 50], [150, 50], [80, 80]], others=[other]) == ["good", "miss", "good"]
 
@@ -62,7 +62,7 @@ def test_inversion_or_swap_by_the_nearer_place_with_ties_as_inversion(make_score
     assert types_of(make_scored, [[50, 50], [80, 81], [80, 80]], others=[[[NAN, NAN], [80, 84], [NAN, NAN]]])[1] == "inversion"
 
 
-def test_a_good_joint_stays_good_if_both_hands_coincide(make_scored) -> None:
+def test_good_joint_stays_good_if_both_hands_coincide(make_scored) -> None:
     truth = [[50, 50], [40, 80], [42, 80]]
     assert types_of(make_scored, truth, truth=truth, others=[truth]) == ["good", "good", "good"]
 
@@ -74,14 +74,14 @@ def test_unlabelled_joints_have_no_type_and_cause_no_swap(make_scored) -> None:
     assert types_of(make_scored, [[150, 50], [20, 80], [80, 80]], others=[unlabelled])[0] == "miss"
 
 
-def test_the_limits_belong_to_the_better_type() -> None:
+def test_limits_belong_to_the_better_type() -> None:
     own = np.array([[0.85, 0.5, 0.49, 0.49, 0.49]])
     mirrored, others = np.array([[0.85, 0.5, 0.5, 0.49, 0.49]]), np.array([[0.85, 0.5, 0.5, 0.5, NAN]])
     found = classify_errors(own, mirrored, others, np.ones((1, 5), dtype=bool))
     assert [ERROR_TYPES[number] for number in found[0]] == ["good", "jitter", "inversion", "swap", "miss"]
 
 
-def test_the_nearest_place_decides_even_if_the_own_place_is_near(make_scored) -> None:
+def test_nearest_place_decides_even_if_the_own_place_is_near(make_scored) -> None:
     """Hands 8 px apart: a hand 6 px from its own place (ks 0.84) and 2 px from the other (0.98) is at the other."""
     truth = [[50, 50], [40, 80], [48, 80]]
     assert types_of(make_scored, [[50, 50], [46, 80], [48, 80]], truth=truth) == ["good", "inversion", "good"]

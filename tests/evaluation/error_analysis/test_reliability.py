@@ -19,7 +19,7 @@ def test_correlation_equals_scipys_with_ties() -> None:
     assert found.estimate == pytest.approx(spearmanr(first, second).statistic, abs=1e-12)
 
 
-def test_a_draw_equals_scipys_correlation_of_repeated_values() -> None:
+def test_draw_equals_scipys_correlation_of_repeated_values() -> None:
     rng = np.random.default_rng(1)
     first, second, images = rng.normal(size=50), rng.integers(0, 5, 50).astype(float), np.arange(50) % 10
     counts = np.array([[3, 0, 1, 2, 0, 1, 1, 0, 2, 0]], dtype=np.float32)
@@ -68,10 +68,10 @@ def test_scores_ordered_by_error_correlate_fully(scored) -> None:
     assert table["count"].to_dict() == {"joint": 7, "person": 4}
 
 
-def test_a_network_has_the_mean_of_its_joints_and_a_result_its_own_score(scored) -> None:
+def test_network_has_the_mean_of_its_joints_and_a_result_its_own_score(scored) -> None:
     draws = resample_images(scored.image_ids, 0, 20)
     assert rank_table(scored, draws)["score_of"].tolist() == ["height of the heatmap's peak", "mean of the joints' scores"]
-    # Scores that know the person's OKS upside down, whatever the joints' third numbers say.
+    # The scores of the results are ordered opposite to the OKS, independently of the joint scores.
     oks = rank_table(replace(scored, result_scores=np.array([2.0, 3.0, 4.0, 1.0])), draws).set_index("level")
     assert oks["score_of"].to_dict() == {"joint": "third number of the keypoint", "person": "the result's own score"}
     assert oks.loc["person", "spearman"] == pytest.approx(-1.0)

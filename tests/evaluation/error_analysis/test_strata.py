@@ -87,7 +87,7 @@ def test_strata_by_hand(make_scored) -> None:
     assert rows.loc[(ALL_PERSONS, ALL_PERSONS), ["oks_low", "oks_high"]].tolist() == pytest.approx([0.5, 1.0])
 
 
-def test_the_row_of_all_persons_equals_the_metrics_and_every_stratum_holds_all(make_scored) -> None:
+def test_row_of_all_persons_equals_the_metrics_and_every_stratum_holds_all(make_scored) -> None:
     rng = np.random.default_rng(0)
     truth = rng.uniform(0, 255, (60, 17, 2))
     visibility = rng.integers(0, 3, (60, 17)) * (rng.uniform(size=(60, 1)) < rng.uniform(size=(60, 17)))

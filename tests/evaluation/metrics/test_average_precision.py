@@ -108,7 +108,7 @@ def test_perfect_results_have_ap_1(truth) -> None:
     assert found["AR"] == pytest.approx(1.0)
 
 
-def test_an_annotation_may_have_the_id_0(truth, results) -> None:
+def test_annotation_may_have_the_id_0(truth, results) -> None:
     """In pycocotools the id 0 means no match, so a person with this id could never be found."""
     renumbered = copy.deepcopy(truth)
     for number, record in enumerate(renumbered["annotations"]):
@@ -116,7 +116,7 @@ def test_an_annotation_may_have_the_id_0(truth, results) -> None:
     assert evaluate_coco(renumbered, results, SIGMAS).metric_values == evaluate_coco(truth, results, SIGMAS).metric_values
 
 
-def test_the_skeleton_s_sigmas_count(truth, results) -> None:
+def test_skeleton_s_sigmas_count(truth, results) -> None:
     wide = evaluate_coco(truth, results, [10 * s for s in SIGMAS]).metric_values
     assert wide["AP"] > evaluate_coco(truth, results, SIGMAS).metric_values["AP"]
 
@@ -171,7 +171,7 @@ def test_null_keypoints_are_unlabelled(truth, results, gap) -> None:
     )
 
 
-def test_a_missing_area_is_replaced_by_that_of_the_box(truth, results) -> None:
+def test_missing_area_is_replaced_by_that_of_the_box(truth, results) -> None:
     bare, full = copy.deepcopy(truth), copy.deepcopy(truth)
     for without, record in zip(bare["annotations"], full["annotations"], strict=True):
         del without["area"]
@@ -182,7 +182,7 @@ def test_a_missing_area_is_replaced_by_that_of_the_box(truth, results) -> None:
 
 
 @pytest.mark.parametrize("area", [0, 1, -1, None, "large", float("nan")])
-def test_an_invalid_area_is_replaced_by_that_of_the_box(truth, results, area) -> None:
+def test_invalid_area_is_replaced_by_that_of_the_box(truth, results, area) -> None:
     bare, spoilt = copy.deepcopy(truth), copy.deepcopy(truth)
     for without, record in zip(bare["annotations"], spoilt["annotations"], strict=True):
         del without["area"]
@@ -214,7 +214,7 @@ def test_ids_as_text_or_floats_are_converted(truth, results) -> None:
     np.testing.assert_equal(found, evaluate_coco(truth, results, SIGMAS, category_id=1).metric_values)
 
 
-def test_a_record_without_keypoints_is_not_malformed(truth, results, caplog) -> None:
+def test_record_without_keypoints_is_not_malformed(truth, results, caplog) -> None:
     more = copy.deepcopy(truth)
     empty = {"image_id": 1, "category_id": 1, "bbox": [0, 0, 0, 0], "keypoints": [], "num_keypoints": 0, "area": 0}
     more["annotations"] += [{**empty, "id": 5000 + number} for number in range(5)]
@@ -228,7 +228,7 @@ def test_without_persons_an_error_is_raised(truth, results) -> None:
         evaluate_coco(truth, results, SIGMAS, image_ids=[5])
 
 
-def test_a_wrong_number_of_joints_or_an_unknown_image_is_an_error(truth, results) -> None:
+def test_wrong_number_of_joints_or_an_unknown_image_is_an_error(truth, results) -> None:
     with pytest.raises(MetricError, match="51"):
         evaluate_coco(truth, results, SIGMAS[:14])
     with pytest.raises(MetricError, match="999"):
@@ -236,7 +236,7 @@ def test_a_wrong_number_of_joints_or_an_unknown_image_is_an_error(truth, results
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), None, "1", True, [1.0], 1e300], ids=repr)
-def test_an_invalid_number_is_an_error(truth, results, value) -> None:
+def test_invalid_number_is_an_error(truth, results, value) -> None:
     """In pycocotools a NaN joint matches every person, with AP 1."""
     for place in (0, 1, 2, 50):
         keypoints = [1.0] * 51
@@ -257,7 +257,7 @@ def test_other_fields_of_results_are_ignored(truth, results) -> None:
     )
 
 
-def test_a_file_name_overrides_the_image_id(truth, results) -> None:
+def test_file_name_overrides_the_image_id(truth, results) -> None:
     named = copy.deepcopy(truth)
     for image in named["images"]:
         image["file_name"] = f"clip/{image['id']}.jpg"

@@ -83,7 +83,7 @@ def copies(truth, results, counts):
 
 @settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))
-def test_a_draw_equals_pycocotools_on_copied_images(seed) -> None:
+def test_draw_equals_pycocotools_on_copied_images(seed) -> None:
     truth, results = make_scene(seed)
     draws = resample_images(np.arange(1, 13), seed=seed, resamples=3)
     draws.counts[:, 0] += 1  # this image has a person that counts
@@ -110,7 +110,7 @@ def test_resampled_precision_by_hand() -> None:
     found = resample_average_precision(matches, ImageResamples(np.array([1, 2, 3]), counts))
     np.testing.assert_allclose(found["AR"], [2 / 3, 2 / 3, 1, 0])
     # Once each: recall 1/3 (34 recall points, 0 among them) at precision 1, then 2/3 (33 more) at 2/3.
-    # Image 2 twice, image 3 once: a false alarm, then two hits: 67 points at 2/3. Image 1 alone: all. Image 3 alone: nothing.
+    # Image 2 twice, image 3 once: a false alarm, then two hits: 67 points at 2/3. Only image 1: AP 1. Only image 3: AP 0.
     np.testing.assert_allclose(found["AP"], [(34 + 33 * 2 / 3) / 101, 67 * (2 / 3) / 101, 1, 0])
     np.testing.assert_array_equal(found["AP50"], found["AP75"])
 
@@ -125,7 +125,7 @@ def test_without_results_or_persons_in_the_draw() -> None:
         assert all(np.isnan(values).all() for values in found.values())
 
 
-def test_the_order_of_results_does_not_matter() -> None:
+def test_order_of_results_does_not_matter() -> None:
     truth, results = make_scene(3)
     draws = resample_images(np.arange(1, 13), seed=0, resamples=20)
     one, other = (resample_average_precision(evaluate_coco(truth, r, SIGMAS).matches, draws) for r in (results, results[::-1]))

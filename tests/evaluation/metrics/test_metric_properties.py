@@ -1,4 +1,4 @@
-"""Properties that every metric has."""
+"""Properties of all metrics."""
 
 import numpy as np
 import pytest
@@ -55,7 +55,7 @@ def values_of(found):
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=IDS)
-def test_a_perfect_prediction_is_one(spec) -> None:
+def test_perfect_prediction_is_one(spec) -> None:
     fields = random_persons(0)
     found = score(spec, fields | {"predicted": np.nan_to_num(fields["truth"])})
     np.testing.assert_array_equal(values_of(found), 1)
@@ -80,7 +80,7 @@ def test_without_labels_the_value_is_nan(spec) -> None:
 
 @pytest.mark.parametrize("spec", SPECS, ids=IDS)
 def test_one_wrong_joint_costs_its_fraction(spec) -> None:
-    """Only the nose of one person is wrong: 1 / K of that person is lost, 1 / N of the nose."""
+    """Only the nose of one person is wrong, which reduces the person by 1 / K and the nose by 1 / N."""
     fields = random_persons(3)
     visibility = np.full_like(fields["visibility"], 2)
     truth = np.random.default_rng(3).uniform(20, 230, fields["truth"].shape)
@@ -95,7 +95,7 @@ def test_one_wrong_joint_costs_its_fraction(spec) -> None:
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=IDS)
-def test_the_headline_is_the_mean_that_its_interval_is_of(spec) -> None:
+def test_headline_is_the_mean_that_its_interval_is_of(spec) -> None:
     found = score(spec, random_persons(4))
     for name, value in found.metric_values.items():
         per_person = found.per_person[name]
@@ -105,7 +105,7 @@ def test_the_headline_is_the_mean_that_its_interval_is_of(spec) -> None:
 
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))
-def test_the_order_of_persons_does_not_matter(seed) -> None:
+def test_order_of_persons_does_not_matter(seed) -> None:
     fields = random_persons(seed)
     order = np.random.default_rng(seed).permutation(9)
     one, other = (

@@ -25,7 +25,7 @@ def random_persons(seed, count=8):
     return predicted, truth, visibility, rng.uniform(500, 20_000, count)
 
 
-def test_by_hand() -> None:
+def test_oks_by_hand() -> None:
     # Two labelled joints, sigma 0.1 and 0.05, area 100: (2 * 0.1)^2 * 100 * 2 = 8, (2 * 0.05)^2 * 100 * 2 = 2.
     predicted = np.array([[[2.0, 0.0], [0.0, 1.0], [50.0, 50.0]]])
     truth = np.array([[[0.0, 0.0], [0.0, 0.0], [np.nan, np.nan]]])
@@ -64,12 +64,12 @@ def test_component_averages_over_persons(make_scored) -> None:
     assert found.per_joint["oks"].shape == (17,)
 
 
-def test_a_perfect_prediction_is_one(make_scored) -> None:
+def test_perfect_prediction_is_one(make_scored) -> None:
     found = Oks(OksOptions(sigmas=(0.1, 0.1)))(make_scored([[[1, 2], [3, 4]]], [[[1, 2], [3, 4]]], [[1, 2]]))
     assert found.metric_values["oks"] == 1.0
 
 
-def test_the_number_of_sigmas_must_be_that_of_the_joints(make_scored) -> None:
+def test_number_of_sigmas_must_be_that_of_the_joints(make_scored) -> None:
     with pytest.raises(MetricError, match="sigma"):
         Oks(OksOptions(sigmas=(0.1, 0.1, 0.1)))(make_scored([[[0, 0], [0, 0]]], [[[0, 0], [0, 0]]], [[2, 2]]))
 
@@ -80,7 +80,7 @@ def test_sigmas_are_above_zero(sigma) -> None:
         OksOptions(sigmas=(0.1, sigma))
 
 
-def test_the_skeletons_own_sigmas_are_the_default(make_scored) -> None:
+def test_skeletons_own_sigmas_are_the_default(make_scored) -> None:
     scored = make_scored(
         [[[3, 0], [0, 0]]], [[[0, 0], [0, 0]]], [[2, 2]], skeleton=Skeleton(("nose", "left_hand"), (), (0.05, 0.1))
     )
@@ -102,7 +102,7 @@ def test_other_sigmas_give_another_name(make_scored) -> None:
     assert set(found.metric_values) == set(found.per_person) == set(found.per_joint) == {names[1]}
 
 
-def test_a_person_without_prediction_has_oks_0(make_scored) -> None:
+def test_person_without_prediction_has_oks_0(make_scored) -> None:
     missing = [[np.nan, np.nan]] * 2
     scored = make_scored([missing, [[0, 0]] * 2], [[[0, 0], [0, 0]], [[0, 0], [np.nan] * 2]], [[2, 1], [2, 0]])
     found = Oks(OksOptions())(scored)

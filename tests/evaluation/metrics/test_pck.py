@@ -52,7 +52,7 @@ def test_head_by_hand(make_scored) -> None:
     assert found.metric_values == {"pck_head@0.5": pytest.approx(2 / 3)}
 
 
-def test_a_person_without_reference_length_does_not_count(make_scored) -> None:
+def test_person_without_reference_length_does_not_count(make_scored) -> None:
     missing = [np.nan, np.nan]
     truth = [[[0, 0], [30, 40], [100, 0]], [missing, [30, 40], [100, 0]], [[5, 5], [5, 5], [100, 0]]]
     predicted = [[[0, 0], [30, 40], [0, 0]]] * 3
@@ -64,13 +64,13 @@ def test_a_person_without_reference_length_does_not_count(make_scored) -> None:
 
 
 @pytest.mark.parametrize(("normalise", "lacking"), [("torso", "right_hip"), ("head", "head_top")])
-def test_a_skeleton_without_the_reference_joints_is_an_error(make_scored, normalise, lacking) -> None:
+def test_skeleton_without_the_reference_joints_is_an_error(make_scored, normalise, lacking) -> None:
     scored = make_scored([[[0, 0], [0, 0]]], [[[0, 0], [0, 0]]], [[2, 2]], joint_names=("left_shoulder", "nose"))
     with pytest.raises(MetricError, match=lacking):
         Pck(PckOptions(normalise=normalise))(scored)
 
 
-def test_a_person_without_prediction_has_no_hit(make_scored) -> None:
+def test_person_without_prediction_has_no_hit(make_scored) -> None:
     missing = [[np.nan, np.nan]] * 2
     found = Pck(PckOptions())(make_scored([missing, [[0, 0]] * 2], [[[0, 0]] * 2] * 2, [[2, 2], [2, 0]]))
     assert found.metric_values["pck@0.2"] == pytest.approx(1 / 3)

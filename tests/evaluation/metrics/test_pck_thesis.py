@@ -27,7 +27,7 @@ def test_cells_by_hand(predicted, target, correct) -> None:
     assert hits.tolist() == [[correct]]
 
 
-def test_the_grid_is_of_64_cells_whatever_the_crop() -> None:
+def test_grid_is_of_64_cells_whatever_the_crop() -> None:
     # A 128 x 64 px crop (w = 64): a cell is 1 px wide and 2 px high. 3 px are 3 cells in x; 8 px are 4 cells in y.
     visibility = np.array([[2, 2]], np.uint8)
     target = np.array([[[10.0, 10.0], [10.0, 10.0]]])
@@ -42,7 +42,7 @@ def test_unlabelled_joints_do_not_count() -> None:
     np.testing.assert_array_equal(fractions, [0.5, np.nan])  # one of two labelled joints; none labelled
 
 
-def test_a_missing_prediction_is_wrong() -> None:
+def test_missing_prediction_is_wrong() -> None:
     fractions = pck_thesis(np.full((1, 1, 2), np.nan), np.zeros((1, 1, 2)), np.array([[2]], np.uint8), SIZE)
     assert fractions.tolist() == [0.0]
 
@@ -69,7 +69,7 @@ def test_component_measures_in_the_crop(make_scored) -> None:
     assert PckThesis(Options())(scored).metric_values["pck_thesis"] == 0.0
 
 
-def test_a_missed_person_is_wrong_and_a_person_without_crop_does_not_count(make_scored) -> None:
+def test_missed_person_is_wrong_and_a_person_without_crop_does_not_count(make_scored) -> None:
     missing, no_crop = [[np.nan, np.nan]], np.full((2, 3), np.nan)
     crops = np.stack([np.eye(2, 3), no_crop, no_crop])
     scored = make_scored([[[0, 0]], missing, [[0, 0]]], [[[0, 0]]] * 3, [[2]] * 3, crop_from_image=crops)

@@ -63,7 +63,7 @@ def test_more_features_than_persons_and_duplicate_features() -> None:
     assert probe(twins, twins[:, :1], np.arange(40) % 4).r2[0] == pytest.approx(1)
 
 
-def test_a_constant_target_has_no_r2() -> None:
+def test_constant_target_has_no_r2() -> None:
     x, y, folds = persons()
     y[:, 1] = 7
     assert np.isnan(probe(x, y, folds).r2).tolist() == [False, True, False]
@@ -82,7 +82,7 @@ def test_permutations_keep_groups_adjacent() -> None:
     groups = np.array([7, 3, 7, 3, 5, 5, 9, 9])
     rows = permute_groups(groups, 50, seed=0)
     assert (np.sort(rows, axis=1) == np.arange(8)).all()
-    # Groups are all of two: whoever shares a group gets values of one group.
+    # All groups have two persons, and the persons of a group get the values of one group.
     for first, second in [(0, 2), (1, 3), (4, 5), (6, 7)]:
         assert (groups[rows[:, first]] == groups[rows[:, second]]).all()
         assert 5 < (groups[rows[:, first]] == groups[first]).sum() < 25

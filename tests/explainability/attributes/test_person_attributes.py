@@ -43,7 +43,7 @@ def measured(*persons: dict[str, tuple[float, float]]) -> pd.DataFrame:
     return measure_attributes(*tables(list(persons)), COCO_PERSON)
 
 
-def test_a_standing_person_by_hand() -> None:
+def test_standing_person_by_hand() -> None:
     (row,) = measured(STANDING).to_dict("records")
     expected = {
         "standing": 80 / 50, "torso_tilt": 0, "hip_angle": 180 - np.degrees(np.arctan2(10, 50)), "knee_angle": 180,
@@ -107,7 +107,7 @@ def test_order_of_the_persons_and_no_persons() -> None:
     assert not len(empty)
 
 
-def test_a_skeleton_without_these_joints_has_attributes_of_the_box_only() -> None:
+def test_skeleton_without_these_joints_has_attributes_of_the_box_only() -> None:
     skeleton = Skeleton(joints=("tip", "tail"), limbs=((0, 1),), oks_sigmas=(0.1, 0.1))
     ids, persons, _ = tables([STANDING])
     keypoints = join_joints(ids, np.zeros((1, 2, 2)), np.full((1, 2), 2, np.uint8), "visibility")
@@ -116,7 +116,7 @@ def test_a_skeleton_without_these_joints_has_attributes_of_the_box_only() -> Non
     assert (row["labelled"], row["truncated"]) == (2, 0)
 
 
-def test_an_unknown_attribute_is_described_by_its_name() -> None:
+def test_unknown_attribute_is_described_by_its_name() -> None:
     assert attribute_named("standing").high == "standing"
     assert attribute_named("hat").high == "high hat"
 

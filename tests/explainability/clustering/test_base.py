@@ -1,4 +1,4 @@
-"""Checks and helpers that the clusterers share."""
+"""Tests of posescope.explainability.clustering.base."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from posescope.explainability.clustering.base import (
 from posescope.explainability.errors import ExplainabilityError
 
 
-def test_a_clustering_with_an_empty_cluster_is_refused() -> None:
+def test_clustering_with_an_empty_cluster_is_refused() -> None:
     with pytest.raises(ExplainabilityError, match="centres"):
         Clustering(np.array([0, 1, 1]), np.zeros((3, 2)), {})
     with pytest.raises(ExplainabilityError, match="two"):
@@ -33,7 +33,7 @@ def test_numbers_of_clusters_are_below_the_number_of_points() -> None:
         options.counts_for(np.zeros((2, 1)), "any")
 
 
-def test_a_clusterer_without_a_quick_variant_is_its_own() -> None:
+def test_clusterer_without_a_quick_variant_is_its_own() -> None:
     def clusterer(points: np.ndarray, seed: int = 0) -> Clustering:
         raise NotImplementedError
 

@@ -126,14 +126,14 @@ def test_inertia_is_within_one_percent_of_scikit_learn(points, start_persons: in
         assert fit.inertia == pytest.approx(own, rel=1e-4)
 
 
-def test_a_fit_finds_planted_clusters_from_every_start() -> None:
+def test_fit_finds_planted_clusters_from_every_start() -> None:
     found = fit_kmeans(planted(), [5], restarts=4, start_persons=500, seed=0)[5]
     assert adjusted_rand_score(KINDS, found.labels) > 0.99
     assert found.agreement is not None
     assert found.agreement > 0.6  # a start may merge two of them
 
 
-def test_a_fit_is_seeded() -> None:
+def test_fit_is_seeded() -> None:
     first, second = (fit_kmeans(unplanted(), [3], 3, 500, seed=4)[3] for _ in range(2))
     np.testing.assert_array_equal(first.labels, second.labels)
     np.testing.assert_array_equal(first.centres, second.centres)

@@ -51,7 +51,7 @@ def test_one_copy_of_the_points_is_held(monkeypatch) -> None:
     assert peak < 1.5 * points.nbytes
 
 
-def test_a_sample_is_measured_against_all_points(points) -> None:
+def test_sample_is_measured_against_all_points(points) -> None:
     labels, rows = labellings(len(points), 3), np.array([300, 2, 41])
     np.testing.assert_allclose(
         measure_silhouettes(points, labels, rows)[0].values, silhouette_samples(points, labels[0])[rows], atol=1e-9

@@ -29,6 +29,6 @@ def test_concurrency_is_limited_by_memory(monkeypatch) -> None:
         assert 1 <= len(set(names)) <= most
 
 
-def test_an_error_is_raised() -> None:
+def test_error_is_raised() -> None:
     with pytest.raises(ZeroDivisionError):
         map_in_threads(lambda item: 1 // item, [1, 0], "fractions")

@@ -115,7 +115,7 @@ def test_clusters_of_shuffled_persons_have_no_description_and_no_failures(featur
     assert set(found.tables["clusters"]["description"]) == {""}
 
 
-def test_a_failing_part_of_a_continuum_is_no_real_cluster(featured) -> None:
+def test_failing_part_of_a_continuum_is_no_real_cluster(featured) -> None:
     rng = np.random.default_rng(2)
     values = rng.normal(size=(240, 12)) * np.array([8.0, *[1.0] * 11])
     pck = np.clip(0.7 + values[:, 0] / 40, 0, 1)
@@ -165,7 +165,7 @@ def test_images_and_interactive_plot(inputs) -> None:
     assert "<br>PCK 0.50" in figure.data[1].text[0]
 
 
-def test_the_medoid_has_the_smallest_mean_distance(featured) -> None:
+def test_medoid_has_the_smallest_mean_distance(featured) -> None:
     values = planted(np.random.default_rng(0))
     found = Clusters(ClustersOptions(space="raw", **QUICK))(featured(values))
     for cluster, person in enumerate(found.tables["clusters"]["medoid_person_id"]):
@@ -199,7 +199,7 @@ def test_persons_are_limited_and_results_are_seeded(featured) -> None:
 
 @pytest.mark.parametrize("count", [3, 4, 9])
 @pytest.mark.parametrize("kind", ["noise", "twins"])
-def test_a_handful_of_persons_has_no_real_clusters(featured, count: int, kind: str) -> None:
+def test_handful_of_persons_has_no_real_clusters(featured, count: int, kind: str) -> None:
     rng = np.random.default_rng(count)
     values = rng.normal(size=(count, 12)) if kind == "noise" else np.repeat(np.eye(12)[:2], [count - 1, 1], axis=0)
     pck = np.r_[np.nan, rng.random(count - 1)]
@@ -225,7 +225,7 @@ class Halving:
         return Clustering(labels, np.array([points[labels == label].mean(axis=0) for label in (0, 1)]), {})
 
 
-def test_a_clusterer_without_optional_results(featured, monkeypatch) -> None:
+def test_clusterer_without_optional_results(featured, monkeypatch) -> None:
     monkeypatch.setattr("posescope.explainability.clusters.cluster_analysis.build", lambda group, spec: Halving(None))
     rng = np.random.default_rng(0)
     found = Clusters(ClustersOptions(**QUICK))(featured(planted(rng), **failing(rng)))
@@ -237,7 +237,7 @@ def test_a_clusterer_without_optional_results(featured, monkeypatch) -> None:
     assert found.facts["null_silhouette"] > 0
 
 
-def test_a_clusterer_with_too_few_labels_is_refused(featured, monkeypatch) -> None:
+def test_clusterer_with_too_few_labels_is_refused(featured, monkeypatch) -> None:
     class Wrong(Halving):
         def __call__(self, points: np.ndarray, seed: int = 0) -> Clustering:
             return super().__call__(points[1:], seed)

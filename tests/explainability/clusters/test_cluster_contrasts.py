@@ -33,7 +33,7 @@ def test_intervals_are_those_of_the_bootstrap_samples() -> None:
     assert (found.inside_low[1, 0], found.inside_high[1, 0]) == pytest.approx((own.low, own.high))
 
 
-def test_a_cluster_without_a_known_value_is_nan() -> None:
+def test_cluster_without_a_known_value_is_nan() -> None:
     values = np.where(LABELS == 2, np.nan, 1.0)[:, None]
     found = comparison().contrast(values)
     assert np.isnan([found.inside[2, 0], found.low[2, 0], found.inside_high[2, 0]]).all()
@@ -50,7 +50,7 @@ def test_permuted_labels_keep_sizes_and_images() -> None:
     assert own.permuted_differences(labels[:, None] + 0.0).mean() == pytest.approx(0, abs=0.1)
 
 
-def test_a_planted_gap_exceeds_the_control_and_no_gap_does_not() -> None:
+def test_planted_gap_exceeds_the_control_and_no_gap_does_not() -> None:
     rng = np.random.default_rng(0)
     pck = rng.uniform(0.5, 1, 120)
     planted = measure_errors({"pck": pck - 0.4 * (LABELS == 1)}, comparison())

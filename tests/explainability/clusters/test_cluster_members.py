@@ -18,7 +18,7 @@ def test_all_persons_by_hand() -> None:
     np.testing.assert_allclose(found.silhouettes[0], (22 - 3) / 22)
 
 
-def test_a_sample_leaves_other_silhouettes_unknown() -> None:
+def test_sample_leaves_other_silhouettes_unknown() -> None:
     found = measure_members(POINTS, CLUSTERING, 2, 0)
     assert not found.is_exact
     assert np.isfinite(found.silhouettes).sum() == len(found.rows) == 2

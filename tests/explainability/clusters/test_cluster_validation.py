@@ -66,7 +66,7 @@ def test_planted_clusters_are_real_though_they_may_touch(apart: float, descripti
     assert real.control.what.startswith("9 samples of null data")
 
 
-def test_a_few_outliers_are_above_null_data_but_unstable() -> None:
+def test_few_outliers_are_above_null_data_but_unstable() -> None:
     points = noise("gaussian", 0)
     points[:5] += np.random.default_rng(0).normal(size=(5, 8)) * 60
     found = validation_of(points)
@@ -76,7 +76,7 @@ def test_a_few_outliers_are_above_null_data_but_unstable() -> None:
     assert "stable" in found.describe()
 
 
-def test_a_stable_cut_of_one_long_axis_is_no_evidence() -> None:
+def test_stable_cut_of_one_long_axis_is_no_evidence() -> None:
     found = validation_of(noise("long", 0) * np.array([3, *[1] * 7]))
     assert len(found.clustering) == 2
     assert found.is_stable

@@ -43,17 +43,17 @@ def test_null_data_are_clustered_with_the_same_number_of_clusters() -> None:
         assert 0 < draw.silhouette < 0.5
 
 
-def test_a_clusterer_without_optional_results() -> None:
-    def halves(points, seed=0) -> Clustering:
+def test_clusterer_without_optional_results() -> None:
+    def split_in_halves(points, seed=0) -> Clustering:
         labels = (points[:, 0] > np.median(points[:, 0])).astype(np.int64)
         return Clustering(labels, np.array([points[labels == label].mean(axis=0) for label in (0, 1)]))
 
-    found = cluster_null_data(MODEL, 100, halves, 2, draws=2, seed=0)
+    found = cluster_null_data(MODEL, 100, split_in_halves, 2, draws=2, seed=0)
     assert all(0.2 < draw.silhouette < 0.6 for draw in found)
     assert all(draw.agreement > 0.4 for draw in found)
 
 
-def test_a_second_mode_is_flattened_by_hand() -> None:
+def test_second_mode_is_flattened_by_hand() -> None:
     # Densities 4, 1, 3, 2: falling from the first, 1 and 3 become their mean.
     np.testing.assert_allclose(fit_unimodal(np.array([0.4, 0.1, 0.3, 0.2]), np.ones(4)), [0.4, 0.2, 0.2, 0.2])
     # Twice as wide, 1 and 1.5 are pooled by width: (0.1 + 0.3) / 3.
@@ -61,7 +61,7 @@ def test_a_second_mode_is_flattened_by_hand() -> None:
     np.testing.assert_allclose(found, [0.4, 0.4 / 3, 0.8 / 3, 0.2])
 
 
-def test_a_unimodal_density_is_unchanged() -> None:
+def test_unimodal_density_is_unchanged() -> None:
     probabilities = np.array([0.1, 0.2, 0.4, 0.25, 0.05])
     np.testing.assert_allclose(fit_unimodal(probabilities, np.ones(5)), probabilities)
 

@@ -1,4 +1,4 @@
-"""Persons of the toy network, whose bottleneck is known: red moves with one attribute, blue brightens with another."""
+"""Component names on the toy network, in which one attribute moves the red dot and another one brightens the blue dot."""
 
 from dataclasses import replace
 
@@ -96,7 +96,7 @@ def test_tables_images_and_plot(inputs) -> None:
 
 
 def test_component_can_be_an_image_attribute(inputs) -> None:
-    # Only blue changes the brightness of these images, and apart from its chance correlation with red it is component 2.
+    # Only blue changes the brightness of these images; it is component 2 except for its chance correlation with red.
     found = analyse(inputs, image_attributes=True)
     second = found.tables["component_names"].iloc[1]
     assert second["attribute"] == "brightness"

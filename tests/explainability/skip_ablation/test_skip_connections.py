@@ -144,8 +144,8 @@ def test_table_by_joint(inputs) -> None:
 def test_intervals_are_over_images(inputs) -> None:
     """Thirty images of two persons each give another interval than one person per image."""
     grouped = run(replace(inputs, groups=np.repeat(np.arange(30), 2))).tables["skip_ablation_levels"]
-    alone = run(inputs).tables["skip_ablation_levels"]
-    assert tuple(grouped[["drop_low", "drop_high"]].loc[2]) != tuple(alone[["drop_low", "drop_high"]].loc[2])
+    ungrouped = run(inputs).tables["skip_ablation_levels"]
+    assert tuple(grouped[["drop_low", "drop_high"]].loc[2]) != tuple(ungrouped[["drop_low", "drop_high"]].loc[2])
 
 
 def test_persons_of_one_image_are_not_shuffled(inputs) -> None:

@@ -44,7 +44,7 @@ def test_more_components_than_the_features_have(inputs_of, three_kinds) -> None:
     assert all(not isinstance(value, float) or np.isfinite(value) for value in found.facts.values())
 
 
-def test_a_single_step_has_no_chance_distance(inputs_of, shifting_crops) -> None:
+def test_single_step_has_no_chance_distance(inputs_of, shifting_crops) -> None:
     found = LatentTraversal(LatentTraversalOptions(components=1, steps=(0.0,)))(inputs_of(shifting_crops))
     assert found.facts["chance_nearest_person_distance_px"] is None
 

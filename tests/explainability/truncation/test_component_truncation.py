@@ -1,4 +1,4 @@
-"""A network with known needs: three of the six numbers at its bottleneck determine the position of the joint."""
+"""Truncation of a network in which three of the six bottleneck values determine the joint position."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -142,7 +142,7 @@ def test_no_finding_passes_for_shuffled_joints(planted) -> None:
     assert passed(found) == [False] * 8
 
 
-def test_an_uncertain_number_of_components_does_not_suffice() -> None:
+def test_uncertain_number_of_components_does_not_suffice() -> None:
     """Of 100 persons one is lost with one component, and five with none."""
     right = np.ones((100, 1), dtype=bool)
     hits = {INTACT: right, ComponentSubset("first", 2): right}
@@ -187,9 +187,9 @@ def test_directions_beyond_the_axes_are_at_their_mean(planted) -> None:
 
 def test_intervals_are_over_images(planted, found) -> None:
     """For persons of one image the interval is a point."""
-    alone = found.tables["truncation"].set_index(["subset", "k"]).loc[("first", 0)]
+    row = found.tables["truncation"].set_index(["subset", "k"]).loc[("first", 0)]
     together = run(replace(planted(), groups=np.zeros(64, np.int64)))
-    assert alone["low"] < alone["pck"] < alone["high"]
+    assert row["low"] < row["pck"] < row["high"]
     row = together.tables["truncation"].set_index(["subset", "k"]).loc[("first", 0)]
     assert row["low"] == row["pck"] == row["high"]
 

@@ -17,4 +17,4 @@ def test_disabled_decoding_effects_are_an_empty_table() -> None:
     assert table.empty
     assert measure_decoding_effects(*no_inputs, PredictionOptions(), "external.json", ErrorAnalysisOptions()).empty
     written = io.StringIO(table.to_csv(index=False))
-    pd.testing.assert_frame_equal(DecodingEffects.validate(pd.read_csv(written)), table)
+    pd.testing.assert_frame_equal(table, DecodingEffects.validate(pd.read_csv(written)))

@@ -87,13 +87,13 @@ def test_half_with_too_few_joints_is_not_chosen() -> None:
 def test_joints_outside_after_an_earlier_map_do_not_count() -> None:
     targets = standing()
     shift = torch.tensor([[[1.0, 0.0, 0.0], [0.0, 1.0, -45.0]]], dtype=torch.float64)
-    pushed = start_plan(targets, COCO_PERSON, SIZE).then_move(shift)
+    shifted = start_plan(targets, COCO_PERSON, SIZE).then_move(shift)
     plan = HalfBody(HalfBodyOptions(probability=1, min_labelled_fraction=0.2, upper_probability=1))(
-        step_generator(0, 0, 0), pushed
+        step_generator(0, 0, 0), shifted
     )
     centre = torch.tensor([50.0, 25.0], dtype=torch.float64)  # of the lower half after the shift
     torch.testing.assert_close(plan.moved_joints()[0, LOWER].mean(dim=0), torch.tensor([49.5, 49.5], dtype=torch.float64))
-    torch.testing.assert_close(pushed.moved_joints()[0, LOWER].mean(dim=0), centre)
+    torch.testing.assert_close(shifted.moved_joints()[0, LOWER].mean(dim=0), centre)
 
 
 def test_flipped_person_keeps_its_halves() -> None:

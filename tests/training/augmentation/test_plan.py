@@ -107,8 +107,8 @@ def test_marked_pixels_are_at_the_moved_joints(names: tuple[str, ...], size: tup
     partner = torch.tensor(BODY.flip_indices)
     marked = marked_joints(count)
     joints = after.joints[torch.arange(count), torch.where(plan.mirrored, partner[marked], marked)]
-    room = torch.tensor([size[1], size[0]])
-    well_inside = ((joints > 9) & (joints < room - 10)).all(-1)
+    size_px = torch.tensor([size[1], size[0]])
+    well_inside = ((joints > 9) & (joints < size_px - 10)).all(-1)
     assert well_inside.sum() > 40
     distances = (find_marks(after.images) - joints)[well_inside].norm(dim=-1)
     assert distances.max() < TOLERANCE_PX

@@ -127,11 +127,11 @@ def test_gradients_and_statistics_of_two_processes_equal_those_of_one(
     for count, store in stores.items():
         train(untrained, few, val_set, options.model_copy(update={"processes": count}), store, "f")
     one, two = (store.read("f", 1) for store in stores.values())
-    squares = [name for name, value in one.tensors.items() if name.endswith("square_avg") and value.ndim == 4]
+    mean_squares = [name for name, value in one.tensors.items() if name.endswith("square_avg") and value.ndim == 4]
     statistics = [name for name in one.tensors if "running_" in name]
-    assert len(squares) > 50
+    assert len(mean_squares) > 50
     assert len(statistics) > 100
-    for name in (*squares, *statistics):
+    for name in (*mean_squares, *statistics):
         assert (two.tensors[name] - one.tensors[name]).norm() < 1e-4 * one.tensors[name].norm(), name
 
 

@@ -1,4 +1,4 @@
-"""A codec whose targets are squares of ones."""
+"""Codec whose targets are squares of ones."""
 
 from collections.abc import Sequence
 
@@ -23,7 +23,7 @@ class BoxCodecOptions(Options):
 
 
 class BoxCodec:
-    """A square of ones around each joint; the first highest cell is the joint."""
+    """Codec with a square of ones around each joint; the first maximum is decoded."""
 
     Options = BoxCodecOptions
 
@@ -32,7 +32,7 @@ class BoxCodec:
         self.map_size = (crop_size[0] // STRIDE, crop_size[1] // STRIDE)
 
     def encode(self, joints: Tensor, visibility: Tensor) -> EncodedTargets:
-        """Squares around labelled joints, empty maps for the others."""
+        """Return squares around labelled joints and empty maps for unlabelled ones."""
         x, y = heatmap_from_crop(joints, STRIDE).unbind(-1)
         rows, columns = (torch.arange(length, device=joints.device) for length in self.map_size)
         near_x = (columns - x[..., None]).abs() <= self.options.reach_cells
@@ -42,11 +42,11 @@ class BoxCodec:
         return EncodedTargets(heatmaps, (visibility > 0).float())
 
     def decode(self, heatmaps: Tensor) -> DecodedJoints:
-        """The middle of the highest cell."""
+        """Return the centre of the first maximum."""
         peaks = find_peaks(heatmaps)
         cells = torch.stack([peaks.x, peaks.y], dim=-1).float()
         return DecodedJoints(crop_from_heatmap(cells, STRIDE), peaks.scores)
 
     def unflip(self, heatmaps: Tensor, flip_indices: Sequence[int]) -> Tensor:
-        """Cells lie symmetrically in the crop."""
+        """Mirror the maps, which are symmetric in the crop."""
         return flip_heatmaps(heatmaps, flip_indices)

@@ -1,4 +1,4 @@
-"""A network of two convolutions."""
+"""Network of two convolutions."""
 
 from pydantic import Field
 from torch import Tensor, nn
@@ -16,7 +16,7 @@ class TwoLayersOptions(Options):
 
 
 class TwoLayers(PoseNetwork):
-    """Two convolutions, a quarter of the crop's size."""
+    """Network of two convolutions with stride 4."""
 
     Options = TwoLayersOptions
 
@@ -27,5 +27,5 @@ class TwoLayers(PoseNetwork):
         self.last = nn.Conv2d(options.channels, joint_count, kernel_size=3, padding=1)
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """(N, 3, H, W) -> one (N, K, H / 4, W / 4)."""
+        """Map (N, 3, H, W) to one heatmap tensor (N, K, H / 4, W / 4)."""
         return [self.last(self.middle(images))]

@@ -14,7 +14,7 @@ logger = logging.getLogger("posescope.extension")
 
 
 class CountOptions(Options):
-    """Who is counted."""
+    """Options of the count."""
 
     min_side_px: float = Field(10.0, ge=0, description="persons whose box is at least so wide and so high, px")
 
@@ -36,7 +36,7 @@ def count_large(persons: pd.DataFrame, count: CountOptions) -> int:
 
 
 def create_pipeline() -> Pipeline:
-    """The `persons` of the project -> their number."""
+    """Create the pipeline from `persons` to their number."""
     return pipeline(
         [node(count_large, ["persons", "params:extension.count"], "large_persons", name="count_large")], tags="extension"
     )
