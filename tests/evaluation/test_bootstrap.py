@@ -84,3 +84,7 @@ def test_interval_is_formatted_with_both_ends() -> None:
 def test_interval_is_known_if_all_three_numbers_are_finite() -> None:
     assert Interval(0.5, 0.0, 1.0).is_known
     assert not Interval(0.5, float("nan"), float("nan")).is_known
+
+
+def test_the_columns_of_an_interval_are_the_estimate_and_both_ends() -> None:
+    assert Interval(0.5, 0.0, 1.0).columns("drop") == {"drop": 0.5, "drop_low": 0.0, "drop_high": 1.0}

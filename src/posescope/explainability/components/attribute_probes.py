@@ -81,7 +81,7 @@ def explain_components(
 ) -> pd.DataFrame:
     """Predict each component from all attributes together.
 
-    An unknown value is replaced by the mean, and an additional column per attribute tells whether it is known, since missing
+    An unknown value is replaced by the mean, and an additional column per attribute states whether it is known, since missing
     joints (legs outside the image) carry information too.
 
     Args:

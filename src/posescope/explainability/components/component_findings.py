@@ -26,7 +26,7 @@ def best_attributes(correlations: pd.DataFrame) -> pd.DataFrame:
 
 
 def beats_chance(row: pd.Series) -> bool:
-    """Whether a row's R2 exceeds the maximum over all pairs and shuffles, and its interval lies above zero.
+    """Whether a row's R2 exceeds the maximum over all pairs and shuffles, and its interval is above zero.
 
     Without any relation, the best of all pairs passes in at most one of S + 1 data sets, for S shuffles.
     """

@@ -2,7 +2,7 @@
 
     quantile    fraction of persons whose own nearest neighbour is nearer than the nearest person is to the point; near 1, the
                 point has left the data
-    beyond      fraction of persons who lie farther out along the component than the point
+    beyond      fraction of persons farther out along the component than the point
 
 A traversal step has no deviation outside its component. If many components share the variance, it is closer to the mean than any
 person, and even a short step is nearer to a person than persons are to each other: a quantile of 0.5 is already far.
@@ -86,7 +86,7 @@ def measure_neighbour_distances(features: FeatureSet, groups: NDArray[np.int64],
 
 
 def fractions_beyond(components: Components, features: FeatureSet, count: int, steps: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Compute the fraction of persons who lie farther out than each step, on the same side of the mean.
+    """Compute the fraction of persons farther out than each step, on the same side of the mean.
 
     Args:
         components: the components.

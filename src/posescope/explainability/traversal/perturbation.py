@@ -96,7 +96,7 @@ class AttributeEffect:
 
     @property
     def is_significant(self) -> bool:
-        """Whether the interval excludes zero and lies beyond that of random directions."""
+        """Whether the interval excludes zero and is beyond that of random directions."""
         own, control = self.own, self.random
         return (own.low > max(0.0, control.high)) or (own.high < min(0.0, control.low))
 

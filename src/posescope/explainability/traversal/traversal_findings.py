@@ -114,7 +114,7 @@ def claim_data_proximity(
         ends: steps of the ends.
         distances: (P, 1 + R, E) to the nearest person, for P components (row 0) and R random directions with data covariance
             each, at the E end steps other than the mean.
-        outside: number of the P * E ends that no person lies beyond along the component.
+        outside: number of the P * E ends with no person beyond them along the component.
         neighbours: distribution of distances between persons.
         seed: random seed of the resamples.
         shown_in: name of the plot that shows it.
