@@ -6,12 +6,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from posescope.core.plugins import ComponentSpec
 from posescope.core.records import PoseTargets
 from posescope.core.skeleton import Skeleton
 from posescope.core.tables import Issues
+from posescope.data.crops.crop_statistics import CropStatistics
 from posescope.data.dataset_summary import count_joint_labels, count_rejected, persons_with_crops
+from posescope.geometry.crop_recipe import CropRecipe
 
 PAIR = Skeleton(("left_hand", "right_hand"), ((0, 1),), (0.1, 0.1))
+STATISTICS = CropStatistics((0.5, 0.5, 0.5), (32, 32), CropRecipe(rule=ComponentSpec(name="padded_square")), "d" * 16)
+
+
+def crops_of(*person_ids):
+    """Return a stand-in for the store of the crops of these persons."""
+    return SimpleNamespace(person_ids=lambda: np.array(person_ids))
 
 
 def issue(step, reason, image_id, annotation_id, outcome="rejected"):
@@ -76,22 +85,22 @@ def test_summary_without_rejections_has_accepted_records_only():
 def test_joints_are_counted_over_the_persons_of_the_table():
     visibility = np.array([[2, 1], [2, 0], [1, 0], [2, 2]], np.uint8)
     targets = PoseTargets(np.array([4, 5, 6, 7]), np.zeros((4, 2, 2), np.float32), visibility)
-    table = count_joint_labels(targets, pd.DataFrame({"person_id": [4, 5, 7]}), PAIR)
+    table = count_joint_labels(targets, pd.DataFrame({"person_id": [4, 5, 7, 8]}), crops_of(4, 5, 6, 7), PAIR, STATISTICS)
     assert table[["joint", "visible", "occluded", "unlabelled"]].to_numpy().tolist() == [
         ["left_hand", 3, 0, 0],
         ["right_hand", 1, 1, 1],
     ]
     assert table["visible_fraction"].tolist() == pytest.approx([1, 1 / 3])
     assert table["unlabelled_fraction"].tolist() == pytest.approx([0, 1 / 3])
+    assert set(table["data"]) == {"d" * 16}
 
 
 def test_joint_counts_of_no_persons_are_zero():
     targets = PoseTargets(np.array([4]), np.zeros((1, 2, 2), np.float32), np.ones((1, 2), np.uint8))
-    table = count_joint_labels(targets, pd.DataFrame({"person_id": []}), PAIR)
-    assert table.drop(columns="joint").to_numpy().sum() == 0
+    table = count_joint_labels(targets, pd.DataFrame({"person_id": []}), crops_of(4), PAIR, STATISTICS)
+    assert table.drop(columns=["joint", "data"]).to_numpy().sum() == 0
 
 
 def test_only_persons_with_a_crop_are_selected():
-    crops = SimpleNamespace(person_ids=lambda: np.array([6, 4, 5, 9]))
     persons = pd.DataFrame({"person_id": [4, 5, 6, 70]})
-    assert persons_with_crops(persons, crops)["person_id"].tolist() == [4, 5, 6]
+    assert persons_with_crops(persons, crops_of(6, 4, 5, 9))["person_id"].tolist() == [4, 5, 6]

@@ -6,6 +6,7 @@ import pandas as pd
 from posescope.core.origin import Origin, add_origin, origin_of_table
 from posescope.core.records import PoseTargets
 from posescope.core.skeleton import Skeleton
+from posescope.data.crops.crop_statistics import CropStatistics
 from posescope.data.crops.crop_store import CropStore
 
 __all__ = ["STEPS", "count_rejected", "count_joint_labels", "persons_with_crops"]
@@ -61,22 +62,28 @@ def count_rejected(persons_read: pd.DataFrame, issues: pd.DataFrame, distributio
     return add_origin(counted, origin_of_table(distribution) or Origin())
 
 
-def count_joint_labels(targets: PoseTargets, persons: pd.DataFrame, skeleton: Skeleton) -> pd.DataFrame:
+def count_joint_labels(
+    targets: PoseTargets, persons: pd.DataFrame, crops: CropStore, skeleton: Skeleton, statistics: CropStatistics
+) -> pd.DataFrame:
     """Count on how many persons each joint is visible, occluded and unlabelled.
 
     Args:
         targets: joints of at least these persons.
-        persons: a `Persons` table.
+        persons: a `Persons` table; only persons with a crop are counted.
+        crops: crops of the data set.
         skeleton: skeleton of the K joints.
+        statistics: statistics of the data, whose fingerprint is the origin of the table.
 
     Returns:
         One row per joint, in the order of the skeleton: joint (name), visible, occluded, unlabelled (numbers of persons), and
         visible_fraction, occluded_fraction, unlabelled_fraction (0..1).
     """
-    visibility = targets.visibility[np.isin(targets.person_ids, persons["person_id"].to_numpy())]
+    person_ids = persons_with_crops(persons, crops)["person_id"].to_numpy()
+    visibility = targets.visibility[np.isin(targets.person_ids, person_ids)]
     counts = {name: (visibility == code).sum(axis=0) for name, code in (("visible", 2), ("occluded", 1), ("unlabelled", 0))}
     fractions = {f"{name}_fraction": count / max(len(visibility), 1) for name, count in counts.items()}
-    return pd.DataFrame({"joint": skeleton.joints, **counts, **fractions})
+    table = pd.DataFrame({"joint": skeleton.joints, **counts, **fractions})
+    return add_origin(table, Origin(data=statistics.data_fingerprint))
 
 
 def _count_images(persons_read: pd.DataFrame, issues: pd.DataFrame) -> int:

@@ -6,8 +6,6 @@ import pandas as pd
 
 from posescope.core.origin import add_origin
 from posescope.core.records import PoseTargets
-from posescope.core.skeleton import Skeleton
-from posescope.data import dataset_summary
 from posescope.data.coco import person_filters
 from posescope.data.coco.failure_limits import FailureLimits
 from posescope.data.coco.folder import CocoFolder, SourceOptions
@@ -18,7 +16,6 @@ from posescope.data.crops.crop_statistics import CropStatistics, measure_crops
 from posescope.data.crops.crop_store import CropStore
 from posescope.data.crops.dataset_split import count_distribution
 from posescope.data.crops.options import CropOptions
-from posescope.data.dataset_summary import persons_with_crops
 from posescope.pipelines.data_engineering.options import FilterOptions
 from posescope.reporting.result_filter import origin_of_statistics
 from posescope.sample.generator import ensure_sample
@@ -157,17 +154,3 @@ def count_persons(
 def collect_issues(*tables: pd.DataFrame) -> pd.DataFrame:
     """Concatenate the rejected and repaired records of all steps."""
     return pd.concat(tables, ignore_index=True)
-
-
-def count_joint_labels(
-    targets: PoseTargets, persons: pd.DataFrame, crops: CropStore, skeleton: Skeleton, statistics: CropStatistics
-) -> pd.DataFrame:
-    """Count, for each joint, the persons in which it is visible, occluded or unlabelled.
-
-    Args:
-        targets, persons, crops: joints of the crops, `Persons` table and crops of the data set.
-        skeleton: names of the joints.
-        statistics: statistics of the data, whose fingerprint is the origin of the table.
-    """
-    table = dataset_summary.count_joint_labels(targets, persons_with_crops(persons, crops), skeleton)
-    return add_origin(table, origin_of_statistics(statistics))

@@ -5,7 +5,7 @@ from kedro.pipeline import Pipeline
 from posescope.data.crops.crop_boxes import targets_in_crops
 from posescope.data.crops.dataset_split import sample_test_set
 from posescope.data.crops.image_checks import image_quality_table
-from posescope.data.dataset_summary import count_rejected
+from posescope.data.dataset_summary import count_joint_labels, count_rejected
 from posescope.pipelines.data_engineering import nodes
 from posescope.pipelines.stage_results import collect_data
 from posescope.pipelines.steps import named_outputs, stage, step
@@ -85,7 +85,7 @@ def _statistics() -> Pipeline:
             step(nodes.count_persons, ["persons", "crops", "persons_read", STATISTICS], "data_distribution"),
             step(nodes.collect_issues, ISSUES, "issues"),
             step(count_rejected, ["persons_read", "issues", "data_distribution"], "rejected"),
-            step(nodes.count_joint_labels, ["targets", "persons", "crops", "skeleton", STATISTICS], "joint_labels"),
+            step(count_joint_labels, ["targets", "persons", "crops", "skeleton", STATISTICS], "joint_labels"),
         ],
     )
 
