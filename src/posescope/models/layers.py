@@ -27,15 +27,18 @@ def find_layer(network: PoseNetwork, layer: str) -> nn.Module:
     Raises:
         OptionsError: The network has no such layer.
     """
-    modules: dict[str, nn.Module] = {path: module for path, module in network.named_modules(remove_duplicate=False) if path}
-    module = modules.get(network.module_path(layer))
-    if module is None:
-        closest = "".join(f" Did you mean '{name}'?" for name in get_close_matches(layer, [*network.short_names, *modules], n=1))
-        raise OptionsError(
-            f"The network has no layer '{layer}'.{closest} Its short names are: {', '.join(network.short_names) or 'none'}. Every "
-            "path of its named_modules() is a layer as well."
-        )
-    return module
+    path = network.module_path(layer)
+    try:
+        if path:  # the empty path is the network itself
+            return network.get_submodule(path)
+    except AttributeError:
+        pass
+    known = [*network.short_names, *(name for name, _ in network.named_modules())]
+    closest = "".join(f" Did you mean '{name}'?" for name in get_close_matches(layer, known, n=1))
+    raise OptionsError(
+        f"The network has no layer '{layer}'.{closest} Its short names are: {', '.join(network.short_names) or 'none'}. Every path "
+        "of its named_modules() is a layer as well."
+    )
 
 
 def bottleneck_layers(network: PoseNetwork) -> tuple[str, ...]:
