@@ -131,13 +131,6 @@ def test_maximum_value_of_a_pnm_is_white() -> None:
     np.testing.assert_array_equal(decode_image(b"P2 3 1 4095\n0 2048 4095\n", PATH), grey(0, 128, 255))
 
 
-def test_gif_that_declares_a_large_frame_is_refused() -> None:
-    raw = bytearray(encode("GIF"))
-    raw[6:10] = struct.pack("<HH", 30_000, 30_000)
-    with pytest.raises(ImageError, match="megapixels"):
-        read_header(bytes(raw), PATH)
-
-
 def test_opaque_and_transparent_pixels_are_exact() -> None:
     alpha = np.array([[0, 255]], np.uint8)
     image = np.array([[(1, 2, 3), (4, 5, 6)]], np.uint8)
