@@ -65,11 +65,12 @@ def _findings_section(findings: list[Finding]) -> Section:
     supported = sum(finding.passed for finding in findings)
     # Networks fail less on their training persons, so the population is stated.
     population = " and ".join(dict.fromkeys(finding.persons for finding in findings if finding.persons))
+    of_population = f" The findings are of {population}." if population else ""
     text = (
         f"{supported} of {len(findings)} tested effects are supported; a claim with the verdict `not supported` states the "
         "negative result. The column control gives the value to compare with, for example with permuted labels or along random "
         "directions. Claims on groups of persons with many errors come first. PCK is pck_thesis. Intervals are 95 % intervals."
-        f"{f' The findings are of {population}.' if population else ''}"
+        f"{of_population}"
     )
     rows = [
         (
