@@ -64,7 +64,7 @@ def test_no_interventions(network: TwoConvolutions) -> None:
     assert (run(network, ONES, None)[0] == 7).all()
 
 
-@pytest.mark.parametrize("layer", ["stack1.sun", "frist", "", "heads.0"])
+@pytest.mark.parametrize("layer", ["stack1.sun", "frist", "heads.0", "map_size"])
 def test_unknown_layer_is_refused_with_the_short_names(network: TwoConvolutions, layer: str) -> None:
     with pytest.raises(OptionsError, match=r"stack1\.sum"):
         find_layer(network, layer)
@@ -76,7 +76,7 @@ def test_unknown_layer_is_refused_with_the_closest_name(network: TwoConvolutions
 
 
 @pytest.mark.parametrize(
-    ("layer", "message"), [("twice", "ambiguous"), ("pair", "tuple"), ("flat", r"\(2, 16\)"), ("unused", "unused")]
+    ("layer", "message"), [("twice", "ambiguous"), ("pair", "tuple"), ("flat", r"\(2, 16\)"), ("unused", "unused"), ("", "list")]
 )
 def test_layer_without_one_activation_is_refused(network: TwoConvolutions, layer: str, message: str) -> None:
     with pytest.raises(OptionsError, match=message):

@@ -27,18 +27,15 @@ def find_layer(network: PoseNetwork, layer: str) -> nn.Module:
     Raises:
         OptionsError: The network has no such layer.
     """
-    path = network.module_path(layer)
     try:
-        if path:  # the empty path is the network itself
-            return network.get_submodule(path)
-    except AttributeError:
-        pass
-    known = [*network.short_names, *(name for name, _ in network.named_modules())]
-    closest = "".join(f" Did you mean '{name}'?" for name in get_close_matches(layer, known, n=1))
-    raise OptionsError(
-        f"The network has no layer '{layer}'.{closest} Its short names are: {', '.join(network.short_names) or 'none'}. Every path "
-        "of its named_modules() is a layer as well."
-    )
+        return network.get_submodule(network.module_path(layer))
+    except AttributeError as error:
+        known = [*network.short_names, *(path for path, _ in network.named_modules())]
+        closest = "".join(f" Did you mean '{name}'?" for name in get_close_matches(layer, known, n=1))
+        raise OptionsError(
+            f"The network has no layer '{layer}'.{closest} Its short names are: {', '.join(network.short_names) or 'none'}. Every "
+            "path of its named_modules() is a layer as well."
+        ) from error
 
 
 def bottleneck_layers(network: PoseNetwork) -> tuple[str, ...]:
