@@ -53,7 +53,7 @@ def test_two_groups_along_one_component_are_real(fraction: float) -> None:
     assert found.is_real
 
 
-@pytest.mark.parametrize(("apart", "description"), [(8.0, "3 clusters, with"), (2.4, "3 clusters that touch")])
+@pytest.mark.parametrize(("apart", "description"), [(8.0, "3 clusters: a silhouette"), (2.4, "3 clusters with low separation")])
 def test_planted_clusters_are_real_though_they_may_touch(apart: float, description: str) -> None:
     rng = np.random.default_rng(0)
     points = (apart * np.eye(8)[:3])[rng.integers(0, 3, 300)] + rng.normal(size=(300, 8))

@@ -92,7 +92,7 @@ def test_tables_images_and_plot(inputs) -> None:
     figure = found.plots["component_scores"]
     assert [trace.visible for trace in figure.data] == [True, False]
     assert len(figure.data[0].x) == 150  # persons with known `standing`
-    assert figure.layout.updatemenus[0].buttons[1].label.startswith("component 2: facing, R2 0.")
+    assert figure.layout.updatemenus[0].buttons[1].label.startswith("component 2: facing, R² 0.")
 
 
 def test_component_can_be_an_image_attribute(inputs) -> None:

@@ -88,7 +88,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     Attribute("truncated", "inside the image", "cut at the border", "fraction"),
     Attribute("crowding", "no overlap", "others overlap", "persons"),
     Attribute("labelled", "few joints labelled", "many joints labelled", "joints"),
-    Attribute("occluded", "no joints occluded", "many joints occluded", "fraction"),
+    Attribute("occluded", "few joints occluded", "many joints occluded", "fraction"),
 )
 
 IMAGE_ATTRIBUTES: tuple[Attribute, ...] = (

@@ -150,9 +150,7 @@ def _note(space: str, measured: ClusterMembers, validation: ClusterValidation, f
     agreement = validation.clustering.restart_agreements.get(len(validation.clustering))
     texts = [f"{len(measured.distance_to_centre)} persons{sampled}, described by {space}. {validation.describe()}"]
     if agreement is not None:
-        texts.append(
-            f"Other starts of the clustering agree with the selected one with an adjusted Rand index of {agreement:.2f}."
-        )
+        texts.append(f"Restarts of the clustering agree with the selected result (adjusted Rand index {agreement:.2f}).")
     held = [finding for finding in failures if finding.passed]
     if held:
         texts.append(held[0].claim)

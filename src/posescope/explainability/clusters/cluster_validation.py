@@ -119,7 +119,7 @@ class ClusterValidation:
         """Return one sentence with the result and its numbers."""
         count, own, null = len(self.clustering), self.silhouette, self.null_silhouettes
         measured = f"a silhouette of {own:.3f}"
-        control = f"for unclustered reference data with the same covariance ({null.min():.3f} to {null.max():.3f})"
+        control = f"for null reference data with the same covariance ({null.min():.3f} to {null.max():.3f})"
         guideline = f"By common guidelines a silhouette of this size indicates {describe_structure(own.estimate)}."
         stability = "There are too few images for a split-half comparison."
         if self.agreement is not None:
@@ -127,9 +127,9 @@ class ClusterValidation:
             needed = "" if self.is_stable else f", {STABLE_AGREEMENT} is needed"
             stability = f"Clusterings of two halves of the images {verb} (adjusted Rand index {self.agreement:.2f}{needed})."
         if self.is_real:
-            touching = " that touch" if own.estimate <= LOW_SILHOUETTE else ""
+            separation = " with low separation" if own.estimate <= LOW_SILHOUETTE else ""
             return (
-                f"Clustering finds {count} clusters{touching}, with {measured}. This is higher than {control}. "
+                f"Clustering finds {count} clusters{separation}: {measured}. This is higher than {control}. "
                 f"{guideline} {stability}"
             )
         if self.beats_null:
@@ -155,14 +155,14 @@ class ClusterValidation:
 
     def _stability(self, shown_in: str) -> Finding:
         null, agreement, count = self.null_agreements, float(self.agreements.mean()), len(self.clustering)
-        control = range_control(f"halves of as many points of null data, clustered into {count}", null)
+        control = range_control(f"split halves of null data of the same size, clustered into {count}", null)
         passed = bool(self.is_stable and agreement > null.max())
         verdict = "agree" if self.is_stable else "do not agree"
         claim = f"Clusterings of two halves of the images {verdict} on {count} clusters: adjusted Rand index {agreement:.2f}"
         if self.is_stable and not passed:
             claim = (
                 f"The agreement of the clusterings of two halves of the images (adjusted Rand index {agreement:.2f}) is not "
-                f"evidence for clusters: unclustered reference data with the same covariance reach up to {null.max():.2f}, since "
+                f"evidence for clusters: null reference data with the same covariance reach up to {null.max():.2f}, since "
                 "the partition follows the directions of largest variance"
             )
         low, high = np.quantile(self.agreements, [0.025, 0.975])

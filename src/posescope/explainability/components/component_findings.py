@@ -65,7 +65,7 @@ class ClaimMaker:
         """Describe one component (a row of the names) by its best attribute."""
         low, high = _ends(row)
         named, associated = (beats_chance(row) and row["r2"] >= least for least in (NAMED_MIN_R2, ASSOCIATED_MIN_R2))
-        attribute, others = f"{row['attribute']} (from {low} to {high}):", self._others(row)
+        attribute, others = f"{row['attribute']} (from '{low}' to '{high}'):", self._others(row)
         if named:
             verb = f"encodes the attribute {attribute}"
         elif associated:
@@ -74,7 +74,7 @@ class ClaimMaker:
             verb = f"is not substantially correlated with any measured attribute; the best is {attribute}"
         ratio = self.components.explained_variance_ratio[int(row["component"]) - 1]
         claim = (
-            f"Component {row['component']} ({ratio:.1%} of the variance) {verb} R2 {_r2(row):.2f} on held-out persons{others}. "
+            f"Component {row['component']} ({ratio:.1%} of the variance) {verb} R² {_r2(row):.2f} on held-out persons{others}. "
             f"{_all_attributes_words(row)}"
         )
         return Finding.of_interval(claim, _r2(row), self._pair_control(row), passed=associated, shown_in=self.shown_in)
@@ -99,25 +99,24 @@ class ClaimMaker:
         verdict = "is reproduced" if holds else "is reproduced only in part" if in_part else "is not reproduced"
         claim = (
             f"The thesis's claim that the first component encodes sitting versus standing {verdict}: it predicts "
-            f"{row['attribute']} with R2 {_r2(row):.2f} on held-out persons"
+            f"{row['attribute']} with R² {_r2(row):.2f} on held-out persons"
         )
         if strongest["component"] != 1 and beats_chance(strongest):
-            claim += f". Component {strongest['component']} is the best single predictor (R2 {_r2(strongest):.2f})"
+            claim += f". Component {strongest['component']} is the best single predictor (R² {_r2(strongest):.2f})"
         return [Finding.of_interval(claim + ".", _r2(row), self._pair_control(row), passed=holds, shown_in=self.shown_in)]
 
     def claim_readable(self) -> list[Finding]:
         """Return one finding for each of the attributes that all components together predict best."""
-        return [
-            Finding.of_interval(
-                f"A linear probe on {self._source(row)} predicts {row['attribute']} (from {' to '.join(_words(row))}) with "
-                f"R2 {_r2(row):.2f} on held-out persons.",
-                _r2(row),
-                self._probe_control(row),
-                passed=True,
-                shown_in=self.probes_shown_in,
+        found = []
+        for row in self._probes(passed=True)[:_MOST_READABLE]:
+            low, high = _words(row)
+            claim = (
+                f"A linear probe on {self._source(row)} predicts {row['attribute']} (from '{low}' to '{high}') with "
+                f"R² {_r2(row):.2f} on held-out persons."
             )
-            for row in self._probes(passed=True)[:_MOST_READABLE]
-        ]
+            control = self._probe_control(row)
+            found.append(Finding.of_interval(claim, _r2(row), control, passed=True, shown_in=self.probes_shown_in))
+        return found
 
     def claim_unreadable(self) -> list[Finding]:
         """Return one finding for all attributes that are not readable; empty if there are none."""
@@ -127,7 +126,7 @@ class ClaimMaker:
         best, names = unreadable[0], ", ".join(row["attribute"] for row in unreadable)
         claim = (
             f"A linear probe on {self._source(best)} does not predict the following attributes significantly better than chance: "
-            f"{names}; the best is {best['attribute']} with R2 {_r2(best):.2f} on held-out persons."
+            f"{names}; the best is {best['attribute']} with R² {_r2(best):.2f} on held-out persons."
         )
         control = self._probe_control(best)
         return [Finding.of_interval(claim, _r2(best), control, passed=False, shown_in=self.probes_shown_in)]
@@ -158,7 +157,7 @@ def _all_attributes_words(row: pd.Series) -> str:
     if row["all_r2"] <= row["all_control_high"] or row["all_r2_low"] <= 0:
         return "All attributes together do not predict the component better than chance."
     most = f"{row['all_control_high']:.2f}"
-    return f"All attributes together predict the component with R2 {row['all_r2']:.2f} (shuffled: at most {most})."
+    return f"All attributes together predict the component with R² {row['all_r2']:.2f} (shuffled: at most {most})."
 
 
 def _words(row: pd.Series) -> tuple[str, str]:

@@ -4,7 +4,7 @@ Linear probes are evaluated on held-out persons:
 
     one component -> one attribute         the name of the component
     all attributes -> one component        the part of the component that measured attributes explain
-    first P components -> one attribute    the part of the attribute that is linearly readable from the features
+    first P components -> one attribute    the part of the attribute that is linearly decodable from the features
     the same with shuffled attributes      null distribution of the best pair
 
 The components are computed from all persons, without the attributes. Attributes are measured on annotated joints, which have
@@ -174,12 +174,12 @@ def _describe_variance(facts: Facts, variance: pd.DataFrame) -> str:
 def _describe_names(facts: Facts, found: ProbedAttributes) -> str:
     text = (
         f"{facts['pairs_better_than_chance']} of {len(found.correlations)} pairs of component and attribute exceed the best "
-        f"shuffled pair; {facts['attributes_readable']} of {facts['attributes']} attributes are linearly readable"
+        f"shuffled pair; {facts['attributes_readable']} of {facts['attributes']} attributes are linearly decodable"
     )
     if facts["first_component_r2"] is not None:
         text += (
-            f"; the first component predicts {facts['first_component_attribute']} best (R2 {facts['first_component_r2']:.2f} on "
+            f"; the first component predicts {facts['first_component_attribute']} best (R² {facts['first_component_r2']:.2f} on "
             f"held-out persons), all components predict {facts['most_readable_attribute']} best "
-            f"(R2 {facts['most_readable_r2']:.2f})"
+            f"(R² {facts['most_readable_r2']:.2f})"
         )
     return text + "."

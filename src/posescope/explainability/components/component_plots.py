@@ -23,7 +23,7 @@ def plot_correlations(correlations: pd.DataFrame) -> NDArray[np.uint8]:
     signed = correlations.assign(signed=np.sign(correlations["pearson"]) * correlations["r2"].clip(lower=0.0))
     table = signed.pivot_table(index="component", columns="attribute", values="signed", sort=False, dropna=False)
     rows = [f"component {number}" for number in table.index]
-    title = "R2 of each attribute, predicted from each component, on held-out persons"
+    title = "R² of each attribute, predicted from each component, on held-out persons"
     return plot_matrix(
         table.to_numpy(dtype=np.float64), rows, list(table.columns), title=title, unit="R2, with the sign of the correlation"
     )
@@ -32,14 +32,14 @@ def plot_correlations(correlations: pd.DataFrame) -> NDArray[np.uint8]:
 def plot_probes(probes: pd.DataFrame) -> NDArray[np.uint8]:
     """Plot held-out R2 of each attribute from all components, with its interval and its control; best attribute first."""
     ranked = probes.sort_values("r2", ascending=False, kind="stable")
-    columns = {"r2_low": "low", "r2": "R2", "r2_high": "high", "control_high": "by chance"}
-    title = "R2 from all components, held-out persons"
+    columns = {"r2_low": "low", "r2": "R²", "r2_high": "high", "control_high": "by chance"}
+    title = "R² from all components, held-out persons"
     return plot_matrix(
         ranked[list(columns)].to_numpy(dtype=np.float64),
         list(ranked["attribute"]),
         list(columns.values()),
         title=title,
-        unit="R2",
+        unit="R²",
     )
 
 
@@ -125,7 +125,7 @@ def plot_scores(inputs: AnalysisInputs, scores: NDArray[np.float64], attributes:
         upwards = f"{attribute.name}: {attribute.low} to {attribute.high}" + (f", {attribute.unit}" if attribute.unit else "")
         figure.add_trace(_points(inputs, scores[:, number - 1], number, attributes[attribute.name]).update(visible=place == 0))
         changes = {"xaxis.title.text": across, "yaxis.title.text": upwards}
-        label = f"component {number}: {attribute.name}, R2 {row['r2']:.2f}"
+        label = f"component {number}: {attribute.name}, R² {row['r2']:.2f}"
         shown = [other == place for other in range(len(names))]
         buttons.append({"label": label, "method": "update", "args": [{"visible": shown}, changes]})
         titles.append((across, upwards))

@@ -157,7 +157,7 @@ def findings_of(ablation: Ablation, seed: int) -> tuple[Finding, ...]:
         f"{before:.3f} to {after:.3f}, a drop of {together:.3f}"
     )
     redundant = order[-1] in ablation.idle() and most.low > 0
-    most_important = control_of(f"{order[0]}, activations {words}: drop", most)
+    most_important = control_of(f"the PCK drop for {order[0]}, activations {words}", most)
     return (
         _finding(claim, together, own, passed=passed),
         *_claim_small_joints(ablation, seed),
@@ -202,7 +202,7 @@ def _claim_most_important(ablation: Ablation, order: list[str], own: Control) ->
     passed = most.low > 0 and ahead.low > 0
     verdict = "matters most" if passed else "is not significantly more important than the others"
     claim = f"Of the {len(order)} skip connections, {order[0]} {verdict}: {measured}; the difference to {order[1]} is {ahead:.3f}"
-    control = control_of(f"the next one, {order[1]}: drop", ablation.drop(order[1], ablation.mode))
+    control = control_of(f"the PCK drop for the next connection, {order[1]}", ablation.drop(order[1], ablation.mode))
     return _finding(claim, most, control, passed=passed)
 
 

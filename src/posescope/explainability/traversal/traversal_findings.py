@@ -56,7 +56,7 @@ def claim_nearest_person_match(
         f"[{nearer.low:.1f}, {nearer.high:.1f}] less than for other steps; for random pairs the difference is "
         f"{control.estimate:.1f} px [{control.low:.1f}, {control.high:.1f}]."
     )
-    what = control_of("random pairs of step and person: difference", control)
+    what = control_of("the difference for random pairs of step and person", control)
     return Finding.of_interval(claim, nearer, what, passed=passed, shown_in=shown_in)
 
 
@@ -88,10 +88,10 @@ def claim_attribute_effect(effect: AttributeEffect, perturbation: Perturbation, 
     """
     attribute, own, control = attribute_named(effect.attribute), effect.own, effect.random
     words = (attribute.low, attribute.high) if own.estimate > 0 else (attribute.high, attribute.low)
-    verdict = "has no significant effect on the pose; its most certain effect"
+    verdict = "has no significant effect on a pose attribute; the effect closest to significance"
     if effect.is_significant:
         slightly = "" if abs(own.estimate) >= _LARGE else "slightly "
-        verdict = f"changes the pose {slightly}from {words[0]} to {words[1]}"
+        verdict = f"changes the pose {slightly}from '{words[0]}' to '{words[1]}'"
     claim = (
         f"Component {effect.component} {verdict}: when the features are shifted from -{perturbation.perturbation_sd:g} to "
         f"+{perturbation.perturbation_sd:g} sd along it, the mean of the attribute {effect.attribute} over the decoded poses of "
@@ -132,16 +132,16 @@ def claim_data_proximity(
     left = [index for index, end in enumerate(nearer) if draws.mean_interval(end, neighbours.groups).high >= _FAR]
     inside = not left and outside <= count / 2
     passed = inside and own.high < control.low
-    verdict = "stay close to the data" if passed else "leave the distribution of the data"
+    verdict = "stay close to the data" if passed else "leave the distribution of the data in some directions"
     if inside and not passed:
         verdict = "are no closer to the data than random directions"
     names = f" ({_end_names(left, ends)})" if left else ""
     claim = (
         f"At {ends} the traversals {verdict}. For {len(left)} of the {count} end points{names} the distance to the nearest "
-        f"person is above about the {_FAR * 100:.0f}th percentile of nearest-neighbour distances between persons. For {outside} "
-        f"end points no person has a more extreme score on that component. On average the distance of an end point is larger "
-        f"than {own:.0%} of the distances between persons; for random directions of the "
-        f"same length {control.estimate:.0%}."
+        f"person is not below the {_FAR * 100:.0f}th percentile of nearest-neighbour distances between persons. For {outside} "
+        f"end points no person has a more extreme score on that component. On average an end point is farther from its nearest "
+        f"person than {own:.0%} of the persons are from theirs; for random directions of the same length it is farther than "
+        f"{control.estimate:.0%}."
     )
     what = "random directions with the data's covariance, of the same length"
     return Finding.of_interval(claim, own, control_of(what, control), passed=passed, shown_in=shown_in)

@@ -109,7 +109,7 @@ def _claim_layer_matters(curve: TruncationCurve, layer: str) -> Finding:
         f"{_CONDITIONS[curve.skips]}, the prediction {verdict} on {layer}: with all its components at their mean, "
         f"PCK changes from {curve.pck(INTACT).estimate:.3f} to {curve.pck(_NO_COMPONENTS).estimate:.3f} (drop {drop:.3f})"
     )
-    return _finding(claim, passed, drop, control_of(f"all {curve.axes} components kept: drop", curve.drop(whole)))
+    return _finding(claim, passed, drop, control_of(f"the PCK drop with all {curve.axes} components", curve.drop(whole)))
 
 
 def _claim_first_suffice(curve: TruncationCurve) -> Finding:
@@ -119,7 +119,7 @@ def _claim_first_suffice(curve: TruncationCurve) -> Finding:
             f"{_CONDITIONS[curve.skips]}, it is not shown that some of the first components are needed and sufficient: "
             f"{_sufficient(curve)} (drop {drop:.3f})"
         )
-        return _finding(claim, False, drop, control_of("no components: drop", curve.drop(_NO_COMPONENTS)))
+        return _finding(claim, False, drop, control_of("the PCK drop without components", curve.drop(_NO_COMPONENTS)))
     count = curve.sufficient or 0
     first, random = ComponentSubset("first", count), subset_of("random", count, curve.axes)
     drop, gap = curve.drop(first), curve.drop(random, reference=first)
@@ -130,7 +130,7 @@ def _claim_first_suffice(curve: TruncationCurve) -> Finding:
         f"{curve.pck(first).estimate:.3f} with them and {curve.pck(INTACT).estimate:.3f} in the intact network "
         f"(drop {drop:.3f}); {_too_few(curve)}"
     )
-    return _finding(claim, passed, drop, control_of(f"{count} random components: drop", curve.drop(random)))
+    return _finding(claim, passed, drop, control_of(f"the PCK drop with {count} random components", curve.drop(random)))
 
 
 def _claim_noise(curve: TruncationCurve, count: int, components: Components) -> Finding:
@@ -144,11 +144,11 @@ def _claim_noise(curve: TruncationCurve, count: int, components: Components) -> 
     passed = curve.loses_nothing(first) and gap.low > 0
     if gap.low <= 0:
         claim += f"; {count} random components are not significantly worse"
-    return _finding(claim, passed, drop, control_of(f"{count} random components: drop", curve.drop(random)))
+    return _finding(claim, passed, drop, control_of(f"the PCK drop with {count} random components", curve.drop(random)))
 
 
 def _noise_verdict(curve: TruncationCurve, count: int, drop: Interval, gap: Interval) -> str:
-    later = f"components from number {count + 1} on"
+    later = f"components {count + 1} to {curve.axes}"
     if drop.low > curve.tolerance:
         return f"{later} affect PCK, contrary to the thesis, which calls them noise"
     if drop.high > curve.tolerance:
@@ -172,7 +172,7 @@ def _claim_remaining_predict(curve: TruncationCurve, count: int) -> Finding:
     )
     if gain.low > 0 and not passed:
         claim += f"; a gain up to {curve.tolerance:g} does not count"
-    return _finding(claim, passed, alone, control_of("no components: PCK", curve.pck(_NO_COMPONENTS)))
+    return _finding(claim, passed, alone, control_of("PCK without components", curve.pck(_NO_COMPONENTS)))
 
 
 def _finding(claim: str, passed: bool, value: Interval, control: Control) -> Finding:
