@@ -85,7 +85,7 @@ _CAN_STAND_CLOSE = ("standing", "walking", "hands_on_hips", "arms_folded", "sitt
 
 @dataclass(frozen=True)
 class PlacedPerson:
-    """A person at its place: `frame` projects it into the image, `foot_y` is the row on which it stands."""
+    """A person at its place: `frame` projects it into the image, `foot_y` is the row of its soles."""
 
     figure: PosedPerson
     frame: ImageProjection

@@ -42,7 +42,7 @@ def test_split_without_persons_has_no_finding():
         "val", clean.annotation_ids[:0], clean.file_names[:0], clean.sizes[:0], clean.boxes[:0], clean.areas[:0], clean.joints[:0]
     )
     assert check_plausibility(no_persons) == []
-    assert find_persons_in_both_splits(clean, no_persons) is None
+    assert find_persons_in_both_splits(clean, no_persons) == []
     assert counts_by_check(labels(joints=np.full((COUNT, 4, 2), np.nan))) == {}
 
 
@@ -115,12 +115,12 @@ def test_duplicate_persons_of_an_image_are_reported():
 
 
 def test_same_person_in_two_splits_is_reported():
-    result = find_persons_in_both_splits(labels(), labels(split="val"))
+    (result,) = find_persons_in_both_splits(labels(), labels(split="val"))
     assert (result.finding.split, result.finding.records) == ("val", COUNT)
     other = labels(split="val", joints=labels().joints + 1)
     other.joints[6] = labels().joints[6]
-    assert find_persons_in_both_splits(labels(), other).records.nonzero()[0].tolist() == [6]
-    assert find_persons_in_both_splits(labels(), labels(split="val", sizes=(999, 999))) is None
+    assert find_persons_in_both_splits(labels(), other)[0].records.nonzero()[0].tolist() == [6]
+    assert find_persons_in_both_splits(labels(), labels(split="val", sizes=(999, 999))) == []
 
 
 def test_joints_outside_image_or_box_are_reported():

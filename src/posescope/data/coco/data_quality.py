@@ -99,9 +99,9 @@ def repair_findings(split: str, repaired: Sequence[Issue], image_count: int, rec
         of_images = {issue["image_id"] for issue in found if issue["annotation_id"] == -1}
         of_records = {issue["annotation_id"] for issue in found if issue["annotation_id"] != -1}
         total = (image_count if of_images else 0) + (record_count if of_records else 0)
-        first = found[0]
+        first, reason = found[0], found[0]["reason"]
         where = f"image {first['image_id']}" if first["annotation_id"] == -1 else f"annotation {first['annotation_id']}"
-        detail = f"{_sentence(first['reason'])} The first: {where}, {first['detail']}."
+        detail = f"{reason[:1].upper()}{reason[1:]}. The first: {where}, {first['detail']}."
         findings.append(QualityFinding("repaired", split, check, len(of_images) + len(of_records), total, detail, remedy))
     return findings
 
@@ -190,7 +190,3 @@ def _find_guessed_sigmas(skeleton: Skeleton) -> list[QualityFinding]:
     detail = f"No OKS sigma is known for {', '.join(guessed)}; {DEFAULT_OKS_SIGMA:g} is used."
     remedy = "Set them in data_engineering.source.oks_sigmas if OKS and AP matter."
     return [QualityFinding("warned", "all", "guessed_oks_sigmas", len(guessed), len(skeleton), detail, remedy)]
-
-
-def _sentence(phrase: str) -> str:
-    return phrase[:1].upper() + phrase[1:] + "."

@@ -212,16 +212,9 @@ def _find_coincident_keypoints(labels: SplitLabels) -> PlausibilityFinding | Non
 
 def _count_coincident(joints: NDArray[np.float64]) -> NDArray[np.int64]:
     """Return (N,) the largest number of labels that each person has at one location."""
-    flat = joints[..., 0] + 1j * joints[..., 1]
-    ordered = np.sort(flat, axis=1)  # complex numbers by x, then y; NaN last
-    best = np.zeros(len(joints), dtype=np.int64)
-    run = np.zeros(len(joints), dtype=np.int64)
-    for joint in range(joints.shape[1]):
-        labelled = np.isfinite(ordered[:, joint].real)
-        same = labelled & (ordered[:, joint] == ordered[:, joint - 1]) if joint else np.zeros(len(joints), dtype=np.bool_)
-        run = np.where(same, run + 1, labelled.astype(np.int64))
-        best = np.maximum(best, run)
-    return best
+    points = joints[..., 0] + 1j * joints[..., 1]  # NaN equals nothing
+    counts = [(points == points[:, [joint]]).sum(axis=1) for joint in range(points.shape[1])]
+    return np.asarray(np.max(counts, axis=0), dtype=np.int64)
 
 
 def _find_repeated_location(labels: SplitLabels) -> PlausibilityFinding | None:
@@ -273,7 +266,7 @@ def _person_keys(labels: SplitLabels) -> NDArray[np.object_]:
     return np.fromiter((row.tobytes() for row in flat), dtype=object, count=len(flat))
 
 
-def find_persons_in_both_splits(first: SplitLabels, second: SplitLabels) -> PlausibilityFinding | None:
+def find_persons_in_both_splits(first: SplitLabels, second: SplitLabels) -> list[PlausibilityFinding]:
     """Find persons with at least three labels that both splits have, by keypoints and image size.
 
     Args:
@@ -284,11 +277,12 @@ def find_persons_in_both_splits(first: SplitLabels, second: SplitLabels) -> Plau
     keys = zip(_person_keys(second), map(tuple, second.sizes.tolist()), strict=True)
     records = np.fromiter((key in known for key in keys), dtype=np.bool_, count=len(second.joints))
     records &= second.labelled.sum(axis=1) >= 3
-    return _finding(
+    found = _finding(
         second, "persons_in_two_splits", records, "the training split has the same person",
         f"These persons have the same keypoints in images of the same size in '{first.split}'.",
         "Remove the images from one of the splits: training images must not be validated on.", among=second.has_labels,
     )  # fmt: skip
+    return [] if found is None else [found]
 
 
 def _find_outside_image(labels: SplitLabels) -> PlausibilityFinding | None:

@@ -107,8 +107,9 @@ def read_annotations(folder: CocoFolder, source: SourceOptions, failures: Failur
             raise DataError(f"{part.path}: expected the skeleton of the split '{source.train_split}', found another one.")
         parts.append(part)
     _check_disjoint(folder, source, parts)
-    implausible = [*(check_plausibility(part.labels) for part in parts)]
-    implausible[-1] += _find_persons_in_two_splits(parts, source)
+    implausible = [check_plausibility(part.labels) for part in parts]
+    if source.train_split != source.val_split:
+        implausible[-1] += find_persons_in_both_splits(parts[0].labels, parts[-1].labels)
     quality = _report_quality(parts, implausible, source, failures)
     issues = [*(part.issues for part in parts), *map(_warned_issues, parts, implausible)]
     found = Annotations(
@@ -166,12 +167,6 @@ def _check_disjoint(folder: CocoFolder, source: SourceOptions, parts: list[_Part
             f"{first}: expected splits that share no image, found {len(shared)} images with persons in both "
             f"'{source.train_split}' and '{source.val_split}', such as '{min(shared)}'. Remove them from one annotation file."
         )
-
-
-def _find_persons_in_two_splits(parts: Sequence[_Part], source: SourceOptions) -> list[PlausibilityFinding]:
-    """Return the finding on persons of the last split that are also in the first one."""
-    shared = None if source.train_split == source.val_split else find_persons_in_both_splits(parts[0].labels, parts[-1].labels)
-    return [] if shared is None else [shared]
 
 
 def _report_quality(

@@ -19,7 +19,7 @@ AREA_OF_BOX = 0.53
 BOX_MARGIN = 0.1
 # A labelled person's area is at least this fraction of the box: the smallest of 371 official ones is 0.16 (crowds: 0.02).
 MIN_AREA_OF_BOX = 0.01
-MAX_AREA_OF_BOX = 1.05  # a segment lies in its box; more is rounding
+MAX_AREA_OF_BOX = 1.05  # a segment is inside its box; more is rounding
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,8 @@ def repair_ids(record: dict[str, Any], fields: Sequence[str]) -> tuple[dict[str,
         number = None if is_int64(value) else parse_int64(value)
         if number is not None:
             changes[field] = number
-            repairs.append(
-                Repair("numeric_ids", f"{field} is {_kind_of(value)}, read as an integer id", f"{field} {format_value(value)}")
-            )
+            reason = f"{field} is {'text' if isinstance(value, str) else 'a float'}, read as an integer id"
+            repairs.append(Repair("numeric_ids", reason, f"{field} {format_value(value)}"))
     return ({**record, **changes} if changes else record), repairs
 
 
@@ -181,7 +180,3 @@ def _box_of_keypoints(keypoints: Any, joint_count: int) -> list[float] | None:
     corner, size = low + 0.5 - margin, high - low + 2 * margin
     usable = bool((size >= MIN_BOX_SIDE_PX).all() and (size < MAX_NUMBER).all())
     return [float(value) for value in (*corner, *size)] if usable else None
-
-
-def _kind_of(value: Any) -> str:
-    return "text" if isinstance(value, str) else "a float"

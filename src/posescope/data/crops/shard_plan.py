@@ -1,4 +1,4 @@
-"""Plan the shards: whole images in the order of the table, and the fingerprint that tells whether a shard is up to date."""
+"""Plan the shards: whole images in the order of the table, and the fingerprint that shows whether a shard is up to date."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -112,7 +112,7 @@ def _images(folder: CocoFolder, source: SourceOptions, persons: pd.DataFrame, cr
 
 
 def _shard(number: int, images: list[ImageTask], source: SourceOptions, options: CropOptions) -> ShardTask:
-    # Time and size of an image file stand for its content. Workers, shard size and limits do not change pixels: an image beyond
+    # Time and size of an image file represent its content. Workers, shard size and limits do not change pixels: an image beyond
     # the limits is a failure, and shards with failures are always written again.
     content = {
         "engine": ENGINE_VERSION,
