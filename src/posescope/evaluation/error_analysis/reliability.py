@@ -44,12 +44,12 @@ def reliability_table(scored: ScoredPersons, draws: ImageResamples, bins: int) -
         the bin), pck_thesis and oks, each with its low and high.
     """
     rows, left_out = [], _count_without_score(scored)
-    for level, score_of, every in _levels(scored):
-        for number, members in enumerate(_equal_bins(every["score"].to_numpy(), bins), 1):
-            rows_of = every.iloc[members]
-            scores, images = rows_of["score"].to_numpy(), rows_of["image_id"].to_numpy()
-            pck, oks = (astuple(draws.mean_interval(rows_of[name].to_numpy(), images)) for name in ("pck_thesis", "oks"))
-            numbers = len(members), rows_of["person_id"].nunique(), left_out
+    for level, score_of, table in _levels(scored):
+        for number, members in enumerate(_equal_bins(table["score"].to_numpy(), bins), 1):
+            binned = table.iloc[members]
+            scores, images = binned["score"].to_numpy(), binned["image_id"].to_numpy()
+            pck, oks = (astuple(draws.mean_interval(binned[name].to_numpy(), images)) for name in ("pck_thesis", "oks"))
+            numbers = len(members), binned["person_id"].nunique(), left_out
             rows.append((level, number, *numbers, score_of, scores.mean(), scores.min(), scores.max(), *pck, *oks))
     return pd.DataFrame(rows, columns=list(_BIN_COLUMNS))
 
@@ -65,9 +65,9 @@ def rank_table(scored: ScoredPersons, draws: ImageResamples) -> pd.DataFrame:
         Columns: level ("joint", "person"), count, persons, not_found and score_of as in `reliability_table`, spearman, low, high.
     """
     rows, left_out = [], _count_without_score(scored)
-    for level, score_of, every in _levels(scored):
-        found = rank_correlation(every["score"].to_numpy(), every["oks"].to_numpy(), every["image_id"].to_numpy(), draws)
-        rows.append((level, len(every), every["person_id"].nunique(), left_out, score_of, *astuple(found)))
+    for level, score_of, table in _levels(scored):
+        found = rank_correlation(table["score"].to_numpy(), table["oks"].to_numpy(), table["image_id"].to_numpy(), draws)
+        rows.append((level, len(table), table["person_id"].nunique(), left_out, score_of, *astuple(found)))
     return pd.DataFrame(rows, columns=["level", "count", "persons", "not_found", "score_of", "spearman", "low", "high"])
 
 
