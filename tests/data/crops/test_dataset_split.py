@@ -8,14 +8,19 @@ import pandas as pd
 import pytest
 
 from posescope.core.errors import DataError
+from posescope.core.plugins import ComponentSpec
 from posescope.core.tables import Distribution, Persons
 from posescope.data.coco.folder import CocoFolder, SourceOptions
 from posescope.data.coco.person_filters import filter_persons
 from posescope.data.coco.reader import read_annotations
 from posescope.data.crops.crop_boxes import box_persons
+from posescope.data.crops.crop_statistics import CropStatistics
 from posescope.data.crops.crop_store import CropStore
 from posescope.data.crops.dataset_split import count_distribution, sample_test_set
 from posescope.data.crops.options import CropOptions, SplitOptions
+from posescope.geometry.crop_recipe import CropRecipe
+
+STATISTICS = CropStatistics((0.5, 0.5, 0.5), (32, 32), CropRecipe(rule=ComponentSpec(name="padded_square")), "d" * 16)
 
 
 def persons(train, val):
@@ -148,8 +153,9 @@ def store_of(folder, person_ids):
 def test_distribution_by_hand(tmp_path):
     read = persons([1, 2, 2, 2, 2, 1], [2])
     drawn = sample_test_set(read, SplitOptions(seed=1, max_test_fraction=0.5))
-    found = count_distribution(drawn, store_of(tmp_path, range(12)), read)
+    found = count_distribution(drawn, store_of(tmp_path, range(12)), read, STATISTICS)
     Distribution.validate(found)
+    assert set(found["data"]) == {"d" * 16}
     table = found.set_index("split")
     # 12 persons are on 7 images; 2 of the 10 training persons are test persons, on one image or two.
     assert table["persons"].to_dict() == {"train": 8, "val": 2, "test": 2, "all": 12}
@@ -162,7 +168,7 @@ def test_distribution_by_hand(tmp_path):
 def test_persons_without_crop_are_not_counted(tmp_path):
     # Training images with persons 0, (1, 2) and 3; validation image with 4. Persons 0 and 2 have no crop.
     read = persons([1, 2, 1], [1])
-    found = count_distribution(read, store_of(tmp_path, [4, 1, 3]), read).set_index("split")
+    found = count_distribution(read, store_of(tmp_path, [4, 1, 3]), read, STATISTICS).set_index("split")
     assert found["persons"].to_dict() == {"train": 2, "val": 1, "test": 0, "all": 3}
     assert found["images"].to_dict() == {"train": 2, "val": 1, "test": 0, "all": 3}
     assert found["images_with_persons"].to_dict() == {"train": 3, "val": 1, "test": 0, "all": 4}
@@ -175,7 +181,7 @@ def test_images_with_persons_are_counted_before_any_rejection(tmp_path):
     accepted = read[read["person_id"].isin([0, 2, 5])]
     # Image 1 is in the test set. Image 0 has one accepted person and counts once.
     final = accepted.assign(split=["train", "test", "val"])
-    found = count_distribution(final, store_of(tmp_path, [0, 2, 5]), read).set_index("split")
+    found = count_distribution(final, store_of(tmp_path, [0, 2, 5]), read, STATISTICS).set_index("split")
     assert found["images"].to_dict() == {"train": 1, "val": 1, "test": 1, "all": 3}
     assert found["images_with_persons"].to_dict() == {"train": 3, "val": 2, "test": 1, "all": 6}
     assert list(read["split"]) == ["train"] * 5 + ["val"] * 2  # the input is not changed
@@ -192,7 +198,7 @@ def test_images_with_persons_on_photographs(real_data, tmp_path):
     read = read_annotations(CocoFolder(source), SourceOptions())
     accepted = box_persons(filter_persons(read.persons, read.keypoints, ()).persons, read.keypoints, CropOptions()).persons
     drawn = sample_test_set(accepted, SplitOptions())
-    found = count_distribution(drawn, store_of(tmp_path, drawn["person_id"]), read.persons).set_index("split")
+    found = count_distribution(drawn, store_of(tmp_path, drawn["person_id"]), read.persons, STATISTICS).set_index("split")
     images = found["images_with_persons"]
     assert images["val"] == expected["val"]
     assert images["train"] + images["test"] == expected["train"]

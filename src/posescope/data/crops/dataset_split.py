@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 
 from posescope.core.errors import DataError
+from posescope.core.origin import Origin, add_origin
 from posescope.core.tables import SPLITS, Distribution, Persons
+from posescope.data.crops.crop_statistics import CropStatistics
 from posescope.data.crops.crop_store import CropStore
 from posescope.data.crops.options import SplitOptions
 
@@ -49,7 +51,9 @@ def sample_test_set(persons: pd.DataFrame, options: SplitOptions) -> pd.DataFram
     return pd.DataFrame(Persons.validate(result))
 
 
-def count_distribution(persons: pd.DataFrame, store: CropStore, persons_read: pd.DataFrame) -> pd.DataFrame:
+def count_distribution(
+    persons: pd.DataFrame, store: CropStore, persons_read: pd.DataFrame, statistics: CropStatistics
+) -> pd.DataFrame:
     """Count the images and persons of each split that have a crop.
 
     Args:
@@ -57,6 +61,7 @@ def count_distribution(persons: pd.DataFrame, store: CropStore, persons_read: pd
         store: the finished crops of at least one person.
         persons_read: the `Persons` table of all valid records, before any person was rejected. Its images count in their final
             split: those drawn for the test set in `test`.
+        statistics: statistics of the data, whose fingerprint is the origin of the table.
 
     Returns:
         A `Distribution` table.
@@ -70,7 +75,8 @@ def count_distribution(persons: pd.DataFrame, store: CropStore, persons_read: pd
         fractions = (images[split] / images["all"], count / len(cropped))
         rows.append((split, with_persons[split], images[split], count, *fractions))
     columns = ["split", "images_with_persons", "images", "persons", "images_fraction", "persons_fraction"]
-    return pd.DataFrame(Distribution.validate(pd.DataFrame(rows, columns=columns)))
+    table = add_origin(pd.DataFrame(rows, columns=columns), Origin(data=statistics.data_fingerprint))
+    return pd.DataFrame(Distribution.validate(table))
 
 
 def _assign_final_splits(persons_read: pd.DataFrame, persons: pd.DataFrame) -> pd.DataFrame:

@@ -14,7 +14,6 @@ from posescope.data.crops import crop_boxes as square_boxes
 from posescope.data.crops import cropping
 from posescope.data.crops.crop_statistics import CropStatistics, measure_crops
 from posescope.data.crops.crop_store import CropStore
-from posescope.data.crops.dataset_split import count_distribution
 from posescope.data.crops.options import CropOptions
 from posescope.pipelines.data_engineering.options import FilterOptions
 from posescope.reporting.result_filter import origin_of_statistics
@@ -133,22 +132,6 @@ def collect_data_quality(statistics: CropStatistics, *tables: pd.DataFrame) -> p
         *tables: `DataQuality` tables.
     """
     return add_origin(pd.concat(tables, ignore_index=True), origin_of_statistics(statistics))
-
-
-def count_persons(
-    persons: pd.DataFrame, crops: CropStore, persons_read: pd.DataFrame, statistics: CropStatistics
-) -> pd.DataFrame:
-    """Count images and persons of each split.
-
-    Args:
-        persons, persons_read: `Persons` tables, with splits and of all well-formed records.
-        crops: crops of the data set.
-        statistics: statistics of the data, whose fingerprint is the origin of the table.
-
-    Returns:
-        A `Distribution` table.
-    """
-    return add_origin(count_distribution(persons, crops, persons_read), origin_of_statistics(statistics))
 
 
 def collect_issues(*tables: pd.DataFrame) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 from kedro.pipeline import Pipeline
 
 from posescope.data.crops.crop_boxes import targets_in_crops
-from posescope.data.crops.dataset_split import sample_test_set
+from posescope.data.crops.dataset_split import count_distribution, sample_test_set
 from posescope.data.crops.image_checks import image_quality_table
 from posescope.data.dataset_summary import count_joint_labels, count_rejected
 from posescope.pipelines.data_engineering import nodes
@@ -82,7 +82,7 @@ def _statistics() -> Pipeline:
         [
             step(image_quality_table, ["crops", "persons", SOURCE], "data_quality_images", "check_images"),
             step(nodes.collect_data_quality, [STATISTICS, *QUALITY], "data_quality"),
-            step(nodes.count_persons, ["persons", "crops", "persons_read", STATISTICS], "data_distribution"),
+            step(count_distribution, ["persons", "crops", "persons_read", STATISTICS], "data_distribution", "count_persons"),
             step(nodes.collect_issues, ISSUES, "issues"),
             step(count_rejected, ["persons_read", "issues", "data_distribution"], "rejected"),
             step(count_joint_labels, ["targets", "persons", "crops", "skeleton", STATISTICS], "joint_labels"),
