@@ -35,7 +35,7 @@ def test_components_are_named_by_the_planted_attributes(inputs) -> None:
     first, second, *_ = found.findings
     sign = np.sign(inputs.components.axes[0][1])  # feature 1: red in the right upper quarter, where `standing` is low
     words = ("standing", "sitting or lying") if sign > 0 else ("sitting or lying", "standing")
-    assert f"from {words[0]} to {words[1]}" in first.claim
+    assert f"from '{words[0]}' to '{words[1]}'" in first.claim
     # The attribute is unknown for ten of 160 persons, who are predicted by the mean.
     assert found.tables["component_names"]["all_r2"][0] == pytest.approx(150 / 160, abs=0.02)
     assert first.passed

@@ -31,7 +31,7 @@ def test_effect_finding_names_the_ends_of_the_attribute() -> None:
     assert found.passed
     assert "from 'sitting or lying' to 'standing'" in found.claim
     reverse = AttributeEffect(1, "standing", Interval(-0.3, -0.4, -0.2), none, 1.5, 1.4)
-    assert "slightly from standing to sitting or lying" in claim_attribute_effect(reverse, PERTURBATION, "p").claim
+    assert "slightly from 'standing' to 'sitting or lying'" in claim_attribute_effect(reverse, PERTURBATION, "p").claim
     assert not claim_attribute_effect(AttributeEffect(2, "standing", none, none, 1.2, 1.2), PERTURBATION, "p").passed
 
 
