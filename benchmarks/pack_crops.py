@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posescope.data.crops.crop_store import CropStore
-from posescope.data.crops.shard_writer import ColourSums
 from posescope.geometry.crop_recipe import CropRecipe
 
 CROPS = Path("05_model_input") / "crops"
@@ -58,7 +57,7 @@ def unpack(file: Path, data: Path) -> None:
             print(json.dumps({name: len(crops)}))
     about = json.loads((data / CROPS / "crops.json").read_text())
     recipe = CropRecipe.model_validate(about["crop"]) if "crop" in about else None
-    CropStore(data / CROPS).finish(about["shards"], about["fingerprint"], about["squares"], recipe)
+    CropStore(data / CROPS).finish(about["shards"], about["squares"], recipe)
 
 
 def rewrite(store: CropStore, name: str, crops: list[NDArray[np.uint8]]) -> None:
@@ -66,7 +65,7 @@ def rewrite(store: CropStore, name: str, crops: list[NDArray[np.uint8]]) -> None
     old = store.record(name)
     with store.shard_writer(name, old.fingerprint, len(crops), crops[0].shape[0]) as writer:
         for crop, person, colour, count in zip(crops, old.person_ids, old.rgb_sums, old.pixel_counts, strict=True):
-            writer.append(person, np.ascontiguousarray(crop), ColourSums(colour, count))
+            writer.append(person, np.ascontiguousarray(crop), colour, count)
         for person, kind, message in old.failures:
             writer.fail((person,), kind, message)
 
