@@ -67,7 +67,7 @@ def rewrite(store: CropStore, name: str, crops: list[NDArray[np.uint8]]) -> None
         for crop, person, colour, count in zip(crops, old.person_ids, old.rgb_sums, old.pixel_counts, strict=True):
             writer.append(person, np.ascontiguousarray(crop), colour, count)
         for person, kind, message in old.failures:
-            writer.fail((person,), kind, message)
+            writer.add_failure((person,), kind, message)
 
 
 def encode(crop: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
