@@ -24,17 +24,17 @@ def words(tmp_path: Path) -> list[str]:
     return ["--env", "test", "--pipelines", "download", "--params", places]
 
 
-def test_it_returns_the_outputs(words: list[str]) -> None:
+def test_main_returns_the_outputs(words: list[str]) -> None:
     result = main(words)
     assert [archive.state for archive in result["fetched_archives"].load()] == ["not downloaded"]
 
 
-def test_without_arguments_it_reads_the_arguments_of_the_process(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_main_reads_the_arguments_of_the_process_by_default(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["anything", *words])
     assert set(main()) == {"fetched_archives"}
 
 
-def test_it_raises_errors_as_they_are(words: list[str], tmp_path: Path) -> None:
+def test_main_raises_errors_unchanged(words: list[str], tmp_path: Path) -> None:
     words[-1] += ",modelling.training.epochs=0"
     with pytest.raises(OptionsError, match=r"modelling\.training\.epochs"):
         main(words)
@@ -45,7 +45,7 @@ def test_it_raises_errors_as_they_are(words: list[str], tmp_path: Path) -> None:
         main(["--env", "test", "--pipelines", "no_such"])
 
 
-def test_in_standalone_mode_it_ends_the_process(words: list[str]) -> None:
+def test_main_ends_the_process_in_standalone_mode(words: list[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(words, standalone_mode=True)
     assert caught.value.code == 0

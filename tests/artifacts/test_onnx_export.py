@@ -30,7 +30,7 @@ CROPS = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3)).astype(np.uint
 
 @pytest.mark.parametrize("flip_test", [False, True])
 @pytest.mark.parametrize("count", [1, 5])
-def test_predictions_are_those_of_pytorch(model_folders: Any, count: int, flip_test: bool) -> None:
+def test_predictions_equal_those_of_pytorch(model_folders: Any, count: int, flip_test: bool) -> None:
     model, session = load_model(model_folders.torch), OnnxModel(read_description(model_folders.onnx))
     expected = model.predict(torch.from_numpy(CROPS[:count]), flip_test=flip_test)
     found = session.run(CROPS[:count], flip_test)
@@ -218,7 +218,7 @@ class ShiftedDecoder(OnnxModel):
         ({"scores": 0.1, "flip_test": True}, "model's scores differ"),
     ],
 )
-def test_wrong_decoders_are_not_written(
+def test_decoders_with_errors_are_not_written(
     model_folders: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: dict[str, float], message: str
 ) -> None:
     monkeypatch.setattr(onnx_export, "OnnxModel", type("Wrong", (ShiftedDecoder,), wrong))

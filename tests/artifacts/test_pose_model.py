@@ -62,7 +62,7 @@ def test_normalising_by_hand():
     assert normalise_images(torch.zeros(0, 4, 6, 3, dtype=torch.uint8), (0, 0, 0)).shape == (0, 3, 4, 6)
 
 
-def test_normalising_keeps_rows_and_columns_apart():
+def test_normalising_keeps_rows_and_columns():
     images = torch.zeros(1, 2, 3, 3, dtype=torch.uint8)
     images[0, 1, 2, 0] = 255
     assert normalise_images(images, (0, 0, 0))[0, 0].tolist() == [[0, 0, 0], [0, 0, 1]]
@@ -102,11 +102,11 @@ def test_predict_by_hand(model):
     assert found.scores.tolist() == [[1, 1, 1]]
 
 
-def test_nobody(model):
+def test_no_crops_have_no_joints(model):
     assert model.predict(torch.zeros(0, 16, 24, 3, dtype=torch.uint8), flip_test=True).joints.shape == (0, 3, 2)
 
 
-def test_flip_test_averages_with_the_mirrored_pass_and_its_swapped_names(model):
+def test_flip_test_averages_with_the_mirrored_pass(model):
     # The network detects colours, not sides. In the mirrored pass the red dot is still joint 0, which is the right joint of
     # the original person, so that half of the red heatmap is added to joint 1 at the same position, and likewise green.
     maps = model.heatmaps(dots((0, 1, 2), (1, 3, 0), (2, 0, 5)), flip_test=True)

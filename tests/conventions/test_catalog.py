@@ -1,4 +1,4 @@
-"""Every environment: its parameters are right, its catalog can be made, its layers and folders agree."""
+"""Parameters and catalog of every environment are valid, and layers equal the folders of the datasets."""
 
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -20,16 +20,16 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 ENVIRONMENTS = ("base", "coco", "local", "production", "test", "thesis", "thesis_final")
 PIPELINES = register_pipelines()
 
-# Parameters that a node gets, and that may be missing altogether.
+# Optional parameters of nodes.
 MAY_BE_NONE = {"params:data_engineering.sample", "params:evaluation.results"}
-# Handed from one node to the next and never written.
+# Datasets that are never written.
 IN_MEMORY = {
     "download_plan", "fetched_archives", "test_access", "test_model", "cases_val",
     "setting_val", "setting_test", "data_results", "training_results", "evaluation_results", "explainability_results",
 }  # fmt: skip
-# Read by a hook, by no node.
+# Parameters that only a hook reads.
 OF_HOOKS = {"run_records", "data_folder"}
-# Layers are named after the folders, which stand in the order of the data flow.
+# Layers are named after the folders, which are in the order of the data flow.
 LAYERS = (
     "01_raw", "02_intermediate", "03_primary", "05_model_input", "06_models", "07_model_output",
     "improved_models", "08_reporting",
@@ -40,13 +40,13 @@ OTHER_LAYERS = {
     "improved_model": "improved_models", "variant_scores": "08_reporting", "variant_hits": "08_reporting",
     "joint_scores_test": "08_reporting", "joint_hits_val": "08_reporting",
 }  # fmt: skip
-# Inputs of the pipeline `inference`: wherever somebody keeps them.
+# Inputs of the pipeline `inference`, at any path.
 FROM_ANYWHERE = {"inference_images", "inference_boxes", "inference_model"}
 
 
 @pytest.fixture(scope="module", params=ENVIRONMENTS)
 def context(request: pytest.FixtureRequest) -> Iterator[KedroContext]:
-    """The project in one environment, as a run sees it (its hooks have checked the parameters)."""
+    """Return the context of the project in one environment, after the checks of the hooks."""
     bootstrap_project(REPOSITORY)
     with KedroSession.create(project_path=REPOSITORY, env=request.param, save_on_close=False) as session:
         yield session.load_context()
@@ -68,17 +68,17 @@ def datasets_of(pipeline: Pipeline) -> set[str]:
     return {name for name in pipeline.datasets() if name != "parameters" and not name.startswith("params:")}
 
 
-def test_all_environments_are_looked_at() -> None:
+def test_all_environments_are_tested() -> None:
     assert {path.name for path in (REPOSITORY / "conf").iterdir() if path.is_dir()} == set(ENVIRONMENTS)
 
 
-def test_parameters_are_right_and_complete(context: KedroContext) -> None:
+def test_parameters_are_valid_and_complete(context: KedroContext) -> None:
     parameters = context.config_loader["parameters"]
     check_parameters(parameters, parameter_models(), env=str(context.env))
     assert set(parameters) - set(PATH_PARAMETERS) == set(parameter_models())
 
 
-def test_every_parameter_of_a_node_comes_as_its_options_model(context: KedroContext, catalog: DataCatalog) -> None:
+def test_every_node_gets_parameters_as_an_options_model(context: KedroContext, catalog: DataCatalog) -> None:
     for pipeline in PIPELINES.values():
         for name in pipeline.inputs():
             if name.startswith("params:"):
@@ -86,7 +86,7 @@ def test_every_parameter_of_a_node_comes_as_its_options_model(context: KedroCont
                 assert isinstance(value, BaseModel) or (name in MAY_BE_NONE and value is None), name
 
 
-def test_every_dataset_can_be_made_and_is_declared(catalog: DataCatalog) -> None:
+def test_every_dataset_is_declared_and_can_be_created(catalog: DataCatalog) -> None:
     names = set().union(*(datasets_of(pipeline) for pipeline in PIPELINES.values()))
     assert {"crops", "model", "report", "inference_results", "analysis_latent_traversal", "issues_crop"} <= names
     undeclared = {name for name in names if name not in catalog or isinstance(catalog.get(name), MemoryDataset)}
@@ -103,7 +103,7 @@ def test_layer_of_every_entry_is_its_folder(entries: dict[str, dict[str, Any]]) 
     for name, entry in entries.items():
         layer = entry.get("metadata", {}).get("kedro-viz", {}).get("layer")
         if entry.get("role") == "workspace" or name in OF_HOOKS:
-            assert layer is None, name  # an input without a layer: it is empty when a run starts
+            assert layer is None, name  # an input without a layer is empty at the start of a run
         elif name in FROM_ANYWHERE or name in OTHER_LAYERS:
             assert layer == OTHER_LAYERS.get(name, layer) in LAYERS, name
         else:
@@ -139,7 +139,7 @@ def test_inference_follows_the_data_and_the_model(env: str, runtime: dict[str, A
     assert entries["inference_model"]["filepath"] == entries["model"]["filepath"]
 
 
-def test_command_line_places_reach_the_catalog() -> None:
+def test_path_parameters_of_the_command_line_reach_the_catalog() -> None:
     configure_project("posescope")
     places = {name: f"/somewhere/{name}" for name in PATH_PARAMETERS}
     with KedroSession.create(project_path=REPOSITORY, env="coco", runtime_params=places, save_on_close=False) as session:

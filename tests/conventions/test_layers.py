@@ -85,7 +85,7 @@ def test_site_of_kedro_viz_is_built_without_warnings(tmp_path):
     for name in ("conf", "src", "pyproject.toml", ".telemetry"):
         source = REPOSITORY / name
         (shutil.copytree if source.is_dir() else shutil.copy)(source, tmp_path / name)
-    events = tmp_path / ".viz" / "kedro_pipeline_events.json"  # as a run leaves it
+    events = tmp_path / ".viz" / "kedro_pipeline_events.json"  # as after a run
     events.parent.mkdir()
     events.write_text("[]")
     result = subprocess.run(
@@ -96,7 +96,7 @@ def test_site_of_kedro_viz_is_built_without_warnings(tmp_path):
         text=True,
         check=False,
     )
-    # A crash inside a preview still exits with 0: only the page tells.
+    # A failed preview still exits with 0, so that the page is checked.
     assert (tmp_path / "build" / "index.html").is_file(), result.stdout + result.stderr
     assert "WARNING" not in result.stdout + result.stderr
     shown = json.loads((tmp_path / "build" / "api" / "main").read_text())["layers"]

@@ -46,7 +46,7 @@ def test_thesis_environment_follows_the_document(parameters):
     assert (optimiser.form, optimiser.delta, optimiser.momentum, optimiser.weight_decay) == ("textbook", 1e-6, 0, 0)
 
 
-def test_what_the_document_leaves_open_comes_from_the_later_recipe(parameters):
+def test_values_missing_in_the_thesis_are_those_of_the_later_recipe(parameters):
     """The recipes differ in the box of the square, the codec and the form of the optimiser only."""
     document, later = parameters("thesis"), parameters("thesis_final")
     assert document != later

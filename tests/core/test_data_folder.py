@@ -121,7 +121,7 @@ def test_worker_keeps_the_folder_locked_after_its_run_was_killed(tmp_path):
     wait_until_free(tmp_path)
 
 
-def test_sharing_without_a_lock_or_by_its_owner_locks_nothing(tmp_path):
+def test_sharing_without_a_lock_or_by_the_owner_does_not_lock(tmp_path):
     with share_folder_lock(tmp_path / "crops"):
         assert list(tmp_path.iterdir()) == []
     held = DataFolder(tmp_path).acquire_lock("first")

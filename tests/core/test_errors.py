@@ -14,7 +14,7 @@ def test_all_errors_derive_from_the_base_class(kind):
     assert issubclass(kind, PosescopeError)
 
 
-def test_programming_error_is_no_package_error():
+def test_programming_error_is_not_a_package_error():
     assert not issubclass(PosescopeError, ValueError | OSError)
 
 

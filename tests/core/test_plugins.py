@@ -89,14 +89,14 @@ def test_build_checks_the_options_and_passes_the_context():
     assert codec.map_size == (8, 4)
 
 
-def test_unknown_name_lists_what_is_installed():
+def test_unknown_name_is_refused_with_the_installed_ones():
     with pytest.raises(
         OptionsError, match=r"No component 'tall' in posescope\.filters\. Installed: .*box_size, .*labelled_joints"
     ):
         load_component("filters", "tall")
 
 
-def test_unknown_name_where_nothing_is_installed(register):
+def test_unknown_name_in_an_empty_group(register):
     register()
     with pytest.raises(OptionsError, match="Installed: none"):
         load_component("filters", "tall")
@@ -146,7 +146,7 @@ def test_repeated_registration_of_one_component_is_no_conflict(register):
         ({"min_side_px": "wide"}, r"min_side_px: .*number.* \(found 'wide'\)"),
     ],
 )
-def test_wrong_options_name_component_path_and_value(options, message):
+def test_invalid_options_are_reported_with_component_path_and_value(options, message):
     with pytest.raises(OptionsError, match=f"posescope.filters: options of 'box_size': {message}"):
         check_options("filters", ComponentSpec(name="box_size", options=options))
 
@@ -192,7 +192,7 @@ def test_validation_error_lists_all_faults():
     )
 
 
-def test_wrong_component_in_a_model_is_named_with_its_place():
+def test_invalid_component_in_a_model_is_reported_with_its_path():
     (message,) = invalid({"inner": {"filters": [{"name": "box_size"}, {"name": "box_size", "options": {"min_side_px": -1}}]}})
     assert message.startswith("inner.filters.1: options of 'box_size': min_side_px: ")
     assert "(found -1)" in message
@@ -200,7 +200,7 @@ def test_wrong_component_in_a_model_is_named_with_its_place():
     assert message.startswith("inner.rule: No component 'round' in posescope.crop_rules")
 
 
-def test_every_wrong_option_of_a_component_is_a_fault_of_its_own():
+def test_every_invalid_option_of_a_component_is_reported():
     assert invalid({"inner": {"filters": [{"name": "box_size", "options": {"side": 1, "size; px": 2}}]}}) == (
         "inner.filters.0: options of 'box_size': side: unknown name",
         "inner.filters.0: options of 'box_size': size; px: unknown name",
@@ -209,7 +209,7 @@ def test_every_wrong_option_of_a_component_is_a_fault_of_its_own():
         check_options("filters", ComponentSpec(name="box_size", options={"side": 1, "sides": 2}))
 
 
-def test_wrong_options_of_a_component_within_a_component_keep_their_path():
+def test_invalid_options_of_a_nested_component_have_their_path():
     class Study(Options):
         analysis: Annotated[ComponentSpec, component_validator("analyses")]
 

@@ -48,13 +48,13 @@ def test_limbs_may_be_absent(limbs):
     assert skeleton_from_category({"keypoints": ["nose"]}).limbs == ()
 
 
-def test_sigmas_are_known_given_or_guessed():
+def test_sigmas_are_published_given_or_default():
     found = skeleton_from_category(CATEGORY, {"left_paw": 0.05})
     assert found.oks_sigmas == (0.026, 0.05, DEFAULT_OKS_SIGMA, DEFAULT_OKS_SIGMA)
     assert found.guessed_sigmas == ("right_paw", "left_fin")
 
 
-def test_given_sigmas_win_over_the_published_ones():
+def test_given_sigmas_have_priority_over_the_published_ones():
     assert skeleton_from_category({"keypoints": ["nose"]}, {"nose": 0.5}).oks_sigmas == (0.5,)
 
 
@@ -139,7 +139,7 @@ BODY = list(KNOWN_OKS_SIGMAS)
         ),
     ],
 )  # fmt: skip
-def test_unpaired_joints_get_the_right_name(joints, advice):
+def test_unpaired_joints_are_reported_with_a_proposed_name(joints, advice):
     assert unpaired_joints(joints) == advice
 
 

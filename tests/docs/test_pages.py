@@ -87,12 +87,12 @@ def check_command(command: str, conf: Path) -> None:
         assert command in OF_KEDRO | {"source .venv/bin/activate"}
 
 
-def test_there_are_pages() -> None:
+def test_pages_are_found() -> None:
     assert len(HOW_TO) >= 4
 
 
 @every_page
-def test_every_command_is_known_and_its_parameters_are_right(page, readme, checkout) -> None:
+def test_every_command_is_known_and_its_parameters_are_valid(page, readme, checkout) -> None:
     if page.path != readme.path:  # a page may use what the README defines
         for step in readme.steps():
             checkout.write(step)

@@ -11,12 +11,12 @@ import pytest
 from posescope.core.errors import DataError
 from posescope.drawing.rgb_images import DrawingError, read_png, write_png
 
-PICTURE = np.random.default_rng(0).integers(0, 256, (5, 7, 3)).astype(np.uint8)
+IMAGE = np.random.default_rng(0).integers(0, 256, (5, 7, 3)).astype(np.uint8)
 
 
 def test_round_trip(tmp_path: Path) -> None:
-    write_png(tmp_path / "new" / "a.png", PICTURE)
-    np.testing.assert_array_equal(read_png(tmp_path / "new" / "a.png").image, PICTURE)
+    write_png(tmp_path / "new" / "a.png", IMAGE)
+    np.testing.assert_array_equal(read_png(tmp_path / "new" / "a.png").image, IMAGE)
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["a.png"]
 
 
@@ -41,4 +41,4 @@ def test_invalid_image_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"b\.png"):
         read_png(tmp_path / "b.png")
     with pytest.raises(DrawingError, match="expected a non-empty"):
-        write_png(tmp_path / "c.png", PICTURE[:0])
+        write_png(tmp_path / "c.png", IMAGE[:0])

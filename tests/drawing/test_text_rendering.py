@@ -25,7 +25,7 @@ def test_truncated_text_ends_in_an_ellipsis() -> None:
 
 
 def test_drawn_text_has_the_given_size_and_colours() -> None:
-    picture = draw_text(["σ", ""], 50, 12)
-    assert picture.shape == (2 * line_height_px(12), 50, 3)
-    assert picture[: line_height_px(12)].min() < 60
-    assert np.array_equal(picture[line_height_px(12) :], np.full((line_height_px(12), 50, 3), 255))
+    image = draw_text(["σ", ""], 50, 12)
+    assert image.shape == (2 * line_height_px(12), 50, 3)
+    assert image[: line_height_px(12)].min() < 60
+    assert np.array_equal(image[line_height_px(12) :], np.full((line_height_px(12), 50, 3), 255))

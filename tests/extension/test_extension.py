@@ -56,15 +56,15 @@ def trained(call: Call, places: Path) -> subprocess.CompletedProcess[str]:
     return call("-m", "kedro", "run", "--env", "test", "--pipelines", pipelines, "--params", ",".join(params))
 
 
-def test_project_does_not_know_the_package() -> None:
-    told = (REPOSITORY / "pyproject.toml").read_text() + "".join(
+def test_project_files_do_not_mention_the_package() -> None:
+    project_text = (REPOSITORY / "pyproject.toml").read_text() + "".join(
         path.read_text() for path in (REPOSITORY / "conf").rglob("*.yml")
     )
-    assert "posescope_extension" not in told
-    assert "two_layers" not in told
+    assert "posescope_extension" not in project_text
+    assert "two_layers" not in project_text
 
 
-def test_its_components_are_listed_with_its_name_and_version(call: Call) -> None:
+def test_components_are_listed_with_package_name_and_version(call: Call) -> None:
     listed = call("-m", "kedro", "plugins")
     assert listed.returncode == 0, listed.stderr
     for name, target in {
@@ -77,7 +77,7 @@ def test_its_components_are_listed_with_its_name_and_version(call: Call) -> None
     assert "reach_cells: half the side of a square, cells (default 1.5)" in listed.stdout
 
 
-def test_its_network_trains_with_its_codec(trained: subprocess.CompletedProcess[str], places: Path) -> None:
+def test_network_of_the_package_trains_with_its_codec(trained: subprocess.CompletedProcess[str], places: Path) -> None:
     assert trained.returncode == 0, trained.stderr
     (description,) = (places / "data" / "06_models" / "model").glob("*/model/model.json")
     content = json.loads(description.read_text())
@@ -86,7 +86,7 @@ def test_its_network_trains_with_its_codec(trained: subprocess.CompletedProcess[
     assert (places / "data" / "08_reporting" / "target_grid.png").is_file()
 
 
-def test_its_pipeline_runs_without_a_file_of_parameters(
+def test_pipeline_of_the_package_runs_without_a_parameter_file(
     call: Call, trained: subprocess.CompletedProcess[str], places: Path
 ) -> None:
     assert trained.returncode == 0
@@ -101,7 +101,7 @@ def test_its_pipeline_runs_without_a_file_of_parameters(
     assert "persons are at least 10 px wide and high" in by_default.stderr
 
 
-def test_its_parameters_are_checked_like_all_others(call: Call, places: Path) -> None:
+def test_parameters_of_the_package_are_checked(call: Call, places: Path) -> None:
     wrong = call("-m", "kedro", "run", "--env", "test", "--params", f"data_dir={places}/no,extension.count.min_side=1")
     assert wrong.returncode == 1
     assert "  extension.count.min_side: unknown name" in wrong.stderr

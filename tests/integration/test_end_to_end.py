@@ -191,7 +191,7 @@ def test_results_of_former_data_are_omitted(copy: Path) -> None:
     run_pipeline(copy, "reporting")
     page = (copy / "data" / "08_reporting" / "report.html").read_text(encoding="utf-8")
     assert "the model was trained on other data" in page
-    assert "No scores of this model on this data" in page
+    assert "No metrics of this model on this data" in page
 
 
 def test_run_record_lists_the_outputs(run: Path) -> None:
@@ -224,7 +224,7 @@ def test_no_file_is_outside_the_data_folder_and_none_is_temporary(run: Path) -> 
 
 def test_report_is_self_contained(run: Path) -> None:
     page = (run / "data" / "08_reporting" / "report.html").read_text(encoding="utf-8")
-    # Embedded scripts may contain addresses; attributes and style sheets that fetch may not.
+    # Embedded scripts may contain addresses; attributes and style sheets must not load any.
     fetches = re.findall(
         r"""<(?:script|img|link|iframe|source|video|audio)\b[^>]*?\b(?:src|href)\s*=\s*["']?(?!data:|#)([^"'\s>]+)""", page
     )

@@ -128,16 +128,16 @@ def write_globals(conf: Path, content: str) -> None:
 
 
 def test_home_folder_is_expanded_in_all_path_parameters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", "/home/somebody")
+    monkeypatch.setenv("HOME", "/home/user")
     write_globals(tmp_path, "data_dir: ~/results\nother: ~/kept")
     arguments = {**settings.CONFIG_LOADER_ARGS, "default_run_env": "base"}
     loader = ComponentConfigLoader(conf_source=str(tmp_path), **arguments)
-    assert loader["globals"] == {"data_dir": "/home/somebody/results", "other": "~/kept"}
-    assert loader["catalog"]["x"]["filepath"] == "/home/somebody/results/x"
+    assert loader["globals"] == {"data_dir": "/home/user/results", "other": "~/kept"}
+    assert loader["catalog"]["x"]["filepath"] == "/home/user/results/x"
     given = {"data_dir": "~/mine", "a": 2}
     loader = ComponentConfigLoader(conf_source=str(tmp_path), runtime_params=given, **arguments)
-    assert loader["catalog"]["x"]["filepath"] == "/home/somebody/mine/x"
-    assert loader["parameters"]["data_dir"] == "/home/somebody/mine"
+    assert loader["catalog"]["x"]["filepath"] == "/home/user/mine/x"
+    assert loader["parameters"]["data_dir"] == "/home/user/mine"
     assert given == {"data_dir": "~/mine", "a": 2}, "what was given is not changed"
 
 

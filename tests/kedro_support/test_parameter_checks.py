@@ -106,7 +106,7 @@ def test_path_parameters_are_text(parameters: dict[str, Any], name: str) -> None
 
 
 @pytest.mark.parametrize("name", sorted(PATH_PARAMETERS))
-@pytest.mark.parametrize("path", ["s3://bucket/x", "file:///tmp/x", "~nobody_of_this_name/x", "${raw_dir}", ""])
+@pytest.mark.parametrize("path", ["s3://bucket/x", "file:///tmp/x", "~unknown_user/x", "${raw_dir}", ""])
 def test_url_is_refused_as_a_path_parameter(parameters: dict[str, Any], name: str, path: str) -> None:
     message = check(parameters, {name: path})
     assert message.startswith("1 wrong parameters")
@@ -147,12 +147,12 @@ def test_old_options_and_names_of_components_are_refused_with_the_new_ones(param
 
 def test_old_name_in_an_environment_or_its_globals_is_refused(tmp_path: Path) -> None:
     (tmp_path / "base").mkdir()
-    (tmp_path / "mine").mkdir()
+    (tmp_path / "custom").mkdir()
     (tmp_path / "base" / "globals.yml").write_text("data_dir: data")
     (tmp_path / "base" / "parameters.yml").write_text("{}")
-    (tmp_path / "mine" / "globals.yml").write_text("test_ledger: uses.json")
-    (tmp_path / "mine" / "parameters.yml").write_text("evaluation: {failures: {}}")
-    loader = ComponentConfigLoader(conf_source=str(tmp_path), env="mine", **settings.CONFIG_LOADER_ARGS)
+    (tmp_path / "custom" / "globals.yml").write_text("test_ledger: uses.json")
+    (tmp_path / "custom" / "parameters.yml").write_text("evaluation: {failures: {}}")
+    loader = ComponentConfigLoader(conf_source=str(tmp_path), env="custom", **settings.CONFIG_LOADER_ARGS)
     with pytest.raises(OptionsError, match="test_access_log") as caught:
-        ParametersCheck().after_context_created(SimpleNamespace(config_loader=loader, env="mine"))
+        ParametersCheck().after_context_created(SimpleNamespace(config_loader=loader, env="custom"))
     assert "evaluation.failures: renamed to evaluation.error_analysis" in str(caught.value)

@@ -304,14 +304,14 @@ def test_data_fingerprint_is_that_of_the_read_data(tmp_path: Path, read: str, kn
 
 
 def test_log_names_outputs_and_report(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    places = {"report": "08_reporting/report.html", "persons_read": "02_intermediate/persons.csv"}
-    catalog = catalog_of(tmp_path, **{name: CSVDataset(filepath=str(tmp_path / place)) for name, place in places.items()})
-    flow = Pipeline([node(make_table, None, name, name=f"make_{name}") for name in places])
+    paths = {"report": "08_reporting/report.html", "persons_read": "02_intermediate/persons.csv"}
+    catalog = catalog_of(tmp_path, **{name: CSVDataset(filepath=str(tmp_path / path)) for name, path in paths.items()})
+    flow = Pipeline([node(make_table, None, name, name=f"make_{name}") for name in paths])
     with caplog.at_level(logging.INFO, logger="posescope"):
         run(RunRecorder(), flow, catalog, project_path=str(tmp_path))
     assert "Report: 08_reporting/report.html" in caplog.messages
     assert f"Record of this run: {Path('runs') / RUN_ID / 'run.json'}" in caplog.messages
-    assert "02_intermediate" not in caplog.text, "only what people look at"
+    assert "02_intermediate" not in caplog.text, "intermediate results are not logged"
 
 
 def wrap(error: Exception, times: int) -> Exception:

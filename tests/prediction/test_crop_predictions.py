@@ -175,5 +175,5 @@ def test_predictions_are_mapped_to_the_image_by_the_crop_box_of_each_person() ->
 
 
 def test_no_persons_have_an_empty_table() -> None:
-    nobody = PosePredictions(np.empty(0, np.int64), np.empty((0, 2, 2), np.float32), np.empty((0, 2), np.float32))
-    assert len(predictions_table(nobody, crop_boxes([1], [(0, 0, 64)]))) == 0
+    no_persons = PosePredictions(np.empty(0, np.int64), np.empty((0, 2, 2), np.float32), np.empty((0, 2), np.float32))
+    assert len(predictions_table(no_persons, crop_boxes([1], [(0, 0, 64)]))) == 0

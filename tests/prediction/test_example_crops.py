@@ -13,7 +13,7 @@ from posescope.prediction.example_crops import load_example_crops
 
 
 def test_unreadable_image_is_skipped(model_folders: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    (tmp_path / "a.jpg").write_bytes(b"no picture")
+    (tmp_path / "a.jpg").write_bytes(b"no image")
     with pytest.raises(DataError, match="none"):
         load_example_crops(model_folders.torch, tmp_path, tmp_path, 2)
     for name in "bcd":

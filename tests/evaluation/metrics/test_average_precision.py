@@ -18,7 +18,7 @@ SIGMAS = COCO_PERSON.oks_sigmas
 
 @pytest.fixture(scope="module")
 def truth():
-    """Twelve images with up to three persons; the last record of every fourth image is a crowd, one person has no keypoints."""
+    """Return twelve images with up to three persons; every fourth image has a crowd, and one person has no keypoints."""
     rng = np.random.default_rng(0)
     annotations = []
     for image in range(1, 13):
@@ -122,21 +122,21 @@ def test_skeleton_s_sigmas_count(truth, results) -> None:
 
 
 def test_custom_data_without_counts_and_crowd_flags(truth, results) -> None:
-    bare = copy.deepcopy(truth)
-    for record in bare["annotations"]:
+    without_area = copy.deepcopy(truth)
+    for record in without_area["annotations"]:
         del record["num_keypoints"]
         if not record["iscrowd"]:
             del record["iscrowd"]
-    assert evaluate_coco(bare, results, SIGMAS).metric_values == evaluate_coco(truth, results, SIGMAS).metric_values
+    assert evaluate_coco(without_area, results, SIGMAS).metric_values == evaluate_coco(truth, results, SIGMAS).metric_values
 
 
-def dirty(truth):
-    """The truth with malformed records beside it, some in the place of an image's only result, and the category named."""
-    spoilt = copy.deepcopy(truth)
-    good = spoilt["annotations"][0]
+def truth_with_malformed_records(truth):
+    """Return the truth with additional malformed records of images, annotations and categories."""
+    damaged = copy.deepcopy(truth)
+    valid = damaged["annotations"][0]
     changes = [
         {"keypoints": [1] * 50},
-        {"keypoints": [*good["keypoints"][:-1], "2"]},
+        {"keypoints": [*valid["keypoints"][:-1], "2"]},
         {"keypoints": "none"},
         {"bbox": [1, 2, -3, 4]},
         {"bbox": [1, 2, 3]},
@@ -145,17 +145,17 @@ def dirty(truth):
         {"image_id": [1]},
         {"iscrowd": 3},
     ]
-    bad = [{**good, "id": 1000 + number, **change} for number, change in enumerate(changes)]
-    bad += [{key: value for key, value in good.items() if key != gone} | {"id": 2000} for gone in ("image_id",)]
+    malformed = [{**valid, "id": 1000 + number, **change} for number, change in enumerate(changes)]
+    malformed += [{key: value for key, value in valid.items() if key != missing} | {"id": 2000} for missing in ("image_id",)]
     dog = {"id": 3000, "image_id": 1, "category_id": 3, "keypoints": [1, 2, 2]}
-    spoilt["annotations"] += [*bad, "a string", dog]
-    spoilt["images"] += [{"file_name": "no id"}, None]
-    spoilt["categories"] += [{"name": "no id"}, "dog"]
-    return spoilt
+    damaged["annotations"] += [*malformed, "a string", dog]
+    damaged["images"] += [{"file_name": "no id"}, None]
+    damaged["categories"] += [{"name": "no id"}, "dog"]
+    return damaged
 
 
 def test_malformed_records_are_left_out_and_counted(truth, results, caplog) -> None:
-    found = evaluate_coco(dirty(truth), results, SIGMAS, category_id=1).metric_values
+    found = evaluate_coco(truth_with_malformed_records(truth), results, SIGMAS, category_id=1).metric_values
     assert found == evaluate_coco(truth, results, SIGMAS, category_id=1).metric_values
     assert "11 malformed records of the annotation file are left out; the first: annotation 1000, keypoints" in caplog.text
 
@@ -172,24 +172,24 @@ def test_null_keypoints_are_unlabelled(truth, results, gap) -> None:
 
 
 def test_missing_area_is_replaced_by_that_of_the_box(truth, results) -> None:
-    bare, full = copy.deepcopy(truth), copy.deepcopy(truth)
-    for without, record in zip(bare["annotations"], full["annotations"], strict=True):
-        del without["area"]
+    without_area, full = copy.deepcopy(truth), copy.deepcopy(truth)
+    for area_free, record in zip(without_area["annotations"], full["annotations"], strict=True):
+        del area_free["area"]
         record["area"] = 0.53 * (record["bbox"][2] * record["bbox"][3])
-    found = evaluate_coco(bare, results, SIGMAS, category_id=1).metric_values
+    found = evaluate_coco(without_area, results, SIGMAS, category_id=1).metric_values
     np.testing.assert_equal(found, evaluate_coco(full, results, SIGMAS).metric_values)
     assert found["AP"] != evaluate_coco(truth, results, SIGMAS).metric_values["AP"]
 
 
 @pytest.mark.parametrize("area", [0, 1, -1, None, "large", float("nan")])
 def test_invalid_area_is_replaced_by_that_of_the_box(truth, results, area) -> None:
-    bare, spoilt = copy.deepcopy(truth), copy.deepcopy(truth)
-    for without, record in zip(bare["annotations"], spoilt["annotations"], strict=True):
-        del without["area"]
-        is_person = record["num_keypoints"] and not record["iscrowd"]  # of others a small area is plausible
+    without_area, damaged = copy.deepcopy(truth), copy.deepcopy(truth)
+    for area_free, record in zip(without_area["annotations"], damaged["annotations"], strict=True):
+        del area_free["area"]
+        is_person = record["num_keypoints"] and not record["iscrowd"]  # a small area is plausible for crowds
         record["area"] = area if is_person else None
-    expected = evaluate_coco(bare, results, SIGMAS, category_id=1).metric_values
-    np.testing.assert_equal(evaluate_coco(spoilt, results, SIGMAS, category_id=1).metric_values, expected)
+    expected = evaluate_coco(without_area, results, SIGMAS, category_id=1).metric_values
+    np.testing.assert_equal(evaluate_coco(damaged, results, SIGMAS, category_id=1).metric_values, expected)
 
 
 def test_labelled_persons_count_whatever_num_keypoints_states(truth, results, caplog) -> None:
