@@ -23,7 +23,6 @@ _HEIGHT_PX = 380
 _CAPTIONS = {
     "clusters": "One cluster per row: the medoid and the persons nearest to the centre, then the two farthest, with their PCK.",
     "clusters_plane": "Scores of the persons on the first two components, coloured by cluster.",
-    "clusters_map": "Scores of the persons on the first two components, coloured by cluster.",
     "clusters_skeletons": "Mean skeleton of each cluster.",
     "attribute_correlations": "R² of each attribute, predicted from one component on held-out persons, with the sign of the "
     "correlation.",
@@ -36,7 +35,6 @@ _CAPTIONS = {
     "traversal_slider": "Decoded skeletons along the traversals; the slider selects the step.",
     "skip_ablation": "PCK drop per joint when skip connections are replaced by zeros, by their mean, or by another person's "
     "activations (shuffled).",
-    "truncation": "PCK with the first k, the last k or k random components; the other components are set to their mean.",
     "truncation_curve": "PCK with the first k, the last k or k random components; the other components are set to their mean.",
     "truncation_joints": "PCK drop per joint with the first components only.",
 }
