@@ -28,9 +28,7 @@ def resolve_device(name: str) -> torch.device:
 
 
 def resolve_gpu(name: str) -> torch.device | None:
-    """Return the CUDA device of a name as `resolve_device`, None for a device on which float64 is left to NumPy.
-
-    These are the CPU and devices without float64 (MPS).
+    """Resolve the name of a device; return the CUDA device, or None for CPU and MPS, where NumPy computes in float64.
 
     Raises:
         OptionsError: as `resolve_device`.

@@ -33,8 +33,7 @@ class PosescopeCommand(click.Command):
 def error_message(error: BaseException) -> str | None:
     """Return the message of an expected error, None for any other.
 
-    Expected are the errors of the package, those of the file system and the memory, and those of OpenCV. A closed pipe is left to
-    click, which ends quietly.
+    Expected errors are `PosescopeError`, `OSError`, `MemoryError` and `cv2.error`. `BrokenPipeError` is handled by click.
     """
     if isinstance(error, PosescopeError):
         return str(error)

@@ -22,8 +22,8 @@ __all__ = ["info"]
 def info(model: Path | None, as_json: bool, allow: tuple[str, ...]) -> None:
     """Describe a model folder.
 
-    Prints architecture, input, joints, training and validation PCK. The weights are not loaded, and no component is imported:
-    dotted paths are listed as components_to_allow.
+    Prints the architecture, the input, the joints, the training configuration and the validation PCK. The weights are not loaded.
+    Components that are given by a dotted path are not imported; they are listed as components_to_allow.
 
     MODEL: model folder, or a data_dir, whose newest model is used (default: the newest model of the project).
 

@@ -45,8 +45,8 @@ class FinalTest:
     """A model and the test persons on which it is about to be scored.
 
     Attributes:
-        model_fingerprint: of weights, architecture, codec and skeleton; independent of the place of the model.
-        data_fingerprint: of the test persons, their annotations and their crop boxes.
+        model_fingerprint: fingerprint of weights, architecture, codec and skeleton; independent of the place of the model.
+        data_fingerprint: fingerprint of the test persons, their annotations and their crop boxes.
         person_keys: of the test persons, ascending (see `person_keys`), separated by blanks, since one line per key would make
             the log unreadable.
         persons, images: their numbers.
@@ -78,7 +78,7 @@ class AccessRecord(FinalTest):
         kind: "first", "repetition" or "override".
         state: "opened" until the metric values are known, then "completed". A run that was killed stays opened.
         opened_utc, completed_utc: ISO 8601, to the second; completed_utc is None while opened.
-        run_id, data_dir: of the run, if known.
+        run_id, data_dir: id and data folder of the run, if known.
         seen_before: number of these persons that earlier accesses had, of any model.
         metric_values: {name: {value, low, high, persons, protocol}}; None while opened.
     """
@@ -96,13 +96,13 @@ class AccessRecord(FinalTest):
 
 @dataclass(frozen=True)
 class AccessLog:
-    """The file of accesses: a JSON list. Records are only added, and change once, when their access is completed.
+    """The file of accesses, a JSON list. Records are appended; a record is updated once, when its access is completed.
 
     Attributes:
-        root: the file. If it is missing, a file `test_ledger.json` beside it, written by an earlier version, is read in its
+        root: path of the file. If it is missing, a file `test_ledger.json` beside it, written by an earlier version, is read in its
             place.
-        run_id: of the current run, if known.
-        data_dir: of the current run, if known.
+        run_id: id of the current run, if known.
+        data_dir: data folder of the current run, if known.
     """
 
     root: Path
@@ -164,7 +164,7 @@ class AccessLog:
         """Log the metric values of an access.
 
         Args:
-            access: as returned by `open`.
+            access: result of `open`.
             parts: the metric values.
 
         Raises:
@@ -228,7 +228,7 @@ def describe_final_test(
 
     Args:
         persons, keypoints, crop_boxes: tables of all splits.
-        model_fingerprint: of the model.
+        model_fingerprint: fingerprint of the model.
         flip_test: whether the model averages with the mirrored crop.
 
     Raises:

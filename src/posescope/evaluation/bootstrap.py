@@ -104,8 +104,8 @@ class ImageResamples:
         """Return the mean of (n,) values with its interval.
 
         Args:
-            values, image_ids: as for `means`.
-            level: as for `interval`.
+            values, image_ids: see `means`.
+            level: see `interval`.
         """
         known = values[~np.isnan(values)]
         estimate = float(known.mean()) if len(known) else float("nan")
@@ -122,7 +122,7 @@ def resample_images(image_ids: NDArray[np.int64], seed: int, resamples: int = 10
 
     Args:
         image_ids: ids in any order, repeated or not: all images of the evaluation, those without persons included.
-        seed: of the draws.
+        seed: random seed of the draws.
         resamples: R.
 
     Example:

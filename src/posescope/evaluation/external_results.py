@@ -44,7 +44,7 @@ def match_results(
         results: COCO keypoint results, as returned by `check_results`; those of other images are ignored.
         evaluated_persons: a `Persons` table.
         keypoints: a `Keypoints` table that holds these persons.
-        skeleton: of the data.
+        skeleton: skeleton of the data set.
 
     Returns:
         A `Predictions` table in image px, without the persons whose image has no result. `person_score` is the score of the

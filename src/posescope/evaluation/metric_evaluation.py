@@ -65,7 +65,7 @@ def evaluate_persons(
     Args:
         scored: N persons. Persons without prediction count as missed, and are not `found` in `person_scores`.
         metrics: components of posescope.metrics.
-        seed: of the draws of images. The same images, seed and number of draws give the same draws.
+        seed: random seed of the draws of images. The same images, seed and number of draws give the same draws.
         image_ids: all images of the evaluation, those without persons included. None: the images of the persons.
         resamples: number of draws.
         protocol: which persons count; stated beside the values.
@@ -97,9 +97,9 @@ def evaluate_precision(
     """Compute COCO's average precision and recall with bootstrap intervals over images.
 
     Args:
-        ground_truth, results, image_ids: as for `evaluate_coco`.
-        skeleton: of the data.
-        seed, resamples: of the draws of images.
+        ground_truth, results, image_ids: see `evaluate_coco`.
+        skeleton: skeleton of the data set.
+        seed, resamples: random seed and number of the draws of images.
         protocol: `coco`: all persons of the annotation count; `crops`: only `evaluated_persons` count, others are ignored.
         evaluated_persons: a `Persons` table, read for `crops` only. None: all persons count.
 
@@ -123,7 +123,7 @@ def evaluate_heatmaps(errors: pd.DataFrame, image_ids: Collection[int], seed: in
 
     Args:
         errors: a `HeatmapErrors` table.
-        image_ids, seed, resamples: of the draws, as for `evaluate_persons`.
+        image_ids, seed, resamples: images, random seed and number of the draws, as for `evaluate_persons`.
     """
     if not len(errors):
         return MetricValues({})
@@ -145,7 +145,7 @@ def mean_metric_value(
         values: (n,); NaN values are ignored.
         weights: (n,) >= 0.
         image_ids: (n,) the image of each person.
-        draws: of the images.
+        draws: bootstrap draws of the images.
         protocol: which persons count; stated beside the value.
     """
     known = ~np.isnan(values) & (weights > 0)

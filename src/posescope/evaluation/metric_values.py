@@ -108,7 +108,7 @@ def add_setting(table: pd.DataFrame, setting: EvaluationSetting) -> pd.DataFrame
 
     Args:
         table: a table of metric values; a column that it has already is kept, since its rows differ in it.
-        setting: of all rows.
+        setting: setting of all rows.
     """
     columns = setting.to_dict() | {"flip_test": pd.array([setting.flip_test] * len(table), dtype="boolean")}
     return table.assign(**{name: value for name, value in columns.items() if name not in table})
@@ -123,7 +123,7 @@ def metrics_content(setting: EvaluationSetting, *parts: MetricValues) -> dict[st
     """Return the content of `metrics.json` (docs/metrics.md).
 
     Args:
-        setting: of the values; each value keeps its own protocol.
+        setting: setting of the values; each value keeps its own protocol.
         parts: metrics per person, average precision, and error of the heatmaps.
 
     Returns:

@@ -32,7 +32,7 @@ class PairedMetric:
     """One metric of two runs.
 
     Attributes:
-        name: of the metric.
+        name: name of the metric.
         count: number of persons (or joints) with a value in both runs; the other fields are over these.
         a, b: means of the runs A and B.
         difference: b - a; NaN, with its interval, if `count` is 0.
@@ -87,7 +87,7 @@ class RunComparison:
         persons, images: numbers in common.
         missed_a, missed_b: number of these persons without prediction in the run; they count with 0.
         only_a, only_b: number of persons that count in this run only; they are left out.
-        metric_values: of every column that both tables have.
+        metric_values: metric values of every column that both tables have.
         left_out: names of the columns that one of the tables lacks.
     """
 
@@ -112,10 +112,10 @@ def compare_values(
     """Return the paired difference of one metric.
 
     Args:
-        name: of the metric.
+        name: name of the metric.
         first, second: (n,) values of runs A and B for the same persons in the same order; pairs with a NaN are ignored.
         image_ids: (n,) the image of each person.
-        draws: of the images.
+        draws: bootstrap draws of the images.
     """
     both = ~(np.isnan(first) | np.isnan(second))
     first, second = first[both], second[both]
@@ -129,7 +129,7 @@ def compare_persons(first: pd.DataFrame, second: pd.DataFrame, seed: int = 0, re
 
     Args:
         first, second: `PersonScores` tables of runs A and B.
-        seed, resamples: of the bootstrap.
+        seed, resamples: random seed and number of the bootstrap draws.
 
     Raises:
         MetricError: if the runs have no person or no metric in common, or if a person is in another image in the other run.

@@ -25,7 +25,7 @@ def select_evaluated_persons(
             evaluation. That includes persons that were rejected by a filter or the crop rule, and persons of unreadable images.
         split: train, val or test.
         persons_read: all persons of the annotation files.
-        keypoints: of all persons of the annotation files.
+        keypoints: keypoints of all persons of the annotation files.
         persons: accepted persons of all splits. A rejected person belongs to the split of the accepted persons of its image. An
             image without accepted persons has the split of its annotation file, so it is never in the test set.
         cropped: the accepted persons that have a crop, since their image could be read.

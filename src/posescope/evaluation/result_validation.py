@@ -37,7 +37,7 @@ def check_results(
         results: the records of the file. Fields other than image_id, category_id, keypoints, score and file_name (`bbox`,
             `caption`) are ignored: OKS does not use them, and pycocotools would infer another kind of results from them.
         joint_count: K.
-        category_id: of the persons. Results of other categories are left out, and their number is logged.
+        category_id: id of the persons' category. Results of other categories are left out, and their number is logged.
         images: records with `id` and optionally `file_name` of all images of the annotation file. A result with a `file_name`, or
             with text as `image_id`, is of the image with this name, whatever its number (`FileNameMatcher`).
         source: name of the results in messages, for example their path.

@@ -122,9 +122,9 @@ def gather_scored(
     Args:
         predictions: a `Predictions` table. Without the columns crop_x and crop_y (another system's results) the crop coordinates
             are mapped from the image coordinates.
-        persons, keypoints: tables that hold every person.
+        persons, keypoints: `Persons` and `Keypoints` tables with every person of the split.
         crop_boxes: a `CropBoxes` table; persons who are not in it have no crop.
-        skeleton: of the data.
+        skeleton: skeleton of the data set.
         crop_size: (height, width) px.
         evaluated_ids: person_id of the evaluated persons; those without prediction are added with NaN. None: the predicted
             persons.
@@ -201,7 +201,7 @@ def gather_cases(
     """Join predictions, annotations and the other persons of the same images.
 
     Args:
-        predictions, crop_boxes, skeleton, crop_size, evaluated_ids: as for `gather_scored`.
+        predictions, crop_boxes, skeleton, crop_size, evaluated_ids: see `gather_scored`.
         persons, keypoints: tables of all persons that were read, those without crop included.
     """
     predicted_ids = np.unique(predictions["person_id"].to_numpy())

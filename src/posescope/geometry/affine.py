@@ -63,7 +63,7 @@ def invert_affine(dst_from_src: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the inverse `src_from_dst` of affine maps (..., 2, 3).
 
     Raises:
-        numpy.linalg.LinAlgError: A map has no inverse (a side of zero).
+        numpy.linalg.LinAlgError: A map is singular, such as that of a crop with a side of 0 px.
 
     Example:
         >>> image_from_crop = invert_affine(crop_from_image(10, 20, 200, (100, 100)))

@@ -202,7 +202,7 @@ class _Stack(nn.Module):
         self.ups = nn.ModuleList(nn.Identity() if level == 1 else _make_residual(options) for level in levels)
 
     def forward(self, x: Tensor, bottleneck_transform: BottleneckTransform, end: StackEnd) -> tuple[Tensor, Tensor]:
-        """Run the whole stack, so that it is compiled as one."""
+        """Run the whole stack; a single method, so that it is compiled as one region."""
         bottleneck, skips = self.descend(x)  # (N, C, h / 2^depth, ...)
         return end(x, self.ascend(bottleneck_transform(bottleneck), skips))
 

@@ -76,7 +76,7 @@ def predictions_table(predictions: PosePredictions, crop_boxes: pd.DataFrame) ->
     """Return a `Predictions` table: image px beside the crop px of the predictions.
 
     Args:
-        predictions: of N persons.
+        predictions: predictions of N persons.
         crop_boxes: a `CropBoxes` table that holds these persons.
     """
     crop_from_image = matrices_of(crop_boxes.set_index("person_id").loc[predictions.person_ids])

@@ -31,7 +31,7 @@ def decode_argmax(codec: Codec, heatmaps: Tensor) -> Tensor:
     are evenly spaced, so these two give the places of all others.
 
     Args:
-        codec: of the model.
+        codec: codec of the model.
         heatmaps: (N, K, H, W), H and W at least 4.
 
     Returns:
@@ -52,7 +52,7 @@ def decode_in_four_variants(model: PoseModel, crops: CropSet, options: Predictio
 
     Args:
         model: the trained model.
-        crops: of N persons.
+        crops: crops of N persons.
         options: device and batch size; `flip_test` is ignored.
 
     Returns:
@@ -86,10 +86,10 @@ def measure_decoding_effects(
 
     Args:
         model: the trained model.
-        crops: of the N persons, ascending by person_id.
+        crops: crops of the N persons, ascending by person_id.
         persons, keypoints, crop_boxes: tables that hold these persons.
         options: device and batch size.
-        seed, resamples: of the draws of images.
+        seed, resamples: random seed and number of the draws of images.
 
     Returns:
         As `decoding_effect_table`.

@@ -54,7 +54,7 @@ class PoseEstimator:
             folder: with `model.json` beside `model.safetensors`, or the output of `posescope export`.
             backend: `onnx`, `torch`, or `auto`: what the folder holds, an exported model first.
             device: `auto`, `cpu`, `cuda` or `cuda:<index>`.
-            threads: of ONNX Runtime; 0: one per CPU that this process may use.
+            threads: number of threads of ONNX Runtime; 0: one per CPU that this process may use.
             allow: dotted paths (`package.module:attribute`) of components that the folder may name; loading one runs its code.
 
         Raises:
@@ -120,8 +120,8 @@ class PoseEstimator:
 
         Args:
             image: one of the kinds that `predict` accepts.
-            boxes: of its persons, as an entry of `boxes` of `predict`.
-            flip_test: as for `predict`.
+            boxes: boxes of its persons, as an entry of `boxes` of `predict`.
+            flip_test: see `predict`.
         """
         return next(self.predict(image, [boxes], flip_test=flip_test))
 
@@ -131,7 +131,7 @@ class ModelFolder:
     """A model folder on disk, as the catalog hands it to a node.
 
     Attributes:
-        path: of the folder, with a trained or an exported model.
+        path: path of the folder, with a trained or an exported model.
         allow: dotted paths of components that the folder may name.
     """
 

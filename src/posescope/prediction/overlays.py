@@ -88,7 +88,7 @@ class OverlayWriter:
 
         Args:
             image: must not be changed afterwards.
-            poses: of the image.
+            poses: poses of the image.
 
         Raises:
             DrawingError: if this image, or one of those before it, cannot be written.

@@ -47,7 +47,7 @@ def crop_persons(
     Args:
         image: (H, W, 3) uint8 RGB.
         boxes: (n, 4) x, y, w, h px in the project's convention (an image spans [-0.5, W - 0.5]); w, h > 0.
-        recipe: of the model's training crops.
+        recipe: recipe of the model's training crops.
         crop_size: (height, width) px.
 
     Raises:

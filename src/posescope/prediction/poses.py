@@ -62,7 +62,7 @@ class DetectedPerson:
     Attributes:
         image: in which the person is.
         box: (x, y, w, h) px in the project's convention: x, y are the upper left edge.
-        score: of the box, 0..1.
+        score: score of the box, 0..1.
     """
 
     image: ImageInfo

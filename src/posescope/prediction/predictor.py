@@ -106,8 +106,8 @@ class Predictor:
         """Predict N persons whose crops exist already.
 
         Args:
-            crops: of the model's crop size.
-            label: of the progress bar.
+            crops: crops of the model's crop size.
+            label: label of the progress bar.
 
         Returns:
             Joints in crop px and scores, in the order of the crops.
@@ -124,7 +124,7 @@ class Predictor:
 
         Args:
             crops: N crops.
-            label: of the progress bar, which is shown for more than one batch.
+            label: label of the progress bar, which is shown for more than one batch.
         """
         starts = range(0, len(crops), self.batch_size)
         for start in tqdm(starts, desc=label, unit="batch", disable=len(starts) < 2):

@@ -58,10 +58,10 @@ def predict_split(
 
     Args:
         model: the model to score.
-        crops: of the evaluated persons that have one.
+        crops: crops of the evaluated persons that have one.
         evaluated_persons: a `Persons` table.
         crop_boxes: table that holds all persons with a crop.
-        skeleton: of the data.
+        skeleton: skeleton of the data set.
         options: how the model is run.
 
     Raises:
@@ -81,11 +81,11 @@ def read_split_results(
     """Read another system's results and match them to the persons of a split.
 
     Args:
-        path: of a JSON file of COCO keypoint results.
-        annotation_file: of the split; it names the images of the results.
+        path: path of a JSON file of COCO keypoint results.
+        annotation_file: annotation file of the split; it names the images of the results.
         evaluated_persons: a `Persons` table.
         keypoints: table that holds these persons.
-        skeleton: of the data.
+        skeleton: skeleton of the data set.
 
     Raises:
         DataError: if the file of results is missing or is no list of records.
@@ -101,7 +101,7 @@ def origin_of_predictions(model: PoseModel | None, data_fingerprint: str, result
 
     Args:
         model: the model to score; ignored if there are results.
-        data_fingerprint: of the crops, joints and splits.
+        data_fingerprint: fingerprint of the crops, joints and splits.
         results: path of another system's results. None: the model is scored.
 
     Raises:

@@ -29,7 +29,7 @@ class Headline:
         value: NaN is shown as a dash.
         low, high: confidence interval, or None.
         note: one line below, such as the definition.
-        decimals: of the value and the interval.
+        decimals: number of decimals of the value and the interval.
     """
 
     name: str

@@ -114,13 +114,13 @@ class ResultFilter:
         """Return the results if all of them are kept, else None.
 
         Args:
-            named, pipeline, any_data: as for `keep`.
+            named, pipeline, any_data: see `keep`.
         """
         kept = self.keep(named, pipeline, any_data=any_data)
         return kept if len(kept) == len(named) else None
 
     def name(self, sentence: str) -> None:
-        """Add a sentence, and log it as a warning."""
+        """Record a sentence on what was left out, and log it as a warning."""
         _log.warning(sentence)
         self.left_out.append(sentence)
 

@@ -46,7 +46,7 @@ def add_setting_to_caption(caption: str, table: pd.DataFrame) -> str:
 
     Args:
         caption: text, may be empty.
-        table: as for `describe_evaluation_setting`.
+        table: see `describe_evaluation_setting`.
     """
     setting = describe_evaluation_setting(table)
     return f"{caption} {setting[:1].upper()}{setting[1:]}." if setting else caption

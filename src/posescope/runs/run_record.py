@@ -41,10 +41,10 @@ class RunRecord:
         runner: name of the class.
         env: the environment; without `--env` and KEDRO_ENV, the default one.
         parameters: merged parameters.
-        versions: of Python, the packages, and the commit of the code.
+        versions: versions of Python, the packages, and the commit of the code.
         inputs: path and version of each dataset that a node read and no node made.
         outputs: path and version of each dataset that was saved.
-        data_fingerprint: of the crops, joints and splits, if the run read or made them.
+        data_fingerprint: fingerprint of the crops, joints and splits, if the run read or made them.
         metrics: content of metrics.json, if the run made it.
     """
 
@@ -87,8 +87,8 @@ def begin_record(folder: Path, record: RunRecord) -> Path:
     """Write `<folder>/run.json` of a run that starts.
 
     Args:
-        folder: of the run; it must not exist yet.
-        record: of the run.
+        folder: folder of the run; it must not exist yet.
+        record: record of the run.
 
     Returns:
         The path of the file.

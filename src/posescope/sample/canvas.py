@@ -103,7 +103,7 @@ def draw_blob(image: Bytes, centre: tuple[float, float], radius: float, colour: 
     Args:
         image: (h, w, 3) uint8 RGB, modified.
         centre: x, y, px.
-        radius: of the foliage, px.
+        radius: radius of the foliage, px.
         colour: RGB at the centre.
         seed: seed of the discs.
     """

@@ -168,7 +168,7 @@ def paint_limb(local: Floats, length: float, covered_to: float, cloth: Cloth, sk
 
     Args:
         local: (n, 3) points; the origin is the upper end of the bone.
-        length: of the bone, body heights.
+        length: length of the bone, body heights.
         covered_to: end of the cloth, bone lengths from the upper end; <= 0: none.
         cloth: colours and pattern.
         skin: RGB.

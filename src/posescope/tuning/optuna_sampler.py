@@ -81,7 +81,7 @@ class LiveTrial:
 
         Args:
             state: how it ended.
-            reason: of a failure.
+            reason: reason of a failure.
         """
         attributes = self._trial.study.get_trials(deepcopy=False)[-1].system_attrs
         return TrialRecord(self._trial.number + 1, state, self.sampled, tuple(self.pcks), self.seconds, reason, dict(attributes))

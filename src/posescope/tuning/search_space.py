@@ -21,7 +21,7 @@ class SearchSpaceError(OptionsError):
 
 
 def as_parameters(recipe: Recipe) -> dict[str, Any]:
-    """Return a recipe as nested parameters."""
+    """Return the searched values of a trial as nested parameters."""
     content = recipe.model_dump(mode="json")
     return nest_values({path: content[field] for field, path in SEARCHABLE.items()})
 

@@ -69,7 +69,7 @@ def repair_ids(record: dict[str, Any], fields: Sequence[str]) -> tuple[dict[str,
 
 
 def repair_sizes(image: dict[str, Any], size: tuple[int, int] | None) -> tuple[dict[str, Any], list[Repair]]:
-    """Replace an invalid height or width by its integer value, or by the size of the image file.
+    """Convert a height or width that is text or a whole float to an integer, or take it from the image file.
 
     Args:
         image: the record of the file.

@@ -33,10 +33,10 @@ class ImageTask:
     """An image and the squares to crop from it.
 
     Attributes:
-        path: of the file.
+        path: path of the file.
         name: `<split>/<file name>` in the data set.
         size: annotated (height, width), px.
-        squares: of all its persons.
+        squares: squares of all its persons.
     """
 
     path: Path
@@ -55,8 +55,8 @@ class ShardTask:
     """A shard that one process writes.
 
     Attributes:
-        name: of the shard's files.
-        fingerprint: of everything that determines the pixels.
+        name: name of the shard's files.
+        fingerprint: fingerprint of everything that determines the pixels.
         images: in order.
     """
 
@@ -79,7 +79,7 @@ def plan_shards(
         folder, source: where the images are.
         persons: a `Persons` table.
         crop_boxes: a `CropBoxes` table of the same persons.
-        options: of the crop step.
+        options: options of the crop step.
 
     Returns:
         The shards in order; each person is in exactly one.

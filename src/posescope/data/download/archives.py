@@ -49,7 +49,7 @@ def download_archives(plan: DownloadPlan, options: DownloadOptions) -> tuple[Fet
     """Carry out a plan; a dry run does nothing.
 
     Args:
-        plan: as from `make_plan`.
+        plan: result of `make_plan`.
         options: options of the download.
 
     Raises:

@@ -94,7 +94,7 @@ def decode_image(
     Args:
         raw: the file's bytes.
         path: path of the file, for messages.
-        expected_size, frame, limits: as in `read_image`.
+        expected_size, frame, limits: see `read_image`.
         header: header of the file, checked against `limits`; None: it is read from `raw`.
 
     Returns:

@@ -138,7 +138,7 @@ def rgb_of(image: Image.Image) -> NDArray[np.uint8]:
     """Convert an image to RGB: grey and CMYK too, 16 bits by their upper byte, transparent images composited on white.
 
     Args:
-        image: of any mode; `I` holds 16 bits.
+        image: image of any mode; `I` holds 16 bits.
 
     Returns:
         (H, W, 3) uint8.

@@ -46,7 +46,7 @@ def decoding_effect_table(
         scored: N persons with a crop.
         decoded: (N, K, 2) crop px by variant (`PLAIN`, `OWN`, `FLIPPED_PLAIN`, `FLIPPED_OWN`), of the same persons in the same
             order.
-        draws: of the images.
+        draws: bootstrap draws of the images.
 
     Returns:
         One row per variant (`kind` "variant") and one per difference (`kind` "effect", where pck_thesis and oks are differences).

@@ -44,7 +44,7 @@ def error_cost_table(
         types: (N, K) as returned by `joint_error_types`: below 0 where unlabelled.
         truth: content of the annotation file.
         persons: table that holds the N persons.
-        draws: of the images.
+        draws: bootstrap draws of the images.
         annotation_ids: annotations that count in AP, as for `evaluate_coco`. None: all.
         with_precision: False if `scored` was matched from another system's results, whose false alarms are not in it: AP is NaN
             then.

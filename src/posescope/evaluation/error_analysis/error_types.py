@@ -106,7 +106,7 @@ def error_type_table(scored: ScoredPersons, types: NDArray[np.int8], draws: Imag
     Args:
         scored: N persons.
         types: (N, K) as returned by `joint_error_types`.
-        draws: of the images.
+        draws: bootstrap draws of the images.
 
     Returns:
         One row per joint (and one for all joints, `ALL_JOINTS`) and type. Columns: joint, type, persons (with this joint

@@ -35,7 +35,7 @@ def reliability_table(scored: ScoredPersons, draws: ImageResamples, bins: int) -
 
     Args:
         scored: N persons.
-        draws: of the images.
+        draws: bootstrap draws of the images.
         bins: number of bins of equal counts; fewer if there are fewer joints or persons, or equal scores.
 
     Returns:
@@ -59,7 +59,7 @@ def rank_table(scored: ScoredPersons, draws: ImageResamples) -> pd.DataFrame:
 
     Args:
         scored: N persons.
-        draws: of the images.
+        draws: bootstrap draws of the images.
 
     Returns:
         Columns: level ("joint", "person"), count, persons, not_found and score_of as in `reliability_table`, spearman, low, high.
@@ -82,7 +82,7 @@ def rank_correlation(
     Args:
         first, second: (n,).
         image_ids: (n,) the image of each.
-        draws: of the images.
+        draws: bootstrap draws of the images.
     """
     (_, codes_a), (_, codes_b) = (np.unique(values, return_inverse=True) for values in (first, second))
     places = np.searchsorted(draws.image_ids, image_ids)

@@ -39,7 +39,7 @@ def stratum_table(cases: Cases, draws: ImageResamples) -> pd.DataFrame:
 
     Args:
         cases: N persons, their neighbours and the sizes of their images.
-        draws: of the images.
+        draws: bootstrap draws of the images.
 
     Returns:
         One row per group that is not empty; the first (stratum and group `ALL_PERSONS`) holds all persons. Columns: stratum,
@@ -77,11 +77,14 @@ def box_overlaps(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDA
 
 
 def count_overlaps(boxes: NDArray[np.float64], neighbours: Neighbours) -> NDArray[np.int64]:
-    """Return (N,) the number of neighbours whose box overlaps the person's box with an IoU of at least `OVERLAP_IOU`.
+    """Count, per person, the neighbours whose box overlaps the person's box with an IoU of at least `OVERLAP_IOU`.
 
     Args:
         boxes: (N, 4) x, y, w, h px of the scored persons.
-        neighbours: of these persons.
+        neighbours: boxes of the other persons in the image of each person.
+
+    Returns:
+        (N,) int64.
     """
     near = box_overlaps(boxes[neighbours.rows], neighbours.boxes) >= OVERLAP_IOU
     return np.bincount(neighbours.rows[near], minlength=len(boxes)).astype(np.int64)

@@ -63,7 +63,7 @@ def evaluate_coco(
             With an empty list all values are 0.
         sigmas: (K,) OKS sigmas, `Skeleton.oks_sigmas`.
         image_ids: images to evaluate; results of other images do not count. None: all images of the file.
-        category_id: of the persons.
+        category_id: id of the persons' category.
         annotation_ids: annotations that count. Others are ignored as COCO ignores persons without keypoints: they are no misses,
             and a result that matches one is no false alarm. None: all.
 

@@ -84,7 +84,7 @@ def resample_average_precision(matches: PersonMatches, draws: ImageResamples) ->
     """Return AP, AP50, AP75 and AR of every draw.
 
     Args:
-        matches: as returned by `extract_matches`.
+        matches: result of `extract_matches`.
         draws: R draws; an image that is not among `draws.image_ids` counts as never drawn.
 
     Returns:

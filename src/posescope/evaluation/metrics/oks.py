@@ -58,7 +58,7 @@ def person_oks(
     """Return the OKS of every person.
 
     Args:
-        predicted, truth, areas, sigmas: as for `joint_similarities`.
+        predicted, truth, areas, sigmas: see `joint_similarities`.
         visibility: (N, K) 0..2.
 
     Returns:

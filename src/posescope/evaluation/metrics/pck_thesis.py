@@ -48,7 +48,7 @@ def pck_thesis_hits(
     """Return (N, K) which joints are labelled and correct.
 
     Args:
-        predicted, target, visibility, crop_size: as for `pck_thesis`.
+        predicted, target, visibility, crop_size: see `pck_thesis`.
     """
     offset = _cells(predicted, crop_size) - _cells(target, crop_size)
     # NaN compares as False: an unlabelled target and a missing prediction are never correct.

@@ -98,7 +98,7 @@ def claim_shortcuts(
         fractions: fractions for the network.
         random: fractions for random weights.
         joints: J names.
-        draws, method: as in `claim_curves`.
+        draws, method: see `claim_curves`.
     """
     level, background = 1 - 0.05 / len(joints), REGIONS.index("background")
     found = []
@@ -200,7 +200,7 @@ def claim_errors(fractions: RegionFractions, correct: NDArray[np.bool_], draws: 
     Args:
         fractions: fractions for the network.
         correct: (N, J) whether a prediction is correct.
-        draws, method: as in `claim_curves`.
+        draws, method: see `claim_curves`.
 
     Returns:
         The finding; None if there are too few wrong or correct predictions.

@@ -159,7 +159,7 @@ def attribute_occlusion(
     """Compute occlusion by windows of the mean colour, for all joints in one sweep per person.
 
     Args:
-        values, images, map_indices: as in `attribute_gradients`.
+        values, images, map_indices: see `attribute_gradients`.
         window_px: side of the window.
         stride_px: stride of the window.
         batch_size: windows per pass.

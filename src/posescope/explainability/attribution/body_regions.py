@@ -62,7 +62,7 @@ class RegionFractions:
         """Compute the density: mean fraction of the attribution over mean fraction of the pixels.
 
         Args:
-            joint, region: as in `of`.
+            joint, region: see `of`.
             draws: bootstrap resamples of images.
             level: confidence level.
 

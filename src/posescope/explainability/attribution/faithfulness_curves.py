@@ -70,7 +70,7 @@ class FaithfulnessCurves:
 
         Args:
             ranking, control: names of the compared rankings.
-            curve, draws: as in `area`.
+            curve, draws: see `area`.
         """
         gain = self._areas(ranking, curve) - self._areas(control, curve)
         return self._ratio(-gain if CURVES[curve] == "deletion" else gain, draws)

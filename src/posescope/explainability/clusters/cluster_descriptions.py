@@ -40,7 +40,7 @@ class Trait:
 
 @dataclass(frozen=True)
 class Traits:
-    """Traits of Q clusters.
+    """Attributes that describe each of Q clusters.
 
     Attributes:
         by_cluster: the traits of each cluster, the largest difference first.

@@ -85,7 +85,7 @@ def explain_components(
     joints (legs outside the image) carry information too.
 
     Args:
-        scores, attributes, groups, folds, shuffles, resamples, seed: as in `probe_attributes`.
+        scores, attributes, groups, folds, shuffles, resamples, seed: see `probe_attributes`.
 
     Returns:
         One row per component with the columns `EXPLAINED_COLUMNS`; all_control_high is the highest R2 of any component and

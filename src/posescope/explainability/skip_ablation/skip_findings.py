@@ -110,7 +110,7 @@ def describe(ablation: Ablation, persons: int) -> str:
     """Summarise the ablation in one paragraph.
 
     Args:
-        ablation, persons: as in `facts_of`.
+        ablation, persons: see `facts_of`.
     """
     most = ablation.by_drop()[0]
     drop, worst = ablation.drop(most, ablation.mode), _worst_joint(ablation)

@@ -31,13 +31,18 @@ class NearestPersons:
 
 @dataclass(frozen=True)
 class NeighbourDistances:
-    """Distances of M persons to the nearest person in another image: (M,) distances, (M,) images."""
+    """Distances of M persons to the nearest person in another image.
+
+    Attributes:
+        distances: (M,) Euclidean distances in feature space.
+        groups: (M,) image of each person.
+    """
 
     distances: NDArray[np.float64]
     groups: NDArray[np.int64]
 
     def nearer(self, distances: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Compare (n,) distances with those of the persons: (n, M), whether the person's neighbour is nearer."""
+        """Return (n, M) whether the nearest neighbour of each of the M persons is nearer than each of (n,) distances."""
         found: NDArray[np.bool_] = self.distances < distances[:, None]
         return found
 

@@ -84,7 +84,7 @@ def claim_attribute_effect(effect: AttributeEffect, perturbation: Perturbation, 
 
     Args:
         effect: effect of the component.
-        perturbation, shown_in: as in `claim_displacement`.
+        perturbation, shown_in: see `claim_displacement`.
     """
     attribute, own, control = attribute_named(effect.attribute), effect.own, effect.random
     words = (attribute.low, attribute.high) if own.estimate > 0 else (attribute.high, attribute.low)

@@ -57,7 +57,7 @@ def findings_of(curves: Sequence[TruncationCurve], inputs: AnalysisInputs, noise
     """Return the findings of all curves; their `pck_at_stake` is 0.
 
     Args:
-        curves, inputs, noise_after: as in `facts_of`.
+        curves, inputs, noise_after: see `facts_of`.
     """
     found = []
     for curve in curves:
@@ -71,7 +71,7 @@ def describe(curves: Sequence[TruncationCurve], inputs: AnalysisInputs) -> str:
     """Summarise the curves in one paragraph.
 
     Args:
-        curves, inputs: as in `facts_of`.
+        curves, inputs: see `facts_of`.
     """
     axes = len(inputs.components)
     sentences = [

@@ -45,10 +45,10 @@ def open_backend(
     """Open a model folder by the backend of this name.
 
     Args:
-        description: of the folder.
+        description: description of the folder.
         name: `onnx`, `torch`, or `auto`: ONNX Runtime if the folder holds an exported model, else PyTorch.
         device: `auto`, `cpu`, `cuda` or `cuda:<index>`.
-        threads: of ONNX Runtime; 0: one per CPU of this process.
+        threads: number of threads of ONNX Runtime; 0: one per CPU of this process.
         allow: dotted paths (`package.module:Class`) of plug-in components that the model folder may name.
 
     Raises:

@@ -23,7 +23,7 @@ class TorchBackend:
     Args:
         model: on the device where it runs.
         interventions: functions of activations by layer; not together with a flip test.
-        folder: of the model. If given, predictions that are not finite are refused in its name.
+        folder: folder of the model. If given, predictions that are not finite are refused in its name.
     """
 
     name = "torch"
@@ -65,7 +65,7 @@ class TorchBackend:
         """Return the heatmaps that are decoded, (N, K, h, w) float32 on the model's device.
 
         Args:
-            crops, flip_test: as for `run`.
+            crops, flip_test: see `run`.
         """
         return self.model.heatmaps(torch.from_numpy(crops), self._interventions, flip_test)
 

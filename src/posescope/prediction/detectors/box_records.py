@@ -33,7 +33,7 @@ class Box:
     """A valid box.
 
     Attributes:
-        index: of the record in the file.
+        index: index of the record in the file.
         box: (x, y, w, h) px in the project's convention.
         score: 0..1.
         image_size: (height, width) px of the image as the file states it, if it does.
@@ -50,7 +50,7 @@ class BoxRecords:
     """The valid boxes of a file.
 
     Attributes:
-        path: of the file.
+        path: path of the file.
         by_name: boxes by the file name that their record states.
         by_id: boxes of records without a file name, by their image_id.
         ids: every image_id that is stated together with a file name, of all file names.
@@ -72,7 +72,7 @@ def read_box_records(path: Path, options: BoxesFileOptions) -> BoxRecords:
     """Read and validate a file of boxes: COCO results (a list) or annotations.
 
     Args:
-        path: of the file.
+        path: path of the file.
         options: which records are taken.
 
     Raises:

@@ -36,7 +36,7 @@ class BoxesFile(Component[BoxesFileOptions]):
         """Match the boxes with all images of a run.
 
         Args:
-            names: of all images and videos.
+            names: names of all images and videos.
             detections: the file.
 
         Raises:

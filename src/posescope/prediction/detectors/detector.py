@@ -73,7 +73,7 @@ class ImageIndexedDetector(Protocol):
         """Match the images with the detector's source.
 
         Args:
-            names: of all images and videos of the run.
+            names: names of all images and videos of the run.
             detections: the file of boxes.
 
         Returns:

@@ -111,11 +111,11 @@ class _Network:
     """An open network that takes one image at a time.
 
     Attributes:
-        path: of the file.
+        path: path of the file.
         input_size: (height, width) px; None if any size will do.
         is_batched: whether its input is (1, 3, H, W) instead of (3, H, W).
-        dtype: of its input.
-        session: of ONNX Runtime.
+        dtype: data type of its input.
+        session: session of ONNX Runtime.
         errors: that the session raises.
     """
 

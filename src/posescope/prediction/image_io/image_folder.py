@@ -62,7 +62,7 @@ class ImageIdAllocator:
         self._allocated: set[int] = set()
 
     def allocate(self, wanted: int | None = None) -> int:
-        """Return the wanted id if it is free, else the next free one."""
+        """Return the wanted id if it is unused, else the next unused id."""
         if wanted is not None and wanted not in self._allocated and (wanted >= self._next or wanted in self._expected):
             if wanted == self._next and wanted not in self._expected:
                 self._next += 1
@@ -81,7 +81,7 @@ def assign_image_ids(names: Sequence[str], known: Mapping[str, int] | None = Non
     All others get the numbers after the largest in use, in order.
 
     Args:
-        names: of the images, such as COCO's `000000000139.jpg`.
+        names: names of the images, such as COCO's `000000000139.jpg`.
         known: unique ids by name, from the file of the images' boxes.
     """
     given = known or {}

@@ -48,7 +48,7 @@ def as_named_image(image: Any, index: int, ids: ImageIdAllocator) -> NamedImage:
     Args:
         image: a path; the bytes of an encoded image file; an array (H, W, 3) uint8 RGB; a PIL image of any mode but `I` and `F`,
             turned upright by its EXIF orientation and composited on white; a `NamedImage`.
-        index: of the image among all that were given, from 0; the name of an image without one.
+        index: index of the image among all that were given, from 0; the name of an image without one.
         ids: allocates the id.
 
     Raises:

@@ -65,7 +65,7 @@ def plot_rejected(rejected: pd.DataFrame) -> go.Figure:
     """Plot the rejected records by step and reason, from the first step (top) to the accepted records; logarithmic.
 
     Args:
-        rejected: as from `count_rejected`: step, record (person or image), reason, records, fraction. Beyond eight reasons
+        rejected: result of `count_rejected`: step, record (person or image), reason, records, fraction. Beyond eight reasons
             per step and kind of record, the rarer ones are summed.
     """
     # Plotly draws the first category at the bottom, so the first step comes last.
@@ -154,7 +154,7 @@ def plot_joint_labels(joint_labels: pd.DataFrame) -> go.Figure:
     """Plot the fraction of persons in which each joint is visible, occluded or unlabelled, in the order of the skeleton.
 
     Args:
-        joint_labels: as from `count_joint_labels`.
+        joint_labels: result of `count_joint_labels`.
     """
     rows = joint_labels.iloc[::-1]  # plotly draws upwards
     figure = go.Figure()

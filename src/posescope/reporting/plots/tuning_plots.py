@@ -46,7 +46,7 @@ def plot_searched_parameters(trials: pd.DataFrame) -> go.Figure:
     """Plot the PCK against each searched parameter, one panel per parameter.
 
     Args:
-        trials: as for `plot_search_history`; every further column is a parameter.
+        trials: see `plot_search_history`; every further column is a parameter.
     """
     names = [name for name in trials.columns if name not in _COLUMNS]
     rows, columns = math.ceil(len(names) / _PANELS_PER_ROW), min(len(names), _PANELS_PER_ROW)

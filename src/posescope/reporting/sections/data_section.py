@@ -38,8 +38,8 @@ class DataInputs:
 
     Attributes:
         distribution: a `Distribution` table.
-        rejected: as from `count_rejected`.
-        joint_labels: as from `count_joint_labels`.
+        rejected: result of `count_rejected`.
+        joint_labels: result of `count_joint_labels`.
         quality: a `DataQuality` table.
         distribution_plot, rejected_plot, joint_labels_plot, box_sizes_plot, joint_counts_plot: plotly figures.
         crop_grid, target_grid, average_crop: (H, W, 3) uint8 RGB.
