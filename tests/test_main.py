@@ -20,8 +20,8 @@ def in_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
 def words(tmp_path: Path) -> list[str]:
     """Return the arguments of a run without data and downloads, with its output in memory."""
     nothing = "data_engineering.sample=null,download.dry_run=true,download.archives.train2017=null,download.archives.val2017=null"
-    places = f"data_dir={tmp_path / 'data'},raw_dir={tmp_path / 'raw'},{nothing}"
-    return ["--env", "test", "--pipelines", "download", "--params", places]
+    paths = f"data_dir={tmp_path / 'data'},raw_dir={tmp_path / 'raw'},{nothing}"
+    return ["--env", "test", "--pipelines", "download", "--params", paths]
 
 
 def test_main_returns_the_outputs(words: list[str]) -> None:
@@ -38,9 +38,9 @@ def test_main_raises_errors_unchanged(words: list[str], tmp_path: Path) -> None:
     words[-1] += ",modelling.training.epochs=0"
     with pytest.raises(OptionsError, match=r"modelling\.training\.epochs"):
         main(words)
-    places = f"data_engineering.sample=null,data_dir={tmp_path / 'data'},raw_dir={tmp_path / 'raw'}"
+    paths = f"data_engineering.sample=null,data_dir={tmp_path / 'data'},raw_dir={tmp_path / 'raw'}"
     with pytest.raises(DataError, match="raw_dir"):
-        main(["--env", "test", "--pipelines", "data_engineering", "--params", places])
+        main(["--env", "test", "--pipelines", "data_engineering", "--params", paths])
     with pytest.raises(ValueError, match="no_such"):
         main(["--env", "test", "--pipelines", "no_such"])
 

@@ -141,8 +141,8 @@ def test_inference_follows_the_data_and_the_model(env: str, runtime: dict[str, A
 
 def test_path_parameters_of_the_command_line_reach_the_catalog() -> None:
     configure_project("posescope")
-    places = {name: f"/somewhere/{name}" for name in PATH_PARAMETERS}
-    with KedroSession.create(project_path=REPOSITORY, env="coco", runtime_params=places, save_on_close=False) as session:
+    paths = {name: f"/somewhere/{name}" for name in PATH_PARAMETERS}
+    with KedroSession.create(project_path=REPOSITORY, env="coco", runtime_params=paths, save_on_close=False) as session:
         entries = session.load_context().config_loader["catalog"]
     for name, entry in entries.items():
         expected = {

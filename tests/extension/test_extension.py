@@ -24,13 +24,13 @@ def call(tmp_path_factory: pytest.TempPathFactory) -> Call:
     shutil.copytree(PACKAGE, source, ignore=shutil.ignore_patterns("__pycache__", "build", "*.egg-info"))
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
     subprocess.run([*pip, "--target", str(target), str(source)], check=True, capture_output=True, text=True)
-    places = {"PYTHONPATH": str(target), "DO_NOT_TRACK": "1", "OMP_NUM_THREADS": "1"}
+    paths = {"PYTHONPATH": str(target), "DO_NOT_TRACK": "1", "OMP_NUM_THREADS": "1"}
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, *arguments],
             cwd=REPOSITORY,
-            env={**os.environ, **places},
+            env={**os.environ, **paths},
             capture_output=True,
             text=True,
             check=False,
@@ -40,15 +40,15 @@ def call(tmp_path_factory: pytest.TempPathFactory) -> Call:
 
 
 @pytest.fixture(scope="module")
-def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def paths(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("run")
 
 
 @pytest.fixture(scope="module")
-def trained(call: Call, places: Path) -> subprocess.CompletedProcess[str]:
+def trained(call: Call, paths: Path) -> subprocess.CompletedProcess[str]:
     """Run data engineering and modelling with the network and the codec of the package."""
     params = [
-        f"data_dir={places}/data,raw_dir={places}/raw",
+        f"data_dir={paths}/data,raw_dir={paths}/raw",
         "data_engineering.sample.train_persons=16,data_engineering.sample.val_persons=8,data_engineering.codec.name=boxes",
         "modelling.model.name=two_layers,modelling.model.options.channels=4,modelling.training.epochs=1",
     ]
@@ -77,33 +77,33 @@ def test_components_are_listed_with_package_name_and_version(call: Call) -> None
     assert "reach_cells: half the side of a square, cells (default 1.5)" in listed.stdout
 
 
-def test_network_of_the_package_trains_with_its_codec(trained: subprocess.CompletedProcess[str], places: Path) -> None:
+def test_network_of_the_package_trains_with_its_codec(trained: subprocess.CompletedProcess[str], paths: Path) -> None:
     assert trained.returncode == 0, trained.stderr
-    (description,) = (places / "data" / "06_models" / "model").glob("*/model/model.json")
+    (description,) = (paths / "data" / "06_models" / "model").glob("*/model/model.json")
     content = json.loads(description.read_text())
     assert content["architecture"] == {"name": "two_layers", "options": {"channels": 4}}, "no option of the hourglass is left"
     assert content["codec"] == {"name": "boxes", "options": {}}
-    assert (places / "data" / "08_reporting" / "target_grid.png").is_file()
+    assert (paths / "data" / "08_reporting" / "target_grid.png").is_file()
 
 
 def test_pipeline_of_the_package_runs_without_a_parameter_file(
-    call: Call, trained: subprocess.CompletedProcess[str], places: Path
+    call: Call, trained: subprocess.CompletedProcess[str], paths: Path
 ) -> None:
     assert trained.returncode == 0
     run = ("-m", "kedro", "run", "--env", "test", "--pipelines", "extension", "--params")
-    counted = call(*run, f"data_dir={places}/data,extension.count.min_side_px=100000")
+    counted = call(*run, f"data_dir={paths}/data,extension.count.min_side_px=100000")
     assert counted.returncode == 0, counted.stderr
     assert "0 of " in counted.stderr
-    records = [json.loads(path.read_text()) for path in (places / "data" / "08_reporting" / "runs").glob("*/run.json")]
+    records = [json.loads(path.read_text()) for path in (paths / "data" / "08_reporting" / "runs").glob("*/run.json")]
     assert sorted(record["pipelines"] for record in records if record["pipelines"] == ["extension"]) == [["extension"]]
-    by_default = call(*run, f"data_dir={places}/data")
+    by_default = call(*run, f"data_dir={paths}/data")
     assert by_default.returncode == 0, by_default.stderr
     assert "persons are at least 10 px wide and high" in by_default.stderr
 
 
-def test_parameters_of_the_package_are_checked(call: Call, places: Path) -> None:
-    wrong = call("-m", "kedro", "run", "--env", "test", "--params", f"data_dir={places}/no,extension.count.min_side=1")
+def test_parameters_of_the_package_are_checked(call: Call, paths: Path) -> None:
+    wrong = call("-m", "kedro", "run", "--env", "test", "--params", f"data_dir={paths}/no,extension.count.min_side=1")
     assert wrong.returncode == 1
     assert "  extension.count.min_side: unknown name" in wrong.stderr
     assert "Traceback" not in wrong.stderr
-    assert not (places / "no").exists()
+    assert not (paths / "no").exists()

@@ -43,8 +43,8 @@ def run_kedro(arguments: list[str], replacements: dict[str, str]) -> subprocess.
 @pytest.mark.slow
 @pytest.mark.real_data
 def test_readme_command_runs_on_photographs(real_data, tmp_path):
-    places = {"raw_dir": str(real_data / "coco_subset"), "data_dir": str(tmp_path)}
-    result = run_kedro(readme_command(), places | {"modelling.training.epochs": "1"})
+    paths = {"raw_dir": str(real_data / "coco_subset"), "data_dir": str(tmp_path)}
+    result = run_kedro(readme_command(), paths | {"modelling.training.epochs": "1"})
     assert result.returncode == 0, result.stderr[-3000:]
     metrics = json.loads((tmp_path / "08_reporting" / "metrics.json").read_text())["val"]
     assert 0 <= metrics["oks_ap"]["value"] <= 1
@@ -74,9 +74,9 @@ def test_default_pipeline_with_another_skeleton_and_split_names(real_data, tmp_p
     """LSPET: 14 joints, two of which COCO lacks; splits `train` and `val`."""
     arguments = readme_command()
     raw = subset_of(real_data / "lspet", tmp_path / "raw", {"train": 60, "val": 30})
-    places = {"raw_dir": str(raw), "data_dir": str(tmp_path)}
+    paths = {"raw_dir": str(raw), "data_dir": str(tmp_path)}
     splits = {"data_engineering.source.train_split": "train", "data_engineering.source.val_split": "val"}
-    result = run_kedro(arguments, places | splits | {"modelling.training.epochs": "1"})
+    result = run_kedro(arguments, paths | splits | {"modelling.training.epochs": "1"})
     assert result.returncode == 0, result.stderr[-3000:]
     findings = pd.read_csv(tmp_path / "08_reporting" / "data_quality.csv").set_index("check")
     assert "neck, head_top" in findings.loc["guessed_oks_sigmas", "detail"]

@@ -79,8 +79,8 @@ def test_every_runner_writes_the_same_bytes_of_data_engineering(raw: Path, tmp_p
     for runner in RUNNERS:
         data = tmp_path / runner
         sigmas = "data_engineering.source.oks_sigmas={left_hand: 0.05}"
-        places = f"raw_dir={raw},data_dir={data},data_engineering.sample=null,{sigmas}"
-        process = call(runner, places, "--pipelines", "data_engineering", "--to-outputs", "targets,crop_statistics,issues")
+        paths = f"raw_dir={raw},data_dir={data},data_engineering.sample=null,{sigmas}"
+        process = call(runner, paths, "--pipelines", "data_engineering", "--to-outputs", "targets,crop_statistics,issues")
         assert process.exit_code == 0, process.output[-2000:]
         made[runner] = digests(data)
     assert len(made["SequentialRunner"]) > 10
@@ -118,10 +118,10 @@ def test_errors_of_another_process_are_reported() -> None:
 
 @pytest.mark.parametrize("runner", RUNNERS)
 def test_expected_dataset_error_is_one_line_with_every_runner(runner: str, raw: Path, tmp_path: Path) -> None:
-    places = f"raw_dir={raw},data_dir={tmp_path}"
+    paths = f"raw_dir={raw},data_dir={tmp_path}"
     (tmp_path / "07_model_output").mkdir()
     (tmp_path / "07_model_output" / "tuning.json").write_text("{")
-    process = call(runner, places, "--pipelines", "tune", "--nodes", "tune.tabulate_trials")
+    process = call(runner, paths, "--pipelines", "tune", "--nodes", "tune.tabulate_trials")
     assert process.exit_code == 1
     assert isinstance(process.exception, SystemExit), repr(process.exception)
     message = process.output.partition("Error: ")[2].strip()

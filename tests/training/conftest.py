@@ -27,9 +27,9 @@ def make_dots(count: int, seed: int) -> CropSet:
             images[person, y - 3 : y + 4, x - 3 : x + 4] = COLOURS[joint]
     visibility = rng.choice([0, 1, 2], size=(count, 3), p=[0.1, 0.2, 0.7]).astype(np.uint8)
     joints[visibility == 0] = np.nan
-    places = np.stack([np.arange(count) % 2, np.arange(count) // 2], axis=1)
+    locations = np.stack([np.arange(count) % 2, np.arange(count) // 2], axis=1)
     targets = PoseTargets(np.arange(count, dtype=np.int64) + 1000 * seed, joints, visibility, joint_names=DOTS.joints)
-    return CropSet(targets, (images[::2], images[1::2]), places)
+    return CropSet(targets, (images[::2], images[1::2]), locations)
 
 
 @pytest.fixture

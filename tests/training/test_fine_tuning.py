@@ -52,7 +52,7 @@ def test_other_initial_weights_are_another_run(start: PoseModel, train_set: Crop
 def test_interrupted_fine_tuning_resumes_to_the_same_weights(
     start: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = fine_tune(start, train_set, val_set, STEPS, CheckpointStore(tmp_path / "whole"), {})
+    complete = fine_tune(start, train_set, val_set, STEPS, CheckpointStore(tmp_path / "complete"), {})
 
     class Killed(BaseException):
         pass
@@ -67,9 +67,9 @@ def test_interrupted_fine_tuning_resumes_to_the_same_weights(
     with pytest.raises(Killed):
         fine_tune(start, train_set, val_set, STEPS, CheckpointStore(tmp_path / "killed"), {})
     monkeypatch.setattr(CheckpointStore, "save", save)
-    gone_on = fine_tune(start, train_set, val_set, STEPS, CheckpointStore(tmp_path / "killed"), {})
-    torch.testing.assert_close(parameters_of(gone_on.model), parameters_of(whole.model), atol=0, rtol=0)
-    assert [losses(record) for record in gone_on.history] == [losses(record) for record in whole.history]
+    resumed = fine_tune(start, train_set, val_set, STEPS, CheckpointStore(tmp_path / "killed"), {})
+    torch.testing.assert_close(parameters_of(resumed.model), parameters_of(complete.model), atol=0, rtol=0)
+    assert [losses(record) for record in resumed.history] == [losses(record) for record in complete.history]
 
 
 def losses(record: EpochRecord) -> tuple[float, float]:

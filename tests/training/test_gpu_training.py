@@ -110,12 +110,12 @@ def test_killed_run_resumes_to_the_same_weights(
     changes: dict[str, Any], untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path
 ) -> None:
     options = make_options(epochs=3, **changes)
-    whole = train(untrained, train_set, val_set, options, CheckpointStore(tmp_path / "whole"), "f")
+    complete = train(untrained, train_set, val_set, options, CheckpointStore(tmp_path / "complete"), "f")
     store = CheckpointStore(tmp_path / "killed")
     with pytest.raises(KilledError):
         train(untrained, train_set, val_set, options, store, "f", on_epoch=kill_after_first)
     resumed = train(untrained, train_set, val_set, options, store, "f")
-    uninterrupted, continued = whole.model.network.state_dict(), resumed.model.network.state_dict()
+    uninterrupted, continued = complete.model.network.state_dict(), resumed.model.network.state_dict()
     assert [name for name, value in uninterrupted.items() if not torch.equal(value, continued[name])] == []
 
 

@@ -97,9 +97,9 @@ def die_at(monkeypatch: pytest.MonkeyPatch, moment: str, number: int) -> None:
             monkeypatch.setattr("posescope.training.checkpoint_store.shutil.rmtree", _of_existing(shutil.rmtree, removals))
 
 
-def _of_existing(whole: Callable[..., Any], deadly: Deadly) -> Callable[..., Any]:
+def _of_existing(original: Callable[..., Any], deadly: Deadly) -> Callable[..., Any]:
     def remove(path: Path, *arguments: Any, **options: Any) -> None:
-        (deadly if Path(path).exists() else whole)(path, *arguments, **options)
+        (deadly if Path(path).exists() else original)(path, *arguments, **options)
 
     return remove
 
@@ -135,7 +135,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def whole_runs() -> dict[str, tuple[TrainingOutcome, dict[str, bytes]]]:
+def complete_runs() -> dict[str, tuple[TrainingOutcome, dict[str, bytes]]]:
     """The uninterrupted run, trained by the first test and shared by all."""
     return {}
 
@@ -143,18 +143,18 @@ def whole_runs() -> dict[str, tuple[TrainingOutcome, dict[str, bytes]]]:
 @pytest.mark.parametrize(("moment", "number"), MOMENTS)
 def test_killed_run_resumes_with_the_same_results(
     untrained: PoseModel, train_set: CropSet, val_set: CropSet, monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
-    whole_runs: dict[str, tuple[TrainingOutcome, dict[str, bytes]]], moment: str, number: int,
+    complete_runs: dict[str, tuple[TrainingOutcome, dict[str, bytes]]], moment: str, number: int,
 ) -> None:  # fmt: skip
     def run(folder: Path) -> TrainingOutcome:
         store, image_grids = CheckpointStore(folder / "checkpoints"), ImageGridFolder(folder / "image_grids")
         return train(untrained, train_set, val_set, OPTIONS, store, "f", image_grids=image_grids)
 
-    if not whole_runs:
-        whole_runs["whole"] = run(tmp_path / "whole"), files_of(tmp_path / "whole")
-    whole, files = whole_runs["whole"]
+    if not complete_runs:
+        complete_runs["complete"] = run(tmp_path / "complete"), files_of(tmp_path / "complete")
+    complete, files = complete_runs["complete"]
     assert run_and_die(monkeypatch, moment, number, lambda: run(tmp_path / "killed")) == -signal.SIGKILL
     torch.manual_seed(99)  # a new process has another global state
-    assert_same(whole, run(tmp_path / "killed"))
+    assert_same(complete, run(tmp_path / "killed"))
     assert files_of(tmp_path / "killed") == files
 
 
@@ -202,7 +202,7 @@ def start(folder: Path) -> subprocess.Popen[bytes]:
 
 @pytest.mark.slow  # slow: the tests above cover it in the default run
 def test_process_killed_by_a_signal_resumes(tmp_path: Path) -> None:
-    assert start(tmp_path / "whole").wait() == 0
+    assert start(tmp_path / "complete").wait() == 0
     process = start(tmp_path / "killed")
     deadline = time.monotonic() + 120
     while not (tmp_path / "killed" / "f" / "epoch_0002").exists() and time.monotonic() < deadline:
@@ -211,4 +211,4 @@ def test_process_killed_by_a_signal_resumes(tmp_path: Path) -> None:
     assert process.wait() == -signal.SIGKILL
     assert not (tmp_path / "killed.safetensors").exists()
     assert start(tmp_path / "killed").wait() == 0
-    assert (tmp_path / "killed.safetensors").read_bytes() == (tmp_path / "whole.safetensors").read_bytes()
+    assert (tmp_path / "killed.safetensors").read_bytes() == (tmp_path / "complete.safetensors").read_bytes()

@@ -64,7 +64,7 @@ def test_killed_run_resumes_to_identical_weights(
     changes: dict[str, Any], untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path
 ) -> None:
     options = make_options(**changes)
-    whole = train(untrained, train_set, val_set, options, CheckpointStore(tmp_path / "whole"), "f")
+    complete = train(untrained, train_set, val_set, options, CheckpointStore(tmp_path / "complete"), "f")
     store = CheckpointStore(tmp_path / "killed")
     with pytest.raises(KilledError):
         train(untrained, train_set, val_set, options, store, "f", on_epoch=kill_after_first)
@@ -72,7 +72,7 @@ def test_killed_run_resumes_to_identical_weights(
     epochs: list[int] = []
     resumed = train(untrained, train_set, val_set, options, store, "f", on_epoch=lambda record: epochs.append(record.epoch))
     assert epochs == [2, 3]
-    assert_same(whole, resumed)
+    assert_same(complete, resumed)
 
 
 def test_inputs_and_global_state_are_not_changed(
@@ -177,7 +177,7 @@ def test_non_finite_gradient_names_the_persons_and_saves_no_checkpoint(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     store, options = CheckpointStore(tmp_path), make_options(grad_clip=grad_clip)
-    whole, steps = train(untrained, train_set, val_set, options, CheckpointStore(tmp_path / "whole"), "f"), 0
+    complete, steps = train(untrained, train_set, val_set, options, CheckpointStore(tmp_path / "complete"), "f"), 0
 
     def steep(*arguments: Any) -> torch.Tensor:
         """In the third step of the second epoch (six steps each) a finite loss with an infinite gradient, that of sqrt(0)."""
@@ -195,7 +195,7 @@ def test_non_finite_gradient_names_the_persons_and_saves_no_checkpoint(
     assert re.search(r"(nan|inf) in epoch 2, step 8\b", str(caught.value))
     assert persons in str(caught.value)
     assert [path.name for path in (tmp_path / "f").iterdir()] == ["epoch_0001"]
-    assert_same(whole, train(untrained, train_set, val_set, options, store, "f"))
+    assert_same(complete, train(untrained, train_set, val_set, options, store, "f"))
 
 
 def test_final_weights_of_the_last_epoch(untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path) -> None:

@@ -47,12 +47,12 @@ def test_search_of_three_trials(recipe, data, make_options, tmp_path) -> None:
 
 def test_interrupted_search_has_the_same_result(recipe, data, make_options, tmp_path, monkeypatch) -> None:
     options = make_options(trials=3)
-    whole = search(recipe, data, options, TuningStore(tmp_path / "whole"))
+    complete = search(recipe, data, options, TuningStore(tmp_path / "complete"))
     store = TuningStore(tmp_path / "parts")
     assert len(search(recipe, data, make_options(trials=2), store).trials) == 2
-    assert without_time(search(recipe, data, options, store)) == without_time(whole)
+    assert without_time(search(recipe, data, options, store)) == without_time(complete)
     forbid_training(monkeypatch)
-    assert without_time(search(recipe, data, options, store)) == without_time(whole), "nothing is left to do"
+    assert without_time(search(recipe, data, options, store)) == without_time(complete), "no trial is missing"
 
 
 def test_another_space_seed_recipe_or_data_is_another_search(recipe, data, make_options, tmp_path) -> None:
@@ -90,11 +90,11 @@ def test_pruned_trial_is_never_the_best(recipe, data, make_options, tmp_path, mo
 
 def test_hyperband_continues_across_runs(recipe, data, make_options, tmp_path) -> None:
     options = {"epochs": 2, "pruner": {"name": "hyperband", "options": {"reduction_factor": 2}}}
-    whole = search(recipe, data, make_options(trials=3, **options), TuningStore(tmp_path / "whole"))
-    assert any("completed_rung_0" in trial.sampler_attrs for trial in whole.trials)
+    complete = search(recipe, data, make_options(trials=3, **options), TuningStore(tmp_path / "complete"))
+    assert any("completed_rung_0" in trial.sampler_attrs for trial in complete.trials)
     store = TuningStore(tmp_path / "parts")
     search(recipe, data, make_options(trials=2, **options), store)
-    assert without_time(search(recipe, data, make_options(trials=3, **options), store)) == without_time(whole)
+    assert without_time(search(recipe, data, make_options(trials=3, **options), store)) == without_time(complete)
 
 
 def test_non_finite_loss_fails_only_its_trial(recipe, data, make_options, tmp_path) -> None:
@@ -154,22 +154,22 @@ search(dots.recipe_of_dots(), dots.data_of_dots(), dots.options_of_dots(epochs=3
 
 def test_killed_trial_is_continued(recipe, data, make_options, tmp_path, caplog) -> None:
     options = make_options(epochs=3)
-    whole = search(recipe, data, options, TuningStore(tmp_path / "whole"))
+    complete = search(recipe, data, options, TuningStore(tmp_path / "complete"))
     store = TuningStore(tmp_path / "killed")
     conftest = Path(__file__).with_name("conftest.py")
     ended = subprocess.run([sys.executable, "-c", DIE_IN_THE_SECOND_TRIAL, conftest, store.root], check=False)
     assert ended.returncode == -signal.SIGKILL
-    assert [trial.number for trial in store.search(whole.fingerprint).trials()] == [1]
-    assert (tmp_path / "killed" / whole.fingerprint / "trial_0002" / "attempts.json").is_file()
+    assert [trial.number for trial in store.search(complete.fingerprint).trials()] == [1]
+    assert (tmp_path / "killed" / complete.fingerprint / "trial_0002" / "attempts.json").is_file()
     with caplog.at_level("INFO"):
-        assert without_time(search(recipe, data, options, store)) == without_time(whole)
+        assert without_time(search(recipe, data, options, store)) == without_time(complete)
     assert "after 1 of 3 trials" in caplog.text
     assert "after epoch 2 of 3" in caplog.text
 
 
 def test_trial_whose_process_dies_repeatedly_fails(recipe, data, make_options, tmp_path) -> None:
     options = make_options(max_attempts=2, trials=2, epochs=1)
-    mark = search(recipe, data, options, TuningStore(tmp_path / "whole")).fingerprint
+    mark = search(recipe, data, options, TuningStore(tmp_path / "complete")).fingerprint
     store = TuningStore(tmp_path)
     assert [store.search(mark).begin(1), store.search(mark).begin(1)] == [1, 2]  # and its process dies
     found = search(recipe, data, options, store)

@@ -39,8 +39,8 @@ class Project:
 
     def run(self, *names: str, **params: Any) -> None:
         bootstrap_project(REPOSITORY)
-        places = {"data_dir": str(self.data), "raw_dir": str(self.root / "raw"), "test_access_log": str(self.log_file)}
-        runtime = {**places, **params}
+        paths = {"data_dir": str(self.data), "raw_dir": str(self.root / "raw"), "test_access_log": str(self.log_file)}
+        runtime = {**paths, **params}
         with KedroSession.create(project_path=REPOSITORY, env="test", runtime_params=runtime, save_on_close=False) as session:
             session.run(pipeline_names=list(names))
 
@@ -232,9 +232,9 @@ def test_another_data_dir_shares_the_access_log(project: Project) -> None:
         other.run("final_test")
     assert [access["data_dir"] for access in project.accesses()] == [str(project.data)]
     paint = {"sample": {"seed": 1}}
-    places = {"data_dir": str(project.root / "third"), "raw_dir": str(project.root / "third_raw")}
-    other.run("data_engineering", "modelling", data_engineering=paint, modelling={"training": {"epochs": 1}}, **places)
-    other.run("final_test", data_engineering=paint, **places)
+    paths = {"data_dir": str(project.root / "third"), "raw_dir": str(project.root / "third_raw")}
+    other.run("data_engineering", "modelling", data_engineering=paint, modelling={"training": {"epochs": 1}}, **paths)
+    other.run("final_test", data_engineering=paint, **paths)
     assert [access["kind"] for access in project.accesses()] == ["first", "first"]
     assert project.accesses()[1]["seen_before"] == 0
 

@@ -19,14 +19,14 @@ from posescope.reporting.image_grids.average_crops import PreviewOptions, draw_a
 def crop_set(*shards, joints=None, visibility=None):
     """Return crops of one colour each with one joint; every argument lists the grey levels of one shard."""
     arrays = [np.stack([np.full((4, 6, 3), grey, np.uint8) for grey in greys]) for greys in shards]
-    places = np.array([(shard, row) for shard, greys in enumerate(shards) for row in range(len(greys))])
-    count = len(places)
+    locations = np.array([(shard, row) for shard, greys in enumerate(shards) for row in range(len(greys))])
+    count = len(locations)
     targets = PoseTargets(
         np.arange(count),
         np.zeros((count, 1, 2), np.float32) if joints is None else np.asarray(joints, np.float32),
         np.zeros((count, 1), np.uint8) if visibility is None else np.asarray(visibility, np.uint8),
     )
-    return CropSet(targets, arrays, places)
+    return CropSet(targets, arrays, locations)
 
 
 def full_windows(count):

@@ -139,12 +139,14 @@ def test_gradients_and_statistics_of_two_processes_equal_those_of_one(
 def test_run_in_two_processes_resumes_from_its_checkpoints(
     untrained: PoseModel, mapped_set: CropSet, val_set: CropSet, tmp_path: Path
 ) -> None:
-    whole = train(untrained, mapped_set, val_set, make_options(epochs=3), CheckpointStore(tmp_path / "whole"), "f")
+    complete = train(untrained, mapped_set, val_set, make_options(epochs=3), CheckpointStore(tmp_path / "complete"), "f")
     store = CheckpointStore(tmp_path / "two")
     train(untrained, mapped_set, val_set, make_options(epochs=2), store, "f")
     resumed = train(untrained, mapped_set, val_set, make_options(epochs=3), store, "f")
-    assert [replace(record, seconds=0) for record in resumed.history] == [replace(record, seconds=0) for record in whole.history]
-    for name, value in whole.model.network.state_dict().items():
+    assert [replace(record, seconds=0) for record in resumed.history] == [
+        replace(record, seconds=0) for record in complete.history
+    ]
+    for name, value in complete.model.network.state_dict().items():
         assert torch.equal(value, resumed.model.network.state_dict()[name]), name
 
 
