@@ -1,4 +1,4 @@
-"""Tests of posescope.artifacts.weights: mismatched weights allocate no memory, invalid values are refused."""
+"""Tests of posescope.artifacts.weights: mismatched weights need no memory, and invalid values are refused."""
 
 import tracemalloc
 from pathlib import Path

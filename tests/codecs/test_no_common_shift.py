@@ -1,4 +1,4 @@
-"""Round trip of joints through crop, heatmap and decoder, plain and flipped, has no common shift."""
+"""Round trips of joints through crop, heatmap and decoder, plain and flipped, have no common shift."""
 
 import numpy as np
 import pytest

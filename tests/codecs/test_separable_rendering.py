@@ -1,4 +1,4 @@
-"""1-D tables against SciPy's filter; outer products."""
+"""Tests of posescope.codecs.separable_rendering: 1-D tables compared with SciPy's filter, and outer products."""
 
 import numpy as np
 import pytest

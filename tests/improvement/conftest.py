@@ -1,4 +1,4 @@
-"""Features with a known number of causes, and a small network with two stacks and its bottleneck features."""
+"""Fixtures of features with a known number of causes, and of a small network with two stacks."""
 
 from collections.abc import Iterator
 from pathlib import Path

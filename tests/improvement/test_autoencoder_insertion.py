@@ -1,4 +1,4 @@
-"""A network with inserted autoencoders, and the refusal of codes that are too large."""
+"""Tests of posescope.improvement.autoencoder_insertion: a network with autoencoders, and codes that are too large."""
 
 import numpy as np
 import pytest

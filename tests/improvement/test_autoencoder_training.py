@@ -1,4 +1,4 @@
-"""Planted causes are found, and the groups of the split are disjoint."""
+"""Tests of posescope.improvement.autoencoder_training: planted causes, and disjoint groups of the split."""
 
 from dataclasses import replace
 

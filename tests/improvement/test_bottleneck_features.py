@@ -1,4 +1,4 @@
-"""Bottleneck features on disk, and the dimensionality of bottlenecks."""
+"""Tests of posescope.improvement.bottleneck_features: features on disk, and the dimensionality of bottlenecks."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The code size follows the parameters, the truncation curve or the variance, in this order."""
+"""Tests of posescope.improvement.code_size: parameters, truncation curve and variance, in this order."""
 
 import logging
 from dataclasses import replace

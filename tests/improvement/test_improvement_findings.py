@@ -1,4 +1,4 @@
-"""Findings follow planted differences, and claim nothing without a difference."""
+"""Tests of posescope.improvement.improvement_findings with and without planted differences."""
 
 import json
 

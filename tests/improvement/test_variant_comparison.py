@@ -1,4 +1,4 @@
-"""Differences between variants by hand."""
+"""Tests of posescope.improvement.variant_comparison: differences computed by hand."""
 
 import pytest
 from tests.improvement.conftest import scores

@@ -1,4 +1,4 @@
-"""Mean-ablated bottlenecks, and the refusal of variants of another model."""
+"""Tests of posescope.improvement.variants: mean-ablated bottlenecks, and the refusal of variants of another model."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Crops with coloured dots at the joints, which a network learns within seconds."""
+"""Fixtures of crops with coloured dots at the joints, which a network learns within seconds."""
 
 import numpy as np
 import pytest

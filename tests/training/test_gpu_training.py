@@ -1,4 +1,4 @@
-"""Training on a CUDA device: as on the CPU up to rounding, reproducible, and without synchronisation in a step."""
+"""Training on a CUDA device: equal to the CPU up to rounding, reproducible, and without synchronisation in a step."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A training that is killed at any moment and run again has the weights of an uninterrupted run, bit by bit."""
+"""Resumption of killed trainings: a training killed at any moment has exactly the weights of an uninterrupted run."""
 
 import os
 import shutil

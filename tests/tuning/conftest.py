@@ -1,4 +1,4 @@
-"""A data set of dots that a network learns in seconds, and a recipe with trials of half a second."""
+"""Fixtures of a data set of dots that a network learns in seconds, and of a recipe with trials of half a second."""
 
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Search dimensions and paths that are accepted and refused."""
+"""Tests of posescope.tuning.options: accepted and refused search dimensions and paths."""
 
 import pytest
 from pydantic import ValidationError

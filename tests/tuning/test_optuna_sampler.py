@@ -1,4 +1,4 @@
-"""Sampling is seeded by the search and the number of the trial."""
+"""Tests of posescope.tuning.optuna_sampler: seeds of the sampling."""
 
 import sys
 

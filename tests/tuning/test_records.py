@@ -1,4 +1,4 @@
-"""Records of trials: the best one, and the way to JSON and back."""
+"""Tests of posescope.tuning.records: the best trial, and JSON round trips."""
 
 import math
 

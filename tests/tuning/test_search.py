@@ -1,4 +1,4 @@
-"""Trials, pruning, continuation and failures of a search; the test set is never read."""
+"""Tests of posescope.tuning.search: trials, pruning, continuation and failures of a search; the test set is never read."""
 
 import json
 import math

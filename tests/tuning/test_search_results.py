@@ -1,4 +1,4 @@
-"""The table of trials, and the best parameters as those of an environment."""
+"""Tests of posescope.tuning.search_results: the table of trials, and the environment of the best one."""
 
 import pandas as pd
 import pytest

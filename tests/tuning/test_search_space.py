@@ -1,4 +1,4 @@
-"""Values are merged as those of an environment and checked before training."""
+"""Tests of posescope.tuning.search_space: values are merged into the parameters and checked before training."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The folder of searches: finished trials, starts of the running one, and missing trials."""
+"""Tests of posescope.tuning.trial_store: finished trials, attempts of the running one, and missing trials."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Attributes of persons defined by hand: standing, sitting, upside down; and of images."""
+"""Tests of posescope.explainability.attributes.person_attributes: standing, sitting and upside-down persons, and images."""
 
 import numpy as np
 import pandas as pd

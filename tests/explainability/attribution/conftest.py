@@ -1,4 +1,4 @@
-"""A linear network whose attribution is known."""
+"""Linear network with known attribution."""
 
 import torch
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""Attribution of linear networks that use the joint, the background or the other side, or that have random weights."""
+"""Attribution analysis of linear networks that use the joint, the background or the other side, or have random weights."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""k-means is as tight as scikit-learn's, from starts on all points and on a sample, and selects the number of clusters."""
+"""Tests of posescope.explainability.clustering.kmeans: inertia compared with scikit-learn, and number of clusters."""
 
 import os
 import tracemalloc

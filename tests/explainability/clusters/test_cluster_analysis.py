@@ -1,4 +1,4 @@
-"""The analysis `clusters` finds planted clusters and claims nothing of noise."""
+"""Tests of posescope.explainability.clusters.cluster_analysis: planted clusters are found, and noise has no findings."""
 
 import warnings
 from collections.abc import Callable

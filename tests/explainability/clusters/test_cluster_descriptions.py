@@ -1,4 +1,4 @@
-"""Planted attributes describe a cluster, shuffled ones do not."""
+"""Tests of posescope.explainability.clusters.cluster_descriptions with planted and shuffled attributes."""
 
 import numpy as np
 import pandas as pd

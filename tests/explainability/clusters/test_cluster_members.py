@@ -1,4 +1,4 @@
-"""Silhouettes, distances and medoids of points on a line."""
+"""Tests of posescope.explainability.clusters.cluster_members: silhouettes, distances and medoids of points on a line."""
 
 import numpy as np
 

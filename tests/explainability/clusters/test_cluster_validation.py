@@ -1,4 +1,4 @@
-"""Planted clusters count as real, noise does not."""
+"""Tests of posescope.explainability.clusters.cluster_validation: planted clusters and noise."""
 
 import numpy as np
 import pytest

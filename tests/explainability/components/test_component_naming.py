@@ -1,4 +1,4 @@
-"""Component names on the toy network, in which one attribute moves the red dot and another one brightens the blue dot."""
+"""Component naming on the toy network: one attribute moves the red dot, another one brightens the blue dot."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Components and a decoder whose response to every direction is known."""
+"""Fixtures of components and of a decoder with a known response to every direction."""
 
 from collections.abc import Callable
 

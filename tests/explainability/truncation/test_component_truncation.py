@@ -1,4 +1,4 @@
-"""Truncation of a network in which three of the six bottleneck values determine the joint position."""
+"""Component truncation of a network in which three of the six bottleneck values determine the joint position."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
