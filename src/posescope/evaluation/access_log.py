@@ -99,8 +99,8 @@ class AccessLog:
     """The file of accesses, a JSON list. Records are appended; a record is updated once, when its access is completed.
 
     Attributes:
-        root: path of the file. If it is missing, a file `test_ledger.json` beside it, written by an earlier version, is read in its
-            place.
+        root: path of the file. If it is missing, a file `test_ledger.json` beside it, written by an earlier version, is read
+            in its place.
         run_id: id of the current run, if known.
         data_dir: data folder of the current run, if known.
     """

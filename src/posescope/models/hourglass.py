@@ -72,7 +72,8 @@ class Hourglass(PoseNetwork):
 
     Short names of the layers of stack s and level l (1 is the finest): `stack{s}.skip{l}`, the skip connection;
     `stack{s}.level{l}`, after the residual that follows the downsampling; `stack{s}.bottleneck`, after the last bottleneck
-    residual; `stack{s}.up{l}`, after the addition and its residual. A forward pass can be paused at the bottleneck of a stack and resumed with other features.
+    residual; `stack{s}.up{l}`, after the addition and its residual. A forward pass can be paused at the
+    bottleneck of a stack and resumed with other features.
 
     Raises:
         OptionsError: The crop cannot be downsampled `depth` + 2 times.

@@ -33,8 +33,8 @@ def find_layer(network: PoseNetwork, layer: str) -> nn.Module:
         known = [*network.short_names, *(path for path, _ in network.named_modules())]
         closest = "".join(f" Did you mean '{name}'?" for name in get_close_matches(layer, known, n=1))
         raise OptionsError(
-            f"The network has no layer '{layer}'.{closest} Its short names are: {', '.join(network.short_names) or 'none'}. Every "
-            "path of its named_modules() is a layer as well."
+            f"The network has no layer '{layer}'.{closest} Its short names are: {', '.join(network.short_names) or 'none'}. "
+            "Every path of its named_modules() is a layer as well."
         ) from error
 
 

@@ -27,8 +27,8 @@ __all__ = ["EagerGradients", "Gradients", "CudaGraphGradients"]
 WARM_UP_PASSES = 3
 
 
-# Function of images (N, 3, H, W), targets and a factor of the loss. It sets the gradient of each weight, which must be None before,
-# and returns the loss, a scalar on the device. The next call may overwrite the gradients.
+# Function of images (N, 3, H, W), targets and a factor of the loss. It sets the gradient of each weight, which must be None
+# before, and returns the loss, a scalar on the device. The next call may overwrite the gradients.
 Gradients: TypeAlias = Callable[[Tensor, EncodedTargets, float], Tensor]
 
 

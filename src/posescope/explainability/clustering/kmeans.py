@@ -105,8 +105,8 @@ def fit_kmeans(
 ) -> dict[int, KMeansFit]:
     """Fit k-means for several k.
 
-    Memory beside the points: two copies of them while they are centred, then one and, during the refinement, two copies per thread, on as many threads as
-    `map_in_threads` finds memory for.
+    Memory beside the points: two copies of them while they are centred, then one and, during the refinement, two copies per
+    thread, on as many threads as `map_in_threads` finds memory for.
 
     Args:
         points: (N, P).

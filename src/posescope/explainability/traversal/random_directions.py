@@ -79,8 +79,8 @@ def compare_ends(
         mean_joints: (K, 2) joints of the decoded mean, px.
 
     Returns:
-        (1 + R,) mean distance of the decoded joints from the decoded mean over the ends other than the mean, px: of the component,
-        then of the random directions.
+        (1 + R,) mean distance of the decoded joints from the decoded mean over the ends other than the mean, px: of the
+        component, then of the random directions.
     """
     width = components.axes.shape[1]
     drawn = np.random.default_rng((seed, component)).normal(size=(directions, width))

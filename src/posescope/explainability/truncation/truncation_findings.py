@@ -138,8 +138,8 @@ def _claim_noise(curve: TruncationCurve, count: int, components: Components) -> 
     drop, gap = curve.drop(first), curve.drop(random, reference=first)
     claim = (
         f"{_CONDITIONS[curve.skips]}, {_noise_verdict(curve, count, drop, gap)}: with the first {count} components "
-        f"({_variance_ratio(components, count):.0%} of the variance) PCK is {curve.pck(first).estimate:.3f}, in the intact network "
-        f"{curve.pck(INTACT).estimate:.3f} (drop {drop:.3f})"
+        f"({_variance_ratio(components, count):.0%} of the variance) PCK is {curve.pck(first).estimate:.3f}, in the intact "
+        f"network {curve.pck(INTACT).estimate:.3f} (drop {drop:.3f})"
     )
     passed = curve.loses_nothing(first) and gap.low > 0
     if gap.low <= 0:

@@ -46,8 +46,8 @@ class PersonsOptions(Options):
     )
     layer: str | None = Field(
         None,
-        description="layer whose activations are the features: a short name such as stack1.bottleneck, or the path of a module in "
-        "the network, such as hourglasses.0.downs.1; null: the last bottleneck",
+        description="layer whose activations are the features: a short name such as stack1.bottleneck, or the path of a module "
+        "in the network, such as hourglasses.0.downs.1; null: the last bottleneck",
     )
     dtype: Literal["float16", "float32"] = Field(
         "float16", description="dtype of the features on disk; the largest float16 number is 65,504"
