@@ -42,6 +42,6 @@ def test_no_shift_is_common_to_all_joints(name, options, size):
     mirrored[..., 0] = size - 1 - crop[..., 0]
     heatmaps = codec.encode(torch.tensor(mirrored[:, FLIP], dtype=torch.float32), visible).heatmaps
     back = codec.decode(codec.unflip(heatmaps, COCO_PERSON.flip_indices)).joints.numpy() - crop
-    # Px c of the thesis's final codec stands for 4 c: its flip is a quarter of a heatmap px off (docs/thesis.md).
+    # Heatmap px c of the final codec of the thesis is crop px 4 c: its flip is a quarter of a heatmap px off (docs/thesis.md).
     expected = (1.0, 0.0) if name == "thesis" else (0.0, 0.0)
     assert np.abs(back.reshape(-1, 2).mean(axis=0) - expected).max() < 0.03 * cell_px

@@ -45,7 +45,7 @@ def test_flip_test_does_not_shift_joints(codec: Codec, mirrored_bias: float, ave
 
 
 def test_flip_test_does_not_increase_the_error_of_the_thesis_codec() -> None:
-    # Half a heatmap px (4 px) by rounding, and at the right edge x = 255 is clipped to px 63, which stands for 252.
+    # Half a heatmap px (4 px) by rounding, and at the right edge x = 255 is clipped to px 63, which is crop px 252.
     codec = ThesisCodec(ThesisOptions(), (SIDE, SIDE), 2)
     found = errors_x(codec, torch.arange(0.0, 256.0), average=True)
     assert found.abs().max() <= 3.0

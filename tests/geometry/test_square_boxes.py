@@ -32,7 +32,7 @@ def test_centred_square_by_hand():
     assert boxes.accepted.all()
 
 
-# The box spans 39.5..61.5 x 29.5..69.5, its longer side is 40; the ankle lies 10 px below it: joints span y 30..79.5.
+# The box spans 39.5..61.5 x 29.5..69.5, its longer side is 40; the ankle is 10 px below it: joints span y 30..79.5.
 ANKLE_BELOW = ([39.5, 29.5, 22, 40], [[40, 30], [60, 79.5]], (200, 300))
 
 

@@ -59,8 +59,8 @@ def test_supersampling_does_not_shift_by_half_a_pixel() -> None:
     """The centre of mass of a ball at (x, y) is (x, y), where an integer is the centre of a pixel."""
     figure = sample_posed_person(0, 5.0, ("standing",), 0.0)
     ball = RoundCone(PartId.HEAD, np.zeros(3), np.zeros(3), 0.1, 0.0)
-    alone = PosedPerson(figure.wearer, [ball], "standing", "front", ())
-    painted = _paint(alone, ImageProjection(100.3, 80.7, 100.0))
+    single_ball = PosedPerson(figure.wearer, [ball], "standing", "front", ())
+    painted = _paint(single_ball, ImageProjection(100.3, 80.7, 100.0))
     rows, columns = np.indices(painted.alpha.shape)
     total = painted.alpha.sum()
     assert painted.left + (columns * painted.alpha).sum() / total == pytest.approx(100.3, abs=0.03)
