@@ -25,6 +25,8 @@ import torch
 from posescope.artifacts.pose_model import PoseModel
 from posescope.core.errors import OptionsError
 from posescope.data.crops.crop_set import CropSet
+from posescope.data.crops.shard_reader import ShardReader
+from posescope.data.crops.shard_writer import digest_bytes_of
 from posescope.training.checkpoint_store import CheckpointError, CheckpointStore
 from posescope.training.distributed import launch
 from posescope.training.distributed.launch import TrainingProcessError
@@ -44,11 +46,20 @@ def make_options(**changes: Any) -> TrainingOptions:
 
 
 @pytest.fixture
-def mapped_set(train_set: CropSet, tmp_path: Path) -> CropSet:
-    """The training set from memory maps, as the store of crops returns it."""
-    for number, shard in enumerate(train_set.shards):
-        np.save(tmp_path / f"{number}.npy", shard)
-    return replace(train_set, shards=tuple(np.load(tmp_path / f"{number}.npy", mmap_mode="r") for number in range(2)))
+def stored_set(train_set: CropSet, tmp_path: Path) -> CropSet:
+    """The training set read from files, as the store of crops returns it."""
+    paths = [tmp_path / f"{number}.npy" for number in range(2)]
+    for path, shard in zip(paths, train_set.shards, strict=True):
+        np.save(path, shard)
+    digests = [np.frombuffer(b"".join(map(digest_bytes_of, shard)), np.uint8).reshape(-1, 16) for shard in train_set.shards]
+    return replace(train_set, shards=ShardReader(paths, digests))
+
+
+class MissingInChildren(np.ndarray):
+    """An array that cannot be unpickled: a child opens a file that does not exist."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return open, ("missing.npy",)
 
 
 def assert_close(one: TrainingOutcome, two: TrainingOutcome) -> None:
@@ -101,27 +112,27 @@ def watched_sockets() -> Iterator[set[tuple[str, str]]]:
     ],
 )
 def test_losses_of_two_processes_equal_those_of_one(
-    changes: dict[str, Any], untrained: PoseModel, mapped_set: CropSet, val_set: CropSet, tmp_path: Path
+    changes: dict[str, Any], untrained: PoseModel, stored_set: CropSet, val_set: CropSet, tmp_path: Path
 ) -> None:
     """43 persons in batches of 15, 14, 14: slices of unequal size. No port is open to other machines."""
     options = make_options(**changes)
     image_grids = ImageGridFolder(tmp_path / "image_grids")
     with watched_sockets() as sockets:
-        two = train(untrained, mapped_set, val_set, options, CheckpointStore(tmp_path / "two"), "f", image_grids=image_grids)
+        two = train(untrained, stored_set, val_set, options, CheckpointStore(tmp_path / "two"), "f", image_grids=image_grids)
     assert "LISTEN" in {status for status, _ in sockets}  # gloo listens, so the right processes were inspected
     assert {address for _, address in sockets if not ip_address(address).is_loopback} == set()
     one_process = options.model_copy(update={"processes": 1})
-    one = train(untrained, mapped_set, val_set, one_process, CheckpointStore(tmp_path / "one"), "f")
+    one = train(untrained, stored_set, val_set, one_process, CheckpointStore(tmp_path / "one"), "f")
     assert_close(one, two)
     assert [path.name for path in (tmp_path / "image_grids" / "f").iterdir()] == ["epoch_0002.png"]
     assert_plain(two)
 
 
 def test_gradients_and_statistics_of_two_processes_equal_those_of_one(
-    untrained: PoseModel, mapped_set: CropSet, val_set: CropSet, tmp_path: Path
+    untrained: PoseModel, stored_set: CropSet, val_set: CropSet, tmp_path: Path
 ) -> None:
     """RMSProp's steps do not show the size of gradients, so their mean squares and batch-norm statistics are compared."""
-    few = mapped_set.subset(np.arange(7))
+    few = stored_set.subset(np.arange(7))
     options = make_options(epochs=1)
     stores = {count: CheckpointStore(tmp_path / str(count)) for count in (1, 2)}
     for count, store in stores.items():
@@ -137,12 +148,12 @@ def test_gradients_and_statistics_of_two_processes_equal_those_of_one(
 
 @pytest.mark.slow
 def test_run_in_two_processes_resumes_from_its_checkpoints(
-    untrained: PoseModel, mapped_set: CropSet, val_set: CropSet, tmp_path: Path
+    untrained: PoseModel, stored_set: CropSet, val_set: CropSet, tmp_path: Path
 ) -> None:
-    complete = train(untrained, mapped_set, val_set, make_options(epochs=3), CheckpointStore(tmp_path / "complete"), "f")
+    complete = train(untrained, stored_set, val_set, make_options(epochs=3), CheckpointStore(tmp_path / "complete"), "f")
     store = CheckpointStore(tmp_path / "two")
-    train(untrained, mapped_set, val_set, make_options(epochs=2), store, "f")
-    resumed = train(untrained, mapped_set, val_set, make_options(epochs=3), store, "f")
+    train(untrained, stored_set, val_set, make_options(epochs=2), store, "f")
+    resumed = train(untrained, stored_set, val_set, make_options(epochs=3), store, "f")
     assert [replace(record, seconds=0) for record in resumed.history] == [
         replace(record, seconds=0) for record in complete.history
     ]
@@ -150,23 +161,23 @@ def test_run_in_two_processes_resumes_from_its_checkpoints(
         assert torch.equal(value, resumed.model.network.state_dict()[name]), name
 
 
-def test_errors_keep_their_type_and_message(untrained: PoseModel, mapped_set: CropSet, val_set: CropSet, tmp_path: Path) -> None:
+def test_errors_keep_their_type_and_message(untrained: PoseModel, stored_set: CropSet, val_set: CropSet, tmp_path: Path) -> None:
     options = make_options(learning_rate=1e30, epochs=4)
     with pytest.raises(NonFiniteLossError, match=r"epoch 1, step 1\..* (\d+, ){13}\d+\.") as caught:
-        train(untrained, mapped_set, val_set, options, CheckpointStore(tmp_path / "c"), "f")
+        train(untrained, stored_set, val_set, options, CheckpointStore(tmp_path / "c"), "f")
     assert caught.value.__cause__ is not None
     with pytest.raises(CheckpointError, match="'other'"):
-        train(untrained, mapped_set, val_set, make_options(resume="other"), CheckpointStore(tmp_path / "d"), "f")
+        train(untrained, stored_set, val_set, make_options(resume="other"), CheckpointStore(tmp_path / "d"), "f")
 
 
-def test_failed_process_is_named(untrained: PoseModel, mapped_set: CropSet, val_set: CropSet, tmp_path: Path) -> None:
-    (tmp_path / "0.npy").unlink()  # the memory map of this process remains
-    with pytest.raises(TrainingProcessError, match=r"process [01] .*code 1: .*0\.npy"):
-        train(untrained, mapped_set, val_set, make_options(), CheckpointStore(tmp_path / "c"), "f")
+def test_failed_process_is_named(untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path) -> None:
+    shards = tuple(shard.view(MissingInChildren) for shard in train_set.shards)
+    with pytest.raises(TrainingProcessError, match=r"process [01] .*code 1: .*missing\.npy"):
+        train(untrained, replace(train_set, shards=shards), val_set, make_options(), CheckpointStore(tmp_path / "c"), "f")
 
 
 def test_killed_process_ends_the_run(
-    untrained: PoseModel, mapped_set: CropSet, val_set: CropSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    untrained: PoseModel, stored_set: CropSet, val_set: CropSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The error is that of the killed process, not of the other one."""
     killed: list[int] = []
@@ -182,7 +193,7 @@ def test_killed_process_ends_the_run(
     killer = threading.Thread(target=kill_one)
     killer.start()
     with pytest.raises(TrainingProcessError, match=r"process [01] .*signal 9"):
-        train(untrained, mapped_set, val_set, make_options(epochs=200), CheckpointStore(tmp_path / "c"), "f")
+        train(untrained, stored_set, val_set, make_options(epochs=200), CheckpointStore(tmp_path / "c"), "f")
     killer.join()
     assert killed
     assert set(multiprocessing.active_children()) <= set(before)
