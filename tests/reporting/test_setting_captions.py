@@ -16,6 +16,11 @@ def test_complete_setting_is_described() -> None:
     )
 
 
+def test_joints_of_different_numbers_of_persons_state_no_number() -> None:
+    joints = add_setting(TABLE.assign(joint=["nose", "left_hip"]), EvaluationSetting("crops", "val", "ground_truth", True))
+    assert describe_evaluation_setting(joints).startswith("split val; protocol crops")
+
+
 def test_unknown_parts_of_a_setting_are_omitted() -> None:
     table = add_setting(TABLE[["persons"]].head(1).assign(persons=1), EvaluationSetting("crops", "test", "results", None))
     assert describe_evaluation_setting(table) == "1 person of test; protocol crops (persons with a crop); external results"

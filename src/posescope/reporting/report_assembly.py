@@ -181,10 +181,7 @@ def _metrics_section(inputs: ReportInputs) -> Section:
             ReportTable(
                 "Metrics per joint",
                 _joint_table(inputs.joint_scores),
-                caption=add_setting_to_caption(
-                    "Errors are in px of the original images.",
-                    inputs.joint_scores.drop(columns=["persons", "not_found"], errors="ignore"),
-                ),
+                caption=add_setting_to_caption("Errors are in px of the original images.", inputs.joint_scores),
             ),
         ),
     )

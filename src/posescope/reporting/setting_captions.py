@@ -17,7 +17,8 @@ def describe_evaluation_setting(table: pd.DataFrame) -> str:
 
     Args:
         table: columns protocol, split, box_source and flip_test, constant over its rows (flip_test is omitted if it is not).
-            Optional: persons and not_found, of which the largest values are stated.
+            Optional: persons and not_found, of which the largest values are stated, except in
+            tables with one row per joint, whose largest value is not the number of persons.
 
     Returns:
         Such as "213 persons of val, 4 of them without prediction; protocol coco (all labelled persons); ground-truth boxes; with
@@ -25,11 +26,11 @@ def describe_evaluation_setting(table: pd.DataFrame) -> str:
     """
     if table.empty or not set(_COLUMNS) <= set(table.columns):
         return ""
-    row = table.iloc[0]
-    persons = (
-        f"{pluralise(int(table['persons'].max()), 'person')} of {row['split']}" if "persons" in table else f"split {row['split']}"
-    )
-    missed = int(table["not_found"].max()) if "not_found" in table else 0
+    row, persons, missed = table.iloc[0], f"split {table['split'].iloc[0]}", 0
+    by_joint = "joint" in table and "persons" in table and table["persons"].nunique() > 1
+    if "persons" in table and not by_joint:
+        persons = f"{pluralise(int(table['persons'].max()), 'person')} of {row['split']}"
+        missed = int(table["not_found"].max()) if "not_found" in table else 0
     parts = [
         persons + (f", {missed:,} without prediction" if missed else ""),
         _PROTOCOLS[str(row["protocol"])],

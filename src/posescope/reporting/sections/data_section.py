@@ -103,8 +103,8 @@ def _tables(inputs: DataInputs) -> tuple[ReportTable, ...]:
             "Data distribution",
             _in_percent(inputs.distribution),
             decimals=1,
-            caption="`images with persons`: images with annotated persons, before any record is rejected; `images` and "
-            "`persons`: those with a crop.",
+            caption="'images with persons': images with annotated persons, before any record is rejected; 'images' and "
+            "'persons': those with a crop.",
         ),
         ReportTable(
             "Rejected and accepted records",

@@ -94,7 +94,7 @@ def assemble_failure_section(inputs: FailureInputs) -> Section:
     text = (
         "A joint is good if its keypoint similarity (KS) is at least 0.85, about the agreement of two annotators; jitter: KS at "
         "least 0.5; inversion: near the mirrored joint of the same person; swap: near a joint of another person; miss: other. "
-        "Joints of evaluated persons without prediction are `not found`. Intervals are 95 % bootstrap intervals over images."
+        "Joints of evaluated persons without prediction are 'not found'. Intervals are 95 % bootstrap intervals over images."
     )
     sentences = (*describe_failures(inputs), describe_effects(inputs.decoding_effects))
     listed = "\n".join(f"- {sentence}" for sentence in sentences if sentence)

@@ -26,8 +26,8 @@ _CAPTIONS = {
     "clusters_skeletons": "Mean skeleton of each cluster.",
     "attribute_correlations": "R² of each attribute, predicted from one component on held-out persons, with the sign of the "
     "correlation.",
-    "attribute_probes": "R² of each attribute, predicted from all components on held-out persons, with its interval; `by "
-    "chance`: with shuffled attributes.",
+    "attribute_probes": "R² of each attribute, predicted from all components on held-out persons, with its interval; "
+    "'by chance': with shuffled attributes.",
     "component_extremes": "Persons with the lowest and the highest scores on each component, with the attribute that the "
     "component predicts best.",
     "component_scores": "Scores of the persons on two components, coloured by a pose attribute.",
@@ -65,7 +65,7 @@ def _findings_section(findings: list[Finding]) -> Section:
     population = " and ".join(dict.fromkeys(finding.persons for finding in findings if finding.persons))
     of_population = f" The findings are of {population}." if population else ""
     text = (
-        f"{supported} of {len(findings)} tested effects are supported; a claim with the verdict `not supported` states the "
+        f"{supported} of {len(findings)} tested effects are supported; a claim with the verdict 'not supported' states the "
         "negative result. The column control gives the value to compare with, for example with permuted labels or along random "
         "directions. Claims on groups of persons with many errors come first. PCK is pck_thesis. Intervals are 95 % intervals."
         f"{of_population}"
