@@ -182,12 +182,12 @@ def test_findings_are_listed_first_with_their_controls(inputs):
     assert findings_section.text.startswith("1 of 2 tested effects")
     assert findings_section.text.endswith("The findings are of persons of val.")
     assert findings_section.tables[0].frame.to_numpy().tolist() == [
-        ["Cluster 2 fails.", "0.300", "all persons: 0.700", "not supported"],
+        ["Cluster 2 fails.", "0.300", "all persons: 0.700", "no"],
         [
             "Component 1 is sitting to standing.",
             "0.500 (0.400 to 0.600)",
             "shuffled persons: 0.010 (0.000 to 0.020)",
-            "supported",
+            "yes",
         ],
     ]
 

@@ -97,7 +97,11 @@ def _data(inputs: CardInputs) -> str:
     rows = [(split, *(f"{counts[split][what]:,}" for what in columns)) for split in ("train", "val", "test")]
     head = ("split", *(_COLUMNS[name] for name in columns))
     other = "" if inputs.trained_on_this_data else "The counts are of this data; the model was trained on other data.\n\n"
-    return f"## Data\n\n{other}{_table(head, rows)}\n\nAll metrics below are of the validation set; none is of the test set."
+    setting = (
+        "The metrics below are of the validation set, except those of the findings on features, which state their persons. None "
+        "is of the test set."
+    )
+    return f"## Data\n\n{other}{_table(head, rows)}\n\n{setting}"
 
 
 def _recipe(inputs: CardInputs) -> str:
@@ -136,9 +140,7 @@ def _failures(inputs: CardInputs) -> str:
     claims = [f"- {escape_markdown(finding.claim)}" for finding in about_error[:_FAILURES_SHOWN]]
     population = escape_markdown(" and ".join(dict.fromkeys(finding.persons for finding in about_error if finding.persons)))
     of_population = f" ({population})" if population else ""
-    explained = (
-        f"\n\nFindings from the analysis of the model's features{of_population}:\n\n" + "\n".join(claims) if claims else ""
-    )
+    explained = f"\n\nFindings on the features of the model{of_population}:\n\n" + "\n".join(claims) if claims else ""
     shown = "\n".join(map(_escape_line, sentences.split("\n")))
     effects = describe_effects(inputs.failures.decoding_effects) if inputs.failures is not None else ""
     decoding = f"\n\n## Decoding\n\n{effects}" if effects else ""

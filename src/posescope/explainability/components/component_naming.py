@@ -179,7 +179,7 @@ def _describe_names(facts: Facts, found: ProbedAttributes) -> str:
     if facts["first_component_r2"] is not None:
         text += (
             f"; the first component predicts {facts['first_component_attribute']} best (R² {facts['first_component_r2']:.2f} on "
-            f"held-out persons), all components predict {facts['most_readable_attribute']} best "
+            f"held-out persons), the components together predict {facts['most_readable_attribute']} best "
             f"(R² {facts['most_readable_r2']:.2f})"
         )
     return text + "."

@@ -52,9 +52,10 @@ def claim_nearest_person_match(
     verdict = "are" if passed else "are not significantly"
     claim = (
         f"The poses decoded along the traversals {verdict} closer to the prediction for the nearest person of their step than to "
-        f"those for the nearest persons of other steps: the mean distance per joint is {own:.1f} px, {nearer.estimate:.1f} px "
-        f"[{nearer.low:.1f}, {nearer.high:.1f}] less than for other steps; for random pairs the difference is "
-        f"{control.estimate:.1f} px [{control.low:.1f}, {control.high:.1f}]."
+        f"those for the nearest persons of other steps: the mean distance per joint is {own:.1f} px for the own step and "
+        f"{own + nearer.estimate:.1f} px for other steps, a difference of {nearer.estimate:.1f} px [{nearer.low:.1f}, "
+        f"{nearer.high:.1f}]; for random pairs the difference is {control.estimate:.1f} px "
+        f"[{control.low:.1f}, {control.high:.1f}]."
     )
     what = control_of("the difference for random pairs of step and person", control)
     return Finding.of_interval(claim, nearer, what, passed=passed, shown_in=shown_in)

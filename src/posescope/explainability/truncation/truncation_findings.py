@@ -83,14 +83,16 @@ def describe(curves: Sequence[TruncationCurve], inputs: AnalysisInputs) -> str:
     for curve in curves:
         intact, none = curve.pck(INTACT), curve.pck(_NO_COMPONENTS)
         sentences.append(
-            f"{_capital(_CONDITIONS[curve.skips])}, PCK is {intact.estimate:.3f} in the intact network and {none.estimate:.3f} "
-            f"without any component. {_capital(_sufficient(curve))}."
+            f"{_capital(_CONDITIONS[curve.skips])}, PCK is {intact.estimate:.3f} with all components and {none.estimate:.3f} "
+            f"without any. {_capital(_sufficient(curve))}."
         )
         if curve.skips == "own" and curve.drop(_NO_COMPONENTS).estimate < intact.estimate / 2:
-            sentences.append("Most of the prediction bypasses the layer, so this curve says little about its content.")
+            sentences.append(
+                "Most of the prediction comes by the skip connections, so this curve says little about the content of the layer."
+            )
     sentences.append(
-        "The components are computed from the same persons, without annotated joints. The network was not trained for truncated "
-        "features."
+        "The components were computed from the features of all analysed persons; annotated joints were not used. The network was "
+        "not trained on truncated features."
     )
     return " ".join(sentences)
 
@@ -109,7 +111,7 @@ def _claim_layer_matters(curve: TruncationCurve, layer: str) -> Finding:
         f"{_CONDITIONS[curve.skips]}, the prediction {verdict} on {layer}: with all its components at their mean, "
         f"PCK changes from {curve.pck(INTACT).estimate:.3f} to {curve.pck(_NO_COMPONENTS).estimate:.3f} (drop {drop:.3f})"
     )
-    return _finding(claim, passed, drop, control_of(f"the PCK drop with all {curve.axes} components", curve.drop(whole)))
+    return _finding(claim, passed, drop, control_of(f"the PCK drop with all {curve.axes} components kept", curve.drop(whole)))
 
 
 def _claim_first_suffice(curve: TruncationCurve) -> Finding:
@@ -127,7 +129,7 @@ def _claim_first_suffice(curve: TruncationCurve) -> Finding:
     verdict = "are sufficient" if passed else "are not shown to be better than random ones"
     claim = (
         f"{_CONDITIONS[curve.skips]}, the first {count} of {curve.axes} components {verdict}: PCK is "
-        f"{curve.pck(first).estimate:.3f} with them and {curve.pck(INTACT).estimate:.3f} in the intact network "
+        f"{curve.pck(first).estimate:.3f} with them and {curve.pck(INTACT).estimate:.3f} with all components "
         f"(drop {drop:.3f}); {_too_few(curve)}"
     )
     return _finding(claim, passed, drop, control_of(f"the PCK drop with {count} random components", curve.drop(random)))
@@ -138,8 +140,8 @@ def _claim_noise(curve: TruncationCurve, count: int, components: Components) -> 
     drop, gap = curve.drop(first), curve.drop(random, reference=first)
     claim = (
         f"{_CONDITIONS[curve.skips]}, {_noise_verdict(curve, count, drop, gap)}: with the first {count} components "
-        f"({_variance_ratio(components, count):.0%} of the variance) PCK is {curve.pck(first).estimate:.3f}, in the intact "
-        f"network {curve.pck(INTACT).estimate:.3f} (drop {drop:.3f})"
+        f"({_variance_ratio(components, count):.0%} of the variance) PCK is {curve.pck(first).estimate:.3f}, with all "
+        f"components {curve.pck(INTACT).estimate:.3f} (drop {drop:.3f})"
     )
     passed = curve.loses_nothing(first) and gap.low > 0
     if gap.low <= 0:

@@ -110,7 +110,8 @@ def _tables(inputs: DataInputs) -> tuple[ReportTable, ...]:
             "Rejected and accepted records",
             _in_percent(inputs.rejected),
             decimals=1,
-            caption="Percent of all person records (record person) or of all images (record image).",
+            caption="Percentages are of all person records in rows with the record person, and of all images in rows with the "
+            "record image.",
         ),
         ReportTable("Joint labels", _in_percent(inputs.joint_labels), decimals=1, caption="Persons of all splits."),
     )

@@ -25,7 +25,8 @@ _PLOTS = {
         "Stacked bars by joint",
     ),
     "error_costs_plot": (
-        "Increase of AP and of mean OKS after the joints of one error type are corrected, for each type alone.",
+        "Increase of AP and of mean OKS after the joints of one error type are corrected, for each type alone. Persons without a "
+        "crop are not corrected.",
         "Bars and dots by type of error",
     ),
     "strata_plot": (
@@ -39,8 +40,8 @@ _PLOTS = {
 }
 _MIN_PERSONS = 20  # smaller groups are not named as those with the lowest or highest OKS
 _STRATA_CAPTION = (
-    "The rows visibility are groups of joints, the others groups of persons. Intervals of this table resample only images with "
-    "evaluated persons, so those of all persons differ slightly from the metrics."
+    "Rows of the stratum visibility are groups of joints, all others are groups of persons. Intervals resample only images with "
+    "evaluated persons, so those of all persons differ slightly from those of the metrics."
 )
 _GROUPS = {
     ("size", "small"): "small persons",
@@ -158,7 +159,7 @@ def _describe_types(table: pd.DataFrame) -> str:
         f"Classification of the predictions for labelled joints: {shares}"
         + (f", {not_found:.1%} not found (joints of persons without prediction)" if not_found > 0 else "")
         + f". The {ranked[-1].replace('_', ' ')} has the lowest fraction of good predictions "
-        f"({fractions['good'][ranked[-1]]:.1%})."
+        f"({fractions['good'][ranked[-1]]:.1%}); KS tolerates different errors for different joints."
     )
 
 

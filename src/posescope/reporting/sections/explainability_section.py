@@ -65,9 +65,9 @@ def _findings_section(findings: list[Finding]) -> Section:
     population = " and ".join(dict.fromkeys(finding.persons for finding in findings if finding.persons))
     of_population = f" The findings are of {population}." if population else ""
     text = (
-        f"{supported} of {len(findings)} tested effects are supported; a claim with the verdict 'not supported' states the "
-        "negative result. The column control gives the value to compare with, for example with permuted labels or along random "
-        "directions. Claims on groups of persons with many errors come first. PCK is pck_thesis. Intervals are 95 % intervals."
+        f"{supported} of {len(findings)} tested effects were found; where an effect was not found, the claim says so. The column "
+        "control gives the value to compare with, for example with permuted labels or along random directions. Claims on groups "
+        "of persons with many errors come first. PCK is pck_thesis. Intervals are 95 % intervals."
         f"{of_population}"
     )
     rows = [
@@ -75,11 +75,11 @@ def _findings_section(findings: list[Finding]) -> Section:
             finding.claim,
             _with_range(finding.value, finding.low, finding.high),
             f"{finding.control.what}: {_with_range(finding.control.value, finding.control.low, finding.control.high)}",
-            "supported" if finding.passed else "not supported",
+            "yes" if finding.passed else "no",
         )
         for finding in findings
     ]
-    table = pd.DataFrame(rows, columns=["claim", "measured", "control", "verdict"])
+    table = pd.DataFrame(rows, columns=["claim", "measured", "control", "effect found"])
     return Section(title=f"{_TITLE}: findings", text=text, tables=(ReportTable("Claims", table, row_limit=len(table)),))
 
 
