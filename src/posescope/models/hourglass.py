@@ -129,8 +129,8 @@ class Hourglass(PoseNetwork):
     def resume(self, paused: PausedPass) -> list[Tensor]:
         """Return the outputs of `forward`, continued from a paused pass without computing its first part again.
 
-        Replace the bottleneck (`dataclasses.replace`) to decode other features: M features (M, C, h, w) with the pass of M
-        images, or of one image, whose skip connections then serve all of them. Outputs of earlier stacks are unchanged.
+        Replace the bottleneck (`dataclasses.replace`) to decode other features (M, C, h, w). The paused pass must be of M images,
+        or of one image; then its skip connections are used for all M features. Outputs of earlier stacks are unchanged.
         """
         bottleneck = self.bottleneck_transform(paused.stack)(paused.bottleneck)
         features = self._stack(paused.stack).ascend(bottleneck, paused.skips)

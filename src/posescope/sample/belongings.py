@@ -66,7 +66,7 @@ def backpack_solids(skeleton: Skeleton3D, body: BodyShape) -> Iterator[Solid]:
 
 
 def prop_solids(kind: str, skeleton: Skeleton3D, side: str, size: float) -> Iterator[Solid]:
-    """Yield a prop in one hand.
+    """Yield the solids of a prop that is held in one hand.
 
     Args:
         kind: A name in `PROPS`.

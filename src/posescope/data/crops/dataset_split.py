@@ -21,7 +21,7 @@ def sample_test_set(persons: pd.DataFrame, options: SplitOptions) -> pd.DataFram
     """Move whole images from train to test in a seeded random order until the test set is complete.
 
     The test set gets as many persons as the validation set, at most `max_test_fraction` of the training persons. An image with
-    too many persons is skipped, so that the number is met exactly while single-person images remain.
+    more persons than are still needed is skipped, so the number is met exactly if enough images with one person are left.
 
     Args:
         persons: a `Persons` table with the splits train and val.

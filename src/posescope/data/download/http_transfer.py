@@ -88,7 +88,7 @@ class FileVersion:
 
     @classmethod
     def from_headers(cls, url: str, headers: Message) -> "FileVersion":
-        """Return the version that a response states; the total of `Content-Range` precedes `Content-Length`.
+        """Return the version that a response states. The size is the total in `Content-Range` if given, else `Content-Length`.
 
         Args:
             url: URL of the file.

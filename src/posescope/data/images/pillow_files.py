@@ -126,7 +126,7 @@ def stored_size_of(image: ImageFile) -> tuple[int, int]:
 
 
 def has_16_bits(image: ImageFile) -> bool:
-    """Return True if a sample of the file has more than 8 bits. The pixels must not be decoded yet."""
+    """Return whether the file has more than 8 bits per channel. Call this before the pixels are decoded."""
     if isinstance(image, Tiff.TiffImageFile):
         return bool(max(image.tag_v2.get(Tiff.BITSPERSAMPLE, (1,))) > 8)
     if isinstance(image, PngImageFile):

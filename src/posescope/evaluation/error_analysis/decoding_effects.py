@@ -40,7 +40,7 @@ _COLUMNS = (
 def decoding_effect_table(
     scored: ScoredPersons, decoded: Mapping[str, NDArray[np.float32]], draws: ImageResamples
 ) -> pd.DataFrame:
-    """Return PCK and OKS of the four variants, and their differences per person.
+    """Return PCK and OKS of the four variants, and the mean paired differences between variants.
 
     Args:
         scored: N persons with a crop.

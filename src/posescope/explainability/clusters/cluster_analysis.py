@@ -33,7 +33,7 @@ ClustererSpec = Annotated[ComponentSpec, component_validator("clusterers")]
 
 
 class ClustersOptions(ClusterValidationOptions):
-    """Clustered data, controls and size of the images."""
+    """Options of `clusters`: what is clustered, the controls, and the size of the images."""
 
     clusterer: ClustererSpec = Field(ComponentSpec(name="kmeans"), description="Component of posescope.clusterers")
     space: Literal["components", "raw"] = Field(

@@ -62,7 +62,7 @@ class TorchBackend:
         return found
 
     def heatmaps(self, crops: NDArray[np.uint8], flip_test: bool = False) -> Tensor:
-        """Return the heatmaps that are decoded, (N, K, h, w) float32 on the model's device.
+        """Return the heatmaps to decode, after the flip test if any: (N, K, h, w) float32 on the model's device.
 
         Args:
             crops, flip_test: see `run`.
