@@ -194,7 +194,7 @@ class _Body:
         return np.asarray(offset / self.torso_px)
 
     def reach(self) -> Floats:
-        """Mean distance (N,) of the known wrists and ankles from the torso's centre, in torsos; NaN if fewer than two are known."""
+        """Mean distance (N,) of the known wrists and ankles from the torso's centre, in torsos; NaN for fewer than two."""
         middle = (self.middle("shoulder") + self.middle("hip")) / 2
         ends = [self.joint(f"{side}_{part}") - middle for side in ("left", "right") for part in ("wrist", "ankle")]
         return np.asarray(_mean_of_known([np.hypot(end[:, 0], end[:, 1]) for end in ends], least=2) / self.torso_px)
