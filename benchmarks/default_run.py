@@ -99,7 +99,15 @@ def page_of(runs: list[Run]) -> str:
         metrics = run.read("metrics.json")["val"]
         cells = [f"{metrics[name]['value']:.3f} [{metrics[name]['low']:.3f}, {metrics[name]['high']:.3f}]" for name in METRICS]
         lines.append(f"| {run.rate:g} | {run.seed} | " + " | ".join(cells) + " |")
-    lines += ["", *_summaries(runs), "", "## Findings of the first run", "", "| analysis | effect found | claim |", "|---|---|---|"]
+    lines += [
+        "",
+        *_summaries(runs),
+        "",
+        "## Findings of the first run",
+        "",
+        "| analysis | effect found | claim |",
+        "|---|---|---|",
+    ]
     lines += [
         f"| `{finding['analysis']}` | {'yes' if finding['passed'] else 'no'} | {finding['claim'].replace('|', chr(92) + '|')} |"
         for finding in first.read("explainability/findings.json")
