@@ -105,8 +105,8 @@ def follow_your_own_data(checkout, page, joints: list[str]) -> None:
     posed = read(data / "07_model_output" / "inference" / "coco_results.json")
     assert len(posed) == len(boxes)
     for name, box in boxes:
-        boxes = [item["bbox"] for item in posed if item["file_name"] == name]
-        assert any(found == pytest.approx(box, abs=0.01) for found in boxes), name
+        predicted = [item["bbox"] for item in posed if item["file_name"] == name]
+        assert any(found == pytest.approx(box, abs=0.01) for found in predicted), name
     assert all(len(item["keypoints"]) == 3 * len(joints) for item in posed)
     assert {path.name for path in (data / "07_model_output" / "inference" / "overlays").glob("*.png")} == {
         f"{name}.png" for name, _ in boxes
