@@ -59,24 +59,21 @@ def apply_plan(plan: AugmentationPlan, images: Tensor, joints: Tensor, visibilit
 
 def _augment_images(plan: AugmentationPlan, images: Tensor, mean_rgb: MeanRgb) -> Tensor:
     """Return the images (N, 3, H, W) of a plan."""
-    move, recolours = _warp if plan.resamples() else _flip, plan.recolours()
-    size = _CPU_BLOCK if images.device.type == "cpu" else max(len(images), 1)
-    moved = []
-    for first in range(0, max(len(images), 1), size):
+    device, resamples, (count, height, width, channels) = images.device, plan.resamples(), images.shape
+    grid = [copy_to_device(terms, device) for terms in separable_grid(plan.augmented_from_crop, plan.crop_size)]
+    mirrored = copy_to_device(plan.mirrored, device).view(-1, 1, 1, 1)
+    colours = copy_to_device(plan.colour_matrix, device) if plan.recolours() else None
+    layout = torch.contiguous_format if resamples else torch.channels_last
+    augmented = torch.empty(count, channels, height, width, device=device, memory_format=layout)
+    size = _CPU_BLOCK if device.type == "cpu" else max(count, 1)
+    for first in range(0, count, size):
         persons = slice(first, first + size)
-        part = plan.part(persons)
-        moved.append(move(part, _normalise(images[persons], mean_rgb, part.colour_matrix if recolours else None)))
-    return torch.cat(moved)
-
-
-def _flip(plan: AugmentationPlan, images: Tensor) -> Tensor:
-    mirrored = copy_to_device(plan.mirrored, images.device).view(-1, 1, 1, 1)
-    return torch.where(mirrored, flip_images(images), images).contiguous(memory_format=torch.channels_last)
-
-
-def _warp(plan: AugmentationPlan, images: Tensor) -> Tensor:
-    grid = separable_grid(plan.augmented_from_crop, plan.crop_size)
-    return warp_images(images, *(copy_to_device(terms, images.device) for terms in grid))
+        values = _normalise(images[persons], mean_rgb, None if colours is None else colours[persons])
+        if resamples:
+            augmented[persons] = warp_images(values, *(terms[persons] for terms in grid))
+        else:
+            augmented[persons] = torch.where(mirrored[persons], flip_images(values), values)
+    return augmented
 
 
 def _normalise(images: Tensor, mean_rgb: MeanRgb, colour_matrix: Tensor | None) -> Tensor:
@@ -85,8 +82,8 @@ def _normalise(images: Tensor, mean_rgb: MeanRgb, colour_matrix: Tensor | None) 
     mean = copy_to_device(torch.tensor(mean_rgb), images.device).view(3, 1)
     if colour_matrix is None:
         return values.div_(255.0).sub_(mean.unsqueeze(-1))
-    matrix = copy_to_device(colour_matrix, images.device)
-    recoloured = torch.baddbmm(matrix[..., 3:] - mean, matrix[..., :3] / 255.0, values.flatten(2)).view_as(values)
+    offsets, factors = colour_matrix[..., 3:] - mean, colour_matrix[..., :3] / 255.0
+    recoloured = torch.baddbmm(offsets, factors, values.flatten(2)).view_as(values)
     for plane, channel_mean in zip(recoloured.unbind(1), mean_rgb, strict=True):
         plane.clamp_(-channel_mean, 1 - channel_mean)
     return recoloured
