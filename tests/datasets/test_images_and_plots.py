@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 import pytest
 from kedro.io import DatasetError
-from PIL import Image
 
 from posescope.core.errors import DataError
 from posescope.datasets import ImageDataset
@@ -87,11 +86,11 @@ def test_failed_save_keeps_the_old_file(dataset: ImageDataset, path: Path, monke
     dataset.save(IMAGE)
     before = path.read_bytes()
 
-    def fail_after_writing(_: Image.Image, path: Path, *__: object, **___: object) -> None:
+    def fail_after_writing(path: Path, content: bytes) -> None:
         path.write_text("partial")
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(Image.Image, "save", fail_after_writing)
+    monkeypatch.setattr(Path, "write_bytes", fail_after_writing)
     with pytest.raises(DatasetError, match="could not write"):
         dataset.save(IMAGE)
     assert path.read_bytes() == before
