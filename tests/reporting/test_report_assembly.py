@@ -140,7 +140,7 @@ def test_headline_states_its_protocol_and_boxes(inputs):
     pck, ap = assemble_report(replace(inputs, metrics=metrics)).headlines
     for note, population in ((ap.note, "all labelled persons"), (pck.note, "persons with a crop")):
         assert population in note
-        assert note.endswith("ground-truth boxes.")
+        assert note.endswith("crops made from the annotation.")
     assert "not detected" in ap.note
 
 

@@ -95,7 +95,7 @@ def train_and_insert(
 def reconstruction_table(
     autoencoder: Autoencoder, features: FeatureSet, split: FeatureSplit, image_groups: NDArray[np.int64], seed: int
 ) -> pd.DataFrame:
-    """Measure the reconstruction of evaluation persons by an autoencoder, and by PCA and the mean of the same training persons.
+    """Measure how well an autoencoder reconstructs evaluation persons, compared with PCA and the mean of its training persons.
 
     Args:
         autoencoder: trained.

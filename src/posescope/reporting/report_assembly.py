@@ -36,7 +36,7 @@ _NOTES_OF_PROTOCOL = {
     "coco": "evaluated on all labelled persons (persons rejected during preprocessing count as not detected)",
     "crops": "evaluated on persons with a crop",
 }
-_NOTES_OF_BOXES = {"ground_truth": "using ground-truth boxes", "results": "using external results"}
+_NOTES_OF_BOXES = {"ground_truth": "using crops made from the annotation", "results": "using external results"}
 _DECIMALS = {"mse": 6}
 
 

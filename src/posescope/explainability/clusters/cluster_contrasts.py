@@ -131,7 +131,8 @@ class ClusterErrors:
     Attributes:
         names: names of the V scores: `pck`, `oks`.
         contrasts: (Q, V) contrasts of the scores.
-        largest_gaps: (shuffles, V) rest - inside of the worst cluster of each permutation.
+        largest_gaps: (shuffles, V) largest gap over the clusters in each permutation; a gap is the mean score of all other
+            persons minus that of the cluster.
         fractions: (Q,) fraction of the scored persons in each cluster.
     """
 

@@ -134,7 +134,7 @@ def _listed(traits: tuple[Trait, ...], most: int = 3) -> str:
 
 
 def _trait_finding(claim: str, first: Trait, shown_in: str) -> Finding:
-    what = "largest difference of all clusters and attributes, labels permuted"
+    what = "largest difference over all clusters and attributes with permuted labels, scaled to the size of this cluster"
     control = Control(what, first.chance[1], first.chance[0], first.chance[2])
     value, low, high = first.difference, first.low, first.high
     if value < 0:

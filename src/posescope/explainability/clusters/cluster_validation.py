@@ -34,8 +34,8 @@ class ClusterValidation:
     Attributes:
         clustering: the clusters.
         silhouette: mean over persons, with its interval over images.
-        agreements: (S,) split-half adjusted Rand index per split, for as many persons as a sample of null data has points; may be
-            empty.
+        agreements: (S,) adjusted Rand index of each split into halves; as many persons as a sample of null data has points, so
+            that both are comparable. May be empty.
         null: clusterings of null reference data.
     """
 
@@ -125,7 +125,10 @@ class ClusterValidation:
         if self.agreement is not None:
             verb = "agree" if self.is_stable else "do not agree sufficiently"
             needed = "" if self.is_stable else f", {STABLE_AGREEMENT} is needed"
-            stability = f"Clusterings of two halves of the images {verb} (adjusted Rand index {self.agreement:.2f}{needed})."
+            null_high = f"; null reference data: up to {self.null_agreements.max():.2f}" if len(self.null_agreements) else ""
+            stability = (
+                f"Clusterings of two halves of the images {verb} (adjusted Rand index {self.agreement:.2f}{needed}{null_high})."
+            )
         if self.is_real:
             separation = " with low separation" if own.estimate <= LOW_SILHOUETTE else ""
             return (

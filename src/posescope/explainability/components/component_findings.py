@@ -140,12 +140,16 @@ class ClaimMaker:
         ratio = self.components.explained_variance_ratio[: int(row["components"])].sum()
         return f"the first {row['components']} components ({ratio:.0%} of the variance)"
 
+    @property
+    def _shuffled(self) -> str:
+        return f"shuffled between images {self.shuffles} times, scaled to the persons with this attribute"
+
     def _pair_control(self, row: pd.Series) -> Control:
-        what = f"the best of {len(self.found.correlations)} pairs, attributes shuffled between images {self.shuffles} times"
+        what = f"highest R² of {len(self.found.correlations)} pairs, {self._shuffled}"
         return control_of(what, self.found.pair_null.interval(int(row["persons"])))
 
     def _probe_control(self, row: pd.Series) -> Control:
-        what = f"the best of {len(self.found.probes)} attributes, shuffled between images {self.shuffles} times"
+        what = f"highest R² of {len(self.found.probes)} attributes, {self._shuffled}"
         return control_of(what, self.found.probe_null.interval(int(row["persons"])))
 
 

@@ -175,7 +175,7 @@ def _redundancy_words(ablation: Ablation, order: list[str], drops: Mapping[str, 
     if last in ablation.idle():
         return f"No skip connection is shown to be redundant: {measured}, but no other one has a significant effect either"
     if all(drops[layer].low > ablation.tolerance for layer in order):
-        return f"No skip connection is redundant: {measured}, the smallest drop of the {len(order)}"
+        return f"A redundant skip connection was not found: {measured}, the smallest drop of the {len(order)}"
     return f"No skip connection is shown to be redundant: {measured}, and a drop above {ablation.tolerance:g} is not excluded"
 
 

@@ -278,10 +278,9 @@ def _note(facts: Facts, count: int, crop_size: tuple[int, int]) -> str:
     text = (
         f"The first component explains {facts['first_component_explained_variance_ratio']:.1%} of the variance, the first "
         f"{count} together {facts['traversed_explained_variance_ratio']:.1%}; 95 % need {facts['components_for_95']} components "
-        f"(participation ratio {facts['participation_ratio']:.1f}). Decoded by the network, the traversal of component "
-        f"{facts['largest_displacement_component']} moves the joints most: {facts['largest_displacement_px']:.1f} px per joint "
-        f"from the mean in a crop of {max(crop_size)} px. The mean distance between a decoded step and the "
-        f"prediction for its nearest "
-        f"person is {distance:.1f} px per joint"
+        f"(participation ratio {facts['participation_ratio']:.1f}). Of all decoded steps, one of component "
+        f"{facts['largest_displacement_component']} is farthest from the decoded mean: "
+        f"{facts['largest_displacement_px']:.1f} px per joint in a crop of {max(crop_size)} px. The mean distance between a "
+        f"decoded step and the prediction for its nearest person is {distance:.1f} px per joint"
     )
     return f"{text}." if chance is None else f"{text} ({chance:.1f} px for the persons of other steps)."

@@ -49,13 +49,12 @@ def claim_nearest_person_match(
     nearer = resample_images(groups, seed).mean_interval(others - np.diagonal(pairs), groups)
     control = _permutation_control(pairs, others, seed)
     passed = nearer.low > max(0.0, control.high)
-    verdict = "are" if passed else "are not significantly"
+    verdict = "resemble" if passed else "do not significantly resemble"
     claim = (
-        f"The poses decoded along the traversals {verdict} closer to the prediction for the nearest person of their step than to "
-        f"those for the nearest persons of other steps: the mean distance per joint is {own:.1f} px for the own step and "
-        f"{own + nearer.estimate:.1f} px for other steps, a difference of {nearer.estimate:.1f} px [{nearer.low:.1f}, "
-        f"{nearer.high:.1f}]; for random pairs the difference is {control.estimate:.1f} px "
-        f"[{control.low:.1f}, {control.high:.1f}]."
+        f"Decoded traversal steps {verdict} the predictions for the real persons nearest to them: the mean distance per joint is "
+        f"{own:.1f} px to the prediction for the person nearest to the same step and {own + nearer.estimate:.1f} px to those for "
+        f"the persons nearest to other steps. The difference is {nearer.estimate:.1f} px [{nearer.low:.1f}, {nearer.high:.1f}]; "
+        f"for random pairs of step and person it is {control.estimate:.1f} px [{control.low:.1f}, {control.high:.1f}]."
     )
     what = control_of("the difference for random pairs of step and person", control)
     return Finding.of_interval(claim, nearer, what, passed=passed, shown_in=shown_in)
@@ -133,16 +132,16 @@ def claim_data_proximity(
     left = [index for index, end in enumerate(nearer) if draws.mean_interval(end, neighbours.groups).high >= _FAR]
     inside = not left and outside <= count / 2
     passed = inside and own.high < control.low
-    verdict = "stay close to the data" if passed else "leave the distribution of the data in some directions"
+    verdict = "stay close to the data" if passed else "do not stay within the distribution of the data in all directions"
     if inside and not passed:
         verdict = "are no closer to the data than random directions"
     names = f" ({_end_names(left, ends)})" if left else ""
     claim = (
         f"At {ends} the traversals {verdict}. For {len(left)} of the {count} end points{names} the distance to the nearest "
         f"person is not below the {_FAR * 100:.0f}th percentile of nearest-neighbour distances between persons. For {outside} "
-        f"end points no person has a more extreme score on that component. On average an end point is farther from its nearest "
-        f"person than {own:.0%} of the persons are from theirs; for random directions of the same length it is farther than "
-        f"{control.estimate:.0%}."
+        f"end points no person has a more extreme score on that component. On average, the distance from an end point to its "
+        f"nearest person is larger than that of {own:.0%} of the persons to theirs; for end points along random "
+        f"directions of the same length, it is larger than that of {control.estimate:.0%}."
     )
     what = "random directions with the data's covariance, of the same length"
     return Finding.of_interval(claim, own, control_of(what, control), passed=passed, shown_in=shown_in)

@@ -159,7 +159,7 @@ def _noise_verdict(curve: TruncationCurve, count: int, drop: Interval, gap: Inte
         )
     if gap.low <= 0:
         return f"{later} are not shown to be noise, as the thesis says"
-    return f"{later} do not affect PCK, which agrees with the thesis"
+    return f"the first {count} components are sufficient, so {later} are noise for PCK, as the thesis says"
 
 
 def _claim_remaining_predict(curve: TruncationCurve, count: int) -> Finding:

@@ -159,7 +159,8 @@ def _describe_types(table: pd.DataFrame) -> str:
         f"Classification of the predictions for labelled joints: {shares}"
         + (f", {not_found:.1%} not found (joints of persons without prediction)" if not_found > 0 else "")
         + f". The {ranked[-1].replace('_', ' ')} has the lowest fraction of good predictions "
-        f"({fractions['good'][ranked[-1]]:.1%}); KS tolerates different errors for different joints."
+        f"({fractions['good'][ranked[-1]]:.1%}); keypoint similarity (KS, the term of one joint in OKS) "
+        "tolerates larger errors for some joints than for others."
     )
 
 

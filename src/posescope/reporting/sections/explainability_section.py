@@ -26,12 +26,13 @@ _CAPTIONS = {
     "clusters_skeletons": "Mean skeleton of each cluster.",
     "attribute_correlations": "R² of each attribute, predicted from one component on held-out persons, with the sign of the "
     "correlation.",
-    "attribute_probes": "R² of each attribute, predicted from all components on held-out persons, with its interval; "
-    "'by chance': with shuffled attributes.",
+    "attribute_probes": "R² of each attribute, predicted from the first components together on held-out persons, with its "
+    "interval; 'by chance': with shuffled attributes.",
     "component_extremes": "Persons with the lowest and the highest scores on each component, with the attribute that the "
     "component predicts best.",
     "component_scores": "Scores of the persons on two components, coloured by a pose attribute.",
-    "traversal_pc": "Traversal of component {number}: the nearest real person to each step above, the decoded step below.",
+    "traversal_pc": "Traversal of component {number}. Top row: the real person nearest to each step. "
+    "Bottom row: each step decoded by the network.",
     "traversal_slider": "Decoded skeletons along the traversals; the slider selects the step.",
     "skip_ablation": "PCK drop per joint when skip connections are replaced by zeros, by their mean, or by another person's "
     "activations (shuffled).",
