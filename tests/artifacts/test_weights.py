@@ -56,6 +56,7 @@ def test_network_that_reads_its_weights_is_compared_later(path: Path) -> None:
         ("0.weight", torch.full((2, 1, 3, 3), float("nan")), r"0\.weight: holds NaN or infinite numbers"),
         ("0.bias", torch.tensor([1.0, float("inf")]), r"0\.bias: holds NaN or infinite numbers"),
         ("0.bias", torch.tensor([1.0, -2e13]), r"0\.bias: holds -2e\+13, expected at most 1e\+12 in size"),
+        ("1.running_var", torch.tensor([1.0, 2e25]), r"1\.running_var: holds 2e\+25, expected at most 1e\+24 in size"),
         ("1.running_var", torch.tensor([1.0, -0.5]), r"1\.running_var: holds -0\.5, expected at least 0"),
         ("1.num_batches_tracked", torch.tensor(-1), r"1\.num_batches_tracked: holds -1, expected at least 0"),
         ("0.bias", torch.zeros(2, dtype=torch.int32), r"0\.bias: expected float32 \(2,\), found int32 \(2,\)"),
@@ -71,6 +72,13 @@ def test_what_no_training_leaves_is_refused_by_name(path: Path, name: str, value
     with pytest.raises(ModelFolderError, match=message):
         load_weights(network, path)
     assert all(torch.equal(kept, before[key]) for key, kept in network.state_dict().items())
+
+
+def test_variances_of_the_first_steps_of_a_training_are_read(path: Path) -> None:
+    save_file({**load_file(path), "1.running_var": torch.tensor([1.0, 2.8e12])}, path)
+    network = small()
+    load_weights(network, path)
+    assert network.state_dict()["1.running_var"].tolist() == pytest.approx([1.0, 2.8e12])
 
 
 def test_header_that_claims_more_than_there_is_takes_no_memory(tmp_path: Path) -> None:

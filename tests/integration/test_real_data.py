@@ -53,7 +53,7 @@ def test_readme_command_runs_on_photographs(real_data, tmp_path):
     assert len(results) == 374
     truth = real_data / "coco_subset" / "annotations" / "person_keypoints_val2017.json"
     assert metrics["oks_ap"]["value"] == pytest.approx(plain_pycocotools(truth, tmp_path), abs=1e-9)
-    assert "The test set is capped: 59 persons, not the 374" in result.stderr
+    assert "The test set is limited to 59 persons; the validation set has 374" in result.stderr
     assert (tmp_path / "08_reporting" / "report.html").stat().st_size > 100_000
 
 

@@ -191,5 +191,5 @@ def test_model_of_another_split_is_refused(finished_run: tuple[Path, Any, set[in
     for name in ("model", "inserted_model"):
         model, statistics = context.catalog.load(name), context.catalog.load("crop_statistics")
         assert describe_training_data(model, statistics, persons)["test_set_fingerprint"]
-        with pytest.raises(ImprovementError, match="another test set"):
+        with pytest.raises(ImprovementError, match="test set of the present split"):
             describe_training_data(model, statistics, moved)
