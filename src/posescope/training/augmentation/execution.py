@@ -60,7 +60,8 @@ def apply_plan(plan: AugmentationPlan, images: Tensor, joints: Tensor, visibilit
 def _augment_images(plan: AugmentationPlan, images: Tensor, mean_rgb: MeanRgb) -> Tensor:
     """Return the images (N, 3, H, W) of a plan."""
     device, resamples, (count, height, width, channels) = images.device, plan.resamples(), images.shape
-    grid = [copy_to_device(terms, device) for terms in separable_grid(plan.augmented_from_crop, plan.crop_size)]
+    terms_of_grid = separable_grid(plan.augmented_from_crop, plan.crop_size) if resamples else ()
+    grid = [copy_to_device(terms, device) for terms in terms_of_grid]
     mirrored = copy_to_device(plan.mirrored, device).view(-1, 1, 1, 1)
     colours = copy_to_device(plan.colour_matrix, device) if plan.recolours() else None
     layout = torch.contiguous_format if resamples else torch.channels_last
