@@ -12,8 +12,7 @@ TABLE = pd.DataFrame({"persons": [3, 1213], "not_found": [0, 4], "oks": [0.5, 0.
 def test_complete_setting_is_described() -> None:
     table = add_setting(TABLE, EvaluationSetting("coco", "val", "ground_truth", True))
     assert describe_evaluation_setting(table) == (
-        "1,213 persons of val, 4 without prediction; protocol coco (all labelled persons); crops made from the annotation; "
-        "with flip test"
+        "1,213 persons of val, 4 without prediction; protocol coco (all labelled persons); ground-truth crops; with flip test"
     )
 
 
@@ -26,7 +25,7 @@ def test_unknown_parts_of_a_setting_are_omitted() -> None:
     table = add_setting(TABLE[["persons"]].head(1).assign(persons=1), EvaluationSetting("crops", "test", "results", None))
     assert describe_evaluation_setting(table) == "1 person of test; protocol crops (persons with a crop); external results"
     both = add_setting(TABLE.assign(flip_test=[True, False]), EvaluationSetting("crops", "val", "ground_truth", True))
-    assert describe_evaluation_setting(both).endswith("crops made from the annotation")
+    assert describe_evaluation_setting(both).endswith("ground-truth crops")
 
 
 @pytest.mark.parametrize("table", [TABLE, add_setting(TABLE[:0], EvaluationSetting("crops", "val", "ground_truth", False))])

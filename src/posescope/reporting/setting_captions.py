@@ -9,7 +9,7 @@ __all__ = ["describe_evaluation_setting", "add_setting_to_caption", "drop_settin
 
 _COLUMNS = ("protocol", "split", "box_source", "flip_test")
 _PROTOCOLS = {"coco": "protocol coco (all labelled persons)", "crops": "protocol crops (persons with a crop)"}
-_BOXES = {"ground_truth": "crops made from the annotation", "results": "external results"}
+_BOXES = {"ground_truth": "ground-truth crops", "results": "external results"}
 
 
 def describe_evaluation_setting(table: pd.DataFrame) -> str:
@@ -21,8 +21,8 @@ def describe_evaluation_setting(table: pd.DataFrame) -> str:
             tables with one row per joint, whose largest value is not the number of persons.
 
     Returns:
-        Such as "213 persons of val, 4 of them without prediction; protocol coco (all labelled persons); crops made from
-        the annotation; with flip test". Empty if the table has no rows or lacks one of these columns.
+        Such as "213 persons of val, 4 of them without prediction; protocol coco (all labelled persons); ground-truth
+        crops; with flip test". Empty if the table has no rows or lacks one of these columns.
     """
     if table.empty or not set(_COLUMNS) <= set(table.columns):
         return ""

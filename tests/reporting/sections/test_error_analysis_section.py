@@ -56,7 +56,7 @@ def test_every_plot_and_table_states_its_evaluation_setting(failure_inputs) -> N
         "reliability_plot": plot_reliability(with_setting["reliability"], with_setting["rank_correlations"]),
     }
     section = assemble_failure_section(replace(failure_inputs, **with_setting, **plots))
-    words = "of val; protocol crops (persons with a crop); crops made from the annotation; with flip test"
+    words = "of val; protocol crops (persons with a crop); ground-truth crops; with flip test"
     assert all(words.removeprefix("of ") in plot.figure.layout.title.text for plot in section.plots)
     assert section.plots[2].figure.layout.title.text == f"50 persons {words}"
     assert all("protocol crops (persons with a crop)" in table.caption.lower() for table in section.tables)
