@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from posescope.evaluation.error_analysis.error_types import ALL_JOINTS
 from posescope.evaluation.metric_values import EvaluationSetting, add_setting
 from posescope.reporting.setting_captions import add_setting_to_caption, describe_evaluation_setting, drop_setting_columns
 
@@ -19,6 +20,8 @@ def test_complete_setting_is_described() -> None:
 def test_joints_of_different_numbers_of_persons_state_no_number() -> None:
     joints = add_setting(TABLE.assign(joint=["nose", "left_hip"]), EvaluationSetting("crops", "val", "ground_truth", True))
     assert describe_evaluation_setting(joints).startswith("split val; protocol crops")
+    with_all = joints.assign(joint=["nose", ALL_JOINTS])
+    assert describe_evaluation_setting(with_all).startswith("1,213 persons of val")
 
 
 def test_unknown_parts_of_a_setting_are_omitted() -> None:

@@ -4,6 +4,7 @@ import pandas as pd
 
 from posescope.core.errors import pluralise
 from posescope.core.origin import drop_origin
+from posescope.evaluation.error_analysis.error_types import ALL_JOINTS
 
 __all__ = ["describe_evaluation_setting", "add_setting_to_caption", "drop_setting_columns"]
 
@@ -18,7 +19,7 @@ def describe_evaluation_setting(table: pd.DataFrame) -> str:
     Args:
         table: columns protocol, split, box_source and flip_test, constant over its rows (flip_test is omitted if it is not).
             Optional: persons and not_found, of which the largest values are stated, except in
-            tables with one row per joint, whose largest value is not the number of persons.
+            tables with one row per joint and none of all joints, whose largest value is not the number of persons.
 
     Returns:
         Such as "213 persons of val, 4 of them without prediction; protocol coco (all labelled persons); ground-truth
@@ -27,7 +28,7 @@ def describe_evaluation_setting(table: pd.DataFrame) -> str:
     if table.empty or not set(_COLUMNS) <= set(table.columns):
         return ""
     row, persons, missed = table.iloc[0], f"split {table['split'].iloc[0]}", 0
-    by_joint = "joint" in table and "persons" in table and table["persons"].nunique() > 1
+    by_joint = "joint" in table and ALL_JOINTS not in set(table["joint"])
     if "persons" in table and not by_joint:
         persons = f"{pluralise(int(table['persons'].max()), 'person')} of {row['split']}"
         missed = int(table["not_found"].max()) if "not_found" in table else 0
