@@ -9,19 +9,20 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 from kedro.io import DatasetError
+from tests.findings import make_finding
 
 from posescope.core.errors import DataError
 from posescope.core.files import read_json, write_json
 from posescope.datasets import AnalysisDataset
 from posescope.explainability.base import AnalysisResult
-from posescope.explainability.findings import Control, Finding
 
 RESULT = AnalysisResult(
     facts={"clusters": 3, "silhouette": 0.25, "worst": "left_wrist", "unknown": None},
     tables={"sizes": pd.DataFrame({"cluster": [0, 1], "persons": [10, 20]})},
     images={"grid": np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)},
     note="Three clusters.",
-    findings=(Finding("Cluster 2 fails.", 0.4, 0.3, 0.5, Control("the rest", 0.8), True, "grid", pck_at_stake=0.1),),
+    findings=(make_finding("Cluster 2 fails.", picture="grid", importance=0.1),),
+    captions={"grid": "Persons of each group."},
     plots={"map": go.Figure(go.Scatter(x=[1, 2], y=[3.5, 4.0]))},
     model="0123456789abcdef",
 )
@@ -44,6 +45,7 @@ def test_round_trip(dataset: AnalysisDataset) -> None:
     read = dataset.load()
     assert read.facts == RESULT.facts
     assert read.findings == RESULT.findings
+    assert read.captions == RESULT.captions
     assert (read.note, read.model) == (RESULT.note, RESULT.model)
     assert read.tables.keys() == {"sizes"}
     pd.testing.assert_frame_equal(read.tables["sizes"], RESULT.tables["sizes"])
@@ -66,7 +68,7 @@ def test_result_without_a_model_is_read(dataset: AnalysisDataset, folder: Path) 
 
 def test_tables_and_images_of_an_earlier_run_are_removed(dataset: AnalysisDataset, folder: Path) -> None:
     dataset.save(RESULT)
-    dataset.save(replace(RESULT, tables={}, images={}, findings=(), plots={}))
+    dataset.save(replace(RESULT, tables={}, images={}, findings=(), plots={}, captions={}))
     assert [path.name for path in folder.iterdir()] == ["result.json"]
 
 
@@ -76,6 +78,7 @@ def test_preview_is_the_findings_as_json(dataset: AnalysisDataset) -> None:
         "facts": RESULT.facts,
         "findings": [asdict(RESULT.findings[0])],
         "note": RESULT.note,
+        "captions": RESULT.captions,
         "model": RESULT.model,
         "data": RESULT.data,
     }

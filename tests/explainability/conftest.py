@@ -1,6 +1,7 @@
 """A toy network with known activations and known contributions of its skip connections, and crops with planted factors."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,10 +13,10 @@ from torch import Tensor, nn
 from posescope.artifacts.pose_model import PoseModel
 from posescope.codecs.gaussian import GaussianCodec, GaussianOptions
 from posescope.core.plugins import ComponentSpec
-from posescope.core.records import PoseTargets
+from posescope.core.records import PosePredictions, PoseTargets
 from posescope.core.skeleton import Skeleton
 from posescope.data.crops.crop_set import CropSet
-from posescope.explainability.base import AnalysisInputs
+from posescope.explainability.base import AnalysisInputs, StudyPersons
 from posescope.explainability.components.pca import principal_components
 from posescope.explainability.features.feature_extraction import FeatureStore, extract_features
 from posescope.explainability.features.feature_store import FeatureSet
@@ -23,6 +24,7 @@ from posescope.geometry.crop_recipe import CropRecipe
 from posescope.models.base import PoseNetwork
 
 SIDE = 32
+OTHER_IMAGES = 1_000_000  # added to the images of judged persons: images of fitted ones
 TOY_SKELETON = Skeleton(joints=("left_dot", "right_dot"), limbs=((0, 1),), oks_sigmas=(0.1, 0.1))
 
 
@@ -84,12 +86,22 @@ def crop_set(images: np.ndarray, joints: np.ndarray | None = None) -> CropSet:
     return CropSet(targets=targets, shards=[images[:half], images[half:]], locations=locations)
 
 
-def analysis_inputs(model: PoseModel, crops: CropSet, features: FeatureSet, **fields) -> AnalysisInputs:
-    """Inputs with the components of the features; unless given, scores are unknown and each person is in its own image."""
-    count = len(crops)
+def study_persons(crops: CropSet, features: FeatureSet, **fields) -> StudyPersons:
+    """Persons with unknown scores and attributes unless given, each in its own image."""
+    count, ids = len(crops), crops.targets.person_ids
+    shape = crops.targets.visibility.shape
+    predictions = PosePredictions(ids, np.zeros((*shape, 2), np.float32), np.zeros(shape, np.float32))
     unknown = {"per_person_pck": np.full(count, np.nan), "per_person_oks": np.full(count, np.nan)}
-    known = {"groups": np.arange(count), "attributes": pd.DataFrame(index=range(count)), **unknown, **fields}
-    return AnalysisInputs(model, crops, features, principal_components(features), **known)
+    known = {"groups": np.arange(count), "attributes": pd.DataFrame(index=range(count)), "predictions": predictions}
+    return StudyPersons(crops=crops, features=features, **{**known, **unknown, **fields})
+
+
+def analysis_inputs(model: PoseModel, crops: CropSet, features: FeatureSet, **fields) -> AnalysisInputs:
+    """Inputs with the components of the features. Fitted and judged persons are the same, but count as of other images."""
+    general = {name: fields.pop(name) for name in ("seed", "batch_size") if name in fields}
+    judged = study_persons(crops, features, **fields)
+    fitted = replace(judged, groups=judged.groups + OTHER_IMAGES)
+    return AnalysisInputs(model, principal_components(features), fitted, judged, **general)
 
 
 @pytest.fixture

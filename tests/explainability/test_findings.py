@@ -2,67 +2,100 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
+from scipy.stats import norm
+from tests.findings import make_finding
 
+from posescope.evaluation.bootstrap import Interval
 from posescope.explainability.base import AnalysisResult
 from posescope.explainability.errors import ExplainabilityError
-from posescope.explainability.findings import Control, Finding, rank_findings
+from posescope.explainability.findings import Control, correct_findings, p_from_interval, rank_findings
 from posescope.explainability.study import list_findings
 
 
-def finding(claim: str, *, passed: bool = True, stake: float = 0.0, shown_in: str | None = None) -> Finding:
-    return Finding(claim, 0.4, 0.3, 0.5, Control("chance", 0.1), passed, shown_in, stake)
-
-
-def test_ranking_by_pck_at_stake_then_passed_then_order() -> None:
+def test_ranking_by_importance_then_answered_then_order() -> None:
     found = [
-        finding("a", passed=False),
-        finding("b"),
-        finding("c", stake=0.02),
-        finding("d"),
-        finding("e", stake=0.2, passed=False),
+        make_finding("a", verdict="inconclusive"),
+        make_finding("b"),
+        make_finding("c", importance=0.02),
+        make_finding("d", verdict="refuted"),
+        make_finding("e", importance=0.2, verdict="inconclusive"),
     ]
-    assert [one.claim for one in rank_findings(found)] == ["e", "c", "b", "d", "a"]
+    assert [one.statement for one in rank_findings(found)] == ["e", "c", "b", "d", "a"]
     assert rank_findings([]) == []
 
 
-def test_finding_as_dict_and_back() -> None:
-    one = finding("a", shown_in="grid", stake=0.5)
-    assert Finding.from_dict(asdict(one)) == one
+@pytest.mark.parametrize("control", [None, Control("chance", 0.1, 0.0, 0.2, can_fail=False)])
+def test_finding_as_dict_and_back(control: Control | None) -> None:
+    one = make_finding(control=control, verdict="inconclusive", picture="grid", importance=0.5)
+    assert type(one).from_dict(asdict(one)) == one
 
 
-def test_finding_of_an_older_version_is_read() -> None:
-    content = asdict(finding("a", shown_in="grid"))
-    content["picture"] = content.pop("shown_in")
-    assert Finding.from_dict(content) == finding("a", shown_in="grid")
-
-
-@pytest.mark.parametrize("field", [{"value": float("nan")}, {"high": float("inf")}, {"control": Control("chance", float("nan"))}])
+@pytest.mark.parametrize(
+    "field", [{"effect": float("nan")}, {"high": float("inf")}, {"control": Control("chance", float("nan"))}, {"p_value": np.nan}]
+)
 def test_non_finite_values_are_refused(field) -> None:
     with pytest.raises(ExplainabilityError, match="finite"):
-        Finding(
-            **{
-                "claim": "It fails.",
-                "value": 0.4,
-                "low": None,
-                "high": None,
-                "control": Control("c", 0.1),
-                "passed": True,
-                **field,
-            }
-        )
+        make_finding(**field)
+
+
+@pytest.mark.parametrize("missing", ["control", "p_value"])
+@pytest.mark.parametrize("verdict", ["supported", "refuted"])
+def test_an_answer_needs_a_control_and_a_test(missing: str, verdict: str) -> None:
+    assert make_finding(verdict="inconclusive", **{missing: None}).verdict == "inconclusive"
+    with pytest.raises(ExplainabilityError, match="inconclusive"):
+        make_finding(verdict=verdict, **{missing: None})
+
+
+def test_p_value_of_an_interval_by_hand() -> None:
+    assert p_from_interval(Interval(1.0, 0.0, 9.0)) == pytest.approx(0.05)
+    assert p_from_interval(Interval(-1.0, -9.0, 0.0)) == pytest.approx(0.05)
+    # Two standard errors of 0.5 above 1: the lower end is 1.96 of them below 2.
+    error = 0.5
+    assert p_from_interval(Interval(2.0, 2.0 - error * norm.ppf(0.975), 7.0), null=1.0) == pytest.approx(2 * norm.sf(2.0))
+    assert p_from_interval(Interval(0.0, -1.0, 1.0)) == 1.0
+    assert p_from_interval(Interval(float("nan"), 0.0, 1.0)) == 1.0
+    assert p_from_interval(Interval(1.0, 1.0, 1.0)) == 0.0
+
+
+def test_correction_by_hand() -> None:
+    # Benjamini and Yekutieli: p times m / rank times 1 + 1/2 + 1/3, made monotone from above.
+    found = correct_findings([make_finding(name, p_value=p) for name, p in (("a", 0.02), ("b", 0.04), ("c", 0.001))])
+    factor = 1 + 1 / 2 + 1 / 3
+    assert [one.p_adjusted for one in found] == pytest.approx([0.02 * 3 / 2 * factor, 0.04 * factor, 0.001 * 3 * factor])
+    assert [one.verdict for one in found] == ["inconclusive", "inconclusive", "supported"]
+    assert [one.statement for one in found] == ["It is not clear.", "It is not clear.", "c"]
+
+
+def test_correction_of_many_nulls_and_of_untested_findings() -> None:
+    rng = np.random.default_rng(0)
+    answered = 0
+    for _ in range(200):
+        found = correct_findings([make_finding(str(i), p_value=float(p)) for i, p in enumerate(rng.random(20))])
+        answered += any(one.is_supported for one in found)
+    assert answered <= 10
+    untested = make_finding(verdict="inconclusive", p_value=None, control=None)
+    assert correct_findings([untested]) == (untested,)
+    assert correct_findings([]) == ()
 
 
 def test_list_of_findings_with_analysis_command_and_image() -> None:
     image = np.zeros((2, 2, 3), np.uint8)
+    small = make_finding("small", importance=0.01, picture="traversal")
     results = {
-        "latent_traversal": AnalysisResult(
-            facts={}, findings=(finding("small", stake=0.01, shown_in="traversal"),), images={"traversal": image}
-        ),
-        "clusters": AnalysisResult(facts={}, findings=(finding("large", stake=0.3),), model="0123456789abcdef"),
+        "latent_traversal": AnalysisResult(facts={}, findings=(small,), images={"traversal": image}),
+        "clusters": AnalysisResult(facts={}, findings=(make_finding("large", importance=0.3),), model="0123456789abcdef"),
     }
     first, second = list_findings(**results)
     assert (first["model"], second["model"]) == ("0123456789abcdef", "")
-    assert (first["claim"], first["analysis"], first["shown_in"]) == ("large", "clusters", None)
+    assert (first["statement"], first["analysis"], first["picture"]) == ("large", "clusters", None)
+    assert (first["id"], first["control_can_fail"]) == ("clusters.large", True)
     assert first["command"] == "kedro run --pipelines explainability --nodes explainability.analyses.analyse_clusters"
-    assert second["shown_in"] == "latent_traversal/traversal.png"
-    assert second["control"] == {"what": "chance", "value": 0.1, "low": None, "high": None}
+    assert second["picture"] == "latent_traversal/traversal.png"
+    assert second["control"] == {"what": "chance", "value": 0.1, "low": None, "high": None, "can_fail": True}
+    # Two findings, both with p = 0.001: 0.001 * (1 + 1/2).
+    assert [one["p_adjusted"] for one in (first, second)] == pytest.approx([0.0015, 0.0015])
+
+
+def test_equal_findings_of_two_analyses_keep_their_analysis() -> None:
+    results = {name: AnalysisResult(facts={}, findings=(make_finding("same"),)) for name in ("a", "b")}
+    assert [one["analysis"] for one in list_findings(**results)] == ["a", "b"]

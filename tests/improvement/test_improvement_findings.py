@@ -63,12 +63,12 @@ def test_comparisons_name_both_models() -> None:
 def test_verdict_follows_the_difference(gain, verdict, passed) -> None:
     found = outcome(gain)
     claim = found["findings"][0]
-    assert f"in the bottleneck {verdict}:" in claim["claim"]
+    assert f"in the bottleneck {verdict}:" in claim["statement"]
     assert claim["passed"] is passed
     assert claim["value"] == pytest.approx(gain, abs=0.005)
     assert claim["control"]["value"] == pytest.approx(0.05, abs=0.005)
-    assert claim["pck_at_stake"] == pytest.approx(gain if passed else 0.0, abs=0.005)
-    assert claim["claim"] in found["note"]
+    assert claim["importance"] == pytest.approx(gain if passed else 0.0, abs=0.005)
+    assert claim["statement"] in found["note"]
 
 
 def test_gain_of_fine_tuning_alone_is_no_gain() -> None:
@@ -81,7 +81,7 @@ def test_gain_of_fine_tuning_alone_is_no_gain() -> None:
 def test_claims_of_insertion_reconstruction_dimensionality_and_joints() -> None:
     found = outcome(0.1, better="knee")
     _, inserted, reconstruction, directions = found["findings"]
-    assert "a code of 4 numbers is not enough" in inserted["claim"]
+    assert "a code of 4 numbers is not enough" in inserted["statement"]
     assert (inserted["value"], inserted["control"]["value"]) == pytest.approx((-0.3, -0.4), abs=0.01)
     assert not inserted["passed"]
     assert (reconstruction["value"], reconstruction["control"]["value"], reconstruction["passed"]) == (0.8, 0.7, True)
@@ -104,11 +104,11 @@ def test_code_is_sufficient_only_if_the_bottleneck_matters(mean_ablated, passed,
         "findings"
     ][1]
     assert claim["passed"] is passed
-    assert verdict in claim["claim"]
+    assert verdict in claim["statement"]
 
 
 def test_claim_of_the_reconstruction() -> None:
-    claim = _claim_of_reconstruction(RECONSTRUCTION).claim
+    claim = _claim_of_reconstruction(RECONSTRUCTION).statement
     assert claim == (
         "On 30 evaluation persons the 4 numbers of the autoencoder of stack 1 (4 in use) explain 80.0% of the variance of the "
         "bottleneck, more than as many principal components (70.0%)."

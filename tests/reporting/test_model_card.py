@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 import pytest
+from tests.findings import make_finding
 
-from posescope.explainability.findings import Control, Finding
 from posescope.reporting.model_card import CardInputs, write_model_card
 
 
@@ -19,9 +19,9 @@ def inputs(tiny_model, data_inputs, failure_inputs) -> CardInputs:
         distribution=data_inputs.distribution,
         failures=failure_inputs,
         findings=(
-            Finding("PC1 is standing.", 0.6, 0.5, 0.7, Control("shuffled", 0.0), passed=True),
-            Finding("Cluster 3 (sitting): PCK 0.41 against 0.78.", 0.4, 0.3, 0.5, Control("shuffled", 0.0), True, None, 0.05),
-            Finding("Cluster 4 fails.", 0.4, 0.3, 0.5, Control("shuffled", 0.0), False, None, 0.9),
+            make_finding("PC1 is standing."),
+            make_finding("Cluster 3 (sitting): PCK 0.41 against 0.78.", importance=0.05),
+            make_finding("Cluster 4 fails.", verdict="inconclusive", importance=0.9),
         ),
     )
 

@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
+from tests.findings import make_finding
 
 from posescope.explainability.base import AnalysisResult
 from posescope.explainability.components.pca import Components
-from posescope.explainability.findings import Control, Finding
+from posescope.explainability.findings import Control
 from posescope.models.complexity import count_parameters
 from posescope.reporting.html_page import render_report
 from posescope.reporting.plots.evaluation_plots import plot_joint_scores
@@ -172,8 +173,15 @@ def test_analysis_section_has_note_images_tables_and_plots(inputs):
 def test_findings_are_listed_first_with_their_controls(inputs):
     chance = Control("shuffled persons", 0.01, 0.0, 0.02)
     findings = (
-        Finding("Component 1 is sitting to standing.", 0.5, 0.4, 0.6, chance, passed=True, persons="persons of val"),
-        Finding("Cluster 2 fails.", 0.3, None, None, Control("all persons", 0.7), passed=False, pck_at_stake=0.1),
+        make_finding("Component 1 is sitting to standing.", control=chance, persons="persons of val"),
+        make_finding(
+            "Cluster 2 fails.",
+            low=None,
+            high=None,
+            control=Control("all persons", 0.7),
+            verdict="inconclusive",
+            importance=0.1,
+        ),
     )
     analyses = {"latent_traversal": replace(inputs.analyses["latent_traversal"], findings=findings)}
     content = assemble_report(replace(inputs, analyses=analyses))
@@ -182,10 +190,10 @@ def test_findings_are_listed_first_with_their_controls(inputs):
     assert findings_section.text.startswith("1 of 2 tested effects")
     assert findings_section.text.endswith("The findings are of persons of val.")
     assert findings_section.tables[0].frame.to_numpy().tolist() == [
-        ["Cluster 2 fails.", "0.300", "all persons: 0.700", "no"],
+        ["Cluster 2 fails.", "0.400", "all persons: 0.700", "cannot be said"],
         [
             "Component 1 is sitting to standing.",
-            "0.500 (0.400 to 0.600)",
+            "0.400 (0.300 to 0.500)",
             "shuffled persons: 0.010 (0.000 to 0.020)",
             "yes",
         ],

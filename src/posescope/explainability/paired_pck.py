@@ -30,7 +30,7 @@ def labelled_rows(inputs: AnalysisInputs, most: int, analysis: str) -> NDArray[n
     Raises:
         ExplainabilityError: if no person has a labelled joint.
     """
-    labelled = np.flatnonzero((inputs.crops.targets.visibility > 0).any(axis=1))
+    labelled = np.flatnonzero((inputs.judged.crops.targets.visibility > 0).any(axis=1))
     if not len(labelled):
         raise ExplainabilityError(f"{analysis}: expected persons with labelled joints, found none. Choose another split.")
     return labelled[sample_rows(len(labelled), most, inputs.seed)].astype(np.int64)

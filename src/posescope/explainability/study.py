@@ -1,123 +1,100 @@
-"""Selection of the persons of a study, their scores, and the run of one analysis on them."""
+"""The run of one analysis on the persons of a study, and the list of all findings."""
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
-from typing import Any, Literal
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from posescope.artifacts.crop_matching import match_crops
 from posescope.artifacts.pose_model import PoseModel
 from posescope.core.errors import pluralise
 from posescope.core.plugins import ComponentSpec, build
-from posescope.core.records import PosePredictions, PoseTargets
-from posescope.core.tables import ids_of, matrices_of
-from posescope.data.crops.crop_set import CropSet
-from posescope.evaluation.metrics.oks import person_oks
-from posescope.evaluation.metrics.pck_thesis import pck_thesis
-from posescope.explainability.base import AnalysisInputs, AnalysisResult
+from posescope.core.records import PoseTargets
+from posescope.core.skeleton import Skeleton
+from posescope.data.crops.crop_store import CropStore
+from posescope.explainability.base import AnalysisInputs, AnalysisResult, StudyPersons
 from posescope.explainability.components.pca import Components
-from posescope.explainability.errors import ExplainabilityError
+from posescope.explainability.explained_persons import FITTED, JUDGED, read_error_types, read_predictions
 from posescope.explainability.features.feature_store import FeatureSet
-from posescope.explainability.features.row_blocks import sample_rows
-from posescope.explainability.findings import MIN_IMAGES, Finding, rank_findings
+from posescope.explainability.findings import MIN_IMAGES, Finding, correct_findings, rank_findings
 
-__all__ = ["choose_persons", "findings_of", "image_groups_of", "list_findings", "run_analysis", "score_persons"]
+__all__ = ["StudyTables", "findings_of", "list_findings", "run_analysis", "select_features", "select_persons"]
 
 _log = logging.getLogger(__name__)
 
-_MIN_PERSONS = 3  # for one component and two clusters
-_FEW_PERSONS = 50
+_LARGE_SHARE = 0.1  # of the judged persons in one image: the intervals then depend much on it
 
 
-def choose_persons(
-    persons: pd.DataFrame,
-    targets: PoseTargets,
-    split: str,
-    max_persons: int,
-    min_labelled_joints: int | Literal["all"],
-    seed: int,
-) -> NDArray[np.int64]:
-    """Select persons of a split with enough labelled joints. A warning is logged if they are few.
+@dataclass(frozen=True)
+class StudyTables:
+    """Tables of the explained persons.
+
+    Attributes:
+        persons: table of `choose_persons`.
+        predictions: `Predictions` with crop coordinates.
+        scores: table of `score_persons`.
+        error_types: `JointErrors`.
+        attributes: table of `measure_attributes` and `measure_image_attributes`.
+    """
+
+    persons: pd.DataFrame
+    predictions: pd.DataFrame
+    scores: pd.DataFrame
+    error_types: pd.DataFrame
+    attributes: pd.DataFrame
+
+
+def select_features(features: FeatureSet, persons: pd.DataFrame, role: str) -> FeatureSet:
+    """Return the features of the fitted or of the judged persons, without a copy.
 
     Args:
-        persons: a `Persons` table.
-        targets: targets of all persons.
-        split: name of the split.
-        max_persons: maximum number of persons; a random sample of this size if there are more.
-        min_labelled_joints: per person; `all`: all joints of the skeleton.
-        seed: random seed of the sample.
-
-    Returns:
-        (n,) person ids, ascending.
-
-    Raises:
-        ExplainabilityError: if fewer than three persons are left.
+        features: features of all explained persons, in the order of the table.
+        persons: table of `choose_persons`.
+        role: `fitted` or `judged`.
     """
-    needed = targets.visibility.shape[1] if min_labelled_joints == "all" else min_labelled_joints
-    labelled = (targets.visibility > 0).sum(axis=1)
-    ids = ids_of(persons, split)
-    enough = np.intersect1d(ids, targets.person_ids[labelled >= needed])
-    found = f"{len(enough)} of the {len(ids)} persons of '{split}' have {needed} labelled joints or more"
-    if len(enough) < _MIN_PERSONS:
-        raise ExplainabilityError(f"Only {found}, {_MIN_PERSONS} are needed. Lower explainability.persons.min_labelled_joints.")
-    if len(enough) < _FEW_PERSONS:
-        _log.warning("Only %s: results for so few persons are unreliable.", found)
-    return np.asarray(enough[sample_rows(len(enough), max_persons, seed)])
+    rows = np.flatnonzero(np.isin(features.person_ids, persons.loc[persons["role"] == role, "person_id"]))
+    if len(rows) and rows[-1] - rows[0] + 1 == len(rows):
+        return features.subset(slice(int(rows[0]), int(rows[-1]) + 1))
+    return features.subset(rows)
 
 
-def score_persons(
-    predictions: PosePredictions,
+def select_persons(
+    role: str,
+    model: PoseModel,
+    crops: CropStore,
     targets: PoseTargets,
-    persons: pd.DataFrame,
-    crop_boxes: pd.DataFrame,
-    sigmas: Sequence[float],
-    crop_size: tuple[int, int],
-) -> pd.DataFrame:
-    """Score each person.
+    features: FeatureSet,
+    skeleton: Skeleton,
+    tables: StudyTables,
+) -> StudyPersons:
+    """Gather what was measured of the fitted or of the judged persons.
 
     Args:
-        predictions, targets: predictions and targets of the same N persons, crop px.
-        persons, crop_boxes: tables with these persons.
-        sigmas: (K,) OKS sigmas.
-        crop_size: (height, width) px.
-
-    Returns:
-        A row per person: person_id; image_group, the same number for persons of one image; pck_thesis and oks, NaN for a person
-        without labelled joints.
+        role: `fitted` or `judged`.
+        model: the network under study.
+        crops, targets: crops of the data set and their joints.
+        features: features of all explained persons.
+        skeleton: skeleton of the data.
+        tables: tables of all explained persons.
     """
-    ids = targets.person_ids
-    rows = persons.set_index("person_id").loc[ids]
-    # OKS is the same in crop px if joints and area are both converted.
-    a, b, _, d, e, _ = matrices_of(crop_boxes.set_index("person_id").loc[ids]).reshape(-1, 6).T
-    areas = rows["area"].to_numpy(dtype=np.float64) * np.abs(a * e - b * d)
-    predicted, truth = predictions.joints.astype(np.float64), targets.joints.astype(np.float64)
-    return pd.DataFrame(
-        {
-            "person_id": ids,
-            "image_group": image_groups_of(persons, ids),
-            "pck_thesis": pck_thesis(predictions.joints, targets.joints, targets.visibility, crop_size),
-            "oks": person_oks(predicted, truth, targets.visibility, areas, sigmas),
-        }
+    own = select_features(features, tables.persons, role)
+    ids, joints = own.person_ids, model.skeleton.joints
+    chosen = tables.persons.set_index("person_id").loc[ids]
+    scores = tables.scores.set_index("person_id").loc[ids]
+    return StudyPersons(
+        crops=match_crops(model, crops.select(targets, ids)),
+        features=own,
+        predictions=read_predictions(tables.predictions, ids, skeleton, joints),
+        per_person_pck=scores["pck_thesis"].to_numpy(dtype=np.float64),
+        per_person_oks=scores["oks"].to_numpy(dtype=np.float64),
+        groups=chosen["image_group"].to_numpy(dtype=np.int64),
+        attributes=tables.attributes.set_index("person_id").loc[ids].reset_index(drop=True),
+        split=str(chosen["split"].iloc[0]),
+        error_types=read_error_types(tables.error_types, ids, skeleton, joints),
     )
-
-
-def image_groups_of(persons: pd.DataFrame, person_ids: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the image of each person as a number, the same for persons of one image.
-
-    Args:
-        persons: a `Persons` table with these persons.
-        person_ids: (N,).
-
-    Returns:
-        (N,) numbers from 0.
-    """
-    rows = persons.set_index("person_id").loc[person_ids]
-    # An image_id is unique only within one annotation file.
-    return np.asarray(rows.groupby(["source_split", "image_id"], sort=False).ngroup(), dtype=np.int64)
 
 
 def run_analysis(
@@ -125,11 +102,12 @@ def run_analysis(
     *,
     name: str,
     model: PoseModel,
-    crops: CropSet,
+    crops: CropStore,
+    targets: PoseTargets,
+    skeleton: Skeleton,
     features: FeatureSet,
     components: Components,
-    scores: pd.DataFrame,
-    attributes: pd.DataFrame,
+    tables: StudyTables,
     seed: int,
     batch_size: int,
     population: str = "",
@@ -140,73 +118,101 @@ def run_analysis(
         spec: the analysis and its options; none: it is not selected, and the result has nothing but a note.
         name: name of the analysis, for that note.
         model: the network under study.
-        crops, features: crops and features of the same persons.
-        components: components of the features.
-        scores: table of `score_persons` for the same persons, in any order.
-        attributes: table of `measure_attributes` for the same persons, in any order.
+        crops, targets, skeleton: crops of the data set, their joints and the skeleton.
+        features: features of all explained persons.
+        components: components of the features of the fitted persons.
+        tables: tables of all explained persons.
         seed: random seed.
         batch_size: persons per forward pass.
-        population: description of the persons, for the findings.
+        population: description of the judged persons, for the findings.
 
     Raises:
         ExplainabilityError: if the inputs do not belong together.
     """
     if spec is None:
         return AnalysisResult(facts={}, note=f"The analysis '{name}' is not selected (explainability.analyses.selected).")
-    known = scores.set_index("person_id").loc[features.person_ids]
-    answer: AnalysisResult = build("analyses", spec)(
-        AnalysisInputs(
-            model=model,
-            crops=match_crops(model, crops),
-            features=features,
-            components=components,
-            per_person_pck=known["pck_thesis"].to_numpy(dtype=np.float64),
-            per_person_oks=known["oks"].to_numpy(dtype=np.float64),
-            groups=known["image_group"].to_numpy(dtype=np.int64),
-            attributes=attributes.set_index("person_id").loc[features.person_ids].reset_index(drop=True),
-            seed=seed,
-            batch_size=batch_size,
+    fitted, judged = (
+        select_persons(role, model, crops, targets, features, skeleton, tables) for role in (FITTED, JUDGED)
+    )  # fmt: skip
+    inputs = AnalysisInputs(model, components, fitted, judged, seed, batch_size)
+    return describe_result(build("analyses", spec)(inputs), inputs, population)
+
+
+def describe_result(result: AnalysisResult, inputs: AnalysisInputs, population: str) -> AnalysisResult:
+    """Add the judged persons to the findings, and the origin to the result.
+
+    Args:
+        result: result of an analysis.
+        inputs: its inputs.
+        population: description of the judged persons.
+    """
+    judged = inputs.judged
+    images = len(np.unique(judged.groups))
+    findings = tuple(
+        replace(
+            finding,
+            persons=finding.persons or population,
+            person_count=finding.person_count or len(judged),
+            photograph_count=finding.photograph_count or images,
         )
+        for finding in result.findings
     )
-    findings = tuple(replace(finding, persons=population) for finding in answer.findings)
     # Features without the name of their model may be of any model: the result then names none either.
-    marked = replace(answer, findings=findings, model=features.model, data=features.data)
-    return _without_small_samples(marked, images=known["image_group"].nunique())
+    marked = replace(result, findings=findings, model=judged.features.model, data=judged.features.data)
+    return _warn_of_one_image(_without_small_samples(marked, images), judged)
 
 
 def _without_small_samples(result: AnalysisResult, images: int) -> AnalysisResult:
-    """Let no claim hold that rests on fewer than `MIN_IMAGES` images."""
+    """Leave every question open that was judged on fewer than `MIN_IMAGES` images."""
     if images >= MIN_IMAGES or not result.findings:
         return result
-    note = f"No claim counts as held: the persons are of {pluralise(images, 'image')}, {MIN_IMAGES} are needed."
-    findings = tuple(replace(finding, passed=False) for finding in result.findings)
+    note = f"No question is answered: the judged persons are of {pluralise(images, 'image')}, {MIN_IMAGES} are needed."
+    findings = tuple(finding.as_unclear() for finding in result.findings)
     return replace(result, findings=findings, note=f"{result.note} {note}".strip())
 
 
+def _warn_of_one_image(result: AnalysisResult, judged: StudyPersons) -> AnalysisResult:
+    """Add a warning if one image has a large share of the judged persons."""
+    share = np.unique(judged.groups, return_counts=True)[1].max(initial=0) / max(1, len(judged))
+    if share <= _LARGE_SHARE or not result.findings:
+        return result
+    note = f"One image has {share:.0%} of the judged persons, so the intervals depend much on it and may be too narrow."
+    _log.warning("Analysis: %s", note)
+    return replace(result, note=f"{result.note} {note}".strip())
+
+
 def findings_of(results: Mapping[str, AnalysisResult]) -> tuple[Finding, ...]:
-    """Return the claims of all analyses, sorted by the name of the analysis."""
-    return tuple(finding for _, result in sorted(results.items()) for finding in result.findings)
+    """Return the findings of all analyses, sorted by the name of the analysis, corrected for their number.
+
+    Args:
+        results: results by the name of the analysis.
+    """
+    return correct_findings(finding for _, result in sorted(results.items()) for finding in result.findings)
 
 
 def list_findings(**results: AnalysisResult) -> list[dict[str, Any]]:
-    """Return the ranked claims of all analyses as JSON-like records.
+    """Return the ranked findings of all analyses as JSON-like records, corrected for their number.
 
     Returns:
-        Per finding the fields of `Finding`, `analysis`, the fingerprints of `model` and `data`, and `command`, which repeats the
-        analysis; `shown_in` is a path relative to the folder of the explainability reports.
+        Per finding the fields of `Finding`; `id` with the name of the analysis before it; `control_can_fail`; `analysis`; the
+        fingerprints of `model` and `data`; and `command`, which repeats the analysis. `picture` is a path relative to the
+        folder of the explainability reports.
     """
-    origin = {id(finding): name for name, result in results.items() for finding in result.findings}
-    ranked = rank_findings(findings_of(results))
-    return [_as_json(finding, origin[id(finding)], results[origin[id(finding)]]) for finding in ranked]
+    names = [name for name, result in sorted(results.items()) for _ in result.findings]
+    corrected = findings_of(results)
+    origin = {id(finding): name for finding, name in zip(corrected, names, strict=True)}
+    return [_as_json(finding, origin[id(finding)], results[origin[id(finding)]]) for finding in rank_findings(corrected)]
 
 
 def _as_json(finding: Finding, analysis: str, result: AnalysisResult) -> dict[str, Any]:
-    ending = "png" if finding.shown_in in result.images else "plotly.json"
-    shown_in = None if finding.shown_in is None else f"{analysis}/{finding.shown_in}.{ending}"
+    ending = "png" if finding.picture in result.images else "plotly.json"
+    picture = None if finding.picture is None else f"{analysis}/{finding.picture}.{ending}"
     command = f"kedro run --pipelines explainability --nodes explainability.analyses.analyse_{analysis}"
     return {
         **asdict(finding),
-        "shown_in": shown_in,
+        "id": f"{analysis}.{finding.id}",
+        "control_can_fail": None if finding.control is None else finding.control.can_fail,
+        "picture": picture,
         "analysis": analysis,
         "model": result.model,
         "data": result.data,

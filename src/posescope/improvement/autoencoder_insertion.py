@@ -15,10 +15,10 @@ from posescope.artifacts.model_assembly import insert_autoencoders
 from posescope.artifacts.pose_model import PoseModel
 from posescope.evaluation.bootstrap import Interval, resample_images
 from posescope.explainability.components.pca import LARGEST_MATRIX, principal_components
+from posescope.explainability.explained_persons import image_groups_of
 from posescope.explainability.features.feature_store import FeatureSet
 from posescope.explainability.features.row_blocks import sample_rows
 from posescope.explainability.findings import MIN_IMAGES
-from posescope.explainability.study import image_groups_of
 from posescope.improvement.autoencoder_training import (
     FeatureSplit,
     TrainedAutoencoder,

@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 
 from posescope.core.origin import check_origins, origin_of_table
-from posescope.explainability.findings import Control, Finding
+from posescope.evaluation.bootstrap import Interval
+from posescope.explainability.findings import Control, Finding, finding_from_claim
 from posescope.improvement.code_size import CodeSize
 from posescope.improvement.options import FineTuning
 
@@ -60,7 +61,7 @@ def conclude(
         "epochs": fine_tuning.epochs,
         "scores": _scores(metrics),
         "findings": [{**asdict(claim), "command": _COMMAND} for claim in claims],
-        "note": " ".join([*(claim.claim for claim in claims), _note_of_joints(joints)]).strip(),
+        "note": " ".join([*(claim.statement for claim in claims), _note_of_joints(joints)]).strip(),
     }
 
 
@@ -77,7 +78,8 @@ def _claims_of_score(metrics: pd.DataFrame, code_size: CodeSize, epochs: int) ->
         f"(difference {_with_interval(fair)}). Those epochs alone changed the original's PCK by {_with_interval(control)}."
     )
     alone = Control("as many epochs without an autoencoder, against the original", *_estimate(control))
-    yield Finding(claim, *_estimate(fair), alone, helped, _PLOT, pck_at_stake=fair["difference"] if helped else 0.0)
+    stake = fair["difference"] if helped else 0.0
+    yield finding_from_claim(claim, Interval(*_estimate(fair)), alone, passed=helped, picture=_PLOT, importance=stake)
 
 
 def _claims_of_inserted(metrics: pd.DataFrame, code_size: CodeSize) -> Iterable[Finding]:
@@ -93,7 +95,8 @@ def _claims_of_inserted(metrics: pd.DataFrame, code_size: CodeSize) -> Iterable[
         f"{_with_interval(inserted)}. With the bottleneck at its mean it changes by {_with_interval(ablated)}{needed}."
     )
     control = Control("the bottleneck at its mean", *_estimate(ablated))
-    yield Finding(claim, *_estimate(inserted), control, passed=bool(enough and ablated["high"] < -_TOLERANCE))
+    passed = bool(enough and ablated["high"] < -_TOLERANCE)
+    yield finding_from_claim(claim, Interval(*_estimate(inserted)), control, passed=passed)
 
 
 def _claims_of_reconstruction(reconstruction: pd.DataFrame) -> Iterable[Finding]:
@@ -116,7 +119,8 @@ def _claim_of_reconstruction(rows: pd.DataFrame) -> Finding:
     )
     low, high = (float(pca["explained_variance"] + own[end]) for end in ("low", "high"))
     control = Control(f"{pca['dimensions']} principal components", float(pca["explained_variance"]))
-    return Finding(claim, float(own["explained_variance"]), low, high, control, bool(better))
+    measured = Interval(float(own["explained_variance"]), low, high)
+    return finding_from_claim(claim, measured, control, passed=bool(better))
 
 
 def _claims_of_dimensionality(bottlenecks: pd.DataFrame) -> Iterable[Finding]:
@@ -133,7 +137,8 @@ def _claims_of_dimensionality(bottlenecks: pd.DataFrame) -> Iterable[Finding]:
             f"{before['participation_ratio']:.1f} and {control['participation_ratio']:.1f})."
         )
         alone = Control("as many epochs without an autoencoder", float(control["components_95"]))
-        yield Finding(claim, float(after["components_95"]), None, None, alone, bool(passed))
+        count = float(after["components_95"])
+        yield finding_from_claim(claim, Interval(count, count, count), alone, passed=bool(passed))
 
 
 def _note_of_joints(joints: pd.DataFrame) -> str:

@@ -136,8 +136,8 @@ def _failures(inputs: CardInputs) -> str:
     sentences = _NOT_MEASURED
     if inputs.failures is not None:
         sentences = "\n".join(f"- {sentence}" for sentence in describe_failures(inputs.failures))
-    about_error = [finding for finding in rank_findings(inputs.findings) if finding.pck_at_stake > 0 and finding.passed]
-    claims = [f"- {escape_markdown(finding.claim)}" for finding in about_error[:_FAILURES_SHOWN]]
+    about_error = [finding for finding in rank_findings(inputs.findings) if finding.importance > 0 and finding.is_supported]
+    claims = [f"- {escape_markdown(finding.statement)}" for finding in about_error[:_FAILURES_SHOWN]]
     population = escape_markdown(" and ".join(dict.fromkeys(finding.persons for finding in about_error if finding.persons)))
     of_population = f" ({population})" if population else ""
     explained = f"\n\nFindings on the features of the model{of_population}:\n\n" + "\n".join(claims) if claims else ""

@@ -34,7 +34,7 @@ def analyse(inputs_of, model, weights: str | None, **options):
     inputs = inputs_of(crop_set(images, joints=joints))
     linear = replace(model, network=LinearNetwork(weights))
     analysis = Attribution(AttributionOptions(**{**OPTIONS, "joints": ("left_dot", "right_dot"), **options}))
-    return analysis(replace(inputs, model=linear, features=replace(inputs.features, model=""), batch_size=64))
+    return analysis(replace(inputs, model=linear, features=replace(inputs.judged.features, model=""), batch_size=64))
 
 
 def fractions_of(found, joint: str) -> dict[tuple[str, str], float]:
@@ -44,7 +44,7 @@ def fractions_of(found, joint: str) -> dict[tuple[str, str], float]:
 
 
 def findings_with(found, words: str) -> list:
-    return [finding for finding in found.findings if words in finding.claim]
+    return [finding for finding in found.findings if words in finding.statement]
 
 
 def test_network_that_uses_the_joint_has_all_attribution_there(inputs_of, model) -> None:
@@ -52,14 +52,14 @@ def test_network_that_uses_the_joint_has_all_attribution_there(inputs_of, model)
     fractions = fractions_of(found, "all")
     assert fractions["integrated_gradients", "joint"] == pytest.approx(1.0)
     assert fractions["occlusion", "joint"] > 0.95
-    assert [finding.passed for finding in findings_with(found, "the joint itself")] == [True, True]  # both methods
+    assert [finding.is_supported for finding in findings_with(found, "the joint itself")] == [True, True]  # both methods
     assert not findings_with(found, "Shortcut")
-    assert not any(finding.passed for finding in findings_with(found, "the joint of the other side"))
+    assert not any(finding.is_supported for finding in findings_with(found, "the joint of the other side"))
     curves = found.tables["attribution_faithfulness"].set_index(["ranking", "curve"])
     assert curves.loc[("integrated_gradients", "deletion"), "area"] < 0.1
     assert curves.loc[("integrated_gradients", "insertion"), "area"] > 0.9
     assert curves.loc[("random", "deletion"), "area"] == pytest.approx(0.5, abs=0.2)
-    assert [finding.passed for finding in findings_with(found, "Integrated gradients ranks")] == [True, True]
+    assert [finding.is_supported for finding in findings_with(found, "Integrated gradients ranks")] == [True, True]
 
 
 def test_shortcut_is_found(inputs_of, model) -> None:
@@ -68,8 +68,8 @@ def test_shortcut_is_found(inputs_of, model) -> None:
     assert fractions["integrated_gradients", "background"] > 0.95
     assert fractions["occlusion", "background"] > 0.95
     shortcuts = findings_with(found, "Shortcut")
-    assert ["left dot" in finding.claim for finding in shortcuts] == [True, True]  # both methods
-    assert all(finding.passed for finding in shortcuts)
+    assert ["left dot" in finding.statement for finding in shortcuts] == [True, True]  # both methods
+    assert all(finding.is_supported for finding in shortcuts)
 
 
 def test_attribution_on_the_other_side_is_found(inputs_of, model) -> None:
@@ -84,8 +84,8 @@ def test_findings_of_random_weights_fail(inputs_of, model) -> None:
     found = analyse(inputs_of, model, None)
     about_weights = [finding for finding in found.findings if "random weights" in finding.control.what]
     assert len(about_weights) >= 3  # the joint by two methods, and the rank correlation
-    assert not any(finding.passed for finding in about_weights)
-    assert not any(finding.passed for finding in findings_with(found, "The attribution for a joint"))
+    assert not any(finding.is_supported for finding in about_weights)
+    assert not any(finding.is_supported for finding in findings_with(found, "The attribution for a joint"))
 
 
 def test_persons_without_labels_are_refused(inputs_of, shifting_crops) -> None:

@@ -30,21 +30,21 @@ def region_findings(trained: RegionFractions, random: RegionFractions, moved: Re
 def test_region_finding_must_exceed_random_weights() -> None:
     weak = fractions_like(0.2, 0.05, 20, 1)
     found = region_findings(fractions_like(0.5, 0.05, 20, 0), weak, weak)
-    assert found["joint"].passed
+    assert found["joint"].is_supported
     assert found["joint"].value == pytest.approx(10, abs=0.5)
     assert found["joint"].control.value == pytest.approx(4, abs=0.5)
-    assert not found["other side"].passed
-    assert found["background"].passed
+    assert not found["other side"].is_supported
+    assert found["background"].is_supported
     alike = region_findings(fractions_like(0.2, 0.05, 20, 0), weak, weak)
-    assert not any(finding.passed for finding in alike.values())
+    assert not any(finding.is_supported for finding in alike.values())
 
 
 def test_stricter_control_is_used() -> None:
     strong, weak = fractions_like(0.5, 0.05, 20, 0), fractions_like(0.2, 0.05, 20, 1)
     found = region_findings(fractions_like(0.5, 0.05, 20, 2), weak, strong)
     # Shifted maps are on the joint by construction, so they are no control there.
-    assert found["joint"].passed
-    assert not found["background"].passed
+    assert found["joint"].is_supported
+    assert not found["background"].is_supported
     assert "other persons" in found["background"].control.what
 
 
@@ -58,8 +58,8 @@ def test_weight_randomisation_needs_a_lower_correlation() -> None:
     rng, groups = np.random.default_rng(0), np.arange(20)
     draws = resample_images(groups, 0)
     low, high = 0.1 * rng.normal(size=(20, 3)), 0.8 + 0.1 * rng.normal(size=(20, 3))
-    assert claim_weight_randomisation(low, high, groups, draws).passed
-    assert not claim_weight_randomisation(high, high + 0.01, groups, draws).passed
+    assert claim_weight_randomisation(low, high, groups, draws).is_supported
+    assert not claim_weight_randomisation(high, high + 0.01, groups, draws).is_supported
 
 
 def test_wrong_predictions_with_attribution_on_the_other_side() -> None:
@@ -72,8 +72,8 @@ def test_wrong_predictions_with_attribution_on_the_other_side() -> None:
         return claim_errors(RegionFractions(fractions, fractions, groups), correct, resample_images(groups, 0), "occlusion")
 
     found = claim(correct)
-    assert found.passed
+    assert found.is_supported
     assert found.value == pytest.approx(0.4, abs=0.02)
     fractions[..., 2] = 0.05
-    assert not claim(correct).passed
+    assert not claim(correct).is_supported
     assert claim(correct | True) is None

@@ -58,7 +58,7 @@ def failing(rng: np.random.Generator) -> dict:
 
 
 def claims_with(found, text: str):
-    return [finding for finding in found.findings if text in finding.claim]
+    return [finding for finding in found.findings if text in finding.statement]
 
 
 @pytest.mark.parametrize("space", ["components", "raw"])
@@ -71,21 +71,21 @@ def test_planted_clusters_are_real_and_the_failing_one_is_described(featured, sp
     assert (found.facts["coordinates"] == 12) == (space == "raw")
 
     (structure,) = claims_with(found, "Clustering finds")
-    assert structure.passed
+    assert structure.is_supported
     assert structure.low > structure.control.high
     (stable,) = claims_with(found, "agree on 3 clusters")
     assert stable.value == 1
 
     (failure,) = claims_with(found, "PCK")
-    assert failure.claim.startswith("Cluster 3 (50 persons; cut at the border, sitting or lying): PCK 0.4")
-    assert failure.passed
+    assert failure.statement.startswith("Cluster 3 (50 persons; cut at the border, sitting or lying): PCK 0.4")
+    assert failure.is_supported
     assert failure.value == pytest.approx(0.4, abs=0.05)
     assert failure.control.high < 0.2
-    assert failure.pck_at_stake == pytest.approx(50 / 240 * failure.value)
+    assert failure.importance == pytest.approx(50 / 240 * failure.value)
     (described,) = claims_with(found, ": cut at the border (+")
-    assert "sitting or lying (-" in described.claim
+    assert "sitting or lying (-" in described.statement
     assert described.low > described.control.high
-    assert failure.claim in found.note
+    assert failure.statement in found.note
 
 
 def test_noise_has_no_real_clusters_no_description_and_no_failures(featured) -> None:
@@ -93,14 +93,14 @@ def test_noise_has_no_real_clusters_no_description_and_no_failures(featured) -> 
     found = Clusters(ClustersOptions(**QUICK))(featured(rng.normal(size=(240, 12)), **failing(rng)))
     assert found.facts["verdict"] == "a cut through a continuum"
     (structure,) = claims_with(found, "no evidence of")
-    assert not structure.passed
-    assert structure.claim in found.note
+    assert not structure.is_supported
+    assert structure.statement in found.note
     # Errors and attributes are independent of the features.
-    assert not any(finding.passed for finding in claims_with(found, "PCK"))
+    assert not any(finding.is_supported for finding in claims_with(found, "PCK"))
     assert "On no cluster is the PCK lower" in found.note
     assert set(found.tables["clusters"]["description"]) == {""}
     (described,) = claims_with(found, "No measured attribute describes a cluster")
-    assert not described.passed
+    assert not described.is_supported
 
 
 def test_clusters_of_shuffled_persons_have_no_description_and_no_failures(featured) -> None:
@@ -110,8 +110,8 @@ def test_clusters_of_shuffled_persons_have_no_description_and_no_failures(featur
     order = rng.permutation(len(values))
     found = Clusters(ClustersOptions(**QUICK))(featured(values[order], **fields))
     assert found.facts["verdict"] == "real clusters"
-    assert not any(finding.passed for finding in claims_with(found, "PCK"))
-    assert all(finding.pck_at_stake == 0 for finding in found.findings)
+    assert not any(finding.is_supported for finding in claims_with(found, "PCK"))
+    assert all(finding.importance == 0 for finding in found.findings)
     assert set(found.tables["clusters"]["description"]) == {""}
 
 
@@ -122,10 +122,10 @@ def test_failing_part_of_a_continuum_is_no_real_cluster(featured) -> None:
     found = Clusters(ClustersOptions(**QUICK))(featured(values, per_person_pck=pck))
     assert found.facts["clusters"] == 2
     (failure,) = claims_with(found, "PCK")
-    assert failure.passed
-    assert "continuum" in failure.claim
+    assert failure.is_supported
+    assert "continuum" in failure.statement
     (stable,) = claims_with(found, "agree on")
-    assert not stable.passed
+    assert not stable.is_supported
 
 
 def test_errors_by_hand_and_unknown_persons(inputs, three_kinds) -> None:
@@ -138,11 +138,11 @@ def test_errors_by_hand_and_unknown_persons(inputs, three_kinds) -> None:
     assert (table["pck_low"] <= table["mean_pck"] + 1e-12).all()
     assert (table["pck_high"] >= table["mean_pck"] - 1e-12).all()
     members = found.tables["cluster_members"]
-    assert members["person_id"].tolist() == inputs.features.person_ids.tolist()
+    assert members["person_id"].tolist() == inputs.judged.features.person_ids.tolist()
     np.testing.assert_array_equal(members["cluster"] - 1, three_kinds[1])  # kinds are numbered by size too
     assert found.facts["worst_cluster"] == 2
     (failure,) = claims_with(found, "PCK")
-    assert failure.pck_at_stake == pytest.approx(12 / 38 * 0.4)
+    assert failure.importance == pytest.approx(12 / 38 * 0.4)
 
 
 def test_silhouettes_per_number_of_clusters_with_those_of_null_data(inputs) -> None:
@@ -207,7 +207,7 @@ def test_handful_of_persons_has_no_real_clusters(featured, count: int, kind: str
         warnings.filterwarnings("ignore", "Number of distinct clusters")
         found = Clusters(ClustersOptions(**QUICK))(featured(values, per_person_pck=pck))
     assert found.facts["verdict"] != "real clusters"
-    assert not found.findings[0].passed
+    assert not found.findings[0].is_supported
 
 
 class Halving:

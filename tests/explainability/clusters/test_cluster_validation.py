@@ -32,7 +32,7 @@ def test_noise_has_no_real_clusters(kind: str, seed: int) -> None:
     found = validation_of(noise(kind, seed))
     assert not found.is_real
     assert "no evidence" in found.describe()
-    assert not found.findings("map")[0].passed
+    assert not found.findings("map")[0].is_supported
 
 
 def test_skewed_data_in_one_piece_have_no_real_clusters() -> None:
@@ -61,8 +61,8 @@ def test_planted_clusters_are_real_though_they_may_touch(apart: float, descripti
     assert found.is_real
     assert description in found.describe()
     real, stable = found.findings("map")
-    assert real.passed
-    assert stable.passed
+    assert real.is_supported
+    assert stable.is_supported
     assert real.control.what.startswith("9 samples of null data")
 
 
@@ -81,8 +81,8 @@ def test_stable_cut_of_one_long_axis_is_no_evidence() -> None:
     assert len(found.clustering) == 2
     assert found.is_stable
     stable = found.findings("map")[1]
-    assert not stable.passed
-    assert "not evidence" in stable.claim
+    assert not stable.is_supported
+    assert "not evidence" in stable.statement
 
 
 def test_split_halves_are_as_large_as_the_null_data() -> None:
@@ -93,7 +93,7 @@ def test_split_halves_are_as_large_as_the_null_data() -> None:
     own = ClusterValidationOptions(null_draws=2, stability_splits=4, null_persons=1000)
     found = validate_clusters(points, groups, clusterer, clustering, Interval(0.1, 0.1, 0.1), own, 0)
     assert split_half_agreements(points, groups, clusterer, 2, 2, 0).mean() > max(STABLE_AGREEMENT, found.null_agreements.max())
-    assert not found.findings("map")[1].passed
+    assert not found.findings("map")[1].is_supported
 
 
 def test_one_image_has_no_split_half_agreement() -> None:

@@ -35,32 +35,32 @@ def test_components_are_named_by_the_planted_attributes(inputs) -> None:
     first, second, *_ = found.findings
     sign = np.sign(inputs.components.axes[0][1])  # feature 1: red in the right upper quarter, where `standing` is low
     words = ("standing", "sitting or lying") if sign > 0 else ("sitting or lying", "standing")
-    assert f"from '{words[0]}' to '{words[1]}'" in first.claim
+    assert f"from '{words[0]}' to '{words[1]}'" in first.statement
     # The attribute is unknown for ten of 160 persons, who are predicted by the mean.
     assert found.tables["component_names"]["all_r2"][0] == pytest.approx(150 / 160, abs=0.02)
-    assert first.passed
-    assert first.shown_in == "attribute_correlations"
+    assert first.is_supported
+    assert first.picture == "attribute_correlations"
     assert first.control.high < 0.2
-    assert "facing" in second.claim
+    assert "facing" in second.statement
     assert second.value == pytest.approx(0.5, abs=0.12)  # as much noise as blue
     assert second.low < second.value < second.high
 
 
 def test_claim_of_the_study_is_tested(inputs) -> None:
-    (claim,) = [finding for finding in analyse(inputs).findings if "thesis" in finding.claim]
-    assert claim.passed
-    swapped = inputs.attributes.rename(columns={"standing": "facing", "facing": "standing"})
-    (claim,) = [finding for finding in analyse(_with(inputs, swapped)).findings if "thesis" in finding.claim]
-    assert "Component 2" in claim.claim
-    assert not claim.passed
+    (claim,) = [finding for finding in analyse(inputs).findings if "thesis" in finding.statement]
+    assert claim.is_supported
+    swapped = inputs.judged.attributes.rename(columns={"standing": "facing", "facing": "standing"})
+    (claim,) = [finding for finding in analyse(_with(inputs, swapped)).findings if "thesis" in finding.statement]
+    assert "Component 2" in claim.statement
+    assert not claim.is_supported
 
 
 def test_readable_and_unreadable_attributes(inputs) -> None:
     found = analyse(inputs)
-    readable = [finding for finding in found.findings if "linear probe" in finding.claim and finding.passed]
-    assert ["standing" in readable[0].claim, "facing" in readable[1].claim, len(readable)] == [True, True, 2]
-    (unreadable,) = [finding for finding in found.findings if finding.shown_in == "attribute_probes" and not finding.passed]
-    assert ": size;" in unreadable.claim
+    readable = [finding for finding in found.findings if "linear probe" in finding.statement and finding.is_supported]
+    assert ["standing" in readable[0].statement, "facing" in readable[1].statement, len(readable)] == [True, True, 2]
+    (unreadable,) = [finding for finding in found.findings if finding.picture == "attribute_probes" and not finding.is_supported]
+    assert ": size;" in unreadable.statement
     assert found.facts["attributes_readable"] == 2
     assert found.facts["first_component_attribute"] == "standing"
     assert "truncated" in found.note
@@ -68,8 +68,8 @@ def test_readable_and_unreadable_attributes(inputs) -> None:
 
 def test_shuffled_persons_give_no_names(inputs) -> None:
     rows = np.random.default_rng(0).permutation(PERSONS)
-    found = analyse(_with(inputs, inputs.attributes.iloc[rows].reset_index(drop=True)))
-    assert not any(finding.passed for finding in found.findings)
+    found = analyse(_with(inputs, inputs.judged.attributes.iloc[rows].reset_index(drop=True)))
+    assert not any(finding.is_supported for finding in found.findings)
     assert found.facts["pairs_better_than_chance"] == 0
 
 
@@ -87,7 +87,7 @@ def test_tables_images_and_plot(inputs) -> None:
     assert row["components_for_95"] == components.components_for(0.95)
     assert row["participation_ratio"] == pytest.approx(components.participation_ratio)
     assert set(found.images) == {"attribute_correlations", "attribute_probes", "component_extremes"}
-    assert all(finding.shown_in in found.images for finding in found.findings)
+    assert all(finding.picture in found.images for finding in found.findings)
     assert found.images["component_extremes"].shape[1] == 6 * 104 + 7 * 4
     figure = found.plots["component_scores"]
     assert [trace.visible for trace in figure.data] == [True, False]
@@ -97,11 +97,11 @@ def test_tables_images_and_plot(inputs) -> None:
 
 def test_component_can_be_an_image_attribute(inputs) -> None:
     # Only blue changes the brightness of these images; it is component 2 except for its chance correlation with red.
-    found = analyse(inputs, image_attributes=True)
+    found = analyse(inputs)
     second = found.tables["component_names"].iloc[1]
     assert second["attribute"] == "brightness"
     assert second["r2"] > 0.9
-    assert "detail 0.9" in found.findings[1].claim
+    assert "detail 0.9" in found.findings[1].statement
     assert len(found.tables["attribute_probes"]) == 6
 
 

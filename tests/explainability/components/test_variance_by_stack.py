@@ -32,7 +32,7 @@ def test_each_stack_has_the_spectrum_of_its_features(stacked, tmp_path, pooling)
     assert table["layer"].tolist() == ["s1.bottleneck", "s2.bottleneck"]
     assert table["features"].tolist() == ([192, 12] if pooling == "none" else [3, 3])
     whole = FeatureStore(tmp_path / "other")
-    first = extract_features(inputs.model, inputs.crops, "s1.bottleneck", whole, dtype="float32", pooling=pooling)
+    first = extract_features(inputs.model, inputs.judged.crops, "s1.bottleneck", whole, dtype="float32", pooling=pooling)
     for row, expected in zip(table.to_dict("records"), [principal_components(first), inputs.components], strict=True):
         assert row["persons"] == 80
         assert row["pc1_variance"] == pytest.approx(expected.variances[0], rel=1e-6)
@@ -69,8 +69,8 @@ def test_layer_that_is_no_bottleneck_has_an_own_row(model, scattered_crops, tmp_
 
 def test_layer_by_its_module_path_is_one_of_the_bottlenecks(stacked, tmp_path) -> None:
     inputs = stacked()
-    features = extract_features(inputs.model, inputs.crops, "fine", FeatureStore(tmp_path / "path"), dtype="float32")
-    table = tabulate_variance(analysis_inputs(inputs.model, inputs.crops, features, batch_size=7), most=1000)
+    features = extract_features(inputs.model, inputs.judged.crops, "fine", FeatureStore(tmp_path / "path"), dtype="float32")
+    table = tabulate_variance(analysis_inputs(inputs.model, inputs.judged.crops, features, batch_size=7), most=1000)
     assert table["layer"].tolist() == ["fine", "s2.bottleneck"]
     expected = tabulate_variance(inputs, most=1000)
     assert table["participation_ratio"].tolist() == pytest.approx(expected["participation_ratio"].tolist(), rel=1e-6)

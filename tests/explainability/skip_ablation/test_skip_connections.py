@@ -48,21 +48,21 @@ def test_used_skip_has_a_drop_and_idle_skip_has_none(inputs) -> None:
 
 def test_findings_of_a_used_and_an_idle_skip(inputs) -> None:
     detail, most, idle = run(inputs).findings  # the toy skeleton has no face
-    assert (detail.passed, most.passed, idle.passed) == (True, True, True)
+    assert (detail.is_supported, most.is_supported, idle.is_supported) == (True, True, True)
     assert detail.value > 0.8
-    assert "fine" in most.claim
-    assert "redundant" in idle.claim
+    assert "fine" in most.statement
+    assert "redundant" in idle.statement
     assert idle.control.value == most.value
     for finding in (detail, most):
         assert (finding.control.value, finding.control.low, finding.control.high) == (0.0, 0.0, 0.0)
 
 
 def test_no_finding_passes_for_shuffled_joints(inputs) -> None:
-    targets = inputs.crops.targets
+    targets = inputs.judged.crops.targets
     shuffled = np.random.default_rng(3).permutation(targets.joints)
-    crops = replace(inputs.crops, targets=replace(targets, joints=shuffled))
+    crops = replace(inputs.judged.crops, targets=replace(targets, joints=shuffled))
     found = run(replace(inputs, crops=crops))
-    assert [finding.passed for finding in found.findings] == [False, False, False]
+    assert [finding.is_supported for finding in found.findings] == [False, False, False]
 
 
 FIVE = ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
@@ -75,7 +75,7 @@ def face_finding(lost: np.ndarray, joints=FIVE + TWELVE, labelled: np.ndarray | 
     hits = {INTACT: intact, OWN: intact, ("skip", "shuffled"): ~lost, (ALL, "shuffled"): ~lost}
     scores = PairedPck(intact if labelled is None else labelled, np.arange(len(lost)), seed=0, resamples=200)
     found = findings_of(Ablation(("skip",), joints, hits, scores, 0.01), seed=0)
-    return [finding for finding in found if "face" in finding.claim]
+    return [finding for finding in found if "face" in finding.statement]
 
 
 def test_face_that_loses_more_than_the_body_passes() -> None:
@@ -83,7 +83,7 @@ def test_face_that_loses_more_than_the_body_passes() -> None:
     lost[:, :5] = True
     lost[::3, 5:] = True
     (face,) = face_finding(lost)
-    assert face.passed
+    assert face.is_supported
     assert face.value == pytest.approx(1 - 1 / 3)
     assert face.control.high < face.value
     assert face.control.value == pytest.approx(0.0, abs=0.02)
@@ -91,7 +91,7 @@ def test_face_that_loses_more_than_the_body_passes() -> None:
 
 def test_face_that_loses_as_much_as_the_body_fails() -> None:
     (face,) = face_finding(np.random.default_rng(0).random((60, 17)) < 0.4)
-    assert not face.passed
+    assert not face.is_supported
 
 
 def test_face_that_loses_as_much_as_random_joints_fails() -> None:
@@ -100,7 +100,7 @@ def test_face_that_loses_as_much_as_random_joints_fails() -> None:
     lost[:, -2:] = False
     (face,) = face_finding(lost)
     assert face.low > 0
-    assert not face.passed
+    assert not face.is_supported
 
 
 def test_two_equally_important_skips_give_no_most_important_one() -> None:
@@ -111,10 +111,10 @@ def test_two_equally_important_skips_give_no_most_important_one() -> None:
     (most,) = [
         finding
         for finding in findings_of(Ablation(("one", "two"), FIVE + TWELVE, hits, scores, 0.01), seed=0)
-        if finding.claim.startswith("Of the")
+        if finding.statement.startswith("Of the")
     ]
     assert most.low > 0.4
-    assert not most.passed
+    assert not most.is_supported
 
 
 def test_no_finding_without_a_face_or_its_labels() -> None:
@@ -132,7 +132,7 @@ def test_table_by_joint(inputs) -> None:
     assert len(table) == (2 + 3 * 3) * 3  # intact, own; three modes of two skips and all; two joints and all
     own = table[(table["level"] == "fine") & (table["mode"] == "zero")].set_index("joint")
     # A joint is correct if it is in the first heatmap px of its quarter (column and row 0 or 4).
-    joints = inputs.crops.targets.joints
+    joints = inputs.judged.crops.targets.joints
     first = (((joints + 0.5) / 4 - 0.5).round() % 4 == 0).all(axis=-1)
     assert own.loc["left_dot", "pck"] == pytest.approx(first[:, 0].mean())
     assert own.loc["right_dot", "pck"] == pytest.approx(first[:, 1].mean())
@@ -178,10 +178,10 @@ def test_network_without_skips_gives_a_note(inputs, monkeypatch) -> None:
 
 
 def test_joint_without_labels_is_not_the_worst_joint(inputs) -> None:
-    targets = inputs.crops.targets
+    targets = inputs.judged.crops.targets
     visibility = targets.visibility.copy()
     visibility[:, 0] = 0
-    crops = replace(inputs.crops, targets=replace(targets, visibility=visibility))
+    crops = replace(inputs.judged.crops, targets=replace(targets, visibility=visibility))
     found = run(replace(inputs, crops=crops))
     assert found.facts["worst_joint"] == "right_dot"
     own = found.tables["skip_ablation"]

@@ -53,11 +53,11 @@ def test_findings_and_tables_agree(inputs_of, shifting_crops) -> None:
     steps = (-3, -1.5, -1, -0.5, 0.5, 1, 1.5, 3)
     found = LatentTraversal(LatentTraversalOptions(components=1, steps=steps, random_directions=8))(inputs_of(shifting_crops))
     match, proximity, displacement = found.findings  # two dots have no pose attributes
-    assert match.passed
+    assert match.is_supported
     # 4 of the 7 persons of other steps are on the other side, 20 px away in one joint of two.
     assert match.value == pytest.approx(10 * 4 / 7)
     # One sd are 11.8 of 41 even steps: for 23 persons near the middle red changes sides, by 20 px in one joint of two.
-    assert displacement.passed
+    assert displacement.is_supported
     assert displacement.value == pytest.approx(10 * 23 / 41)
     assert proximity.control.value == 1.0
     assert found.tables["traversal_steps"]["fraction_beyond"].iloc[0] == 0.0
@@ -72,21 +72,21 @@ def test_findings_and_tables_agree(inputs_of, shifting_crops) -> None:
 
 def test_displacements_in_noise_are_not_significant(inputs_of, noise_crops) -> None:
     found = LatentTraversal(LatentTraversalOptions(components=3, random_directions=40))(inputs_of(noise_crops))
-    displacements = [finding for finding in found.findings if "joints of 64 persons" in finding.claim]
+    displacements = [finding for finding in found.findings if "joints of 64 persons" in finding.statement]
     assert displacements
-    assert not any(finding.passed for finding in displacements)
+    assert not any(finding.is_supported for finding in displacements)
 
 
 def test_persons_of_one_image_give_no_displacement_finding(inputs_of, shifting_crops) -> None:
     inputs = inputs_of(shifting_crops, groups=np.zeros(len(shifting_crops), dtype=np.int64))
     found = LatentTraversal(LatentTraversalOptions(components=1, random_directions=2))(inputs)
-    assert not any("shifted" in finding.claim for finding in found.findings)
+    assert not any("shifted" in finding.statement for finding in found.findings)
     assert np.isnan(found.tables["traversal_components"]["perturbed_displacement_px"]).all()
 
 
 def test_pooled_features_are_not_decoded(inputs_of, shifting_crops) -> None:
     inputs = inputs_of(shifting_crops)
-    pooled = FeatureSet(inputs.features.person_ids, inputs.features.values[:, ::4], "bottleneck", (3, 1, 1))
+    pooled = FeatureSet(inputs.judged.features.person_ids, inputs.judged.features.values[:, ::4], "bottleneck", (3, 1, 1))
     object.__setattr__(inputs, "features", pooled)
     found = LatentTraversal(LatentTraversalOptions())(inputs)
     assert (found.tables, found.findings) == ({}, ())

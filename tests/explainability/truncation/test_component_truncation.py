@@ -100,7 +100,7 @@ def pck(found: AnalysisResult, subset: str, k: int, skips: str = "own") -> float
 
 
 def passed(found: AnalysisResult) -> list[bool]:
-    return [finding.passed for finding in found.findings]
+    return [finding.is_supported for finding in found.findings]
 
 
 def test_exactly_the_needed_components_suffice(found) -> None:
@@ -112,9 +112,9 @@ def test_exactly_the_needed_components_suffice(found) -> None:
     assert pck(found, "last", 3) == 0.125
     assert 0.125 < pck(found, "random", 3) < 0.8
     matters, suffice, _, _ = found.findings
-    assert (matters.passed, matters.value, matters.control.value) == (True, 0.875, 0.0)
-    assert (suffice.passed, suffice.value) == (True, 0.0)
-    assert "first 3 of 6" in suffice.claim
+    assert (matters.is_supported, matters.value, matters.control.value) == (True, 0.875, 0.0)
+    assert (suffice.is_supported, suffice.value) == (True, 0.0)
+    assert "first 3 of 6" in suffice.statement
     assert suffice.control.value == pytest.approx(1 - pck(found, "random", 3))
 
 
@@ -122,8 +122,8 @@ def test_components_without_effect_are_noise(found) -> None:
     """Three components explain 76 % of the variance, as the 50 of the study do; the others have no effect."""
     assert found.facts["noise_from"] == 4
     _, _, noise, rest = found.findings
-    assert (noise.passed, noise.value) == (True, 0.0)
-    assert (rest.passed, rest.value, rest.control.value) == (False, 0.125, 0.125)
+    assert (noise.is_supported, noise.value) == (True, 0.0)
+    assert (rest.is_supported, rest.value, rest.control.value) == (False, 0.125, 0.125)
 
 
 def test_needed_components_with_little_variance_are_not_noise(planted) -> None:
@@ -132,7 +132,7 @@ def test_needed_components_with_little_variance_are_not_noise(planted) -> None:
     assert pck(found, "first", 3) == 0.125
     assert pck(found, "last", 3) == 1.0
     matters, suffice, noise, rest = found.findings
-    assert (matters.passed, suffice.passed, noise.passed, rest.passed) == (True, False, False, True)
+    assert (matters.is_supported, suffice.is_supported, noise.is_supported, rest.is_supported) == (True, False, False, True)
     assert noise.value == 0.875
     assert (rest.value, rest.control.value) == (1.0, 0.125)
 
@@ -221,7 +221,9 @@ def test_negative_counts_are_refused() -> None:
 
 def test_pooled_features_give_a_note_and_no_findings(planted) -> None:
     inputs = planted()
-    features = FeatureSet(inputs.features.person_ids, np.asarray(inputs.features.values)[:, :3], "bottleneck", (3, 1, 1))
+    features = FeatureSet(
+        inputs.judged.features.person_ids, np.asarray(inputs.judged.features.values)[:, :3], "bottleneck", (3, 1, 1)
+    )
     pooled = replace(inputs, features=features, components=principal_components(features))
     found = run(pooled)
     assert (found.findings, found.facts, found.tables) == ((), {}, {})

@@ -48,7 +48,8 @@ def statistics_of(store: Store) -> CropStatistics:
 def read(model, crops: Store, store, options=None, prediction=None, statistics=None) -> FeatureStore:
     options, prediction = options or PersonsOptions(), prediction or PredictionOptions(device="cpu")
     persons, statistics = persons_of(crops.crops), statistics or statistics_of(crops)
-    return nodes.extract_features(model, crops, crops.crops.targets, statistics, persons, store, options, prediction)
+    chosen = persons[["person_id"]]
+    return nodes.extract_features(model, crops, crops.crops.targets, statistics, persons, chosen, store, options, prediction)
 
 
 def test_fingerprint_of_features_depends_on_the_pixels(model, scattered_crops, tmp_path) -> None:
@@ -85,8 +86,8 @@ def analyse(model, crops, store, prediction, monkeypatch) -> torch.device:
     monkeypatch.setattr(nodes.study, "run_analysis", lambda spec, **inputs: seen.append(inputs["model"].device))
     components = principal_components(extract_features(model, crops, None, store))
     nodes.AnalysisNodes("latent_traversal").analyse(
-        model, Store(crops), crops.targets, store, components, pd.DataFrame(), pd.DataFrame(), AnalysesOptions(),
-        PersonsOptions(), prediction,
+        model, Store(crops), crops.targets, model.skeleton, store, components, None, AnalysesOptions(), PersonsOptions(),
+        prediction,
     )  # fmt: skip
     return seen[0]
 

@@ -27,9 +27,10 @@ def test_analysis_selected_twice_is_refused() -> None:
     assert "latent_traversal" in error
 
 
-def test_description_of_the_persons() -> None:
-    assert PersonsOptions(split="val", min_labelled_joints=8).in_words() == "persons of val with at least 8 labelled joints"
-    assert PersonsOptions(min_labelled_joints="all").in_words() == "persons of train with all joints labelled"
+def test_description_of_the_judged_persons() -> None:
+    assert PersonsOptions(min_labelled_joints=8).in_words() == "persons of val with at least 8 labelled joints"
+    halved = PersonsOptions(fit_split="train", judge_split="train", min_labelled_joints="all")
+    assert halved.in_words() == "persons of half of the images of train with all joints labelled"
 
 
 @pytest.mark.parametrize("value", [1, 17, "all"])

@@ -168,13 +168,13 @@ class Attribution(Component[AttributionOptions]):
 
     def _regions(self, inputs: AnalysisInputs, explained: ExplainedJoints) -> NDArray[np.uint8]:
         """Return the region of each pixel, (N, J, H, W); zeros for unlabelled joints, which do not count."""
-        found = np.zeros((len(explained.rows), len(explained.joints), *inputs.crops.crop_size), np.uint8)
+        found = np.zeros((len(explained.rows), len(explained.joints), *inputs.judged.crops.crop_size), np.uint8)
         for person, joint in np.argwhere(explained.labelled):
             found[person, joint] = region_map(
-                inputs.crops.targets.joints[explained.rows[person]],
+                inputs.judged.crops.targets.joints[explained.rows[person]],
                 int(explained.joints[joint]),
                 inputs.model.skeleton,
-                inputs.crops.crop_size,
+                inputs.judged.crops.crop_size,
                 joint_radius=self.options.joint_radius,
                 limb_radius=self.options.limb_radius,
             )
@@ -191,9 +191,9 @@ class Attribution(Component[AttributionOptions]):
         maps: dict[str, NDArray[np.float32]],
         random: NDArray[np.float32],
     ) -> FaithfulnessCurves:
-        patch_px = self._patch_px(inputs.crops.crop_size)
+        patch_px = self._patch_px(inputs.judged.crops.crop_size)
         rankings = {name: patch_sums(maps[name][few], patch_px) for name in METHODS}
-        rankings["near_joint"] = patch_nearness(explained.points[few], inputs.crops.crop_size, patch_px)
+        rankings["near_joint"] = patch_nearness(explained.points[few], inputs.judged.crops.crop_size, patch_px)
         rankings["random_weights"] = patch_sums(random, patch_px)
         rankings["random"] = np.random.default_rng(inputs.seed).random(rankings["random_weights"].shape)
         return measure_curves(
@@ -223,7 +223,7 @@ class Attribution(Component[AttributionOptions]):
         table: pd.DataFrame,
     ) -> dict[str, NDArray[np.uint8]]:
         shown = slice(0, min(self.options.shown, len(random["occlusion"])))
-        crops = inputs.crops.read_images(explained.rows[shown])
+        crops = inputs.judged.crops.read_images(explained.rows[shown])
         shown_maps = {
             f"maps_{name}": (
                 maps[name][shown],

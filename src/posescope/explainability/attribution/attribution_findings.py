@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from posescope.evaluation.bootstrap import ImageResamples, Interval
 from posescope.explainability.attribution.body_regions import ALL, REGIONS, RegionFractions
 from posescope.explainability.attribution.faithfulness_curves import CURVES, FaithfulnessCurves
-from posescope.explainability.findings import Finding, control_of
+from posescope.explainability.findings import Finding, control_of, finding_from_claim
 
 __all__ = ["claim_curves", "claim_errors", "claim_regions", "claim_shortcuts", "claim_weight_randomisation", "rank_correlations"]
 
@@ -60,7 +60,7 @@ def claim_regions(regions: pd.DataFrame, method: str) -> list[Finding]:
         if region != "joint":
             claim += f", shifted maps of other persons {moved:.2f}"
         claim += f" ({_METHODS[method]})."
-        findings.append(Finding.of_interval(claim, own, control_of(what, control), passed=passed, shown_in=f"maps_{method}"))
+        findings.append(finding_from_claim(claim, own, control_of(what, control), passed=passed, picture=f"maps_{method}"))
     return findings
 
 
@@ -113,7 +113,7 @@ def claim_shortcuts(
             f"density {own:.2f}; with random weights {control.estimate:.2f} ({_METHODS[method]})."
         )
         what = control_of("the same maps of the network with random weights", control)
-        found.append(Finding.of_interval(claim, own, what, passed=True, shown_in=f"maps_{method}"))
+        found.append(finding_from_claim(claim, own, what, passed=True, picture=f"maps_{method}"))
     return found
 
 
@@ -140,7 +140,7 @@ def claim_curves(curves: FaithfulnessCurves, method: str, draws: ImageResamples)
             f"{comparison} the order of the distance from the joint ({near.estimate:.2f})."
         )
         what = control_of("a random order", control)
-        found.append(Finding.of_interval(claim, own, what, passed=passed, shown_in="attribution_curves"))
+        found.append(finding_from_claim(claim, own, what, passed=passed, picture="attribution_curves"))
     return found
 
 
@@ -191,7 +191,7 @@ def claim_weight_randomisation(
         f"random weights {control:.2f} (integrated gradients)."
     )
     what = control_of("two networks with random weights", control)
-    return Finding.of_interval(claim, own, what, passed=passed, shown_in="maps_random_weights")
+    return finding_from_claim(claim, own, what, passed=passed, picture="maps_random_weights")
 
 
 def claim_errors(fractions: RegionFractions, correct: NDArray[np.bool_], draws: ImageResamples, method: str) -> Finding | None:
@@ -222,4 +222,4 @@ def claim_errors(fractions: RegionFractions, correct: NDArray[np.bool_], draws: 
         f"correct ones ({_METHODS[method]})."
     )
     what = control_of("correct predictions", control)
-    return Finding.of_interval(claim, own, what, passed=passed, shown_in=f"maps_{method}")
+    return finding_from_claim(claim, own, what, passed=passed, picture=f"maps_{method}")

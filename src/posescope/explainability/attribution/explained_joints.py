@@ -82,14 +82,14 @@ def select_explained_joints(
     Raises:
         ExplainabilityError: if a joint is unknown, or no person has one of them labelled.
     """
-    model, targets, size = inputs.model, inputs.crops.targets, inputs.crops.crop_size
+    model, targets, size = inputs.model, inputs.judged.crops.targets, inputs.judged.crops.crop_size
     stride = size[0] / model.network.map_size[0]
     joints = choose_joints(model.skeleton, names)
     known = np.flatnonzero((targets.visibility[:, joints] > 0).any(axis=1))
     if not len(known):
         raise ExplainabilityError("attribution: expected persons with these joints labelled, found none. Set the option joints.")
     rows = known[sample_rows(len(known), most, inputs.seed)].astype(np.int64)
-    pixels = torch.from_numpy(inputs.crops.read_images(rows))
+    pixels = torch.from_numpy(inputs.judged.crops.read_images(rows))
     maps = model.heatmaps(pixels)
     predicted = model.codec.decode(maps).joints.float().cpu().numpy()
     correct = pck_thesis_hits(predicted, targets.joints[rows], targets.visibility[rows], size)
@@ -108,7 +108,7 @@ def select_explained_joints(
         points=crop_from_heatmap(np.stack([flat % map_width, flat // map_width], axis=-1).astype(np.float64), stride),
         labelled=labelled,
         correct=correct[:, joints],
-        groups=inputs.groups[rows],
+        groups=inputs.judged.groups[rows],
     )
 
 

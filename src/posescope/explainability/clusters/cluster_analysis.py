@@ -75,16 +75,16 @@ class Clusters(Component[ClustersOptions]):
         points, space = self._points(inputs)
         clusterer: Clusterer = build("clusterers", self.options.clusterer)
         clustering = _checked(clusterer(points, seed=inputs.seed), len(points))
-        draws = resample_images(inputs.groups, inputs.seed, self.options.resamples)
+        draws = resample_images(inputs.judged.groups, inputs.seed, self.options.resamples)
         measured = measure_members(points, clustering, self.options.silhouette_persons, inputs.seed)
-        silhouette = measured.interval(inputs.groups, draws)
-        validation = validate_clusters(points, inputs.groups, clusterer, clustering, silhouette, self.options, inputs.seed)
+        silhouette = measured.interval(inputs.judged.groups, draws)
+        validation = validate_clusters(points, inputs.judged.groups, clusterer, clustering, silhouette, self.options, inputs.seed)
         comparison = ClusterComparison(
-            clustering.labels, len(clustering), inputs.groups, draws, self.options.shuffles, inputs.seed
+            clustering.labels, len(clustering), inputs.judged.groups, draws, self.options.shuffles, inputs.seed
         )  # fmt: skip
-        errors = measure_errors({"pck": inputs.per_person_pck, "oks": inputs.per_person_oks}, comparison)
-        traits = describe_clusters(inputs.attributes, comparison, self.options.smallest_contrast)
-        clusters = DescribedClusters(inputs.features.person_ids, clustering, measured, traits, errors)
+        errors = measure_errors({"pck": inputs.judged.per_person_pck, "oks": inputs.judged.per_person_oks}, comparison)
+        traits = describe_clusters(inputs.judged.attributes, comparison, self.options.smallest_contrast)
+        clusters = DescribedClusters(inputs.judged.features.person_ids, clustering, measured, traits, errors)
         failures = clusters.error_findings("clusters", real=validation.is_real)
         names = clusters.names()
         return AnalysisResult(
@@ -106,7 +106,7 @@ class Clusters(Component[ClustersOptions]):
 
     def _points(self, inputs: AnalysisInputs) -> tuple[NDArray[np.float32], str]:
         """(N, P) coordinates of the persons, and their description."""
-        values = inputs.features.values
+        values = inputs.judged.features.values
         if self.options.space == "raw":
             # No copy of features stored as float32: they stay memory-mapped.
             return np.asarray(values, dtype=np.float32), f"{values.shape[1]} features"
@@ -130,19 +130,10 @@ def _checked(clustering: Clustering, count: int) -> Clustering:
 
 def _sampled(inputs: AnalysisInputs, persons: int | None) -> AnalysisInputs:
     """Return the inputs of a random sample of at most so many persons."""
-    if persons is None or persons >= len(inputs.crops):
+    if persons is None or persons >= len(inputs.judged.crops):
         return inputs
-    rows = sample_rows(len(inputs.crops), persons, inputs.seed)
-    features = inputs.features
-    return replace(
-        inputs,
-        crops=inputs.crops.subset(rows),
-        features=replace(features, person_ids=features.person_ids[rows], values=features.values[rows]),
-        per_person_pck=inputs.per_person_pck[rows],
-        per_person_oks=inputs.per_person_oks[rows],
-        groups=inputs.groups[rows],
-        attributes=inputs.attributes.iloc[rows].reset_index(drop=True),
-    )
+    rows = sample_rows(len(inputs.judged.crops), persons, inputs.seed)
+    return replace(inputs, judged=inputs.judged.subset(rows))
 
 
 def _note(space: str, measured: ClusterMembers, validation: ClusterValidation, failures: list[Finding], traits: Traits) -> str:
@@ -151,9 +142,9 @@ def _note(space: str, measured: ClusterMembers, validation: ClusterValidation, f
     texts = [f"{len(measured.distance_to_centre)} persons{sampled}, described by {space}. {validation.describe()}"]
     if agreement is not None:
         texts.append(f"Restarts of the clustering agree with the selected result (adjusted Rand index {agreement:.2f}).")
-    held = [finding for finding in failures if finding.passed]
+    held = [finding for finding in failures if finding.is_supported]
     if held:
-        texts.append(held[0].claim)
+        texts.append(held[0].statement)
     elif failures:
         texts.append("On no cluster is the PCK lower than on all other persons beyond the control of clusters of the same sizes.")
     if not any(traits.by_cluster):

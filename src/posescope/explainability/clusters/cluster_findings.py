@@ -1,17 +1,18 @@
 """Findings, tables and facts of the analysis `clusters`: description and errors of each cluster."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from posescope.evaluation.bootstrap import Interval
 from posescope.explainability.base import Facts
 from posescope.explainability.clustering.base import Clustering
 from posescope.explainability.clusters.cluster_contrasts import ClusterErrors
 from posescope.explainability.clusters.cluster_descriptions import Trait, Traits
 from posescope.explainability.clusters.cluster_members import ClusterMembers
-from posescope.explainability.findings import Control, Finding
+from posescope.explainability.findings import Control, Finding, finding_from_claim
 
 __all__ = ["NOT_REAL", "DescribedClusters"]
 
@@ -47,14 +48,14 @@ class DescribedClusters:
             for number, (size, own) in enumerate(zip(self.clustering.sizes, self.descriptions(), strict=True), start=1)
         ]
 
-    def trait_findings(self, shown_in: str) -> list[Finding]:
+    def trait_findings(self, picture: str) -> list[Finding]:
         """Return a claim per cluster that attributes describe; if they describe none, one claim that failed."""
         found = [
             _trait_finding(
                 f"Cluster {number} ({size} persons) differs from all other persons in the following attributes (difference in "
                 f"standard deviations): {_listed(own)}.",
                 own[0],
-                shown_in,
+                picture,
             )
             for number, (size, own) in enumerate(zip(self.clustering.sizes, self.traits.by_cluster, strict=True), start=1)
             if own
@@ -66,13 +67,13 @@ class DescribedClusters:
             "No measured attribute describes a cluster; the most significant difference (in standard deviations): "
             f"{_listed((strongest,))}."
         )
-        return [replace(_trait_finding(claim, strongest, shown_in), passed=False)]
+        return [_trait_finding(claim, strongest, picture).as_unclear()]
 
-    def error_findings(self, shown_in: str, *, real: bool) -> list[Finding]:
+    def error_findings(self, picture: str, *, real: bool) -> list[Finding]:
         """Return a claim per cluster with a lower PCK than all other persons, the worst first.
 
         Args:
-            shown_in: name of the image that shows the clusters.
+            picture: name of the image that shows the clusters.
             real: whether the clusters passed the validation.
         """
         errors, pck = self.errors, self.errors.names.index("pck")
@@ -91,7 +92,8 @@ class DescribedClusters:
             elif not real:
                 text += f"; {NOT_REAL}"
             stake = float(errors.fractions[cluster] * gap) if passed else 0.0
-            claims.append(Finding(f"{text}.", float(gap), float(low), float(high), control, passed, shown_in, stake))
+            measured = Interval(float(gap), float(low), float(high))
+            claims.append(finding_from_claim(f"{text}.", measured, control, passed=passed, picture=picture, importance=stake))
         return claims
 
     def table(self) -> pd.DataFrame:
@@ -133,13 +135,13 @@ def _listed(traits: tuple[Trait, ...], most: int = 3) -> str:
     return ", ".join(f"{one.description} ({one.difference:+.2f} [{one.low:+.2f}, {one.high:+.2f}])" for one in traits[:most])
 
 
-def _trait_finding(claim: str, first: Trait, shown_in: str) -> Finding:
+def _trait_finding(claim: str, first: Trait, picture: str) -> Finding:
     what = "largest difference over all clusters and attributes with permuted labels, scaled to the size of this cluster"
     control = Control(what, first.chance[1], first.chance[0], first.chance[2])
     value, low, high = first.difference, first.low, first.high
     if value < 0:
         value, low, high = -value, -high, -low
-    return Finding(claim, value, low, high, control, passed=True, shown_in=shown_in)
+    return finding_from_claim(claim, Interval(value, low, high), control, passed=True, picture=picture)
 
 
 def _scores(errors: ClusterErrors, cluster: int) -> str:

@@ -68,18 +68,18 @@ def draw_gallery(inputs: AnalysisInputs, shown: list[ShownMembers], columns: tup
 
 
 def _caption(inputs: AnalysisInputs, row: int) -> str:
-    person = f"person {inputs.features.person_ids[row]}"
-    pck = inputs.per_person_pck[row]
+    person = f"person {inputs.judged.features.person_ids[row]}"
+    pck = inputs.judged.per_person_pck[row]
     return person if np.isnan(pck) else f"{person}, PCK {pck:.2f}"
 
 
 def _draw_persons(inputs: AnalysisInputs, cells: NDArray[np.int64]) -> list[NDArray[np.uint8]]:
     """Crops with predicted skeletons for rows of the inputs; a white image for -1."""
     rows = cells[cells >= 0]
-    joints = predict_persons(inputs.model, inputs.crops, rows, inputs.batch_size).joints
-    images = inputs.crops.read_images(rows)
+    joints = predict_persons(inputs.model, inputs.judged.crops, rows, inputs.batch_size).joints
+    images = inputs.judged.crops.read_images(rows)
     drawn = iter([draw_skeleton(image, own, inputs.model.skeleton) for image, own in zip(images, joints, strict=True)])
-    blank = np.full((*inputs.crops.crop_size, 3), 255, dtype=np.uint8)
+    blank = np.full((*inputs.judged.crops.crop_size, 3), 255, dtype=np.uint8)
     return [next(drawn) if cell >= 0 else blank for cell in cells]
 
 
@@ -98,11 +98,11 @@ def mean_skeletons(inputs: AnalysisInputs, labels: NDArray[np.int64], clusters: 
     means, origins = [], []
     for cluster in range(clusters):
         rows = np.flatnonzero(labels == cluster)
-        joints, labelled = inputs.crops.targets.joints[rows], inputs.crops.targets.visibility[rows] > 0
+        joints, labelled = inputs.judged.crops.targets.joints[rows], inputs.judged.crops.targets.visibility[rows] > 0
         origins.append("annotated" if labelled.any() else "predicted")
         if not labelled.any():
             chosen = rows[sample_rows(len(rows), _MAX_PREDICTED, inputs.seed)]
-            joints = predict_persons(inputs.model, inputs.crops, chosen, inputs.batch_size).joints
+            joints = predict_persons(inputs.model, inputs.judged.crops, chosen, inputs.batch_size).joints
             labelled = np.ones(joints.shape[:2], dtype=bool)
         mean = mean_over_labelled(joints.astype(np.float64), np.broadcast_to(labelled[..., None], joints.shape), axis=0)
         means.append(np.where(labelled.mean(axis=0)[:, None] >= _MIN_LABELLED, mean, np.nan))
@@ -120,7 +120,7 @@ def draw_mean_skeletons(inputs: AnalysisInputs, labels: NDArray[np.int64], names
     means, origins = mean_skeletons(inputs, labels, len(names))
     title = "Mean skeletons (joints that few persons have are left out)"
     ground = np.full((256, 256, 3), _GROUND_GREY, dtype=np.uint8)
-    sheet_from_crop = crop_from_image(0, 0, max(inputs.crops.crop_size), ground.shape[:2])
+    sheet_from_crop = crop_from_image(0, 0, max(inputs.judged.crops.crop_size), ground.shape[:2])
     drawn = [draw_skeleton(ground, apply_affine(sheet_from_crop, mean), inputs.model.skeleton) for mean in means]
     captions = [name + ("; predicted" if origin == "predicted" else "") for name, origin in zip(names, origins, strict=True)]
     return draw_image_grid(drawn, columns=5, captions=captions, tile_size=(190, 190), title=title)

@@ -23,7 +23,7 @@ def plot_plane(inputs: AnalysisInputs, labels: NDArray[np.int64], names: list[st
         names: names of the Q clusters.
     """
     points, fractions, axes = np.zeros((len(labels), 2)), np.zeros(2), min(len(inputs.components), 2)
-    points[:, :axes] = inputs.components.project(inputs.features.values, axes)
+    points[:, :axes] = inputs.components.project(inputs.judged.features.values, axes)
     fractions[:axes] = inputs.components.explained_variance_ratio[:axes]
     texts, shown = _hover_texts(inputs), sample_rows(len(labels), _MAX_POINTS, 0)
     figure = go.Figure()
@@ -46,5 +46,5 @@ def plot_plane(inputs: AnalysisInputs, labels: NDArray[np.int64], names: list[st
 
 def _hover_texts(inputs: AnalysisInputs) -> list[str]:
     """(N,) id and PCK of each person."""
-    scored = zip(inputs.features.person_ids, inputs.per_person_pck, strict=True)
+    scored = zip(inputs.judged.features.person_ids, inputs.judged.per_person_pck, strict=True)
     return [f"person {person}" + ("" if np.isnan(pck) else f"<br>PCK {pck:.2f}") for person, pck in scored]

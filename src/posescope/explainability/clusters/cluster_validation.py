@@ -14,7 +14,7 @@ from posescope.explainability.clustering.base import Clusterer, Clustering, quic
 from posescope.explainability.clustering.silhouettes import LOW_SILHOUETTE, describe_structure
 from posescope.explainability.clusters.null_reference import NullDraw, cluster_null_data, fit_null_model
 from posescope.explainability.clusters.split_half_stability import STABLE_AGREEMENT, split_half_agreements
-from posescope.explainability.findings import Finding, range_control
+from posescope.explainability.findings import Finding, finding_from_claim, range_control
 
 __all__ = ["ClusterValidation", "ClusterValidationOptions", "validate_clusters"]
 
@@ -145,18 +145,18 @@ class ClusterValidation:
             f"which is not higher than {control}. {guideline} {stability}"
         )
 
-    def findings(self, shown_in: str) -> list[Finding]:
+    def findings(self, picture: str) -> list[Finding]:
         """Return the claims that the clusters are real and that they are stable.
 
         Args:
-            shown_in: name of the image that shows the clusters.
+            picture: name of the image that shows the clusters.
         """
         own, what = self.silhouette, "samples of null data of the same covariance without clusters (Gaussian, uniform, skewed)"
         control = range_control(f"{len(self.null)} {what}, clustered into {len(self.clustering)}", self.null_silhouettes)
-        found = [Finding.of_interval(self.describe(), own, control, passed=self.is_real, shown_in=shown_in)]
-        return found if self.agreement is None or not len(self.null_agreements) else [*found, self._stability(shown_in)]
+        found = [finding_from_claim(self.describe(), own, control, passed=self.is_real, picture=picture)]
+        return found if self.agreement is None or not len(self.null_agreements) else [*found, self._stability(picture)]
 
-    def _stability(self, shown_in: str) -> Finding:
+    def _stability(self, picture: str) -> Finding:
         null, agreement, count = self.null_agreements, float(self.agreements.mean()), len(self.clustering)
         control = range_control(f"split halves of null data of the same size, clustered into {count}", null)
         passed = bool(self.is_stable and agreement > null.max())
@@ -169,7 +169,9 @@ class ClusterValidation:
                 "the partition follows the directions of largest variance"
             )
         low, high = np.quantile(self.agreements, [0.025, 0.975])
-        return Finding(f"{claim}.", agreement, float(low), float(high), control, passed, shown_in)
+        return finding_from_claim(
+            f"{claim}.", Interval(agreement, float(low), float(high)), control, passed=passed, picture=picture
+        )
 
 
 def validate_clusters(

@@ -8,7 +8,7 @@ from posescope.evaluation.bootstrap import Interval
 from posescope.explainability.attributes.person_attributes import attribute_named
 from posescope.explainability.components.attribute_probes import ProbedAttributes
 from posescope.explainability.components.pca import Components
-from posescope.explainability.findings import Control, Finding, control_of
+from posescope.explainability.findings import Control, Finding, control_of, finding_from_claim
 
 __all__ = ["ASSOCIATED_MIN_R2", "NAMED_MIN_R2", "STUDY_ATTRIBUTE", "ClaimMaker", "beats_chance", "best_attributes"]
 
@@ -42,14 +42,14 @@ class ClaimMaker:
         names: best attribute of each component (`best_attributes`), joined with the table of `explain_components`.
         components: the components.
         shuffles: number of shuffles, for the descriptions of the controls.
-        shown_in, probes_shown_in: names of the images of the pairs and of the probes.
+        picture, probes_shown_in: names of the images of the pairs and of the probes.
     """
 
     found: ProbedAttributes
     names: pd.DataFrame
     components: Components
     shuffles: int
-    shown_in: str
+    picture: str
     probes_shown_in: str
 
     def list_claims(self, claimed: int) -> tuple[Finding, ...]:
@@ -77,7 +77,7 @@ class ClaimMaker:
             f"Component {row['component']} ({ratio:.1%} of the variance) {verb} R² {_r2(row):.2f} on held-out persons{others}. "
             f"{_all_attributes_words(row)}"
         )
-        return Finding.of_interval(claim, _r2(row), self._pair_control(row), passed=associated, shown_in=self.shown_in)
+        return finding_from_claim(claim, _r2(row), self._pair_control(row), passed=associated, picture=self.picture)
 
     def _others(self, row: pd.Series) -> str:
         """List other attributes that the component is associated with."""
@@ -103,7 +103,7 @@ class ClaimMaker:
         )
         if strongest["component"] != 1 and beats_chance(strongest):
             claim += f". Component {strongest['component']} is the best single predictor (R² {_r2(strongest):.2f})"
-        return [Finding.of_interval(claim + ".", _r2(row), self._pair_control(row), passed=holds, shown_in=self.shown_in)]
+        return [finding_from_claim(claim + ".", _r2(row), self._pair_control(row), passed=holds, picture=self.picture)]
 
     def claim_readable(self) -> list[Finding]:
         """Return one finding for each of the attributes that all components together predict best."""
@@ -115,7 +115,7 @@ class ClaimMaker:
                 f"R² {_r2(row):.2f} on held-out persons."
             )
             control = self._probe_control(row)
-            found.append(Finding.of_interval(claim, _r2(row), control, passed=True, shown_in=self.probes_shown_in))
+            found.append(finding_from_claim(claim, _r2(row), control, passed=True, picture=self.probes_shown_in))
         return found
 
     def claim_unreadable(self) -> list[Finding]:
@@ -129,7 +129,7 @@ class ClaimMaker:
             f"{names}; the best is {best['attribute']} with R² {_r2(best):.2f} on held-out persons."
         )
         control = self._probe_control(best)
-        return [Finding.of_interval(claim, _r2(best), control, passed=False, shown_in=self.probes_shown_in)]
+        return [finding_from_claim(claim, _r2(best), control, passed=False, picture=self.probes_shown_in)]
 
     def _probes(self, passed: bool) -> list[pd.Series]:
         """Return the rows of the probes that beat chance, or of those that do not, highest R2 first."""

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from posescope.core.plugins import Component, Options
-from posescope.explainability.attributes.person_attributes import measure_image_attributes
 from posescope.explainability.base import AnalysisInputs, AnalysisResult, Facts
 from posescope.explainability.components.attribute_probes import (
     EXPLAINED_COLUMNS,
@@ -44,7 +43,6 @@ class ComponentNamingOptions(Options):
     )
     persons: int = Field(20_000, ge=20, description="Maximum number of persons for the probes")
     claims: int = Field(5, ge=0, le=100, description="Number of first components with a finding each")
-    image_attributes: bool = Field(True, description="Include brightness, contrast and detail of each crop; reads all crops")
     folds: int = Field(5, ge=3, le=10, description="Cross-validation folds, by whole images")
     shuffles: int = Field(99, ge=10, le=10_000, description="Shuffles of each attribute for the null distributions")
     resamples: int = Field(1000, ge=100, description="Bootstrap resamples of images for each interval")
@@ -64,11 +62,11 @@ class ComponentNaming(Component[ComponentNamingOptions]):
         """Name the components."""
         options = self.options
         kept = min(max(options.probe_components, options.components, options.shown), len(inputs.components))
-        scores = inputs.components.project(inputs.features.values, kept)
+        scores = inputs.components.project(inputs.judged.features.values, kept)
         variance = tabulate_variance(inputs, options.stack_persons)
-        attributes = self._attributes(inputs)
+        attributes = inputs.judged.attributes
         rows = sample_rows(len(scores), options.persons, inputs.seed)
-        probed = scores[rows], attributes.iloc[rows].reset_index(drop=True), inputs.groups[rows]
+        probed = scores[rows], attributes.iloc[rows].reset_index(drop=True), inputs.judged.groups[rows]
         found, names = self._probe(inputs, *probed)
         facts = {**_variance_facts(inputs), **_naming_facts(found, names)}
         images = draw_extremes(inputs, scores[:, : options.shown], attributes, names, options.extremes)
@@ -88,12 +86,6 @@ class ComponentNaming(Component[ComponentNamingOptions]):
             findings=claims.list_claims(options.claims),
             plots={_SCATTER: plot_scores(inputs, scores, attributes, names)} if len(names) else {},
         )
-
-    def _attributes(self, inputs: AnalysisInputs) -> pd.DataFrame:
-        """Return pose attributes and, if they are selected, image attributes."""
-        if not self.options.image_attributes:
-            return inputs.attributes
-        return pd.concat([inputs.attributes, measure_image_attributes(inputs.crops, inputs.batch_size)], axis=1)
 
     def _probe(
         self, inputs: AnalysisInputs, scores: NDArray[np.float64], attributes: pd.DataFrame, groups: NDArray[np.int64]
@@ -119,9 +111,9 @@ class ComponentNaming(Component[ComponentNamingOptions]):
 def _variance_facts(inputs: AnalysisInputs) -> Facts:
     components = inputs.components
     return {
-        "persons": len(inputs.features),
+        "persons": len(inputs.judged.features),
         "layer": components.layer,
-        "pooling": inputs.features.pooling,
+        "pooling": inputs.judged.features.pooling,
         "reducer": components.approximation or "exact",
         "first_component_explained_variance_ratio": float(components.explained_variance_ratio[0]),
         **components.spectrum,

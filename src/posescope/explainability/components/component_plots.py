@@ -80,12 +80,12 @@ def draw_extremes(
         count: persons at each end.
     """
     shown = {number: attributes[name] for number, name in zip(names["component"], names["attribute"], strict=True)}
-    count = min(count, len(np.unique(inputs.groups)) // 2)
+    count = min(count, len(np.unique(inputs.judged.groups)) // 2)
     if count == 0:
         return {}
     images, captions = [], []
     for component in range(scores.shape[1]):
-        low, high = extreme_rows(scores[:, component], inputs.groups, count)
+        low, high = extreme_rows(scores[:, component], inputs.judged.groups, count)
         rows = np.concatenate([low, high[::-1]])
         images += _draw_persons(inputs, rows)
         captions += [_caption(inputs, row, component, scores, shown.get(component + 1)) for row in rows]
@@ -95,8 +95,8 @@ def draw_extremes(
 
 
 def _draw_persons(inputs: AnalysisInputs, rows: NDArray[np.int64]) -> list[NDArray[np.uint8]]:
-    targets, skeleton = inputs.crops.targets, inputs.model.skeleton
-    crops = zip(inputs.crops.read_images(rows), targets.joints[rows], targets.visibility[rows], strict=True)
+    targets, skeleton = inputs.judged.crops.targets, inputs.model.skeleton
+    crops = zip(inputs.judged.crops.read_images(rows), targets.joints[rows], targets.visibility[rows], strict=True)
     return [draw_skeleton(image, joints, skeleton, seen) for image, joints, seen in crops]
 
 
@@ -143,6 +143,6 @@ def _points(inputs: AnalysisInputs, scores: NDArray[np.float64], number: int, at
         y=values[rows].round(3),
         mode="markers",
         marker={"size": 5, "opacity": 0.5},
-        text=[f"person {person}" for person in inputs.features.person_ids[rows]],
+        text=[f"person {person}" for person in inputs.judged.features.person_ids[rows]],
         hovertemplate="%{text}<br>score %{x:.2f}<br>" + str(attribute.name) + " %{y:.2f}<extra></extra>",
     )

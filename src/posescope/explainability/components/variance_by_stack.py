@@ -36,11 +36,11 @@ def tabulate_variance(inputs: AnalysisInputs, most: int) -> pd.DataFrame:
         Columns layer, persons, features, pc1_variance, pc1_explained_variance_ratio, components_for_90, components_for_95,
         components_for_99, participation_ratio.
     """
-    own = _row(inputs.components, len(inputs.features), len(inputs.components.mean))
-    network, layer = inputs.model.network, inputs.features.layer
+    own = _row(inputs.components, len(inputs.judged.features), len(inputs.components.mean))
+    network, layer = inputs.model.network, inputs.judged.features.layer
     # The features' layer may have another spelling; the table contains it as it is stored.
     layers = [layer if network.module_path(one) == network.module_path(layer) else one for one in bottleneck_layers(network)]
-    rows = sample_rows(len(inputs.crops), most, inputs.seed)
+    rows = sample_rows(len(inputs.judged.crops), most, inputs.seed)
     found = {layer: own, **_read_stacks(inputs, rows, [one for one in layers if one != layer])}
     order = [*layers, *({layer} - set(layers))]
     return pd.DataFrame([found[one] for one in order if one in found])
@@ -74,8 +74,8 @@ def _features(
     inputs: AnalysisInputs, rows: NDArray[np.int64], layers: Sequence[str]
 ) -> dict[str, tuple[NDArray[np.float32], tuple[int, ...]]]:
     """Return values (n, D) and shape (C, h, w) by layer."""
-    found = read_activations(inputs.model, torch.from_numpy(inputs.crops.read_images(rows)), layers)
-    pooled = {layer: pool_over_space(value.float(), inputs.features.pooling) for layer, value in found.items()}
+    found = read_activations(inputs.model, torch.from_numpy(inputs.judged.crops.read_images(rows)), layers)
+    pooled = {layer: pool_over_space(value.float(), inputs.judged.features.pooling) for layer, value in found.items()}
     return {layer: (value.flatten(1).cpu().numpy(), tuple(value.shape[1:])) for layer, value in pooled.items()}
 
 

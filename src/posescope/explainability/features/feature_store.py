@@ -11,7 +11,7 @@ process first opens them.
 
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -66,6 +66,10 @@ class FeatureSet:
 
     def __len__(self) -> int:
         return len(self.person_ids)
+
+    def subset(self, rows: slice | NDArray[np.int64]) -> "FeatureSet":
+        """Return the features at `rows`, with the same fingerprint; a slice copies nothing."""
+        return replace(self, person_ids=self.person_ids[rows], values=self.values[rows])
 
 
 class FeatureStore:

@@ -68,7 +68,9 @@ class SkipAblation(Component[SkipAblationOptions]):
         if not layers:
             return AnalysisResult({"skips": 0}, note="The network has no skip connections.")
         rows = labelled_rows(inputs, self.options.persons, "skip_ablation")
-        scores = PairedPck(inputs.crops.targets.visibility[rows] > 0, inputs.groups[rows], inputs.seed, self.options.resamples)
+        scores = PairedPck(
+            inputs.judged.crops.targets.visibility[rows] > 0, inputs.judged.groups[rows], inputs.seed, self.options.resamples
+        )
         joints = inputs.model.skeleton.joints
         ablation = Ablation(layers, joints, _hits(inputs, rows), scores, self.options.tolerance)
         by_joint = _joint_table(ablation)
@@ -83,16 +85,16 @@ class SkipAblation(Component[SkipAblationOptions]):
 
 def _hits(inputs: AnalysisInputs, rows: NDArray[np.int64]) -> dict[tuple[str, str], Hits]:
     """Return the hits (n, K) by level and mode."""
-    model, targets, size = inputs.model, inputs.crops.targets, inputs.crops.crop_size
+    model, targets, size = inputs.model, inputs.judged.crops.targets, inputs.judged.crops.crop_size
     layers = model.network.skip_layers
-    means = constant_patches(mean_activations(model, inputs.crops, rows, layers, inputs.batch_size))
-    partners = sample_derangement(inputs.groups[rows], inputs.seed)
+    means = constant_patches(mean_activations(model, inputs.judged.crops, rows, layers, inputs.batch_size))
+    partners = sample_derangement(inputs.judged.groups[rows], inputs.seed)
     parts: dict[tuple[str, str], list[Hits]] = {}
     for indices in tqdm(batches_of_rows(np.arange(len(rows)), inputs.batch_size), desc="skip ablation"):
-        batch, images = rows[indices], torch.from_numpy(inputs.crops.read_images(rows[indices]))
+        batch, images = rows[indices], torch.from_numpy(inputs.judged.crops.read_images(rows[indices]))
         modes: dict[str, Interventions] = {"zero": dict.fromkeys(layers, zero_patch), "mean": means}
         if partners is not None:
-            others = torch.from_numpy(inputs.crops.read_images(rows[partners[indices]]))
+            others = torch.from_numpy(inputs.judged.crops.read_images(rows[partners[indices]]))
             modes["shuffled"] = constant_patches(read_activations(model, others, layers))
         decode = _decoder(model, images)
         for key, interventions in _ablations(layers, modes, constant_patches(read_activations(model, images, layers))).items():

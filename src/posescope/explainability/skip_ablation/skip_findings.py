@@ -15,7 +15,7 @@ import numpy as np
 
 from posescope.evaluation.bootstrap import Interval
 from posescope.explainability.base import Facts
-from posescope.explainability.findings import Control, Finding, control_of
+from posescope.explainability.findings import Control, Finding, control_of, finding_from_claim
 from posescope.explainability.paired_pck import Hits, PairedPck
 
 __all__ = ["ALL", "FACE", "INTACT", "OWN", "Ablation", "describe", "facts_of", "findings_of"]
@@ -139,7 +139,7 @@ def describe(ablation: Ablation, persons: int) -> str:
 
 
 def findings_of(ablation: Ablation, seed: int) -> tuple[Finding, ...]:
-    """Return the findings. None has a `pck_at_stake`, because an ablation does not measure errors of the unmodified network.
+    """Return the findings. None has a `importance`, because an ablation does not measure errors of the unmodified network.
 
     Args:
         ablation: the hits.
@@ -247,4 +247,4 @@ def _worst_joint(ablation: Ablation) -> tuple[str, float]:
 
 
 def _finding(claim: str, value: Interval, control: Control, *, passed: bool) -> Finding:
-    return Finding.of_interval(f"{claim}.", value, control, passed=passed, shown_in=_SHOWN_IN)
+    return finding_from_claim(f"{claim}.", value, control, passed=passed, picture=_SHOWN_IN)

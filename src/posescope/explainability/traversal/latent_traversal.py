@@ -103,15 +103,15 @@ class LatentTraversal(Component[LatentTraversalOptions]):
         Raises:
             ExplainabilityError: if the option person_id is none of the analysed persons.
         """
-        obstacle = describe_patching_obstacle(inputs.model, inputs.features)
+        obstacle = describe_patching_obstacle(inputs.model, inputs.judged.features)
         if obstacle:
             return AnalysisResult({}, note=obstacle)
         interventions, image = self._context(inputs)
         decode = partial(
             decode_features,
             model=inputs.model,
-            layer=inputs.features.layer,
-            shape=inputs.features.shape,
+            layer=inputs.judged.features.layer,
+            shape=inputs.judged.features.shape,
             image=image,
             interventions=interventions,
             batch_size=inputs.batch_size,
@@ -119,7 +119,9 @@ class LatentTraversal(Component[LatentTraversalOptions]):
         count, steps = min(self.options.components, len(inputs.components)), np.array(self.options.steps)
         traversal = traverse_components(inputs, count, steps, decode)
         neighbours = measure_neighbour_distances(
-            inputs.features, inputs.groups, sample_rows(len(inputs.features), self.options.neighbours, inputs.seed)
+            inputs.judged.features,
+            inputs.judged.groups,
+            sample_rows(len(inputs.judged.features), self.options.neighbours, inputs.seed),
         )
         table = tabulate_steps(inputs, traversal, neighbours)
         end_steps = find_end_steps(steps)
@@ -139,7 +141,7 @@ class LatentTraversal(Component[LatentTraversalOptions]):
             images={
                 f"traversal_pc{number}": draw_traversal(inputs, rows, traversal) for number, rows in table.groupby("component")
             },
-            note=_note(facts, count, inputs.crops.crop_size),
+            note=_note(facts, count, inputs.judged.crops.crop_size),
             findings=tuple(findings),
             plots={"traversal_slider": _plot_slider(inputs, table, traversal, perturbation)},
         )
@@ -171,15 +173,18 @@ class LatentTraversal(Component[LatentTraversalOptions]):
         self, inputs: AnalysisInputs, count: int, decode: Callable[[NDArray[np.float64]], DecodedFeatures]
     ) -> Perturbation:
         """Measure the effect of each component on the joints and pose attributes of persons."""
-        rows, skeleton = sample_rows(len(inputs.features), self.options.perturbed_persons, inputs.seed), inputs.model.skeleton
+        rows, skeleton = (
+            sample_rows(len(inputs.judged.features), self.options.perturbed_persons, inputs.seed),
+            inputs.model.skeleton,
+        )
         return perturb_persons(
             inputs.components,
             count,
             self.options.perturbation_sd,
-            features=inputs.features.values[rows],
-            groups=inputs.groups[rows],
+            features=inputs.judged.features.values[rows],
+            groups=inputs.judged.groups[rows],
             # Pose attributes are in units of the torso, so they do not depend on the crop.
-            scales=measure_scale(measure_poses(inputs.crops.targets.joints, skeleton)),
+            scales=measure_scale(measure_poses(inputs.judged.crops.targets.joints, skeleton)),
             decode=lambda points: decode(points).joints,
             measure_attributes=lambda joints: measure_poses(joints, skeleton),
             seed=inputs.seed,
@@ -191,16 +196,16 @@ class LatentTraversal(Component[LatentTraversalOptions]):
         if self.options.skips == "zero":
             return dict.fromkeys(layers, zero_patch), mean_colour_image(inputs.model)
         if self.options.skips == "mean":
-            rows = sample_rows(len(inputs.crops), self.options.persons, inputs.seed)
-            means = mean_activations(inputs.model, inputs.crops, rows, layers, inputs.batch_size)
+            rows = sample_rows(len(inputs.judged.crops), self.options.persons, inputs.seed)
+            means = mean_activations(inputs.model, inputs.judged.crops, rows, layers, inputs.batch_size)
             return constant_patches(means), mean_colour_image(inputs.model)
-        image = torch.from_numpy(inputs.crops.read_images(self._person_row(inputs)))
+        image = torch.from_numpy(inputs.judged.crops.read_images(self._person_row(inputs)))
         return constant_patches(read_activations(inputs.model, image, layers)), image
 
     def _person_row(self, inputs: AnalysisInputs) -> NDArray[np.int64]:
         if self.options.person_id is None:
-            return nearest_persons(inputs.features, inputs.components.mean[None]).rows
-        rows = np.flatnonzero(inputs.features.person_ids == self.options.person_id)
+            return nearest_persons(inputs.judged.features, inputs.components.mean[None]).rows
+        rows = np.flatnonzero(inputs.judged.features.person_ids == self.options.person_id)
         if len(rows) != 1:
             raise ExplainabilityError(
                 f"latent_traversal: expected the option person_id to be an analysed person, found {self.options.person_id}. "
@@ -219,7 +224,7 @@ def _findings(
 ) -> list[Finding]:
     """Return the findings about the steps: match with the nearest persons, and distance from the data."""
     points, seed = traversal.distinct, inputs.seed
-    groups = inputs.groups[traversal.nearest.rows[points]]
+    groups = inputs.judged.groups[traversal.nearest.rows[points]]
     found = [
         claim_nearest_person_match(traversal.decoded.joints[points], traversal.predicted[points], groups, "traversal_pc1", seed)
     ]
@@ -227,7 +232,7 @@ def _findings(
         points_of_ends = np.stack(
             [ends_with_data_covariance(inputs.components, i, steps, len(own) - 1, seed) for i, own in enumerate(ends)]
         )  # (P, 1 + R, E, D)
-        distances = nearest_persons(inputs.features, points_of_ends.reshape(-1, points_of_ends.shape[-1])).distances
+        distances = nearest_persons(inputs.judged.features, points_of_ends.reshape(-1, points_of_ends.shape[-1])).distances
         is_end = table["step"].isin(steps.outermost)
         outside = int((table.loc[is_end, "fraction_beyond"] == 0).sum())
         shaped = distances.reshape(points_of_ends.shape[:-1])
@@ -270,7 +275,7 @@ def _plot_slider(inputs: AnalysisInputs, table: pd.DataFrame, traversal: Travers
     named = {effect.component: f", {effect.attribute.replace('_', ' ')}" for effect in effects if effect.is_significant}
     ratio = inputs.components.explained_variance_ratio
     names = [f"component {i} ({ratio[i - 1]:.0%}{named.get(i, '')})" for i in range(1, traversal.count + 1)]
-    return plot_traversals(table, traversal, inputs.model.skeleton, inputs.crops.crop_size, names)
+    return plot_traversals(table, traversal, inputs.model.skeleton, inputs.judged.crops.crop_size, names)
 
 
 def _note(facts: Facts, count: int, crop_size: tuple[int, int]) -> str:

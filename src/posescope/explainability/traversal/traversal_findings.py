@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from posescope.evaluation.bootstrap import Interval, resample_images
 from posescope.explainability.attributes.person_attributes import attribute_named
-from posescope.explainability.findings import Finding, control_of
+from posescope.explainability.findings import Finding, control_of, finding_from_claim
 from posescope.explainability.traversal.neighbour_distances import NeighbourDistances
 from posescope.explainability.traversal.perturbation import AttributeEffect, Displacement, Perturbation
 from posescope.explainability.traversal.random_directions import EndSteps, mean_joint_distances_px
@@ -26,7 +26,7 @@ _RANDOM_DIRECTIONS = "the same persons perturbed along random directions of the 
 
 
 def claim_nearest_person_match(
-    decoded: NDArray[np.float32], predicted: NDArray[np.float32], groups: NDArray[np.int64], shown_in: str, seed: int
+    decoded: NDArray[np.float32], predicted: NDArray[np.float32], groups: NDArray[np.int64], picture: str, seed: int
 ) -> Finding | None:
     """Test whether decoded steps match the predictions for their nearest persons.
 
@@ -34,7 +34,7 @@ def claim_nearest_person_match(
         decoded: (M, K, 2) joints of distinct points, px.
         predicted: (M, K, 2) joints of the nearest person of each, px.
         groups: (M,) images of these persons.
-        shown_in: name of the image that shows it.
+        picture: name of the image that shows it.
         seed: random seed of permutations and resamples.
 
     Returns:
@@ -57,16 +57,16 @@ def claim_nearest_person_match(
         f"for random pairs of step and person it is {control.estimate:.1f} px [{control.low:.1f}, {control.high:.1f}]."
     )
     what = control_of("the difference for random pairs of step and person", control)
-    return Finding.of_interval(claim, nearer, what, passed=passed, shown_in=shown_in)
+    return finding_from_claim(claim, nearer, what, passed=passed, picture=picture)
 
 
-def claim_displacement(displacement: Displacement, perturbation: Perturbation, shown_in: str) -> Finding:
+def claim_displacement(displacement: Displacement, perturbation: Perturbation, picture: str) -> Finding:
     """Test whether a component moves the joints of persons farther than random directions do.
 
     Args:
         displacement: displacement by one component.
         perturbation: result for the persons.
-        shown_in: name of the image that shows it.
+        picture: name of the image that shows it.
     """
     own, control, passed = displacement.own, displacement.random, displacement.is_significant
     verdict = f"{'moves the joints' if passed else 'does not move the joints significantly'} more than random directions do"
@@ -76,15 +76,15 @@ def claim_displacement(displacement: Displacement, perturbation: Perturbation, s
         f"{own.estimate:.2f} px per joint [{own.low:.2f}, {own.high:.2f}]; along random directions of the same length "
         f"{control.estimate:.2f} px [{control.low:.2f}, {control.high:.2f}]."
     )
-    return Finding.of_interval(claim, own, control_of(_RANDOM_DIRECTIONS, control), passed=passed, shown_in=shown_in)
+    return finding_from_claim(claim, own, control_of(_RANDOM_DIRECTIONS, control), passed=passed, picture=picture)
 
 
-def claim_attribute_effect(effect: AttributeEffect, perturbation: Perturbation, shown_in: str) -> Finding:
+def claim_attribute_effect(effect: AttributeEffect, perturbation: Perturbation, picture: str) -> Finding:
     """Describe a component by its strongest effect on a pose attribute.
 
     Args:
         effect: effect of the component.
-        perturbation, shown_in: see `claim_displacement`.
+        perturbation, picture: see `claim_displacement`.
     """
     attribute, own, control = attribute_named(effect.attribute), effect.own, effect.random
     words = (attribute.low, attribute.high) if own.estimate > 0 else (attribute.high, attribute.low)
@@ -102,11 +102,11 @@ def claim_attribute_effect(effect: AttributeEffect, perturbation: Perturbation, 
     passed = effect.is_significant
     if not passed:
         claim += f" The interval {'overlaps that of random directions' if effect.least > 0 else 'contains zero'}."
-    return Finding.of_interval(claim, own, control_of(_RANDOM_DIRECTIONS, control), passed=passed, shown_in=shown_in)
+    return finding_from_claim(claim, own, control_of(_RANDOM_DIRECTIONS, control), passed=passed, picture=picture)
 
 
 def claim_data_proximity(
-    ends: EndSteps, distances: NDArray[np.float64], outside: int, neighbours: NeighbourDistances, seed: int, shown_in: str
+    ends: EndSteps, distances: NDArray[np.float64], outside: int, neighbours: NeighbourDistances, seed: int, picture: str
 ) -> Finding | None:
     """Test whether the ends of the traversals stay close to the data.
 
@@ -117,7 +117,7 @@ def claim_data_proximity(
         outside: number of the P * E ends with no person beyond them along the component.
         neighbours: distribution of distances between persons.
         seed: random seed of the resamples.
-        shown_in: name of the plot that shows it.
+        picture: name of the plot that shows it.
 
     Returns:
         The finding; None if no person has a neighbour in another image.
@@ -144,7 +144,7 @@ def claim_data_proximity(
         f"directions of the same length, it is larger than that of {control.estimate:.0%}."
     )
     what = "random directions with the data's covariance, of the same length"
-    return Finding.of_interval(claim, own, control_of(what, control), passed=passed, shown_in=shown_in)
+    return finding_from_claim(claim, own, control_of(what, control), passed=passed, picture=picture)
 
 
 def _end_names(left: list[int], ends: EndSteps) -> str:

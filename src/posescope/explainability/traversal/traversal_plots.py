@@ -36,9 +36,9 @@ def draw_traversal(inputs: AnalysisInputs, table: pd.DataFrame, traversal: Trave
     """
     decoded = traversal.decoded
     skeleton, here = inputs.model.skeleton, table.index.to_numpy()
-    crops = inputs.crops.read_images(traversal.nearest.rows[here])
+    crops = inputs.judged.crops.read_images(traversal.nearest.rows[here])
     upper = [draw_skeleton(crop, joints, skeleton) for crop, joints in zip(crops, traversal.predicted[here], strict=True)]
-    background = np.full((*inputs.crops.crop_size, 3), _BACKGROUND_GREY, dtype=np.uint8)
+    background = np.full((*inputs.judged.crops.crop_size, 3), _BACKGROUND_GREY, dtype=np.uint8)
     lower = [
         draw_skeleton(overlay_heatmaps(background, decoded.heatmaps[index]), decoded.joints[index], skeleton) for index in here
     ]

@@ -141,10 +141,10 @@ def traverse_components(
         The points of all traversals.
     """
     points = traversal_points(inputs.components, count, steps)
-    nearest = nearest_persons(inputs.features, points)
+    nearest = nearest_persons(inputs.judged.features, points)
     decoded = decode(np.concatenate([points, inputs.components.mean[None]]))  # the mean is the last point
     rows, where = np.unique(nearest.rows, return_inverse=True)
-    predicted = predict_persons(inputs.model, inputs.crops, rows, inputs.batch_size).joints[where]
+    predicted = predict_persons(inputs.model, inputs.judged.crops, rows, inputs.batch_size).joints[where]
     of_points = DecodedFeatures(decoded.heatmaps[:-1], decoded.joints[:-1], decoded.scores[:-1])
     return Traversal(steps, nearest, of_points, decoded.joints[-1], predicted)
 
@@ -162,12 +162,12 @@ def tabulate_steps(inputs: AnalysisInputs, traversal: Traversal, neighbours: Nei
         joint distance from the prediction for the nearest person), displacement_px (from the decoded mean), mean_score.
     """
     steps, nearest, decoded = traversal.steps, traversal.nearest, traversal.decoded
-    beyond = fractions_beyond(inputs.components, inputs.features, traversal.count, steps)
+    beyond = fractions_beyond(inputs.components, inputs.judged.features, traversal.count, steps)
     return pd.DataFrame(
         {
             "component": np.repeat(np.arange(1, traversal.count + 1), len(steps)),
             "step": np.tile(steps, traversal.count),
-            "nearest_person_id": inputs.features.person_ids[nearest.rows],
+            "nearest_person_id": inputs.judged.features.person_ids[nearest.rows],
             "distance": nearest.distances,
             "distance_quantile": neighbours.quantiles(nearest.distances),
             "fraction_beyond": beyond.ravel(),

@@ -80,7 +80,7 @@ class Truncation(Component[TruncationOptions]):
         Raises:
             ExplainabilityError: if no person has labelled joints.
         """
-        obstacle = describe_patching_obstacle(inputs.model, inputs.features)
+        obstacle = describe_patching_obstacle(inputs.model, inputs.judged.features)
         if obstacle:
             return AnalysisResult({}, note=obstacle)
         rows = labelled_rows(inputs, self.options.persons, "truncation")
@@ -102,8 +102,8 @@ class Truncation(Component[TruncationOptions]):
     def _measure(
         self, inputs: AnalysisInputs, rows: NDArray[np.int64], skips: SkipMode, noise_after: int | None
     ) -> TruncationCurve:
-        options, targets = self.options, inputs.crops.targets
-        scores = PairedPck(targets.visibility[rows] > 0, inputs.groups[rows], inputs.seed, options.resamples)
+        options, targets = self.options, inputs.judged.crops.targets
+        scores = PairedPck(targets.visibility[rows] > 0, inputs.judged.groups[rows], inputs.seed, options.resamples)
         hits = _score(inputs, rows, skips, self._subsets(len(inputs.components), noise_after))
         curve = TruncationCurve(skips, hits, scores, len(inputs.components), options.tolerance)
         control = subset_of("random", curve.sufficient or 0, curve.axes)
@@ -136,7 +136,7 @@ def _score(
 ) -> dict[ComponentSubset, Hits]:
     """Return the hits (n, K) of each subset."""
     parts: dict[ComponentSubset, list[Hits]] = {subset: [] for subset in subsets}
-    targets, size = inputs.crops.targets, inputs.crops.crop_size
+    targets, size = inputs.judged.crops.targets, inputs.judged.crops.crop_size
     for batch, patcher, features in tqdm(_batches(inputs, rows, skips), desc=f"truncation, skips {skips}"):
         for subset in subsets:
             # With mean skip activations the input image is no person's, so the intact network needs the whole features.
@@ -151,18 +151,20 @@ def _batches(
     inputs: AnalysisInputs, rows: NDArray[np.int64], skips: SkipMode
 ) -> Iterator[tuple[NDArray[np.int64], ActivationPatcher, TruncatedFeatures]]:
     """Yield rows of persons, the patched network and the persons' features."""
-    model, features, components = inputs.model, inputs.features, inputs.components
+    model, features, components = inputs.model, inputs.judged.features, inputs.components
     axes = np.tile(np.arange(len(components)), (len(rows), 1))
     orders = np.random.default_rng(inputs.seed).permuted(axes, axis=1)
     mean_patcher = _mean_patcher(inputs, rows) if skips == "mean" else None
     for indices in batches_of_rows(np.arange(len(rows)), inputs.batch_size):
         batch = rows[indices]
-        patcher = mean_patcher or ActivationPatcher(model, features.layer, torch.from_numpy(inputs.crops.read_images(batch)))
+        patcher = mean_patcher or ActivationPatcher(
+            model, features.layer, torch.from_numpy(inputs.judged.crops.read_images(batch))
+        )
         yield batch, patcher, TruncatedFeatures(components, features.values[batch], features.shape, orders[indices], model.device)
 
 
 def _mean_patcher(inputs: AnalysisInputs, rows: NDArray[np.int64]) -> ActivationPatcher:
     """Patch a network whose skip connections carry their mean and whose image has the mean colour."""
     model = inputs.model
-    means = mean_activations(model, inputs.crops, rows, model.network.skip_layers, inputs.batch_size)
-    return ActivationPatcher(model, inputs.features.layer, mean_colour_image(model), constant_patches(means))
+    means = mean_activations(model, inputs.judged.crops, rows, model.network.skip_layers, inputs.batch_size)
+    return ActivationPatcher(model, inputs.judged.features.layer, mean_colour_image(model), constant_patches(means))

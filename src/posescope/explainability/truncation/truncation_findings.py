@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from posescope.evaluation.bootstrap import Interval
 from posescope.explainability.base import AnalysisInputs, Facts
 from posescope.explainability.components.pca import Components
-from posescope.explainability.findings import Control, Finding, control_of
+from posescope.explainability.findings import Control, Finding, control_of, finding_from_claim
 from posescope.explainability.truncation.component_subsets import INTACT, ComponentSubset, subset_of
 from posescope.explainability.truncation.truncation_curve import TruncationCurve
 
@@ -36,7 +36,7 @@ def facts_of(curves: Sequence[TruncationCurve], inputs: AnalysisInputs, noise_af
     """
     facts: Facts = {
         "persons": curves[0].persons,
-        "features": inputs.features.values.shape[1],
+        "features": inputs.judged.features.values.shape[1],
         "components": len(inputs.components),
         "components_explained_variance_ratio": _variance_ratio(inputs.components, len(inputs.components)),
         "noise_from": noise_after + 1 if noise_after else None,
@@ -54,14 +54,14 @@ def facts_of(curves: Sequence[TruncationCurve], inputs: AnalysisInputs, noise_af
 
 
 def findings_of(curves: Sequence[TruncationCurve], inputs: AnalysisInputs, noise_after: int | None) -> tuple[Finding, ...]:
-    """Return the findings of all curves; their `pck_at_stake` is 0.
+    """Return the findings of all curves; their `importance` is 0.
 
     Args:
         curves, inputs, noise_after: see `facts_of`.
     """
     found = []
     for curve in curves:
-        found += [_claim_layer_matters(curve, inputs.features.layer), _claim_first_suffice(curve)]
+        found += [_claim_layer_matters(curve, inputs.judged.features.layer), _claim_first_suffice(curve)]
         if noise_after:
             found += [_claim_noise(curve, noise_after, inputs.components), _claim_remaining_predict(curve, noise_after)]
     return tuple(found)
@@ -75,8 +75,9 @@ def describe(curves: Sequence[TruncationCurve], inputs: AnalysisInputs) -> str:
     """
     axes = len(inputs.components)
     sentences = [
-        f"The features of {curves[0].persons} persons at {inputs.features.layer} ({inputs.features.values.shape[1]} numbers, "
-        f"{axes} components that explain {_variance_ratio(inputs.components, axes):.1%} of the variance) were reconstructed from "
+        f"The features of {curves[0].persons} persons at {inputs.judged.features.layer} "
+        f"({inputs.judged.features.values.shape[1]} numbers, {axes} components "
+        f"that explain {_variance_ratio(inputs.components, axes):.1%} of the variance) were reconstructed from "
         "subsets of their components and decoded. Components are sufficient if the upper end of the 95 % interval of the PCK "
         f"drop is at most {curves[0].tolerance:g}."
     ]
@@ -178,7 +179,7 @@ def _claim_remaining_predict(curve: TruncationCurve, count: int) -> Finding:
 
 
 def _finding(claim: str, passed: bool, value: Interval, control: Control) -> Finding:
-    return Finding.of_interval(f"{_capital(claim)}.", value, control, passed=passed, shown_in=_SHOWN_IN)
+    return finding_from_claim(f"{_capital(claim)}.", value, control, passed=passed, picture=_SHOWN_IN)
 
 
 def _sufficient(curve: TruncationCurve) -> str:

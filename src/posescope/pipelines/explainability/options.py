@@ -39,8 +39,14 @@ __all__ = ["AnalysesOptions", "ExplainabilityOptions", "PersonsOptions"]
 class PersonsOptions(Options):
     """Persons, layer and storage of the features."""
 
-    split: Literal["train", "val"] = Field("train", description="split of the persons")
-    max_persons: int = Field(100_000_000, ge=3, description="maximum number of persons, drawn at random")
+    fit_split: Literal["train", "val"] = Field(
+        "train", description="split of the persons from which components, clusters, probes and rules are fitted"
+    )
+    judge_split: Literal["train", "val"] = Field(
+        "val",
+        description="split of the persons on which everything is judged; if it is fit_split, its images are dealt into halves",
+    )
+    max_persons: int = Field(100_000_000, ge=3, description="maximum number of fitted and of judged persons, drawn at random")
     min_labelled_joints: CountOrAll = Field(
         1, description="minimum number of labelled joints of a person; all: all joints of the skeleton"
     )
@@ -55,13 +61,14 @@ class PersonsOptions(Options):
     pooling: Pooling = Field(
         "none", description="pooling over space to one number per channel; none is needed by analyses that decode features"
     )
-    seed: int = Field(0, ge=0, description="seed of the random choice of persons")
+    seed: int = Field(0, ge=0, description="seed of the halves and of the random choice of persons")
 
     def in_words(self) -> str:
-        """Describe the persons for the findings."""
+        """Describe the judged persons for the findings."""
         count = self.min_labelled_joints
         needed = "all joints labelled" if count == "all" else f"at least {count} labelled joint{'s' if count > 1 else ''}"
-        return f"persons of {self.split} with {needed}"
+        half = "half of the images of " if self.fit_split == self.judge_split else ""
+        return f"persons of {half}{self.judge_split} with {needed}"
 
 
 class AnalysesOptions(Options):

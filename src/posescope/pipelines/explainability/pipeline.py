@@ -24,24 +24,39 @@ def _features() -> Pipeline:
     return stage(
         "explainability.features",
         [
+            step(nodes.choose_persons, ["persons", "targets", PERSONS], "explained_persons"),
             step(
                 nodes.extract_features,
-                [*DATA, "crop_statistics", "persons", "features_workspace", PERSONS, PREDICTION],
+                [*DATA, "crop_statistics", "persons", "explained_persons", "features_workspace", PERSONS, PREDICTION],
                 "features",
             ),
-            step(nodes.score_explained_persons, [*DATA, "persons", "crop_boxes", "features", PREDICTION], "explained_scores"),
-            step(nodes.measure_pose_attributes, ["persons", "keypoints", "skeleton", "features"], "pose_attributes"),
-            step(nodes.fit_components, ["features", "params:explainability.reducer"], "components"),
+            step(nodes.predict_explained_persons, [*DATA, "crop_boxes", "features", PREDICTION], "explained_predictions"),
+            step(
+                nodes.score_explained_persons,
+                [
+                    "explained_predictions", "crops", "targets", "persons_read", "keypoints", "crop_boxes", "skeleton",
+                    "features",
+                ],
+                {"scores": "explained_scores", "error_types": "explained_error_types"},
+            ),
+            step(
+                nodes.measure_attributes,
+                ["persons", "keypoints", "skeleton", "crops", "targets", "features", PREDICTION],
+                "pose_attributes",
+            ),
+            step(nodes.fit_components, ["features", "explained_persons", "params:explainability.reducer"], "components"),
         ],
-    )
+    )  # fmt: skip
 
 
 def _analyses() -> Pipeline:
     names = [row.name for row in installed("analyses")]
-    inputs = [*DATA, "features", "components", "explained_scores", "pose_attributes", "params:explainability.analyses"]
+    tables = ["explained_persons", "explained_predictions", "explained_scores", "explained_error_types", "pose_attributes"]
+    inputs = [*DATA, "skeleton", "features", "components", "explained_tables", "params:explainability.analyses"]
     return stage(
         "explainability.analyses",
         [
+            step(nodes.gather_tables, tables, "explained_tables"),
             *(
                 step(nodes.AnalysisNodes(name).analyse, [*inputs, PERSONS, PREDICTION], f"analysis_{name}", f"analyse_{name}")
                 for name in names

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from posescope.explainability.base import AnalysisResult
 from posescope.explainability.components.pca import Components
-from posescope.explainability.findings import Finding, rank_findings
+from posescope.explainability.findings import Control, Finding, rank_findings
 from posescope.reporting.plots.explainability_plots import plot_explained_variance, plot_silhouettes, plot_skip_ablation
 from posescope.reporting.plots.plot_style import apply_plot_style
 from posescope.reporting.report_content import ReportImage, ReportPlot, ReportTable, Section
@@ -20,6 +20,7 @@ _LONG_TABLES = frozenset({"cluster_members"})
 _ROWS_SHOWN = 30
 _HEIGHT_PX = 380
 # Name of an image or plot of the built-in analyses, without a number at its end -> caption; others are captioned by their name.
+_ANSWERS = {"supported": "yes", "refuted": "no", "inconclusive": "cannot be said"}
 _CAPTIONS = {
     "clusters": "One cluster per row: the medoid and the persons nearest to the centre, then the two farthest, with their PCK.",
     "clusters_plane": "Scores of the persons on the first two components, coloured by cluster.",
@@ -61,7 +62,7 @@ def assemble_explain_sections(components: Components | None, analyses: Mapping[s
 
 
 def _findings_section(findings: list[Finding]) -> Section:
-    supported = sum(finding.passed for finding in findings)
+    supported = sum(finding.is_supported for finding in findings)
     # Networks fail less on their training persons, so the population is stated.
     population = " and ".join(dict.fromkeys(finding.persons for finding in findings if finding.persons))
     of_population = f" The findings are of {population}." if population else ""
@@ -73,15 +74,19 @@ def _findings_section(findings: list[Finding]) -> Section:
     )
     rows = [
         (
-            finding.claim,
-            _with_range(finding.value, finding.low, finding.high),
-            f"{finding.control.what}: {_with_range(finding.control.value, finding.control.low, finding.control.high)}",
-            "yes" if finding.passed else "no",
+            finding.statement,
+            _with_range(finding.effect, finding.low, finding.high),
+            "" if finding.control is None else _control_words(finding.control),
+            _ANSWERS[finding.verdict],
         )
         for finding in findings
     ]
     table = pd.DataFrame(rows, columns=["claim", "measured", "control", "effect found"])
     return Section(title=f"{_TITLE}: findings", text=text, tables=(ReportTable("Claims", table, row_limit=len(table)),))
+
+
+def _control_words(control: Control) -> str:
+    return f"{control.what}: {_with_range(control.value, control.low, control.high)}"
 
 
 def _with_range(value: float, low: float | None, high: float | None) -> str:
