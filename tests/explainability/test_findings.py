@@ -6,10 +6,8 @@ from scipy.stats import norm
 from tests.findings import make_finding
 
 from posescope.evaluation.bootstrap import Interval
-from posescope.explainability.base import AnalysisResult
 from posescope.explainability.errors import ExplainabilityError
 from posescope.explainability.findings import Control, correct_findings, p_from_interval, rank_findings
-from posescope.explainability.study import list_findings
 
 
 def test_ranking_by_importance_then_answered_then_order() -> None:
@@ -76,26 +74,3 @@ def test_correction_of_many_nulls_and_of_untested_findings() -> None:
     untested = make_finding(verdict="inconclusive", p_value=None, control=None)
     assert correct_findings([untested]) == (untested,)
     assert correct_findings([]) == ()
-
-
-def test_list_of_findings_with_analysis_command_and_image() -> None:
-    image = np.zeros((2, 2, 3), np.uint8)
-    small = make_finding("small", importance=0.01, picture="traversal")
-    results = {
-        "latent_traversal": AnalysisResult(facts={}, findings=(small,), images={"traversal": image}),
-        "clusters": AnalysisResult(facts={}, findings=(make_finding("large", importance=0.3),), model="0123456789abcdef"),
-    }
-    first, second = list_findings(**results)
-    assert (first["model"], second["model"]) == ("0123456789abcdef", "")
-    assert (first["statement"], first["analysis"], first["picture"]) == ("large", "clusters", None)
-    assert (first["id"], first["control_can_fail"]) == ("clusters.large", True)
-    assert first["command"] == "kedro run --pipelines explainability --nodes explainability.analyses.analyse_clusters"
-    assert second["picture"] == "latent_traversal/traversal.png"
-    assert second["control"] == {"what": "chance", "value": 0.1, "low": None, "high": None, "can_fail": True}
-    # Two findings, both with p = 0.001: 0.001 * (1 + 1/2).
-    assert [one["p_adjusted"] for one in (first, second)] == pytest.approx([0.0015, 0.0015])
-
-
-def test_equal_findings_of_two_analyses_keep_their_analysis() -> None:
-    results = {name: AnalysisResult(facts={}, findings=(make_finding("same"),)) for name in ("a", "b")}
-    assert [one["analysis"] for one in list_findings(**results)] == ["a", "b"]

@@ -1,9 +1,7 @@
-"""The run of one analysis on the persons of a study, and the list of all findings."""
+"""The run of one analysis on the persons of a study."""
 
 import logging
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -19,9 +17,9 @@ from posescope.explainability.base import AnalysisInputs, AnalysisResult, StudyP
 from posescope.explainability.components.pca import Components
 from posescope.explainability.explained_persons import FITTED, JUDGED, read_error_types, read_predictions
 from posescope.explainability.features.feature_store import FeatureSet
-from posescope.explainability.findings import MIN_IMAGES, Finding, correct_findings, rank_findings
+from posescope.explainability.findings import MIN_IMAGES
 
-__all__ = ["StudyTables", "findings_of", "list_findings", "run_analysis", "select_features", "select_persons"]
+__all__ = ["StudyTables", "describe_result", "run_analysis", "select_features", "select_persons"]
 
 _log = logging.getLogger(__name__)
 
@@ -179,42 +177,3 @@ def _warn_of_one_image(result: AnalysisResult, judged: StudyPersons) -> Analysis
     note = f"One image has {share:.0%} of the judged persons, so the intervals depend much on it and may be too narrow."
     _log.warning("Analysis: %s", note)
     return replace(result, note=f"{result.note} {note}".strip())
-
-
-def findings_of(results: Mapping[str, AnalysisResult]) -> tuple[Finding, ...]:
-    """Return the findings of all analyses, sorted by the name of the analysis, corrected for their number.
-
-    Args:
-        results: results by the name of the analysis.
-    """
-    return correct_findings(finding for _, result in sorted(results.items()) for finding in result.findings)
-
-
-def list_findings(**results: AnalysisResult) -> list[dict[str, Any]]:
-    """Return the ranked findings of all analyses as JSON-like records, corrected for their number.
-
-    Returns:
-        Per finding the fields of `Finding`; `id` with the name of the analysis before it; `control_can_fail`; `analysis`; the
-        fingerprints of `model` and `data`; and `command`, which repeats the analysis. `picture` is a path relative to the
-        folder of the explainability reports.
-    """
-    names = [name for name, result in sorted(results.items()) for _ in result.findings]
-    corrected = findings_of(results)
-    origin = {id(finding): name for finding, name in zip(corrected, names, strict=True)}
-    return [_as_json(finding, origin[id(finding)], results[origin[id(finding)]]) for finding in rank_findings(corrected)]
-
-
-def _as_json(finding: Finding, analysis: str, result: AnalysisResult) -> dict[str, Any]:
-    ending = "png" if finding.picture in result.images else "plotly.json"
-    picture = None if finding.picture is None else f"{analysis}/{finding.picture}.{ending}"
-    command = f"kedro run --pipelines explainability --nodes explainability.analyses.analyse_{analysis}"
-    return {
-        **asdict(finding),
-        "id": f"{analysis}.{finding.id}",
-        "control_can_fail": None if finding.control is None else finding.control.can_fail,
-        "picture": picture,
-        "analysis": analysis,
-        "model": result.model,
-        "data": result.data,
-        "command": command,
-    }

@@ -10,7 +10,7 @@ from posescope.artifacts.pose_model import PoseModel
 from posescope.core.origin import drop_origin
 from posescope.drawing.rgb_images import PngImage
 from posescope.explainability.base import AnalysisResult
-from posescope.explainability.study import findings_of
+from posescope.explainability.findings_file import findings_of
 from posescope.reporting.model_card import CardInputs
 from posescope.reporting.report_assembly import ReportInputs
 from posescope.reporting.result_filter import ResultFilter

@@ -3,7 +3,7 @@
 from kedro.pipeline import Pipeline
 
 from posescope.core.plugins import installed
-from posescope.explainability.study import list_findings
+from posescope.explainability.findings_file import list_findings
 from posescope.pipelines.explainability import nodes
 from posescope.pipelines.stage_results import collect_explainability
 from posescope.pipelines.steps import stage, step
