@@ -63,32 +63,54 @@ class Attribute:
         name: name of the column.
         low, high: descriptions of low and of high values.
         unit: unit of the values.
+        known, unknown: descriptions of persons whose value is known and of those whose value is not.
     """
 
     name: str
     low: str
     high: str
     unit: str
+    known: str = ""
+    unknown: str = ""
+
+    def words(self, *, is_high: bool, of_unknown: bool = False) -> str:
+        """Describe persons with a high or a low value; of_unknown: persons whose value is unknown (high) or known (low)."""
+        if of_unknown:
+            return (self.unknown or f"{self.name} unknown") if is_high else (self.known or f"{self.name} known")
+        return self.high if is_high else self.low
 
 
 ATTRIBUTES: tuple[Attribute, ...] = (
-    Attribute("standing", "sitting or lying", "standing", "torsos"),
-    Attribute("torso_tilt", "upright torso", "tilted torso", "degrees"),
-    Attribute("hip_angle", "bent hips", "stretched hips", "degrees"),
-    Attribute("knee_angle", "bent knees", "stretched knees", "degrees"),
-    Attribute("arms_raised", "arms down", "arms raised", "torsos"),
-    Attribute("elbow_angle", "bent elbows", "stretched elbows", "degrees"),
-    Attribute("facing", "seen from behind", "seen from the front", "torsos"),
-    Attribute("looking_right", "head to the left", "head to the right", "torsos"),
-    Attribute("reach", "compact", "stretched out", "torsos"),
-    Attribute("legs_apart", "legs together", "legs apart", "torsos"),
+    Attribute("standing", "sitting or lying", "standing", "torsos", "hips and ankles labelled", "hips or ankles not labelled"),
+    Attribute(
+        "torso_tilt", "upright torso", "tilted torso", "degrees", "shoulders and hips labelled", "shoulders or hips not labelled"
+    ),
+    Attribute("hip_angle", "bent hips", "stretched hips", "degrees", "hips and knees labelled", "hips or knees not labelled"),
+    Attribute(
+        "knee_angle", "bent knees", "stretched knees", "degrees", "knees and ankles labelled", "knees or ankles not labelled"
+    ),
+    Attribute("arms_raised", "arms down", "arms raised", "torsos", "torso and wrists labelled", "torso or wrists not labelled"),
+    Attribute(
+        "elbow_angle", "bent elbows", "stretched elbows", "degrees", "elbows and wrists labelled", "elbows or wrists not labelled"
+    ),
+    Attribute(
+        "facing",
+        "seen from behind",
+        "seen from the front",
+        "torsos",
+        "both shoulders and hips labelled",
+        "a shoulder or hip not labelled",
+    ),
+    Attribute("looking_right", "head to the left", "head to the right", "torsos", "nose labelled", "nose not labelled"),
+    Attribute("reach", "compact", "stretched out", "torsos", "wrists or ankles labelled", "wrists and ankles not labelled"),
+    Attribute("legs_apart", "legs together", "legs apart", "torsos", "both ankles labelled", "an ankle not labelled"),
     Attribute("legs_labelled", "legs out of view", "whole legs in view", "fraction"),
-    Attribute("neighbour_offset", "others to the left", "others to the right", "box sides"),
+    Attribute("neighbour_offset", "others to the left", "others to the right", "box sides", "others near", "nobody near"),
     Attribute("size", "small in the image", "large in the image", "octaves of px"),
     Attribute("truncated", "inside the image", "cut at the border", "fraction"),
     Attribute("crowding", "no overlap", "others overlap", "persons"),
     Attribute("labelled", "few joints labelled", "many joints labelled", "joints"),
-    Attribute("occluded", "few joints occluded", "many joints occluded", "fraction"),
+    Attribute("occluded", "few joints occluded", "many joints occluded", "fraction", "joints labelled", "no joint labelled"),
 )
 
 IMAGE_ATTRIBUTES: tuple[Attribute, ...] = (
