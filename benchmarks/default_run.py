@@ -25,6 +25,7 @@ import yaml
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAGE = REPOSITORY / "docs" / "default-run.md"
+ANSWERS = {"supported": "yes", "refuted": "no", "inconclusive": "cannot be said"}
 METRICS = ("pck_thesis", "oks", "oks_ap", "pck@0.2")
 IMAGES = {  # file in 08_reporting -> name and width (px) in docs/images
     "crop_grid.png": ("crop_grid.jpg", 1000),
@@ -105,14 +106,18 @@ def page_of(runs: list[Run]) -> str:
         "",
         "## Findings of the first run",
         "",
-        "| analysis | effect found | claim |",
+        "| question | answer | statement |",
         "|---|---|---|",
     ]
     lines += [
-        f"| `{finding['analysis']}` | {'yes' if finding['passed'] else 'no'} | {finding['claim'].replace('|', chr(92) + '|')} |"
+        f"| {_escaped(finding['question'])} | {ANSWERS[finding['verdict']]} | {_escaped(finding['statement'])} |"
         for finding in first.read("explainability/findings.json")
     ]
     return "\n".join(lines) + "\n"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("|", "\\|")
 
 
 def _summaries(runs: list[Run]) -> list[str]:
