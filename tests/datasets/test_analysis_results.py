@@ -25,6 +25,7 @@ RESULT = AnalysisResult(
     captions={"grid": "Persons of each group."},
     plots={"map": go.Figure(go.Scatter(x=[1, 2], y=[3.5, 4.0]))},
     model="0123456789abcdef",
+    photographs="blurred",
 )
 
 
@@ -45,7 +46,7 @@ def test_round_trip(dataset: AnalysisDataset) -> None:
     read = dataset.load()
     assert read.facts == RESULT.facts
     assert read.findings == RESULT.findings
-    assert read.captions == RESULT.captions
+    assert (read.captions, read.photographs) == (RESULT.captions, "blurred")
     assert (read.note, read.model) == (RESULT.note, RESULT.model)
     assert read.tables.keys() == {"sizes"}
     pd.testing.assert_frame_equal(read.tables["sizes"], RESULT.tables["sizes"])
@@ -81,6 +82,7 @@ def test_preview_is_the_findings_as_json(dataset: AnalysisDataset) -> None:
         "captions": RESULT.captions,
         "model": RESULT.model,
         "data": RESULT.data,
+        "photographs": "blurred",
     }
 
 

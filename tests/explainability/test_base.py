@@ -54,3 +54,12 @@ def test_findings_with_the_same_id_and_captions_of_nothing_are_refused() -> None
     with pytest.raises(ExplainabilityError, match="grid"):
         AnalysisResult(facts={}, captions={"grid": "Persons."})
     assert AnalysisResult(facts={}, tables={"grid": pd.DataFrame()}, captions={"grid": "Persons."}).captions
+
+
+def test_shown_crops_hide_persons_and_the_network_sees_them(inputs_of, shifting_crops) -> None:
+    judged, rows = inputs_of(shifting_crops).judged, np.array([3, 1])
+    pixels = judged.crops.read_images(rows)
+    np.testing.assert_array_equal(judged.shown_crops(rows, "full"), pixels)
+    assert np.unique(judged.shown_crops(rows, "none")).size == 1
+    assert judged.shown_crops(rows, "blurred").std() < pixels.std()
+    np.testing.assert_array_equal(judged.crops.read_images(rows), pixels)

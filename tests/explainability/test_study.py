@@ -103,13 +103,13 @@ def test_analysis_of_the_persons_of_the_tables(inputs_of, scattered_crops, monke
     arguments = {
         "name": "any", "model": known.model, "crops": Store(scattered_crops), "targets": scattered_crops.targets,
         "skeleton": known.model.skeleton, "components": principal_components(fitted), "tables": tables, "seed": 3,
-        "batch_size": 8,
+        "batch_size": 8, "photographs": "none",
     }  # fmt: skip
     for own, model in ((features, fingerprint_of_model(known.model)), (replace(features, model=""), "")):
         assert run_analysis(ComponentSpec(name="any"), features=own, **arguments).model == model
     inputs = seen[0]
     assert (len(inputs.fitted), len(inputs.judged)) == (30, 30)
-    assert (inputs.fitted.split, inputs.judged.split) == ("train", "val")
+    assert (inputs.fitted.split, inputs.judged.split, inputs.photographs) == ("train", "val", "none")
     np.testing.assert_array_equal(inputs.judged.person_ids, features.person_ids[30:])
     np.testing.assert_array_equal(inputs.judged.features.values, features.values[30:])
     assert np.shares_memory(inputs.judged.features.values, features.values)

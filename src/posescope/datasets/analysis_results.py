@@ -45,6 +45,7 @@ class AnalysisDataset(FileDataset[AnalysisResult, AnalysisResult]):
             findings=tuple(Finding.from_dict(finding) for finding in content["findings"]),
             note=content["note"],
             captions=content.get("captions", {}),
+            photographs=content.get("photographs", "full"),
             tables={path.stem: read_csv(path) for path in sorted(folder.glob("*.csv"))},
             images={path.stem: _read(path, read_png).image for path in sorted(folder.glob("*.png"))},
             plots={path.name.removesuffix(_PLOT): _read(path, plotly.io.read_json) for path in sorted(folder.glob(f"*{_PLOT}"))},
@@ -56,6 +57,7 @@ class AnalysisDataset(FileDataset[AnalysisResult, AnalysisResult]):
             findings = [asdict(finding) for finding in data.findings]
             content = {"facts": dict(data.facts), "findings": findings, "note": data.note}
             content |= {"captions": dict(data.captions), "model": data.model, "data": data.data}
+            content["photographs"] = data.photographs
             write_json(folder / "result.json", content)
             for name, table in data.tables.items():
                 write_csv(folder / f"{name}.csv", table)

@@ -14,6 +14,7 @@ from posescope.artifacts.model_folder import fingerprint_of_model
 from posescope.artifacts.pose_model import PoseModel
 from posescope.core.records import PosePredictions
 from posescope.data.crops.crop_set import CropSet
+from posescope.drawing.photographs import PhotographMode, hide_photographs
 from posescope.explainability.components.pca import Components
 from posescope.explainability.errors import ExplainabilityError
 from posescope.explainability.features.feature_store import FeatureSet
@@ -76,6 +77,20 @@ class StudyPersons:
         """(N,) ids of the persons."""
         return self.crops.targets.person_ids
 
+    def shown_crops(self, rows: NDArray[np.int64], photographs: PhotographMode) -> NDArray[np.uint8]:
+        """Return the crops of persons for pictures; the network gets `crops.read_images`.
+
+        Args:
+            rows: (n,) rows of the persons.
+            photographs: how they are shown (`AnalysisInputs.photographs`).
+
+        Returns:
+            (n, H, W, 3) uint8 RGB.
+        """
+        targets = self.crops.targets
+        joints = np.where(targets.visibility[rows][..., None] > 0, targets.joints[rows], np.nan)
+        return hide_photographs(self.crops.read_images(rows), joints, targets.joint_names, photographs)
+
     def subset(self, rows: NDArray[np.int64]) -> "StudyPersons":
         """Return the persons at `rows` (n,), in this order."""
         found = self.predictions
@@ -106,6 +121,7 @@ class AnalysisInputs:
         judged: usually validation persons.
         seed: random seed.
         batch_size: persons per forward pass.
+        photographs: how pictures show photographs (`StudyPersons.shown_crops`).
     """
 
     model: PoseModel
@@ -114,6 +130,7 @@ class AnalysisInputs:
     judged: StudyPersons
     seed: int = 0
     batch_size: int = 64
+    photographs: PhotographMode = "full"
 
     def __post_init__(self) -> None:
         for persons in (self.fitted, self.judged):
@@ -173,6 +190,8 @@ class AnalysisResult:
         captions: a caption by name of an image, plot or table: one or two sentences that say what to see.
         model: fingerprint of the network under study, set by `run_analysis`; empty: unknown.
         data: fingerprint of the crops, joints and splits; empty if unknown.
+        photographs: how the images show photographs. An analysis that draws them by `StudyPersons.shown_crops` gives that of its
+            inputs; a report in a stricter mode leaves the images out.
     """
 
     facts: Facts
@@ -184,6 +203,7 @@ class AnalysisResult:
     captions: Mapping[str, str] = field(default_factory=dict)
     model: str = ""
     data: str = ""
+    photographs: PhotographMode = "full"
 
     def __post_init__(self) -> None:
         shown = {*self.images, *self.plots}

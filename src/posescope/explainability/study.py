@@ -13,6 +13,7 @@ from posescope.core.plugins import ComponentSpec, build
 from posescope.core.records import PoseTargets
 from posescope.core.skeleton import Skeleton
 from posescope.data.crops.crop_store import CropStore
+from posescope.drawing.photographs import PhotographMode
 from posescope.explainability.base import AnalysisInputs, AnalysisResult, StudyPersons
 from posescope.explainability.components.pca import Components
 from posescope.explainability.explained_persons import FITTED, JUDGED, read_error_types, read_predictions
@@ -109,6 +110,7 @@ def run_analysis(
     seed: int,
     batch_size: int,
     population: str = "",
+    photographs: PhotographMode = "full",
 ) -> AnalysisResult:
     """Run an analysis on the persons of the study.
 
@@ -123,6 +125,7 @@ def run_analysis(
         seed: random seed.
         batch_size: persons per forward pass.
         population: description of the judged persons, for the findings.
+        photographs: how images show photographs.
 
     Raises:
         ExplainabilityError: if the inputs do not belong together.
@@ -132,7 +135,7 @@ def run_analysis(
     fitted, judged = (
         select_persons(role, model, crops, targets, features, skeleton, tables) for role in (FITTED, JUDGED)
     )  # fmt: skip
-    inputs = AnalysisInputs(model, components, fitted, judged, seed, batch_size)
+    inputs = AnalysisInputs(model, components, fitted, judged, seed, batch_size, photographs)
     return describe_result(build("analyses", spec)(inputs), inputs, population)
 
 

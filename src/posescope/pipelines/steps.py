@@ -6,7 +6,9 @@ from typing import Any
 from kedro.pipeline import Pipeline, node
 from kedro.pipeline.node import Node
 
-__all__ = ["collect_results", "named_outputs", "stage", "step"]
+__all__ = ["PHOTOGRAPHS", "collect_results", "named_outputs", "stage", "step"]
+
+PHOTOGRAPHS = "params:reporting.photographs"  # read by every stage that draws persons
 
 
 def step(

@@ -11,6 +11,7 @@ from posescope.core.records import PoseTargets
 from posescope.core.skeleton import Skeleton
 from posescope.data.crops.crop_statistics import CropStatistics, check_current
 from posescope.data.crops.crop_store import CropStore
+from posescope.drawing.photographs import PhotographMode
 from posescope.evaluation.error_analysis.error_types import joint_error_types
 from posescope.evaluation.scored_persons import gather_cases
 from posescope.evaluation.table_schemas import join_error_types
@@ -205,6 +206,7 @@ class AnalysisNodes:
         options: AnalysesOptions,
         persons: PersonsOptions,
         prediction: PredictionOptions,
+        photographs: PhotographMode = "full",
     ) -> AnalysisResult:
         """Run the analysis if it is selected; otherwise return an empty result.
 
@@ -216,6 +218,7 @@ class AnalysisNodes:
             options: the selected analyses.
             persons: selection of the persons.
             prediction: batch size and device.
+            photographs: how images show photographs.
         """
         return study.run_analysis(
             options.find(self.name),
@@ -230,4 +233,5 @@ class AnalysisNodes:
             seed=options.seed,
             batch_size=prediction.batch_size,
             population=persons.in_words(),
+            photographs=photographs,
         )

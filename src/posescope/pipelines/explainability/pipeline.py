@@ -6,7 +6,7 @@ from posescope.core.plugins import installed
 from posescope.explainability.findings_file import list_findings
 from posescope.pipelines.explainability import nodes
 from posescope.pipelines.stage_results import collect_explainability
-from posescope.pipelines.steps import stage, step
+from posescope.pipelines.steps import PHOTOGRAPHS, stage, step
 
 __all__ = ["create_pipeline"]
 
@@ -58,7 +58,12 @@ def _analyses() -> Pipeline:
         [
             step(nodes.gather_tables, tables, "explained_tables"),
             *(
-                step(nodes.AnalysisNodes(name).analyse, [*inputs, PERSONS, PREDICTION], f"analysis_{name}", f"analyse_{name}")
+                step(
+                    nodes.AnalysisNodes(name).analyse,
+                    [*inputs, PERSONS, PREDICTION, PHOTOGRAPHS],
+                    f"analysis_{name}",
+                    f"analyse_{name}",
+                )
                 for name in names
             ),
             step(list_findings, {name: f"analysis_{name}" for name in names}, "findings"),

@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from posescope.core.plugins import Options
+from posescope.drawing.photographs import PhotographMode
 
 __all__ = ["PageOptions", "ReportingOptions"]
 
@@ -17,4 +18,9 @@ class PageOptions(Options):
 class ReportingOptions(Options):
     """Parameters of the pipeline `reporting`."""
 
+    photographs: PhotographMode = Field(
+        "full",
+        description="photographs in pictures that all pipelines draw: full; blurred, heads most, without file names; none: plain "
+        "ground. Pictures of an earlier run in a less strict mode are left out",
+    )
     page: PageOptions = Field(default_factory=PageOptions, description="options of the report page")
