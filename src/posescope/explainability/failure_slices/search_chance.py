@@ -113,8 +113,8 @@ def repeat_search(
 def permute_by_photograph(groups: NDArray[np.int64], permutations: int, seed: int) -> Iterator[NDArray[np.int64]]:
     """Yield permutations of persons in which those of one photograph stay together, since they are alike.
 
-    Photographs with the same number of persons exchange their persons' values. Photographs whose number of persons fewer than five
-    have form one group, whose values are written one photograph after the other in random order.
+    Photographs with the same number of persons exchange their persons' values. Where fewer than five photographs have the same
+    number, they form one group, whose values are written one photograph after the other in random order.
 
     Args:
         groups: (N,) photograph of each person.
