@@ -52,42 +52,50 @@ def test_single_step_has_no_chance_distance(inputs_of, shifting_crops) -> None:
 def test_findings_and_tables_agree(inputs_of, shifting_crops) -> None:
     steps = (-3, -1.5, -1, -0.5, 0.5, 1, 1.5, 3)
     found = LatentTraversal(LatentTraversalOptions(components=1, steps=steps, random_directions=8))(inputs_of(shifting_crops))
-    match, proximity, displacement = found.findings  # two dots have no pose attributes
+    match, displacement = found.findings  # two dots have no pose attributes
     assert match.is_supported
     # 4 of the 7 persons of other steps are on the other side, 20 px away in one joint of two.
-    assert match.value == pytest.approx(10 * 4 / 7)
+    assert match.effect == pytest.approx(10 * 4 / 7)
     # One sd are 11.8 of 41 even steps: for 23 persons near the middle red changes sides, by 20 px in one joint of two.
-    assert displacement.is_supported
-    assert displacement.value == pytest.approx(10 * 23 / 41)
-    assert proximity.control.value == 1.0
+    assert displacement.effect == pytest.approx(10 * 23 / 41)
+    # With one component every direction with the covariance of the data is this component.
+    assert displacement.verdict == "inconclusive"
+    assert displacement.p_value == 1.0
     assert found.tables["traversal_steps"]["fraction_beyond"].iloc[0] == 0.0
     row = found.tables["traversal_components"].iloc[0]
-    assert row["displacement_px"] == 5.0  # 20 px to one side, none to the other, for one joint of two
-    assert (row["perturbed_displacement_px"], row["perturbed_displacement_low_px"]) == (displacement.value, displacement.low)
-    control = (row["random_perturbed_displacement_px"], row["random_perturbed_displacement_high_px"])
+    assert (row["displacement_px"], row["displacement_px_low"]) == (displacement.effect, displacement.low)
+    control = (row["random_displacement_px"], row["random_displacement_px_high"])
     assert control == (displacement.control.value, displacement.control.high)
+    assert (row["directions"], row["directions_farther"]) == (8, 8)
     # Persons are evenly spaced: a point between them is nearer than they are to each other; at 3 sd it is far away.
     assert found.tables["traversal_steps"]["distance_quantile"].iloc[[0, 3, 7]].tolist() == pytest.approx([1.0, 0.0, 1.0])
 
 
-def test_displacements_in_noise_are_not_significant(inputs_of, noise_crops) -> None:
+def test_every_image_plot_and_table_has_a_caption(inputs_of, shifting_crops) -> None:
+    found = LatentTraversal(LatentTraversalOptions(components=1, random_directions=2))(inputs_of(shifting_crops))
+    assert set(found.captions) == {*found.images, *found.plots, *found.tables}
+    assert {"traversal_strip_1", "traversal_pc1"} == set(found.images)
+    assert found.findings[1].picture == "traversal_strip_1"
+
+
+def test_no_component_of_noise_beats_random_changes(inputs_of, noise_crops) -> None:
     found = LatentTraversal(LatentTraversalOptions(components=3, random_directions=40))(inputs_of(noise_crops))
-    displacements = [finding for finding in found.findings if "joints of 64 persons" in finding.statement]
-    assert displacements
+    displacements = [finding for finding in found.findings if finding.id.endswith("moves-joints")]
+    assert len(displacements) == 3
     assert not any(finding.is_supported for finding in displacements)
 
 
 def test_persons_of_one_image_give_no_displacement_finding(inputs_of, shifting_crops) -> None:
     inputs = inputs_of(shifting_crops, groups=np.zeros(len(shifting_crops), dtype=np.int64))
     found = LatentTraversal(LatentTraversalOptions(components=1, random_directions=2))(inputs)
-    assert not any("shifted" in finding.statement for finding in found.findings)
-    assert np.isnan(found.tables["traversal_components"]["perturbed_displacement_px"]).all()
+    assert found.findings == ()
+    assert np.isnan(found.tables["traversal_components"]["displacement_px"]).all()
 
 
 def test_pooled_features_are_not_decoded(inputs_of, shifting_crops) -> None:
     inputs = inputs_of(shifting_crops)
     pooled = FeatureSet(inputs.judged.features.person_ids, inputs.judged.features.values[:, ::4], "bottleneck", (3, 1, 1))
-    object.__setattr__(inputs, "features", pooled)
+    object.__setattr__(inputs.judged, "features", pooled)
     found = LatentTraversal(LatentTraversalOptions())(inputs)
     assert (found.tables, found.findings) == ({}, ())
     assert "pooled" in found.note

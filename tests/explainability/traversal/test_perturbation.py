@@ -3,13 +3,16 @@ import pandas as pd
 import pytest
 
 from posescope.core.skeleton import COCO_PERSON
+from posescope.evaluation.bootstrap import resample_images
 from posescope.explainability.attributes.person_attributes import measure_poses
 from posescope.explainability.traversal.perturbation import (
     AttributeScale,
     Perturbation,
+    measure_displacement,
     measure_scale,
     perturb_persons,
     strongest_effects,
+    tabulate_displacements,
     tabulate_effects,
 )
 
@@ -22,49 +25,53 @@ def perturb(ankle_components, decode_ankles):
         features = np.random.default_rng(1).normal(size=(persons, 100))
         return perturb_persons(
             ankle_components, 2, sd, features=features, groups=np.arange(persons) // 2 if groups is None else groups,
-            scales=scales, decode=decode, measure_attributes=lambda joints: measure_poses(joints, COCO_PERSON), seed=0,
+            scales=scales, directions=39, persons_each=8, decode=decode,
+            measure_attributes=lambda joints: measure_poses(joints, COCO_PERSON), seed=0,
         )  # fmt: skip
 
     return run
 
 
 def test_displacement_equals_the_hand_computed_one(perturb) -> None:
-    # Twice 2 units of 2 px for two of 17 joints; along a random direction, times its coordinate 0.
+    # Twice 2 units of 2 px for two of 17 joints; along a random direction, times its coordinate 0, which is below 1.
     first, second = perturb().displacements
     assert (first.own.estimate, first.own.low, first.own.high) == pytest.approx([8 * 2 / 17] * 3, rel=1e-4)
-    drawn = np.random.default_rng(0).normal(size=(40, 100))
-    along = np.abs(drawn[:, 0]) / np.linalg.norm(drawn, axis=1)
-    assert first.random.estimate == pytest.approx(8 * 2 / 17 * along.mean(), rel=1e-3)
-    assert first.random.low < first.random.estimate < first.random.high
-    assert first.is_significant
-    assert (second.own.estimate, second.is_significant) == (0.0, False)
+    assert 0.5 < first.random.estimate / first.own.estimate < 1
+    assert first.difference.estimate == pytest.approx(first.own.estimate - first.random.estimate, rel=0.02)
+    assert (first.farther, first.direction_p_value) == (0, 1 / 40)
+    assert (second.own.estimate, second.farther, second.direction_p_value) == (0.0, 39, 1.0)
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_displacement_of_shuffled_joints_is_not_significant(perturb, decode_ankles, seed) -> None:
-    rng = np.random.default_rng(seed)
-    result = perturb(decode=lambda points: decode_ankles(points)[rng.permutation(len(points))])
-    assert result.displacements[0].own.estimate > 0.2
-    assert not any(displacement.is_significant for displacement in result.displacements)
+def test_directions_are_compared_on_their_persons() -> None:
+    """Persons 0 and 1 move by 1 px, 2 and 3 by 10 px: a direction that moves the first two by 2 px moves them farther."""
+    own, rows = np.array([1.0, 1.0, 10.0, 10.0]), np.array([[0, 1], [2, 3]])
+    random = np.array([[2.0, 2.0], [4.0, 6.0]])
+    found = measure_displacement(1, own, random, rows, resample_images(np.arange(4), 0, 100), np.arange(4))
+    assert (found.directions, found.farther) == (2, 1)
+    assert found.random.estimate == 3.5
+    assert found.difference.estimate == pytest.approx((-1 - 1 + 6 + 4) / 4)
 
 
 def test_intervals_resample_images_not_persons(perturb, decode_ankles) -> None:
     """In one of two images all persons move, in the other none: the interval reaches from one to the other."""
 
     def decode(points: np.ndarray) -> np.ndarray:
-        joints = decode_ankles(points)
-        joints[np.arange(len(joints)) % 10 < 5] = 50.0
-        return joints
+        joints = decode_ankles(points).reshape(2, -1, 17, 2)
+        joints[:, :5] = 50.0  # the first five persons, along the component
+        return joints.reshape(-1, 17, 2)
 
     own = perturb(persons=10, groups=np.arange(10) // 5, decode=decode).displacements[0].own
     assert (own.low, own.estimate, own.high) == pytest.approx((0, 8 / 17, 16 / 17), rel=1e-4)
 
 
 @pytest.mark.parametrize(("persons", "groups"), [(0, []), (5, [3] * 5)])
-def test_persons_in_fewer_than_two_images_give_an_empty_result(perturb, persons, groups) -> None:
+def test_persons_in_fewer_than_two_images_give_an_empty_result(perturb, ankle_components, persons, groups) -> None:
     result = perturb(persons=persons, groups=np.array(groups, dtype=np.int64))
     assert result == Perturbation(persons, 1.0)
     assert tabulate_effects(result.effects).empty
+    table = tabulate_displacements(ankle_components, 2, result.displacements)
+    assert table["displacement_px"].isna().all()
+    assert table["directions"].tolist() == [0, 0]
 
 
 def test_all_persons_are_decoded_once_per_component(perturb, decode_ankles) -> None:
@@ -75,7 +82,7 @@ def test_all_persons_are_decoded_once_per_component(perturb, decode_ankles) -> N
         return decode_ankles(points)
 
     perturb(decode=decode)
-    assert counts == [4 * 40, 4 * 40]
+    assert counts == [2 * (40 + 39 * 8)] * 2
 
 
 def test_strongest_effect_equals_the_hand_computed_one(perturb) -> None:
@@ -85,7 +92,8 @@ def test_strongest_effect_equals_the_hand_computed_one(perturb) -> None:
     # 2 units of 2 px to each side in torsos of 30 px: 8 / 30, in standard deviations of 0.2.
     assert first.own.estimate == pytest.approx(8 / 30 / 0.2, rel=1e-4)
     assert first.high - first.low == pytest.approx(8 / 30, rel=1e-4)
-    assert abs(first.random.estimate) < 0.1
+    # Random directions have either sign: their size counts.
+    assert 0.5 < first.random.estimate / first.own.estimate < 1
     assert (first.is_significant, second.is_significant) == (True, False)
     assert len(tabulate_effects(effects)) == 4
 
@@ -103,4 +111,4 @@ def test_scale_equals_the_hand_computed_one() -> None:
 
 def test_without_scales_there_are_displacements_only(perturb) -> None:
     result = perturb(scales={})
-    assert (result.effects, result.displacements) == ((), perturb().displacements)
+    assert (result.effects, len(result.displacements)) == ((), 2)

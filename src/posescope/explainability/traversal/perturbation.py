@@ -1,12 +1,15 @@
 """Perturbation of persons' features along a component: displacement of the joints and effect on pose attributes.
 
-    f_n ± c * sqrt(variance_i) * axis_i    person n, perturbed along component i and decoded
-    f_n ± c * sqrt(variance_i) * u_n       control: a random direction of the same length for each person
+    f_n +- c * sqrt(variance_i) * axis_i    person n, perturbed along component i and decoded
+    f_n +- c * sqrt(variance_i) * u_r       control: random direction r with the covariance of the data, of the same length
 
 The displacement is the distance between the joints of both ends. The effect on an attribute is its value at the upper end minus
 its value at the lower end. A traversal from the mean is a single path: if the mean is between front and back views, any small
-perturbation can flip it. Over many persons such flips cancel in an attribute unless the component causes them. A displacement has
-no sign and does not cancel, so it is compared with that of random directions for the same persons.
+perturbation can flip it. Over many persons such flips cancel in an attribute unless the component causes them.
+
+Two questions need two comparisons. Is the component above the average direction? The difference is paired by person, with an
+interval over photographs. Is it above what a direction can be by chance? Every direction is compared with the component on the
+same persons, and the fraction of directions that move them at least as far is the p-value over directions.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,21 +21,28 @@ from numpy.typing import NDArray
 
 from posescope.evaluation.bootstrap import ImageResamples, Interval, resample_images
 from posescope.explainability.components.pca import Components
-from posescope.explainability.traversal.random_directions import mean_joint_distances_px
+from posescope.explainability.traversal.random_directions import (
+    assign_persons,
+    covariance_directions,
+    mean_joint_distances_px,
+)
 
 __all__ = [
     "AttributeEffect",
     "AttributeScale",
     "Displacement",
     "Perturbation",
+    "measure_displacement",
     "measure_effects",
     "measure_scale",
     "perturb_persons",
     "strongest_effects",
+    "tabulate_displacements",
     "tabulate_effects",
 ]
 
 _MIN_PERSONS = 10  # with a known attribute, to estimate its standard deviation
+_RANGE = (0.025, 0.975)
 
 
 @dataclass(frozen=True)
@@ -55,18 +65,25 @@ class Displacement:
 
     Attributes:
         component: number, from 1.
-        own: mean px per joint over persons; interval over images, widened for the number of components.
-        random: the same along random directions.
+        own: mean px per joint over persons, with its 95 % interval over photographs.
+        random: mean px along the random directions, and the range of the middle 95 % of the directions.
+        difference: mean over persons of the own displacement minus that along the random directions, with its interval over
+            photographs.
+        directions: number of random directions.
+        farther: number of random directions that move their persons at least as far as the component moves the same persons.
     """
 
     component: int
     own: Interval
     random: Interval
+    difference: Interval
+    directions: int
+    farther: int
 
     @property
-    def is_significant(self) -> bool:
-        """Whether the whole interval is above that of random directions."""
-        return self.own.low > self.random.high
+    def direction_p_value(self) -> float:
+        """One-sided p-value of the component among the random directions, 1 / (directions + 1) to 1."""
+        return (1 + self.farther) / (1 + self.directions)
 
 
 @dataclass(frozen=True)
@@ -76,9 +93,9 @@ class AttributeEffect:
     Attributes:
         component: number, from 1.
         attribute: name.
-        own: mean effect over persons, in standard deviations of the attribute; interval over images, widened for the number of
-            attributes.
-        random: the same along random directions.
+        own: mean effect over persons, in standard deviations of the attribute; interval over photographs, widened for the number
+            of attributes.
+        random: mean absolute effect of a random direction, and the range of the middle 95 % of the directions.
         low, high: mean value at the two ends, in the attribute's unit.
     """
 
@@ -96,9 +113,8 @@ class AttributeEffect:
 
     @property
     def is_significant(self) -> bool:
-        """Whether the interval excludes zero and is beyond that of random directions."""
-        own, control = self.own, self.random
-        return (own.low > max(0.0, control.high)) or (own.high < min(0.0, control.low))
+        """Whether the interval excludes zero and the effect exceeds those of the random directions."""
+        return self.least > 0 and abs(self.own.estimate) > self.random.high
 
 
 @dataclass(frozen=True)
@@ -108,7 +124,7 @@ class Perturbation:
     Attributes:
         persons: number of persons.
         perturbation_sd: distance to each side, in standard deviations.
-        displacements: one per component; empty if the persons are in fewer than two images.
+        displacements: one per component; empty if the persons are in fewer than two photographs.
         effects: one per component and attribute; empty in the same case.
     """
 
@@ -139,20 +155,24 @@ def perturb_persons(
     features: NDArray[np.floating],
     groups: NDArray[np.int64],
     scales: Mapping[str, AttributeScale],
+    directions: int,
+    persons_each: int,
     decode: Callable[[NDArray[np.float64]], NDArray[np.float32]],
     measure_attributes: Callable[[NDArray[np.float32]], pd.DataFrame],
     seed: int,
 ) -> Perturbation:
-    """Perturb persons along the first components and measure displacements and effects.
+    """Perturb persons along the first components and along random directions, and measure displacements and effects.
 
     Args:
         components: the components.
         count: number of first components.
         perturbation_sd: c, distance to each side, in standard deviations.
         features: (n, D) of the persons.
-        groups: (n,) image of each person.
+        groups: (n,) photograph of each person.
         scales: scales of the attributes to measure.
-        decode: function from (M, D) points to (M, K, 2) joints, px; called once per component with 4 n points.
+        directions: R, random directions per component.
+        persons_each: m, persons per random direction.
+        decode: function from (M, D) points to (M, K, 2) joints, px; called once per component with 2 (n + R m) points.
         measure_attributes: function from (M, K, 2) joints to one row of pose attributes each.
         seed: random seed of the random directions and the resamples.
 
@@ -162,54 +182,102 @@ def perturb_persons(
     if len(np.unique(groups)) < 2:
         return Perturbation(len(features), perturbation_sd)
     # An interval widened for m comparisons ends at the 0.025 / m quantiles; beyond each there are at least twenty resamples.
-    draws = resample_images(groups, seed, max(1000, 800 * max(count, len(scales))))
-    rng = np.random.default_rng(seed)
+    draws = resample_images(groups, seed, max(1000, 800 * len(scales)))
     displacements: list[Displacement] = []
     effects: list[AttributeEffect] = []
     for component in range(count):
-        drawn = rng.normal(size=features.shape)
-        drawn /= np.linalg.norm(drawn, axis=1, keepdims=True)
-        along = (
-            perturbation_sd
-            * np.sqrt(components.variances[component])
-            * np.stack([np.broadcast_to(components.axes[component], drawn.shape), drawn])
-        )
-        # (own or random, lower or upper end, person, D)
-        points = features.astype(np.float64) + np.stack([-along, along], axis=1)
+        rng = np.random.default_rng((seed, component))
+        drawn = covariance_directions(components, directions, rng)
+        rows = assign_persons(len(features), directions, persons_each, rng)
+        chosen = np.concatenate([np.arange(len(features)), rows.ravel()])
+        along = np.concatenate([np.tile(components.axes[component], (len(features), 1)), np.repeat(drawn, rows.shape[1], axis=0)])
+        along *= perturbation_sd * np.sqrt(components.variances[component])
+        points = features[chosen].astype(np.float64) + np.stack([-along, along])  # (lower or upper end, person, D)
         joints = decode(points.reshape(-1, features.shape[1]))
-        displacements.append(_measure_displacement(component + 1, joints, draws, groups, count))
+        moved = mean_joint_distances_px(*joints.reshape(2, len(chosen), *joints.shape[1:]))
+        own, random = moved[: len(features)], moved[len(features) :].reshape(rows.shape)
+        displacements.append(measure_displacement(component + 1, own, random, rows, draws, groups))
         if scales:
-            effects += measure_effects(component + 1, measure_attributes(joints), scales, draws, groups)
+            effects += measure_effects(component + 1, measure_attributes(joints), rows, scales, draws, groups)
     return Perturbation(len(features), perturbation_sd, tuple(displacements), tuple(effects))
 
 
+def measure_displacement(
+    component: int,
+    own: NDArray[np.float64],
+    random: NDArray[np.float64],
+    rows: NDArray[np.int64],
+    draws: ImageResamples,
+    groups: NDArray[np.int64],
+) -> Displacement:
+    """Compare the displacement by a component with that by random directions.
+
+    Args:
+        component: number, from 1.
+        own: (n,) displacement of each person by the component, px.
+        random: (R, m) displacement of m persons by each of R random directions, px.
+        rows: (R, m) rows of these persons.
+        draws: bootstrap resamples of photographs.
+        groups: (n,) photograph of each person.
+    """
+    total, times = (np.bincount(rows.ravel(), weights, minlength=len(own)) for weights in (random.ravel(), np.ones(rows.size)))
+    expected = np.divide(total, times, out=np.full(len(own), np.nan), where=times > 0)  # per person, over its directions
+    means = random.mean(axis=1)
+    low, high = np.quantile(means, _RANGE)
+    return Displacement(
+        component,
+        own=draws.mean_interval(own, groups),
+        random=Interval(float(means.mean()), float(low), float(high)),
+        difference=draws.mean_interval(own - expected, groups),
+        directions=len(random),
+        farther=int((means >= own[rows].mean(axis=1)).sum()),
+    )
+
+
 def measure_effects(
-    component: int, poses: pd.DataFrame, scales: Mapping[str, AttributeScale], draws: ImageResamples, groups: NDArray[np.int64]
+    component: int,
+    poses: pd.DataFrame,
+    rows: NDArray[np.int64],
+    scales: Mapping[str, AttributeScale],
+    draws: ImageResamples,
+    groups: NDArray[np.int64],
 ) -> list[AttributeEffect]:
     """Measure the effect of one component on every attribute.
 
     Args:
         component: number, from 1.
-        poses: attributes of 4 n decoded skeletons: n at the lower end of the component, n at its upper end, and the same along
-            random directions.
+        poses: attributes of 2 (n + R m) decoded skeletons: at the lower ends of the component (n) and of the random directions
+            (R m), and the same at the upper ends.
+        rows: (R, m) rows of the persons of each random direction.
         scales: scales of the attributes to measure.
-        draws: bootstrap resamples of images.
-        groups: (n,) image of each person.
+        draws: bootstrap resamples of photographs.
+        groups: (n,) photograph of each person.
 
     Returns:
         One record per attribute; none for an attribute that no decoded skeleton has.
     """
     effects = []
     for name, scale in scales.items():
-        values = poses[name].to_numpy(dtype=np.float64).reshape(2, 2, -1).clip(scale.low, scale.high)
-        difference = (values[:, 1] - values[:, 0]) / scale.sd
-        level = 1 - 0.05 / len(scales)
-        own, control = (draws.mean_interval(of_direction, groups, level) for of_direction in difference)
+        ends = poses[name].to_numpy(dtype=np.float64).reshape(2, -1).clip(scale.low, scale.high)
+        difference = (ends[1] - ends[0]) / scale.sd
+        own = draws.mean_interval(difference[: len(groups)], groups, 1 - 0.05 / len(scales))
+        control = _absolute_means(difference[len(groups) :].reshape(rows.shape))
         if own.is_known and control.is_known:
-            known = ~np.isnan(difference[0])
-            low, high = (float(ends[known].mean()) for ends in values[0])
+            known = ~np.isnan(difference[: len(groups)])
+            low, high = (float(end[: len(groups)][known].mean()) for end in ends)
             effects.append(AttributeEffect(component, name, own, control, low, high))
     return effects
+
+
+def _absolute_means(effects: NDArray[np.float64]) -> Interval:
+    """Return mean and range of the absolute mean effects of (R, m) effects; NaN where no person has the attribute."""
+    known = ~np.isnan(effects)
+    some = known.any(axis=1)
+    if not some.any():
+        return Interval(float("nan"), float("nan"), float("nan"))
+    means = np.abs(np.where(known, effects, 0.0).sum(axis=1)[some] / known.sum(axis=1)[some])
+    low, high = np.quantile(means, _RANGE)
+    return Interval(float(means.mean()), float(low), float(high))
 
 
 def strongest_effects(effects: Sequence[AttributeEffect]) -> list[AttributeEffect]:
@@ -229,10 +297,31 @@ def tabulate_effects(effects: Sequence[AttributeEffect]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*names, "random_effect", "random_effect_low", "random_effect_high"])
 
 
-def _measure_displacement(
-    component: int, joints: NDArray[np.float32], draws: ImageResamples, groups: NDArray[np.int64], components: int
-) -> Displacement:
-    ends = joints.reshape(2, 2, len(groups), *joints.shape[1:])
-    level = 1 - 0.05 / components
-    own, control = (draws.mean_interval(moved, groups, level) for moved in mean_joint_distances_px(ends[:, 0], ends[:, 1]))
-    return Displacement(component, own, control)
+def tabulate_displacements(components: Components, count: int, displacements: Sequence[Displacement]) -> pd.DataFrame:
+    """Tabulate the displacement of the joints by each component and by random directions.
+
+    Args:
+        components: the components.
+        count: number of traversed components.
+        displacements: one per traversed component; if empty, the columns are NaN.
+
+    Returns:
+        Columns component, explained_variance_ratio; displacement_px, random_displacement_px (of the average direction, range over
+        directions) and difference_px, each with its ends _low and _high; directions, directions_farther, direction_p_value.
+    """
+    parts = {"displacement_px": "own", "random_displacement_px": "random", "difference_px": "difference"}
+    columns = {
+        f"{name}{end}": [getattr(getattr(one, part), field) for one in displacements] or np.nan
+        for name, part in parts.items()
+        for end, field in (("", "estimate"), ("_low", "low"), ("_high", "high"))
+    }
+    return pd.DataFrame(
+        {
+            "component": np.arange(1, count + 1),
+            "explained_variance_ratio": components.explained_variance_ratio[:count],
+            **columns,
+            "directions": [one.directions for one in displacements] or 0,
+            "directions_farther": [one.farther for one in displacements] or 0,
+            "direction_p_value": [one.direction_p_value for one in displacements] or np.nan,
+        }
+    )

@@ -1,4 +1,4 @@
-"""Plots of latent traversals: an image grid per component, and an interactive plot with a slider for the step."""
+"""Plots of latent traversals: a strip and an image grid per component, and an interactive plot with a slider for the step."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
@@ -13,30 +13,64 @@ from posescope.drawing.heatmap_overlays import overlay_heatmaps
 from posescope.drawing.image_grids import draw_image_grid
 from posescope.drawing.skeletons import draw_skeleton, side_colour
 from posescope.explainability.base import AnalysisInputs
+from posescope.explainability.components.component_titles import ComponentName
 from posescope.explainability.traversal.traversal_steps import Traversal
 
-__all__ = ["draw_traversal", "plot_traversals"]
+__all__ = ["draw_strip", "draw_traversal", "plot_traversals"]
 
 _BACKGROUND_GREY = 225
+_STRIP_TILES = 7
+_STRIP_PX = 110
 _SIDES = ("left", "right", "centre")
 _GREY = "#7d8590"
 _MOVING_TRACES = [1, 2, 3, 4, 5]  # changed by the slider; trace 0 is the mean
 
 
-def draw_traversal(inputs: AnalysisInputs, table: pd.DataFrame, traversal: Traversal) -> NDArray[np.uint8]:
+def draw_strip(inputs: AnalysisInputs, traversal: Traversal, name: ComponentName) -> NDArray[np.uint8]:
+    """Draw decoded steps of one component in one row, at most seven, with words at both ends.
+
+    All skeletons have the same scale and frame: the smallest square that holds them.
+
+    Args:
+        inputs: persons and model.
+        traversal: the points of all components.
+        name: name of the component.
+
+    Returns:
+        (H, W, 3) uint8.
+    """
+    steps = traversal.steps
+    shown = np.argsort(steps, kind="stable")[np.unique(np.linspace(0, len(steps) - 1, _STRIP_TILES).round().astype(int))]
+    joints = traversal.decoded.joints[(name.number - 1) * len(steps) + shown]
+    low, high = joints.reshape(-1, 2).min(axis=0), joints.reshape(-1, 2).max(axis=0)
+    side = 1.15 * float((high - low).max()) + 1e-6
+    placed = (joints - (low + high) / 2) / side * _STRIP_PX + _STRIP_PX / 2
+    background = np.full((_STRIP_PX, _STRIP_PX, 3), _BACKGROUND_GREY, dtype=np.uint8)
+    tiles = [draw_skeleton(background, own, inputs.model.skeleton, thickness_px=3) for own in placed]
+    captions = [_step_words(float(step)) for step in steps[shown]]
+    captions[0], captions[-1] = (" ".join(filter(None, words)) for words in ((captions[0], name.low), (captions[-1], name.high)))
+    return draw_image_grid(tiles, columns=len(tiles), captions=captions, tile_size=(_STRIP_PX, _STRIP_PX), gap_px=2)
+
+
+def _step_words(step: float) -> str:
+    return "average" if step == 0 else f"{step:+g}"
+
+
+def draw_traversal(inputs: AnalysisInputs, table: pd.DataFrame, traversal: Traversal, name: ComponentName) -> NDArray[np.uint8]:
     """Draw the image grid of one component: nearest persons above, decoded steps below.
 
     Args:
         inputs: persons and model.
         table: rows of the table `traversal_steps` of the component; their index is that of the points.
         traversal: the points of all components.
+        name: name of the component.
 
     Returns:
         (H, W, 3) uint8.
     """
     decoded = traversal.decoded
     skeleton, here = inputs.model.skeleton, table.index.to_numpy()
-    crops = inputs.judged.crops.read_images(traversal.nearest.rows[here])
+    crops = inputs.judged.shown_crops(traversal.nearest.rows[here], inputs.photographs)
     upper = [draw_skeleton(crop, joints, skeleton) for crop, joints in zip(crops, traversal.predicted[here], strict=True)]
     background = np.full((*inputs.judged.crops.crop_size, 3), _BACKGROUND_GREY, dtype=np.uint8)
     lower = [
@@ -50,9 +84,8 @@ def draw_traversal(inputs: AnalysisInputs, table: pd.DataFrame, traversal: Trave
     captions += [
         f"{label} decoded, {px:.0f} px apart" for label, px in zip(labels, table["nearest_person_distance_px"], strict=True)
     ]
-    component = int(table["component"].iloc[0])
-    ratio = inputs.components.explained_variance_ratio[component - 1]
-    title = f"Component {component} ({ratio:.1%} of the variance): nearest person above, decoded step below"
+    ratio = inputs.components.explained_variance_ratio[name.number - 1]
+    title = f"{name.title[0].upper()}{name.title[1:]} ({ratio:.0%} of the variance). Above: nearest person, below: decoded step"
     return draw_image_grid([*upper, *lower], columns=len(upper), captions=captions, title=title)
 
 

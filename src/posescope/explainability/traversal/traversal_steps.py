@@ -1,6 +1,6 @@
 """Steps of latent traversals: points in feature space, decoded by the network and compared with the nearest persons."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +22,6 @@ from posescope.explainability.traversal.neighbour_distances import (
     fractions_beyond,
     nearest_persons,
 )
-from posescope.explainability.traversal.perturbation import Displacement
 from posescope.explainability.traversal.random_directions import mean_joint_distances_px
 from posescope.models.layers import Interventions
 
@@ -30,7 +29,6 @@ __all__ = [
     "DecodedFeatures",
     "Traversal",
     "decode_features",
-    "tabulate_components",
     "tabulate_steps",
     "traversal_points",
     "traverse_components",
@@ -174,42 +172,5 @@ def tabulate_steps(inputs: AnalysisInputs, traversal: Traversal, neighbours: Nei
             "nearest_person_distance_px": mean_joint_distances_px(decoded.joints, traversal.predicted),
             "displacement_px": mean_joint_distances_px(decoded.joints, traversal.mean_joints),
             "mean_score": decoded.scores.mean(axis=1).astype(np.float64),
-        }
-    )
-
-
-def tabulate_components(
-    components: Components, count: int, ends: Sequence[NDArray[np.float64]], displacements: Sequence[Displacement]
-) -> pd.DataFrame:
-    """Tabulate the displacement of the joints by each component, and by random directions.
-
-    Args:
-        components: the components.
-        count: number of traversed components.
-        ends: result of `compare_ends` for each traversal; if empty, their columns are NaN.
-        displacements: displacements of persons perturbed along each component; if empty, their columns are NaN.
-
-    Returns:
-        Columns component, explained_variance_ratio; displacement_px of the ends, random_displacement_px,
-        random_displacement_high_px; perturbed_displacement_px between both ends and its interval, and the same with the prefix
-        random_.
-    """
-    intervals = {
-        "perturbed_displacement": [one.own for one in displacements],
-        "random_perturbed_displacement": [one.random for one in displacements],
-    }
-    perturbed = {
-        f"{name}{end}_px": [getattr(one, field) for one in found] or np.nan
-        for name, found in intervals.items()
-        for end, field in (("", "estimate"), ("_low", "low"), ("_high", "high"))
-    }
-    return pd.DataFrame(
-        {
-            "component": np.arange(1, count + 1),
-            "explained_variance_ratio": components.explained_variance_ratio[:count],
-            "displacement_px": [one[0] for one in ends] or np.nan,
-            "random_displacement_px": [float(np.median(one[1:])) for one in ends] or np.nan,
-            "random_displacement_high_px": [float(np.quantile(one[1:], 0.975)) for one in ends] or np.nan,
-            **perturbed,
         }
     )

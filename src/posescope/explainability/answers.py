@@ -1,0 +1,74 @@
+"""Answers to yes-or-no questions from intervals, so that `refuted` needs evidence and not only a lack of it.
+
+    question                    supported             refuted
+    more than zero?             low > 0               high < 0, or the interval lies within the margin around zero
+    at most the tolerance?      high <= tolerance     low > tolerance
+
+Everything else is inconclusive. The p-value belongs to the null hypothesis at the nearest limit.
+"""
+
+from dataclasses import dataclass
+
+from posescope.evaluation.bootstrap import Interval
+from posescope.explainability.findings import Verdict, p_from_interval
+
+__all__ = ["Answer", "answer_at_most", "answer_more", "need_also"]
+
+_LEVEL = 0.05
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Answer of one test alone, before the correction over all findings.
+
+    Attributes:
+        verdict: supported (yes), refuted (no) or inconclusive.
+        p_value: p-value of the null hypothesis that the verdict rejects; if inconclusive, that of "the effect is zero" or "is the
+            tolerance".
+    """
+
+    verdict: Verdict
+    p_value: float
+
+
+def answer_more(difference: Interval, margin: float = 0.0) -> Answer:
+    """Answer whether a value is larger than another.
+
+    Args:
+        difference: the first minus the second, with its 95 % interval.
+        margin: a difference up to this size, to both sides, counts as none; 0: only a smaller value is a no.
+    """
+    p_none = p_from_interval(difference)
+    if difference.low > 0:
+        return Answer("supported", p_none)
+    if difference.high < 0:
+        return Answer("refuted", p_none)
+    if margin > 0 and max(-difference.low, difference.high) <= margin:  # two one-sided tests of equivalence
+        return Answer("refuted", max(p_from_interval(difference, limit) for limit in (-margin, margin)))
+    return Answer("inconclusive", p_none)
+
+
+def answer_at_most(value: Interval, tolerance: float) -> Answer:
+    """Answer whether a value is at most a tolerance.
+
+    Args:
+        value: the value with its 95 % interval.
+        tolerance: the largest value that still counts as yes.
+    """
+    p = p_from_interval(value, tolerance)
+    if value.high <= tolerance:
+        return Answer("supported", p)
+    return Answer("refuted" if value.low > tolerance else "inconclusive", p)
+
+
+def need_also(answer: Answer, p_value: float) -> Answer:
+    """Let a yes need a second test as well: both null hypotheses must be rejected (intersection-union test).
+
+    Args:
+        answer: answer of the first test.
+        p_value: p-value of the second test.
+    """
+    if answer.verdict == "refuted":
+        return answer
+    yes = answer.verdict == "supported" and p_value <= _LEVEL
+    return Answer("supported" if yes else "inconclusive", max(answer.p_value, p_value))

@@ -1,0 +1,42 @@
+import pytest
+
+from posescope.evaluation.bootstrap import Interval
+from posescope.explainability.answers import Answer, answer_at_most, answer_more, need_also
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("interval", "margin", "verdict"),
+    [
+        ((1.0, 0.2, 1.8), 0.0, "supported"),
+        ((-1.0, -1.8, -0.2), 0.0, "refuted"),
+        ((0.1, -0.2, 0.4), 0.0, "inconclusive"),
+        ((0.1, -0.2, 0.4), 0.5, "refuted"),
+        ((0.1, -0.2, 0.4), 0.3, "inconclusive"),
+        ((NAN, NAN, NAN), 0.3, "inconclusive"),
+    ],
+)
+def test_more_needs_an_interval_on_one_side(interval, margin, verdict) -> None:
+    answer = answer_more(Interval(*interval), margin)
+    assert answer.verdict == verdict
+    assert (answer.p_value <= 0.05) == (verdict != "inconclusive")
+
+
+def test_equivalence_has_the_larger_p_value_of_both_limits() -> None:
+    assert answer_more(Interval(0.0, -0.1, 0.1), 0.1).p_value == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize(
+    ("interval", "verdict"),
+    [((0.0, -0.01, 0.008), "supported"), ((0.05, 0.02, 0.08), "refuted"), ((0.01, 0.0, 0.02), "inconclusive")],
+)
+def test_at_most_compares_with_the_tolerance(interval, verdict) -> None:
+    assert answer_at_most(Interval(*interval), 0.01).verdict == verdict
+
+
+def test_yes_needs_both_tests_and_a_no_one() -> None:
+    assert need_also(Answer("supported", 0.001), 0.02) == Answer("supported", 0.02)
+    assert need_also(Answer("supported", 0.001), 0.2) == Answer("inconclusive", 0.2)
+    assert need_also(Answer("inconclusive", 0.3), 0.01) == Answer("inconclusive", 0.3)
+    assert need_also(Answer("refuted", 0.01), 0.9) == Answer("refuted", 0.01)
