@@ -2,8 +2,8 @@
 
     correlate component 1 is made by attribute A, known for all persons. Attribute B follows A (correlation 0.7 to 0.95), but is
               known for 6 to 30 % of the persons at the high end. Both ends must be named by A, or by B being unknown
-    rare      component 1 is made by A. B follows component 1 closely (R2 0.8 to 0.95) among the persons for whom it is known: 6
-              to 30 % of the known ones at the high end, 30 to 50 % elsewhere. Both ends must be named by A, or by B being unknown
+    rare      component 1 is made by A. B follows component 1 closely (R2 0.8 to 0.95) among the persons with a known B: 30
+              to 50 % of all, of these 6 to 30 % at the high end. Both ends must be named by A, or by B being unknown
     one_sided A (0 for most persons) makes the high end of component 1, where B is known for 6 to 30 %; B follows the component
               elsewhere (R2 0.2 to 0.6). The high end must be named by A or by B being unknown, the low end by either
     unknown   component 1 is made by whether B is known (legs out of view), no other attribute is related

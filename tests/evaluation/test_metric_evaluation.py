@@ -49,6 +49,12 @@ def test_metric_values_by_hand(scored):
     assert metric_values["oks"].value == pytest.approx(1 / 3)
 
 
+@pytest.mark.parametrize(("images", "warned"), [(19, True), (20, False)])
+def test_few_images_are_warned_of(scored, caplog, images: int, warned: bool):
+    evaluate_persons(scored, METRICS, seed=0, image_ids=np.arange(1, images + 1), resamples=10)
+    assert ("too narrow" in caplog.text) == warned
+
+
 def test_intervals_are_over_images_and_share_the_draws(make_scored):
     """Two persons of one image are resampled together. pck is a mean over joints, pck_thesis over persons."""
     scored = make_scored(

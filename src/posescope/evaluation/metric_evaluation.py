@@ -1,5 +1,6 @@
 """Evaluation of one split by all chosen metrics: values with confidence intervals, tables per person and per joint."""
 
+import logging
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from posescope.core.plugins import ComponentSpec, build
 from posescope.core.skeleton import Skeleton
-from posescope.evaluation.bootstrap import ImageResamples, Interval, resample_images
+from posescope.evaluation.bootstrap import MIN_IMAGES, ImageResamples, Interval, resample_images
 from posescope.evaluation.metric_values import MetricValue, MetricValues, Protocol
 from posescope.evaluation.metrics.average_precision import evaluate_coco
 from posescope.evaluation.metrics.average_precision_bootstrap import resample_average_precision
@@ -29,6 +30,8 @@ __all__ = [
     "evaluate_precision",
     "mean_metric_value",
 ]
+
+_log = logging.getLogger(__name__)
 
 # pycocotools' names -> names in metrics.json.
 _OKS_NAMES = {"AP": "oks_ap", "AP50": "oks_ap50", "AP75": "oks_ap75", "AR": "oks_ar"}
@@ -72,6 +75,8 @@ def evaluate_persons(
     """
     results: list[MetricResult] = [build("metrics", spec)(scored) for spec in metrics]
     draws = resample_images(np.asarray(scored.image_ids if image_ids is None else list(image_ids), np.int64), seed, resamples)
+    if len(draws.image_ids) < MIN_IMAGES:
+        _log.warning("Evaluation on %d images: intervals over fewer than %d are too narrow.", len(draws.image_ids), MIN_IMAGES)
     values: dict[str, MetricValue] = {}
     columns: dict[str, Any] = {"person_id": scored.person_ids, "image_id": scored.image_ids, "found": scored.found}
     joints = joint_error_table(scored)

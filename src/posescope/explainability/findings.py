@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import false_discovery_control, norm
 
-from posescope.evaluation.bootstrap import Interval
+from posescope.evaluation.bootstrap import MIN_IMAGES, Interval
 from posescope.explainability.errors import ExplainabilityError
 
 __all__ = [
@@ -35,8 +35,6 @@ __all__ = [
 
 Verdict = Literal["supported", "refuted", "inconclusive"]
 
-# Bootstrap intervals over fewer images cover less than they state (0.92 instead of 0.95 for 10 images): no question is answered.
-MIN_IMAGES = 20
 FALSE_DISCOVERY_RATE = 0.05
 
 

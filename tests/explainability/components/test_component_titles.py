@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from posescope.explainability.components.attribute_shares import ProbedPersons
-from posescope.explainability.components.component_titles import ComponentName, end_rows, name_scores
+from posescope.explainability.components.component_titles import ComponentName, end_rows, name_components, name_scores
 
 PERSONS, JUDGED = 1000, 300
 
@@ -98,3 +98,15 @@ def test_ends_are_five_percent_or_twenty_persons() -> None:
     assert [len(rows) for rows in end_rows(np.arange(30.0))] == [15, 15]
     assert [len(rows) for rows in end_rows(np.arange(100.0))] == [20, 20]
     assert [len(rows) for rows in end_rows(np.empty(0))] == [0, 0]
+
+
+def test_names_of_analysis_inputs(inputs_of, wandering_crops) -> None:
+    crops, red, blue = wandering_crops
+    inputs = inputs_of(crops, attributes=pd.DataFrame({"standing": -red, "facing": blue, "knee_angle": np.nan}))
+    first, second, *_ = name_components(inputs)
+    words = ("standing", "sitting or lying")
+    # Feature 1 is red in the right upper quarter, where `standing` is low.
+    assert (first.low, first.high) == (words if inputs.components.axes[0][1] > 0 else words[::-1])
+    assert second.low_attribute == "facing"
+    assert (first.number, first.variance) == (1, pytest.approx(inputs.components.explained_variance_ratio[0]))
+    assert name_components(inputs) == name_components(inputs)

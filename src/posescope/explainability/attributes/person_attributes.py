@@ -105,7 +105,9 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     Attribute("reach", "compact", "stretched out", "torsos", "wrists or ankles labelled", "wrists and ankles not labelled"),
     Attribute("legs_apart", "legs together", "legs apart", "torsos", "both ankles labelled", "an ankle not labelled"),
     Attribute("legs_labelled", "legs out of view", "whole legs in view", "fraction"),
-    Attribute("neighbour_offset", "others to the left", "others to the right", "box sides", "others near", "nobody near"),
+    Attribute(
+        "neighbour_offset", "others to the left", "others to the right", "box sides", "others near", "no other person near"
+    ),
     Attribute("size", "small in the image", "large in the image", "octaves of px"),
     Attribute("truncated", "inside the image", "cut at the border", "fraction"),
     Attribute("crowding", "no overlap", "others overlap", "persons"),

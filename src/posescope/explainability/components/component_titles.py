@@ -8,7 +8,7 @@
     4. The name counts if its columns explain at least 0.1 of the component on the judged persons, more than the best pair of any
        component and column explains when persons are permuted between photographs.
 
-Sliders, sheets, clusters and the summary all take their names from here.
+Sliders, sheets, clusters and the summary all take their names from `name_components`.
 """
 
 from dataclasses import dataclass
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from posescope.evaluation.bootstrap import Interval, resample_images
 from posescope.explainability.attributes.attribute_columns import AttributeColumn, stack_columns
+from posescope.explainability.base import AnalysisInputs, StudyPersons
 from posescope.explainability.components.attribute_shares import (
     RESAMPLES,
     SHUFFLES,
@@ -30,25 +31,33 @@ from posescope.explainability.components.attribute_shares import (
     prediction_share,
     standardise,
 )
+from posescope.explainability.components.pca import Components
+from posescope.explainability.features.row_blocks import sample_rows
 
 __all__ = [
     "ENCODED_SHARE",
     "MAX_NAME_P",
     "RELATED_SHARE",
     "ComponentName",
+    "NAMED_COMPONENTS",
     "NamedComponents",
     "Strength",
     "end_rows",
+    "name_components",
     "name_scores",
+    "probed_persons",
+    "relate_components",
 ]
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
 Strength = Literal["encodes", "related", "none"]
 
+NAMED_COMPONENTS = 10  # the p-values are of the best pair of all these
 ENCODED_SHARE = 0.5  # from this share on a component encodes its attribute
 RELATED_SHARE = 0.1  # from this share on it is related to its attributes; below, it has no name
 MAX_NAME_P = 0.01
+_MOST_PERSONS = 20_000  # of each kind
 _END_FRACTION = 0.05
 _LEAST_AT_END = 20  # persons of an end, unless that were more than half of all
 _CLEARLY_FARTHER = 1.25  # another column names an end if its difference is larger by this factor
@@ -117,12 +126,45 @@ class NamedComponents:
     maxima: Floats
 
 
+def name_components(inputs: AnalysisInputs) -> tuple[ComponentName, ...]:
+    """Name the first `NAMED_COMPONENTS` components; equal inputs give equal names.
+
+    Args:
+        inputs: the components, and the fitted and the judged persons.
+
+    Returns:
+        One name per component, in their order.
+    """
+    return relate_components(inputs).names
+
+
+def relate_components(inputs: AnalysisInputs) -> NamedComponents:
+    """Name the components like `name_components`, and return what the names are chosen from too."""
+    components, seed = inputs.components, inputs.seed
+    fitted, judged = (probed_persons(persons, components, NAMED_COMPONENTS, seed) for persons in (inputs.fitted, inputs.judged))
+    return name_scores(fitted, judged, components.explained_variance_ratio, seed)
+
+
+def probed_persons(persons: StudyPersons, components: Components, count: int, seed: int) -> ProbedPersons:
+    """Project persons on the first components; at most 20,000 persons, a random sample of more.
+
+    Args:
+        persons: the persons.
+        components: components of their layer.
+        count: number of components.
+        seed: random seed of the sample.
+    """
+    rows = sample_rows(len(persons), _MOST_PERSONS, seed)
+    scores = components.project(persons.features.values[rows], count)
+    return ProbedPersons(scores, persons.attributes.iloc[rows].reset_index(drop=True), persons.groups[rows])
+
+
 def name_scores(fitted: ProbedPersons, judged: ProbedPersons, variances: Floats, seed: int) -> NamedComponents:
     """Name components by the attributes of persons.
 
     Args:
         fitted: persons that choose the names.
-        judged: persons of other photographs, on whom the names are judged.
+        judged: persons of other photographs, who judge the names.
         variances: fractions of the variance along the components, at least C of them.
         seed: random seed.
     """
