@@ -1,0 +1,1 @@
+"""Annotated joints that the network and similar persons contradict, ranked."""
