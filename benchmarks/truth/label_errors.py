@@ -8,15 +8,13 @@ Of N persons 5 % (100 of 2,000) get one planted error each:
 
 The count is that of planted persons among the top 5 % of persons, which is as many as were planted; the bar is 60 % of them.
 
-`synthetic`: poses of the sample generator seen by an orthographic camera. The network of this benchmark errs as a real one does, and
-these errors are no label errors: joints that are occluded (one in six) lie off by 10 % of the box at a low confidence that overlaps
-with that of right joints, 4 % of the pairs are exchanged, 2 % of the persons are mirrored, and errors are larger for wrists and
-ankles. Features are a random rectified projection of the pose with noise, and of the network's mistaken pose where it is mistaken.
+`synthetic`: poses of the sample generator seen by an orthographic camera. The network of this benchmark makes mistakes that are
+no label errors: joints that are occluded (one in six) are off by 10 % of the box at a low confidence that overlaps with that of
+right joints, 4 % of the pairs are exchanged, 2 % of the persons are mirrored, and errors are larger for wrists and ankles.
+Features are a random rectified projection of the pose that the network believes, with noise.
 
-`run`: the validation persons of a finished default run, with its network, if `--data-dir` (or `data`) holds one. It has learned the
-right labels; a network that has seen the wrong ones knows less.
-
-`no_errors`: data sets without planted errors in which the finding claims that the annotations are at fault.
+`run`: the validation persons of a finished default run, with its network, if `--data-dir` (or `data`) holds one. It has learned
+the right labels; a network that has seen the wrong ones knows less.
 
     python benchmarks/truth/label_errors.py [--most 5] [--data-dir data]
 """
@@ -39,12 +37,12 @@ from posescope.core.skeleton import COCO_PERSON
 from posescope.core.tables import ids_of
 from posescope.data.crops.crop_store import CropStore
 from posescope.explainability.components.pca import principal_components
+from posescope.explainability.explained_persons import image_groups_of
 from posescope.explainability.features.feature_extraction import extract_features
 from posescope.explainability.features.feature_store import FeatureStore
-from posescope.explainability.label_errors.annotated_poses import AnnotatedPoses, flip_pairs
+from posescope.explainability.label_errors.annotated_poses import AnnotatedPoses, flip_pairs, nearest_persons
 from posescope.explainability.label_errors.heatmap_heights import sample_maps
-from posescope.explainability.label_errors.suspicions import HeatmapReader, find_suspicions
-from posescope.explainability.study import image_groups_of
+from posescope.explainability.label_errors.suspicions import HeatmapReader, find_suspicions, read_heights
 from posescope.prediction.crop_predictions import predict_crops
 from posescope.prediction.options import PredictionOptions
 from posescope.sample.body import pose_skeleton, sample_body_shape
@@ -88,8 +86,8 @@ def _count_found(persons: Persons, kind: str, seed: int) -> tuple[int, int]:
     """Plant errors and return how many of their persons are among as many top persons, and how many were planted."""
     poses, read_heatmaps, sides = persons
     annotated, planted = plant_errors(poses, sides, kind, np.random.default_rng([7, seed]))
-    changed = AnnotatedPoses(annotated, poses.predicted, poses.scores, poses.codes, poses.groups, poses.pairs)
-    scores = find_suspicions(changed, read_heatmaps, seed=seed).person_scores
+    changed = poses.with_annotations(annotated)
+    scores = find_suspicions(changed, read_heights(changed, read_heatmaps, seed), seed).person_scores
     top = np.argsort(-scores, kind="stable")[: len(planted)]
     return int(np.isin(planted, top).sum()), len(planted)
 
@@ -163,13 +161,14 @@ def synthetic_persons(seed: int, count: int) -> Persons:
     groups = np.sort(rng.integers(0, count // 2, count))
     second = np.where(mistaken, 0.5, 0.05) * scores  # a mistaken network often has a lower peak at the right place
 
-    def read_heatmaps(places: np.ndarray) -> np.ndarray:
+    def read_heatmaps(places: np.ndarray, rows: np.ndarray) -> np.ndarray:
         def peak(centres: np.ndarray) -> np.ndarray:
             return np.exp(-((places - centres) ** 2).sum(axis=-1) / (2 * _PEAK_SIGMA**2))
 
-        return np.maximum(scores * peak(predicted), second * peak(truth))
+        return np.maximum(scores[rows] * peak(predicted[rows]), second[rows] * peak(truth[rows]))
 
-    poses = AnnotatedPoses(annotated, predicted, scores, _codes(believed, rng), groups, PAIRS)
+    codes = _codes(believed, rng)
+    poses = AnnotatedPoses(annotated, predicted, scores, codes, nearest_persons(codes, groups, 15), groups, PAIRS)
     return poses, read_heatmaps, np.full(count, 1 / 1.1)
 
 
@@ -224,10 +223,11 @@ def run_persons(data_dir: Path) -> Persons:
         predicted=(found.joints.astype(np.float64) + 0.5) / side,
         scores=found.scores.astype(np.float64),
         codes=codes / codes[:, 0].std(),
+        neighbours=nearest_persons(codes, image_groups_of(persons, ids), 15),
         groups=image_groups_of(persons, ids),
         pairs=flip_pairs(model.skeleton.flip_indices),
     )
-    return poses, lambda places: sample_maps(maps, places), longer / boxes
+    return poses, lambda places, rows: sample_maps(maps[rows], places), longer / boxes
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from posescope.explainability.errors import ExplainabilityError
 from posescope.explainability.features.row_blocks import row_slices
 
-__all__ = ["AnnotatedPoses", "Doubles", "flip_pairs", "neighbour_means", "swap_pair"]
+__all__ = ["AnnotatedPoses", "Doubles", "flip_pairs", "mean_poses", "nearest_persons"]
 
 Doubles = NDArray[np.float64]
 
@@ -23,6 +23,7 @@ class AnnotatedPoses:
         predicted: (N, K, 2).
         scores: (N, K) height of the heatmap's peak at the predicted joint.
         codes: (N, P) coordinates in feature space.
+        neighbours: (N, M) rows of the nearest persons in feature space (`nearest_persons`), -1 where there are fewer.
         groups: (N,) photograph of each person.
         pairs: (Q, 2) joint numbers, the left joint first.
     """
@@ -31,6 +32,7 @@ class AnnotatedPoses:
     predicted: Doubles
     scores: Doubles
     codes: Doubles
+    neighbours: NDArray[np.int64]
     groups: NDArray[np.int64]
     pairs: NDArray[np.int64]
 
@@ -41,11 +43,9 @@ class AnnotatedPoses:
                 f"Annotated poses: expected joints ({count}, {joints}, 2), found {self.annotated.shape} annotated and "
                 f"{self.predicted.shape} predicted."
             )
-        if len(self.codes) != count or len(self.groups) != count:
-            raise ExplainabilityError(
-                f"Annotated poses: expected codes and photographs of {count} persons, found {len(self.codes)} and "
-                f"{len(self.groups)}."
-            )
+        for name in ("codes", "neighbours", "groups"):
+            if (found := len(getattr(self, name))) != count:
+                raise ExplainabilityError(f"Annotated poses: expected {name} of {count} persons, found {found}.")
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -53,7 +53,7 @@ class AnnotatedPoses:
     @property
     def labelled(self) -> NDArray[np.bool_]:
         """(N, K) whether a joint is labelled."""
-        return np.isfinite(self.annotated).all(axis=2)
+        return np.asarray(np.isfinite(self.annotated).all(axis=2))
 
     @property
     def labelled_pairs(self) -> NDArray[np.bool_]:
@@ -73,10 +73,9 @@ class AnnotatedPoses:
         """
         return np.asarray(joints[:, self.pairs[:, 0]] - joints[:, self.pairs[:, 1]])
 
-    def subset(self, rows: NDArray[np.int64]) -> "AnnotatedPoses":
-        """Return the persons at `rows`, in this order."""
-        arrays = {name: getattr(self, name)[rows] for name in ("annotated", "predicted", "scores", "codes", "groups")}
-        return replace(self, **arrays)
+    def with_annotations(self, annotated: Doubles) -> "AnnotatedPoses":
+        """Return the same persons with other annotations (N, K, 2)."""
+        return replace(self, annotated=annotated)
 
 
 def flip_pairs(flip_indices: Sequence[int]) -> NDArray[np.int64]:
@@ -96,37 +95,47 @@ def flip_pairs(flip_indices: Sequence[int]) -> NDArray[np.int64]:
     return np.array(pairs, dtype=np.int64).reshape(-1, 2)
 
 
-def swap_pair(joints: NDArray[np.floating], left: int, right: int) -> NDArray[np.floating]:
-    """Return joints with two of them exchanged.
+def nearest_persons(codes: Doubles, groups: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """Find the nearest persons in other photographs.
 
     Args:
-        joints: (..., K, 2).
-        left, right: joint numbers.
+        codes: (N, P) coordinates in feature space.
+        groups: (N,) photograph of each person.
+        count: number of neighbours.
+
+    Returns:
+        (N, min(count, N)) rows in no particular order, -1 where there are fewer.
+
+    Example:
+        >>> nearest_persons(np.array([[0.0], [1.0], [5.0]]), np.array([0, 1, 2]), 1).ravel().tolist()
+        [1, 0, 1]
     """
-    swapped = joints.copy()
-    swapped[..., [left, right], :] = joints[..., [right, left], :]
-    return swapped
+    total = len(codes)
+    count = min(count, total)
+    nearest = np.full((total, count), -1, dtype=np.int64)
+    if not count:
+        return nearest
+    lengths = (codes**2).sum(axis=1)
+    for rows in row_slices(total, total):
+        apart = lengths - 2 * codes[rows] @ codes.T
+        apart[groups[rows][:, None] == groups] = np.inf
+        found = np.argpartition(apart, count - 1, axis=1)[:, :count]
+        nearest[rows] = np.where(np.isfinite(np.take_along_axis(apart, found, axis=1)), found, -1)
+    return nearest
 
 
-def neighbour_means(poses: AnnotatedPoses, neighbours: int) -> Doubles:
-    """Return the mean annotated joints of the nearest persons in feature space that are in other photographs.
+def mean_poses(poses: AnnotatedPoses) -> Doubles:
+    """Return the mean annotated joints of each person's neighbours.
 
     Args:
         poses: N persons.
-        neighbours: number of neighbours per person.
 
     Returns:
-        (N, K, 2); the predicted joint where no neighbour has the joint.
+        (N, K, 2); the person's own predicted joint where no neighbour has the joint.
     """
-    labelled, filled = poses.labelled, np.nan_to_num(poses.annotated)
-    lengths = (poses.codes**2).sum(axis=1)
+    usable = poses.labelled[poses.neighbours] & (poses.neighbours >= 0)[..., None]
+    counts = usable.sum(axis=1)[..., None]
+    sums = (np.nan_to_num(poses.annotated)[poses.neighbours] * usable[..., None]).sum(axis=1)
     means = poses.predicted.copy()
-    for rows in row_slices(len(poses), len(poses)):
-        apart = lengths - 2 * poses.codes[rows] @ poses.codes.T
-        apart[poses.groups[rows][:, None] == poses.groups] = np.inf
-        nearest = np.argsort(apart, axis=1, kind="stable")[:, :neighbours]
-        usable = labelled[nearest] & np.isfinite(np.take_along_axis(apart, nearest, axis=1))[..., None]
-        counts = usable.sum(axis=1)[..., None]
-        sums = (filled[nearest] * usable[..., None]).sum(axis=1)
-        np.divide(sums, counts, out=means[rows], where=counts > 0)
+    np.divide(sums, counts, out=means, where=counts > 0)
     return means

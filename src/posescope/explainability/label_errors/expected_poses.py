@@ -1,8 +1,8 @@
 """Where a joint is expected without the network's prediction of it: from similar persons and from the rest of the body.
 
 Each expectation is a ridge regression (Hoerl and Kennedy, 1970) that is fitted on persons of other photographs (five folds), so
-that no annotation takes part in its own expectation: the out-of-sample principle of confident learning (Northcutt et al., 2021).
-The predictors are the mean pose of the nearest persons in feature space, the coordinates in feature space and, for `body`, the
+that no expectation is fitted to the annotation that it judges, as in confident learning (Northcutt, Jiang and Chuang, 2021). The
+predictors are the mean pose of the nearest persons in feature space, the coordinates in feature space and, for `body`, the
 other annotated joints of the person.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from posescope.explainability.label_errors.annotated_poses import AnnotatedPoses, Doubles, neighbour_means
+from posescope.explainability.label_errors.annotated_poses import AnnotatedPoses, Doubles, mean_poses
 
 __all__ = ["ExpectedPoses", "expect_poses"]
 
@@ -35,16 +35,15 @@ class ExpectedPoses:
     offsets_of_neighbours: Doubles
 
 
-def expect_poses(poses: AnnotatedPoses, neighbours: int, seed: int) -> ExpectedPoses:
+def expect_poses(poses: AnnotatedPoses, seed: int) -> ExpectedPoses:
     """Compute the expectations of all joints and pairs.
 
     Args:
         poses: N persons.
-        neighbours: number of neighbours in feature space.
         seed: random seed of the folds of photographs.
     """
     folds = _draw_folds(poses.groups, seed)
-    similar, body = neighbour_means(poses, neighbours), poses.completed
+    similar, body = mean_poses(poses), poses.completed
     joints = np.empty_like(body)
     for joint in range(body.shape[1]):
         rest = np.delete(body, joint, axis=1)

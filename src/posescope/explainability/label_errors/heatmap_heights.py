@@ -27,18 +27,19 @@ class HeatmapHeights:
     def __init__(self, model: PoseModel, crops: Sequence[CropSet], batch_size: int) -> None:
         self._model, self._crops, self._batch_size = model, tuple(crops), batch_size
 
-    def __call__(self, places: Doubles) -> Doubles:
-        """Return (M, N, K) heights.
+    def __call__(self, places: Doubles, rows: NDArray[np.int64]) -> Doubles:
+        """Return (M, n, K) heights.
 
         Args:
-            places: (M, N, K, 2) fractions of the crop's side; places outside the crop are read at its border.
+            places: (M, n, K, 2) fractions of the crop's side; places outside the crop are read at its border.
+            rows: (n,) numbers of the persons.
         """
         heights, first = np.empty(places.shape[:3]), 0
         for crops in self._crops:
-            for rows in tqdm(batches_of_rows(np.arange(len(crops)), self._batch_size), desc="reading heatmaps", leave=False):
-                maps = self._model.heatmaps(torch.from_numpy(crops.read_images(rows))).cpu().numpy()
-                persons = first + rows
-                heights[:, persons] = sample_maps(maps, places[:, persons])
+            own = np.flatnonzero((rows >= first) & (rows < first + len(crops)))
+            for batch in tqdm(batches_of_rows(own, self._batch_size), desc="reading heatmaps", leave=False):
+                images = torch.from_numpy(crops.read_images(rows[batch] - first))
+                heights[:, batch] = sample_maps(self._model.heatmaps(images).cpu().numpy(), places[:, batch])
             first += len(crops)
         return heights
 

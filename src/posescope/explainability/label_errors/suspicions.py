@@ -1,15 +1,15 @@
 """How much better each annotation fits if it has one of three errors: a displaced joint, a swapped pair, or a mirrored person.
 
-    displaced   one joint lies elsewhere
+    displaced   one joint is elsewhere
     swapped     left and right of one pair of joints are exchanged
     mirrored    left and right of all pairs are exchanged
 
-Two witnesses judge each annotation: the network (the height of its heatmap at the annotated joint, compared with the peak or with
-the place of the mirrored joint) and what is expected from similar persons and the rest of the body. How much each of them counts is
-learned from errors that are planted in copies of the annotations themselves: every pair swapped, every person mirrored, and every
-joint displaced by 10 to 30 % of the crop's side in a random direction, so a joint that is always imprecise needs more evidence.
-A logistic regression then gives the logarithm of how much more probable the evidence is with the error than without. The three
-kinds count as equally probable, and within a kind all joints or pairs of a person.
+Two sources of evidence judge each annotation: the network (the height of its heatmap at the annotated joint, compared with the
+peak or with the place of the mirrored joint), and what is expected from similar persons and the rest of the body. Their weights
+are learned from errors that are planted in copies of the annotations: every pair swapped, every person mirrored, and every joint
+displaced by 10 to 30 % of the crop's side in a random direction. So a joint that is imprecise in all persons needs more evidence.
+A logistic regression gives the logarithm of the likelihood ratio, with the error against without. The three kinds of errors count
+as equally probable, and within a kind all joints or pairs of a person.
 """
 
 from collections.abc import Callable
@@ -22,10 +22,11 @@ from sklearn.linear_model import LogisticRegression
 from posescope.explainability.label_errors.annotated_poses import AnnotatedPoses, Doubles
 from posescope.explainability.label_errors.expected_poses import ExpectedPoses, expect_poses
 
-__all__ = ["KINDS", "HeatmapReader", "Suspicions", "find_suspicions"]
+__all__ = ["KINDS", "HeatmapReader", "Heights", "Suspicions", "find_suspicions", "read_heights"]
 
 KINDS = ("displaced", "swapped", "mirrored")
-HeatmapReader = Callable[[Doubles], Doubles]  # (M, N, K, 2) places in fractions of the crop -> (M, N, K) heights of the heatmaps
+# (M, n, K, 2) places in fractions of the crop's side, (n,) rows of the persons -> (M, n, K) heights of their heatmaps
+HeatmapReader = Callable[[Doubles, NDArray[np.int64]], Doubles]
 
 _DISPLACEMENTS = (0.1, 0.3)  # of the planted errors, in crop sides
 _PRIOR = 0.01  # share of wrong joints for which the regression is fitted; the score does not contain it
@@ -36,24 +37,19 @@ _SMALLEST_SPREAD = 1e-3  # fraction of the crop's side
 
 @dataclass(frozen=True)
 class Suspicions:
-    """Scores of the three kinds of errors for N persons: natural logarithms of likelihood ratios, minus infinity where the error is
-    impossible or cannot be judged.
+    """Scores of the three kinds of errors for N persons.
+
+    All are natural logarithms of likelihood ratios, minus infinity where the error is impossible or cannot be judged.
 
     Attributes:
         displaced: (N, K).
         swapped: (N, Q).
         mirrored: (N,).
-        contradicted_joint: (N, K) the network's part of `displaced`.
-        contradicted_pair: (N, Q) the network's part of `swapped`.
-        expected: what similar persons and the rest of the body let expect.
     """
 
     displaced: Doubles
     swapped: Doubles
     mirrored: Doubles
-    contradicted_joint: Doubles
-    contradicted_pair: Doubles
-    expected: ExpectedPoses
 
     @property
     def by_kind(self) -> Doubles:
@@ -67,28 +63,65 @@ class Suspicions:
         return np.asarray(self.by_kind.max(axis=1))
 
 
-def find_suspicions(poses: AnnotatedPoses, read_heatmaps: HeatmapReader, neighbours: int = 15, seed: int = 0) -> Suspicions:
-    """Score all annotations.
+@dataclass(frozen=True)
+class Heights:
+    """Heights of the heatmaps of N persons at three places, in units of the joint's typical peak.
+
+    Attributes:
+        moved: (N, K, 2) places of the planted displacements, fractions of the crop's side.
+        at_annotated, at_moved, at_mirrored: (N, K) at the annotated joint (the predicted one where it is unlabelled), at the
+            planted displacement, and at the annotated mirrored joint.
+    """
+
+    moved: Doubles
+    at_annotated: Doubles
+    at_moved: Doubles
+    at_mirrored: Doubles
+
+
+def read_heights(
+    poses: AnnotatedPoses,
+    read_heatmaps: HeatmapReader,
+    seed: int,
+    rows: NDArray[np.int64] | None = None,
+    known: Heights | None = None,
+) -> Heights:
+    """Read the heatmaps at all places that the scores need.
 
     Args:
         poses: N persons.
         read_heatmaps: returns the heights of the network's heatmaps at given places.
-        neighbours: number of neighbours in feature space.
-        seed: random seed of the folds and of the planted displacements.
+        seed: random seed of the planted displacements.
+        rows: (n,) persons whose heatmaps are read; none: all.
+        known: heights of the persons that are not read.
     """
-    expected = expect_poses(poses, neighbours, seed)
+    rows = np.arange(len(poses)) if rows is None else rows
     own, moved, mirrored = poses.completed, _displace(poses, seed), _mirror(poses)
-    heights = _relative_heights(poses, read_heatmaps(np.stack([own, moved, mirrored])))
-    displaced, contradicted = _score_displaced(poses, expected, moved, heights)
-    gain = (heights[2] - heights[0])[:, poses.pairs].sum(axis=2)
-    swapped = _score_exchange(_evidence(poses, expected.offsets), gain, poses.labelled_pairs)
+    read = read_heatmaps(np.stack([own, moved, mirrored])[:, rows], rows) / _typical_peaks(poses)
+    arrays = (
+        [np.empty(poses.scores.shape) for _ in read]
+        if known is None
+        else [part.copy() for part in (known.at_annotated, known.at_moved, known.at_mirrored)]
+    )
+    for whole, part in zip(arrays, read, strict=True):
+        whole[rows] = part
+    return Heights(moved, *arrays)
+
+
+def find_suspicions(poses: AnnotatedPoses, heights: Heights, seed: int = 0) -> Suspicions:
+    """Score all annotations.
+
+    Args:
+        poses: N persons.
+        heights: heights of their heatmaps.
+        seed: random seed of the folds of photographs.
+    """
+    expected, usable = expect_poses(poses, seed), poses.labelled_pairs
+    gain = (heights.at_mirrored - heights.at_annotated)[:, poses.pairs].sum(axis=2)
     return Suspicions(
-        displaced=displaced,
-        swapped=swapped,
-        mirrored=_score_mirrored(_evidence(poses, expected.offsets_of_neighbours), gain, poses.labelled_pairs),
-        contradicted_joint=contradicted,
-        contradicted_pair=np.where(poses.labelled_pairs, gain, -np.inf),
-        expected=expected,
+        displaced=_score_displaced(poses, expected, heights),
+        swapped=_score_exchange(_evidence(poses, expected.offsets), gain, usable),
+        mirrored=_score_mirrored(_evidence(poses, expected.offsets_of_neighbours), gain, usable),
     )
 
 
@@ -111,37 +144,43 @@ def _mirror(poses: AnnotatedPoses) -> Doubles:
     return mirrored
 
 
-def _relative_heights(poses: AnnotatedPoses, heights: Doubles) -> Doubles:
-    """Divide by the typical peak of each joint: codecs differ in the height of their peaks."""
-    typical = np.median(poses.scores, axis=0) if len(poses) else np.ones(poses.scores.shape[1])
-    return np.asarray(heights / np.maximum(typical, 1e-9))
+def _typical_peaks(poses: AnnotatedPoses) -> Doubles:
+    """(K,) median peaks: codecs and joints differ in the height of their peaks."""
+    return np.maximum(np.median(poses.scores, axis=0), 1e-9) if len(poses) else np.ones(poses.scores.shape[1])
 
 
-def _score_displaced(poses: AnnotatedPoses, expected: ExpectedPoses, moved: Doubles, heights: Doubles) -> tuple[Doubles, Doubles]:
-    """Return (N, K) scores, and the network's part of them."""
-    labelled = poses.labelled
+def _score_displaced(poses: AnnotatedPoses, expected: ExpectedPoses, heights: Heights) -> Doubles:
+    """Return (N, K) scores."""
+    labelled, scores = poses.labelled, np.full(poses.scores.shape, -np.inf)
     if labelled.sum() < _LEAST_CASES:
-        return (np.full(labelled.shape, -np.inf),) * 2
-    peaks = _relative_heights(poses, poses.scores)
-    spread = np.nanmedian(np.where(labelled, _distance(poses.annotated, expected.joints), np.nan), axis=0)
-    spread = np.maximum(np.nan_to_num(spread, nan=1.0), _SMALLEST_SPREAD)
+        return scores
+    peaks = np.maximum(poses.scores / _typical_peaks(poses), 1e-9)
+    errors = np.where(labelled, _distance(poses.completed, expected.joints), np.nan)
+    spread = np.maximum(_median(errors), _SMALLEST_SPREAD)
 
     def evidence(places: Doubles, height: Doubles) -> Doubles:
         unexpected = np.log(_distance(places, expected.joints) / spread + 0.1)
-        share = 1 - np.clip(height / np.maximum(peaks, 1e-9), 0, 1)
-        return np.stack([unexpected, share, peaks - height], axis=-1)
+        lacking = peaks - height
+        return np.stack([unexpected, np.clip(lacking / peaks, 0, 1), lacking], axis=-1)[labelled]
 
-    real, planted = evidence(poses.completed, heights[0])[labelled], evidence(moved, heights[1])[labelled]
-    centre, scale = real.mean(axis=0), np.maximum(real.std(axis=0), 1e-9)
-    model = LogisticRegression(max_iter=500)
-    cases = (np.concatenate([real, planted]) - centre) / scale
-    truth = np.repeat([0, 1], len(real))
-    model.fit(cases, truth, sample_weight=np.where(truth == 1, _PRIOR, 1 - _PRIOR) * 2)
-    terms = cases[: len(real)] * model.coef_[0]
-    scores, network = np.full(labelled.shape, -np.inf), np.full(labelled.shape, -np.inf)
-    scores[labelled] = terms.sum(axis=1) + model.intercept_[0] - np.log(_PRIOR / (1 - _PRIOR))
-    network[labelled] = terms[:, 1:].sum(axis=1)
-    return scores, network
+    real, planted = evidence(poses.completed, heights.at_annotated), evidence(heights.moved, heights.at_moved)
+    scores[labelled] = _log_ratios(real, planted)
+    return scores
+
+
+def _log_ratios(real: Doubles, planted: Doubles) -> Doubles:
+    """Return (n,) log-likelihood ratios of n real cases, from a logistic regression of n real and n planted ones, each (n, E)."""
+    scale = np.maximum(real.std(axis=0), 1e-9)
+    cases, truth = np.concatenate([real, planted]) / scale, np.repeat([0, 1], len(real))
+    model = LogisticRegression(max_iter=500).fit(cases, truth, sample_weight=np.where(truth == 1, 2 * _PRIOR, 2 * (1 - _PRIOR)))
+    return np.asarray(model.decision_function(real / scale) - np.log(_PRIOR / (1 - _PRIOR)))
+
+
+def _median(values: Doubles) -> Doubles:
+    """Return the median of the known values of each column, 1 where none is known."""
+    medians, known = np.ones(values.shape[1:]), np.isfinite(values).any(axis=0)
+    medians[known] = np.nanmedian(values[:, known], axis=0)
+    return medians
 
 
 def _distance(places: Doubles, others: Doubles) -> Doubles:
@@ -155,10 +194,7 @@ def _evidence(poses: AnnotatedPoses, expected: Doubles) -> Doubles:
     logarithm is taken, with its sign, since errors have heavier tails.
     """
     offsets, usable = poses.offsets(poses.completed), poses.labelled_pairs
-    errors = np.where(usable[..., None], np.abs(offsets - expected), np.nan)
-    spread = np.full(errors.shape[1:], 1.0)
-    known = usable.any(axis=0)
-    spread[known] = 1.4826 * np.nanmedian(errors[:, known], axis=0)
+    spread = 1.4826 * _median(np.where(usable[..., None], np.abs(offsets - expected), np.nan))
     ratio = (-2 * offsets * expected / np.maximum(spread, _SMALLEST_SPREAD) ** 2).sum(axis=2)
     return np.where(usable, np.sign(ratio) * np.log1p(np.abs(ratio)), 0.0)
 
