@@ -24,7 +24,7 @@ from posescope.data.coco.folder import CocoFolder, SourceOptions
 from posescope.data.coco.person_filters import filter_persons
 from posescope.data.coco.reader import read_annotations
 from posescope.data.crops.crop_boxes import BoxedPersons, box_persons
-from posescope.data.crops.dataset_split import sample_test_set
+from posescope.data.crops.dataset_split import sample_splits
 from posescope.data.crops.options import CropOptions, SplitOptions
 from posescope.geometry.square_boxes import MeasuredBox
 
@@ -84,7 +84,7 @@ def main() -> None:
     with step("box"):
         boxed = box_persons(filtered.persons, read.keypoints, CropOptions(rule_options={"box": arguments.box}))
     with step("split"):
-        persons = sample_test_set(boxed.persons, SplitOptions())
+        persons = sample_splits(boxed.persons, SplitOptions(max_calibration_fraction=0))
     seconds, peak = time.perf_counter() - started, peak_gb()
     print(f"{len(read.persons)} persons read, {len(read.issues) + len(filtered.issues) + len(boxed.issues)} rejected")
     print_small_squares(boxed)

@@ -2,6 +2,7 @@
 
 <folder>/model.safetensors   weights of the network
          model.json          format, architecture, codec, skeleton, input, provenance, SHA-256 of the weights and of itself
+         uncertainty.json    radii of the joints, if the model was calibrated (`posescope.artifacts.uncertainty`)
 """
 
 import hashlib

@@ -4,6 +4,7 @@
          decoder.onnx             heatmaps -> joints (N, K, 2) float32 crop px, scores (N, K)
          flip_test_decoder.onnx   heatmaps, and those of the mirrored crops -> joints, scores of their mean
          model.json               as beside `model.safetensors`, with `onnx`: checksums, and the largest differences from PyTorch
+         uncertainty.json         as beside `model.safetensors`, if the model was calibrated
 
 Codecs are exported, too, so a codec needs no second implementation without PyTorch. The batch size N is free.
 """
@@ -20,10 +21,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from posescope.artifacts.description import DESCRIPTION, add_description_checksum, read_description, read_description_content
+from posescope.artifacts.description import (
+    DESCRIPTION,
+    add_description_checksum,
+    model_fingerprint,
+    read_description,
+    read_description_content,
+)
 from posescope.artifacts.model_folder import load_model
 from posescope.artifacts.onnx_model import DECODER, FLIP_TEST_DECODER, NETWORK, OnnxModel
 from posescope.artifacts.pose_model import PoseModel
+from posescope.artifacts.uncertainty import UNCERTAINTY, read_uncertainty, write_uncertainty
 from posescope.codecs.base import DecodedJoints
 from posescope.core.errors import DataError, OptionsError
 from posescope.core.files import atomic_folder, sha256_of, write_json
@@ -34,7 +42,7 @@ __all__ = ["OPSET", "ExportCheck", "export_onnx"]
 log = logging.getLogger(__name__)
 
 OPSET = 18
-_FILES = frozenset({NETWORK, DECODER, FLIP_TEST_DECODER, DESCRIPTION})
+_FILES = frozenset({NETWORK, DECODER, FLIP_TEST_DECODER, DESCRIPTION, UNCERTAINTY})
 _BATCH = 2  # of the example: the exporter treats a batch of one as a constant
 _MOST_PX = 0.01
 _LARGEST_BATCH = 65_535
@@ -83,6 +91,7 @@ def export_onnx(
     destination = destination.resolve()  # `.` has no name that a rename could use
     _check_destination(source.resolve(), destination)
     model = load_model(source, allow=allow)
+    uncertainty = read_uncertainty(source, model_fingerprint(source), model.skeleton.joints)
     if crops.ndim != 4 or crops.shape[1:] != (*model.crop_size, 3) or not len(crops):
         raise DataError(f"export: expected crops (n, {model.crop_size[0]}, {model.crop_size[1]}, 3), n > 0, found {crops.shape}.")
     with atomic_folder(destination) as folder:
@@ -93,6 +102,8 @@ def export_onnx(
         check = _compare(model, folder, crops, tolerance)
         onnx = {"files": files, "opset": OPSET, "largest_difference": asdict(check)}
         write_json(folder / DESCRIPTION, {**content, "onnx": onnx})
+        if uncertainty is not None:
+            write_uncertainty(folder, uncertainty)
     log.info(
         "Wrote %s; its joints differ from those of PyTorch by at most %.2g px on %d crops.",
         destination,

@@ -21,7 +21,8 @@ __all__ = [
     "required_columns", "split_fingerprint", "table_of",
 ]  # fmt: skip
 
-SPLITS = ("train", "val", "test")
+DRAWN_SPLITS = ("test", "calibration")  # drawn from the training set
+SPLITS = ("train", "val", *DRAWN_SPLITS)
 
 
 class _Table(pa.DataFrameModel):
@@ -34,7 +35,7 @@ class Persons(_Table):
     """One row per person.
 
     `person_id` is assigned and unique over all splits; an `annotation_id` may occur in train and in val. `area` is COCO's area of
-    the segment, px^2. `split` is train, val or test.
+    the segment, px^2. `split` is train, val, test or calibration.
     """
 
     person_id: Series[np.int64] = pa.Field(unique=True, ge=0)
@@ -213,7 +214,7 @@ def ids_of(persons: pd.DataFrame, split: str) -> NDArray[np.int64]:
 
     Args:
         persons: A `Persons` table.
-        split: train, val or test.
+        split: train, val, test or calibration.
     """
     return np.sort(persons.loc[persons["split"] == split, "person_id"].to_numpy(dtype=np.int64))
 
@@ -223,7 +224,7 @@ def images_of(persons: pd.DataFrame, split: str) -> NDArray[np.int64]:
 
     Args:
         persons: A `Persons` table.
-        split: train, val or test.
+        split: train, val, test or calibration.
     """
     return np.unique(persons.loc[persons["split"] == split, "image_id"].to_numpy(dtype=np.int64))
 
@@ -298,7 +299,7 @@ def split_fingerprint(persons: pd.DataFrame, split: str) -> str:
 
     Args:
         persons: A `Persons` table.
-        split: train, val or test.
+        split: train, val, test or calibration.
     """
     people = persons.loc[persons["split"] == split, ["source_split", "image_id", "annotation_id"]]
     rows = people.sort_values(["source_split", "image_id", "annotation_id"]).itertuples(index=False)

@@ -2,7 +2,7 @@
 
     estimator = PoseEstimator.load("model")
     for poses in estimator.predict(["a.jpg", "b.jpg"]):
-        print(poses.image.name, poses.joints.shape)
+        print(poses.image.name, poses.joints.shape, poses.radii)
 
 A folder with `model.onnx` is run by ONNX Runtime, and PyTorch is never imported; one with `model.safetensors` by PyTorch.
 """
@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from posescope.artifacts.description import ModelDescription, read_description
+from posescope.artifacts.description import ModelDescription, model_fingerprint, read_description
+from posescope.artifacts.uncertainty import Uncertainty, read_uncertainty
 from posescope.core.errors import DataError
 from posescope.core.skeleton import Skeleton
 from posescope.prediction.backends.backend import Backend, BackendName, open_backend
@@ -33,10 +34,11 @@ class PoseEstimator:
     Attributes:
         description: what the model folder says of the model.
         backend: runs the model.
+        uncertainty: calibrated radii of its joints; None: the model was not calibrated.
     """
 
-    def __init__(self, description: ModelDescription, backend: Backend) -> None:
-        self.description, self.backend = description, backend
+    def __init__(self, description: ModelDescription, backend: Backend, uncertainty: Uncertainty | None = None) -> None:
+        self.description, self.backend, self.uncertainty = description, backend, uncertainty
 
     @classmethod
     def load(
@@ -59,11 +61,13 @@ class PoseEstimator:
 
         Raises:
             ModelFolderError: if it is no model folder, incomplete, changed since it was written, or of a newer format, or names
-                a component that is neither installed nor allowed.
+                a component that is neither installed nor allowed; if its uncertainty is of another model.
             OptionsError: if the device does not exist, or the packages of the backend are not installed.
         """
         description = read_description(Path(folder)).trusted(allow)
-        return cls(description, open_backend(description, backend, device=device, threads=threads, allow=allow))
+        opened = open_backend(description, backend, device=device, threads=threads, allow=allow)
+        place = description.folder
+        return cls(description, opened, read_uncertainty(place, model_fingerprint(place), description.skeleton.joints))
 
     @property
     def skeleton(self) -> Skeleton:
@@ -77,7 +81,7 @@ class PoseEstimator:
             batch_size: persons per forward pass.
             flip_test: whether predictions are averaged with those of the mirrored crop.
         """
-        return Predictor(self.description, self.backend, batch_size, flip_test)
+        return Predictor(self.description, self.backend, batch_size, flip_test, self.uncertainty)
 
     def predict(
         self,

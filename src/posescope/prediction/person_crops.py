@@ -34,6 +34,11 @@ class PersonCrops:
     def __len__(self) -> int:
         return len(self.crops)
 
+    @property
+    def image_px_per_crop_px(self) -> NDArray[np.float64]:
+        """(n,) length of a crop px in the image."""
+        return np.asarray(np.sqrt(np.abs(np.linalg.det(self.image_from_crop[:, :, :2]))))
+
     def to_image(self, joints: NDArray[np.floating]) -> NDArray[np.float64]:
         """Map joints (n, K, 2) from crop px to image px."""
         return apply_affine(self.image_from_crop, joints)

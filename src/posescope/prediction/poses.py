@@ -88,12 +88,18 @@ class PersonPose:
         joints: (K, 2) float64 image px.
         scores: (K,) float32: the height of the heatmap's peak.
         crop_joints: (K, 2) float32 crop px, as the decoder gave them.
+        radii: (K,) float64 image px: the true place of a joint is within this distance with the probability for which the model
+            was calibrated (90 % by default); NaN where the joint has no radius. None: the model was not calibrated.
+        do_not_trust: (K,) bool: the radius is larger than the limit of the calibration (a tenth of the crop side by default).
+            None: the model was not calibrated.
     """
 
     person: DetectedPerson
     joints: NDArray[np.float64]
     scores: NDArray[np.float32]
     crop_joints: NDArray[np.float32]
+    radii: NDArray[np.float64] | None = None
+    do_not_trust: NDArray[np.bool_] | None = None
 
     @property
     def score(self) -> float:
@@ -153,6 +159,18 @@ class ImagePoses:
         return self._stack([person.scores for person in self.persons], np.float32)
 
     @property
+    def radii(self) -> NDArray[np.float64]:
+        """(n, K) image px: radius of each joint; NaN where it has none."""
+        none = np.full(len(self.skeleton), np.nan)
+        return self._stack([none if person.radii is None else person.radii for person in self.persons], np.float64)
+
+    @property
+    def do_not_trust(self) -> NDArray[np.bool_]:
+        """(n, K): joints whose radius is too large; False where it is unknown."""
+        none = np.zeros(len(self.skeleton), dtype=np.bool_)
+        return self._stack([none if person.do_not_trust is None else person.do_not_trust for person in self.persons], np.bool_)
+
+    @property
     def boxes(self) -> NDArray[np.float64]:
         """(n, 4) x, y, w, h px as they were given: the image's left and upper edges are 0."""
         return np.array([person.box for person in self.persons], dtype=np.float64).reshape(-1, 4)
@@ -161,6 +179,7 @@ class ImagePoses:
         """Return COCO keypoint results, a record per person.
 
         Each has image_id, file_name, category_id, keypoints (x, y, score per joint; image px), score, and bbox with COCO's edges.
+        Those of a calibrated model also have radii (image px per joint, None where unknown) and do_not_trust (per joint).
         """
         return [
             {
@@ -170,6 +189,7 @@ class ImagePoses:
                 "keypoints": np.column_stack([one.joints.round(3), one.scores.astype(np.float64).round(4)]).ravel().tolist(),
                 "score": round(one.score, 6),
                 "bbox": [round(value, 3) for value in one.box],
+                **_uncertainty_of(one),
             }
             for one in self.persons
         ]
@@ -178,7 +198,7 @@ class ImagePoses:
         """Return a table with a row per person and joint.
 
         Columns: file_name, image_id, person (0-based), joint (its name), x, y (image px), crop_x, crop_y (crop px), score,
-        person_score.
+        person_score, radius (image px, NaN where unknown), do_not_trust.
         """
         import pandas as pd  # noqa: PLC0415
 
@@ -196,6 +216,8 @@ class ImagePoses:
                 "crop_y": crop_joints[:, 1],
                 "score": self.scores.ravel(),
                 "person_score": np.repeat([person.score for person in self.persons], len(names)),
+                "radius": self.radii.ravel(),
+                "do_not_trust": self.do_not_trust.ravel(),
             }
         )
 
@@ -230,3 +252,10 @@ class ImagePoses:
 
     def _stack(self, arrays: Sequence[NDArray[Any]], dtype: type[np.generic], *shape: int) -> NDArray[Any]:
         return np.stack(arrays) if arrays else np.empty((0, len(self.skeleton), *shape), dtype=dtype)
+
+
+def _uncertainty_of(person: PersonPose) -> dict[str, Any]:
+    if person.radii is None or person.do_not_trust is None:
+        return {}
+    radii = [None if np.isnan(radius) else round(radius, 3) for radius in person.radii.tolist()]
+    return {"radii": radii, "do_not_trust": person.do_not_trust.tolist()}

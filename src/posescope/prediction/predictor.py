@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from posescope.artifacts.description import ModelDescription
+from posescope.artifacts.uncertainty import Uncertainty
 from posescope.core.errors import PosescopeError
 from posescope.core.records import CropJoints
 from posescope.core.skeleton import warn_about_unpaired_joints
@@ -69,12 +70,14 @@ class Predictor:
         backend: runs the network and its decoder.
         batch_size: persons per forward pass.
         flip_test: whether predictions are averaged with those of the mirrored crop.
+        uncertainty: calibrated radii of the model; None: poses have none.
     """
 
     model: "ModelDescription | PoseModel"
     backend: Backend
     batch_size: int = 64
     flip_test: bool = False
+    uncertainty: Uncertainty | None = None
 
     def predict_images(self, images: Iterable[ImagePersons]) -> Iterator[PosedImage]:
         """Predict the persons of a stream of images.
@@ -145,10 +148,16 @@ class _Open:
     def is_done(self) -> bool:
         return len(self.poses) == len(self.persons)
 
-    def add(self, crops: PersonCrops, found: CropJoints) -> None:
+    def add(self, crops: PersonCrops, found: CropJoints, uncertainty: Uncertainty | None, flip_test: bool) -> None:
         first = len(self.poses)
         persons = self.persons[first : first + len(crops)]
-        self.poses += map(PersonPose, persons, crops.to_image(found.joints), found.scores, found.joints)
+        columns = (persons, crops.to_image(found.joints), found.scores, found.joints)
+        if uncertainty is None:
+            self.poses += map(PersonPose, *columns)
+            return
+        radii = uncertainty.radii(found.scores, flip_test)
+        in_image = radii * crops.image_px_per_crop_px[:, None]
+        self.poses += map(PersonPose, *columns, in_image, uncertainty.distrust(radii))
 
 
 class _Queue:
@@ -184,11 +193,13 @@ class _Queue:
         batch, self._batch = self._batch, []
         if not batch:
             return
-        found = self._predictor.backend.run(np.concatenate([crops.crops for _, crops in batch]), self._predictor.flip_test)
+        predictor = self._predictor
+        found = predictor.backend.run(np.concatenate([crops.crops for _, crops in batch]), predictor.flip_test)
         first = 0
         for opened, crops in batch:
             rows = slice(first, first + len(crops))
-            opened.add(crops, CropJoints(found.joints[rows], found.scores[rows]))
+            part = CropJoints(found.joints[rows], found.scores[rows])
+            opened.add(crops, part, predictor.uncertainty, predictor.flip_test)
             first = rows.stop
 
     def _finished(self) -> Iterator[PosedImage]:

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from posescope.artifacts.pose_model import PoseModel
+from posescope.core.tables import SPLITS
 from posescope.core.text_escaping import escape_control, escape_markdown
 from posescope.explainability.findings import Finding, rank_findings
 from posescope.models.complexity import count_macs, count_parameters
@@ -94,7 +95,7 @@ def _data(inputs: CardInputs) -> str:
         return "## Data\n\nUnknown: the counts are of other data."
     columns = [name for name in _COLUMNS if name in inputs.distribution]
     counts = inputs.distribution.set_index("split")[columns].astype(int).to_dict("index")
-    rows = [(split, *(f"{counts[split][what]:,}" for what in columns)) for split in ("train", "val", "test")]
+    rows = [(split, *(f"{counts[split][what]:,}" for what in columns)) for split in SPLITS if split in counts]
     head = ("split", *(_COLUMNS[name] for name in columns))
     other = "" if inputs.trained_on_this_data else "The counts are of this data; the model was trained on other data.\n\n"
     setting = (

@@ -11,7 +11,7 @@ from posescope.data.coco.folder import CocoFolder, SourceOptions
 from posescope.data.coco.person_filters import filter_persons
 from posescope.data.coco.reader import read_annotations
 from posescope.data.crops.crop_boxes import box_persons
-from posescope.data.crops.dataset_split import sample_test_set
+from posescope.data.crops.dataset_split import sample_splits
 from posescope.data.crops.options import CropOptions, SplitOptions
 
 SCRIPT = Path(__file__).resolve().parents[3] / "benchmarks" / "full_labels.py"
@@ -36,8 +36,9 @@ def test_centred_squares_accept_the_documented_number_of_persons(annotations):
     boxed = box_persons(filtered.persons, annotations.keypoints, CropOptions())
     assert boxed.persons["split"].value_counts().to_dict() == {"train": 123_728, "val": 5_235}
     assert set(boxed.issues["reason"]) == {"no square inside the image is centred on the joints and contains them"}
-    persons = sample_test_set(boxed.persons, SplitOptions())
-    assert persons["split"].value_counts().to_dict() == {"train": 123_728 - 5_235, "val": 5_235, "test": 5_235}
+    persons = sample_splits(boxed.persons, SplitOptions())
+    drawn = dict.fromkeys(("val", "test", "calibration"), 5_235)
+    assert persons["split"].value_counts().to_dict() == {**drawn, "train": 123_728 - 2 * 5_235}
     # The counts of small crop boxes in docs/thesis.md.
     longer = boxed.persons[["bbox_w", "bbox_h"]].max(axis=1)
     below_half, tiny = boxed.crop_boxes["side"] < longer / 2, boxed.crop_boxes["side"] < 16

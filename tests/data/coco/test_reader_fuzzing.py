@@ -21,7 +21,7 @@ from posescope.data.coco.person_filters import MAX_BOX_DISTANCE, filter_persons
 from posescope.data.coco.reader import Annotations, read_annotations
 from posescope.data.coco.repair import parse_int64, repair_ids
 from posescope.data.crops.crop_boxes import BoxedPersons, box_persons, targets_in_crops
-from posescope.data.crops.dataset_split import sample_test_set
+from posescope.data.crops.dataset_split import sample_splits
 from posescope.data.crops.options import CropOptions, SplitOptions
 
 ROUNDS, CASES = 15, 100
@@ -147,7 +147,7 @@ def run_case(random: Random, root: Path, source: SourceOptions, path: Path, made
             "boxes": boxed.crop_boxes,
         }.items():
             made[name].append(table)
-        persons = sample_test_set(boxed.persons, SplitOptions(max_test_fraction=0.5))
+        persons = sample_splits(boxed.persons, SplitOptions(max_test_fraction=0.5))
     except PosescopeError as error:
         return type(error).__name__ if len(str(error)) > 20 else f"no clear message: {error}"
     check_splits(boxed.persons, persons)

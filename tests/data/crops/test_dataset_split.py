@@ -1,4 +1,4 @@
-"""Tests of posescope.data.crops.dataset_split: sampling of the test set by image, and counts of the splits."""
+"""Tests of posescope.data.crops.dataset_split: sampling of test and calibration set by image, and counts of the splits."""
 
 import json
 import logging
@@ -16,7 +16,7 @@ from posescope.data.coco.reader import read_annotations
 from posescope.data.crops.crop_boxes import box_persons
 from posescope.data.crops.crop_statistics import CropStatistics
 from posescope.data.crops.crop_store import CropStore
-from posescope.data.crops.dataset_split import count_distribution, sample_test_set
+from posescope.data.crops.dataset_split import count_distribution, sample_splits
 from posescope.data.crops.options import CropOptions, SplitOptions
 from posescope.geometry.crop_recipe import CropRecipe
 
@@ -45,12 +45,16 @@ def persons(train, val):
     )
 
 
+def without_calibration(**options):
+    return SplitOptions(max_calibration_fraction=0, **options)
+
+
 TRAIN, VAL = [1, 2, 3, 1, 2, 3, 1, 2, 3, 1] * 4, [2, 1, 3]  # 76 and 6 persons
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_test_set_has_the_requested_size_and_all_persons_of_its_images(seed):
-    found = sample_test_set(persons(TRAIN, VAL), SplitOptions(seed=seed))
+    found = sample_splits(persons(TRAIN, VAL), without_calibration(seed=seed))
     assert found["split"].value_counts().to_dict() == {"train": 70, "val": 6, "test": 6}
     # No training image has persons in two splits; the validation set, with the same image ids, is unchanged.
     assert (found.groupby(["source_split", "image_id"])["split"].nunique() == 1).all()
@@ -61,27 +65,27 @@ def test_test_set_has_the_requested_size_and_all_persons_of_its_images(seed):
 def test_only_the_column_split_changes():
     before = persons(TRAIN, VAL)
     copy = before.copy()
-    found = sample_test_set(before, SplitOptions())
+    found = sample_splits(before, without_calibration())
     assert before.equals(copy)
     assert found.drop(columns="split").equals(before.drop(columns="split"))
 
 
 def test_sampling_is_seeded():
-    draws = [sample_test_set(persons(TRAIN, VAL), SplitOptions(seed=seed))["split"].tolist() for seed in (3, 3, 4)]
+    draws = [sample_splits(persons(TRAIN, VAL), without_calibration(seed=seed))["split"].tolist() for seed in (3, 3, 4)]
     assert draws[0] == draws[1] != draws[2]
 
 
 def test_sampling_is_independent_of_the_row_order():
     table = persons(TRAIN, VAL)
-    expected = sample_test_set(table, SplitOptions())
-    reversed_rows = sample_test_set(table[::-1].reset_index(drop=True), SplitOptions())
+    expected = sample_splits(table, without_calibration())
+    reversed_rows = sample_splits(table[::-1].reset_index(drop=True), without_calibration())
     assert expected["split"].tolist() == reversed_rows["split"].tolist()[::-1]
 
 
 def test_image_that_exceeds_the_size_is_skipped():
     # The test set has one person, as val. Only image 2 has a single person, so that it is selected with every seed.
     for seed in range(5):
-        found = sample_test_set(persons([3, 3, 1, 3], [1]), SplitOptions(seed=seed))
+        found = sample_splits(persons([3, 3, 1, 3], [1]), without_calibration(seed=seed))
         assert found.loc[found["split"] == "test", "image_id"].tolist() == [2]
 
 
@@ -90,7 +94,7 @@ def test_two_records_of_one_image_get_the_same_split():
     table = persons([1] * 20, [5])
     duplicates = table.assign(file_name=[f"{image // 2}.png" for image in table["image_id"]])
     for seed in range(5):
-        found = sample_test_set(duplicates, SplitOptions(seed=seed, max_test_fraction=0.5))
+        found = sample_splits(duplicates, without_calibration(seed=seed, max_test_fraction=0.5))
         assert (found["split"] == "test").sum() == 4
         assert (found.groupby(["source_split", "file_name"])["split"].nunique() == 1).all()
 
@@ -99,44 +103,57 @@ def test_sampling_depends_on_image_ids_and_not_on_file_names():
     """Renamed files have the same test set."""
     table = persons(TRAIN, VAL)
     renamed = table.assign(file_name=[f"{999 - image}.png" for image in table["image_id"]])
-    expected = sample_test_set(table, SplitOptions())
-    assert sample_test_set(renamed, SplitOptions())["split"].tolist() == expected["split"].tolist()
+    expected = sample_splits(table, without_calibration())
+    assert sample_splits(renamed, without_calibration())["split"].tolist() == expected["split"].tolist()
 
 
 def test_one_image_file_in_two_splits_is_an_error():
     duplicates = persons([1] * 10, [1]).assign(source_split="all", image_id=range(11))
     with pytest.raises(DataError, match=r"0\.png"):
-        sample_test_set(duplicates, SplitOptions(max_test_fraction=0))
+        sample_splits(duplicates, without_calibration(max_test_fraction=0))
 
 
 def test_limit_of_the_test_set_is_logged(caplog):
     with caplog.at_level(logging.WARNING):
-        found = sample_test_set(persons([1] * 10, [4]), SplitOptions(max_test_fraction=0.2))
+        found = sample_splits(persons([1] * 10, [4]), without_calibration(max_test_fraction=0.2))
     # 0.2 * 10 training persons = 2 < 4.
     assert (found["split"] == "test").sum() == 2
     assert "max_test_fraction = 0.2 of 10" in caplog.text
 
 
 def test_test_set_below_the_limit_logs_no_warning(caplog):
-    sample_test_set(persons(TRAIN, VAL), SplitOptions())
+    sample_splits(persons(TRAIN, VAL), without_calibration())
     assert caplog.text == ""
 
 
 def test_test_fraction_of_zero_has_no_test_set():
-    found = sample_test_set(persons([1, 1], [1]), SplitOptions(max_test_fraction=0))
+    found = sample_splits(persons([1, 1], [1]), without_calibration(max_test_fraction=0))
     assert found["split"].tolist() == ["train", "train", "val"]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_calibration_set_leaves_the_test_set_unchanged_and_shares_no_image(seed):
+    table = persons(TRAIN, VAL)
+    without = sample_splits(table, without_calibration(seed=seed))
+    found = sample_splits(table, SplitOptions(seed=seed, max_calibration_fraction=0.05))
+    # 0.05 * 76 training persons = 3; at most as many as the validation set, 6.
+    assert found["split"].value_counts().to_dict() == {"train": 67, "val": 6, "test": 6, "calibration": 3}
+    assert sample_splits(table, SplitOptions(seed=seed))["split"].value_counts()["calibration"] == 6
+    assert (found["split"] == "test").equals(without["split"] == "test")
+    assert (found.groupby(["source_split", "image_id"])["split"].nunique() == 1).all()
+    assert (found.loc[found["split"] == "calibration", "source_split"] == "train2017").all()
 
 
 @pytest.mark.parametrize(("train", "val", "missing"), [([1], [], "val"), ([], [1], "train"), ([], [], "train")])
 def test_empty_split_is_an_error(train, val, missing):
     with pytest.raises(DataError, match=missing):
-        sample_test_set(persons(train, val), SplitOptions())
+        sample_splits(persons(train, val), without_calibration())
 
 
 def test_image_in_two_splits_is_an_error():
     one_split = persons([1] * 10, [1]).assign(source_split="all")
     with pytest.raises(DataError, match="Image"):
-        sample_test_set(one_split, SplitOptions(max_test_fraction=0))
+        sample_splits(one_split, without_calibration(max_test_fraction=0))
 
 
 def store_of(folder, person_ids):
@@ -152,16 +169,16 @@ def store_of(folder, person_ids):
 
 def test_distribution_by_hand(tmp_path):
     read = persons([1, 2, 2, 2, 2, 1], [2])
-    drawn = sample_test_set(read, SplitOptions(seed=1, max_test_fraction=0.5))
+    drawn = sample_splits(read, without_calibration(seed=1, max_test_fraction=0.5))
     found = count_distribution(drawn, store_of(tmp_path, range(12)), read, STATISTICS)
     Distribution.validate(found)
     assert set(found["data"]) == {"d" * 16}
     table = found.set_index("split")
     # 12 persons are on 7 images; 2 of the 10 training persons are test persons, on one image or two.
-    assert table["persons"].to_dict() == {"train": 8, "val": 2, "test": 2, "all": 12}
-    assert table.loc["all", "images"] == table["images"][:3].sum() == 7
+    assert table["persons"].to_dict() == {"train": 8, "val": 2, "test": 2, "calibration": 0, "all": 12}
+    assert table.loc["all", "images"] == table["images"][:4].sum() == 7
     assert table["images_with_persons"].equals(table["images"])  # no person was rejected
-    np.testing.assert_allclose(table["persons_fraction"], [8 / 12, 2 / 12, 2 / 12, 1])
+    np.testing.assert_allclose(table["persons_fraction"], [8 / 12, 2 / 12, 2 / 12, 0, 1])
     np.testing.assert_allclose(table["images_fraction"], table["images"] / 7)
 
 
@@ -169,22 +186,23 @@ def test_persons_without_crop_are_not_counted(tmp_path):
     # Training images with persons 0, (1, 2) and 3; validation image with 4. Persons 0 and 2 have no crop.
     read = persons([1, 2, 1], [1])
     found = count_distribution(read, store_of(tmp_path, [4, 1, 3]), read, STATISTICS).set_index("split")
-    assert found["persons"].to_dict() == {"train": 2, "val": 1, "test": 0, "all": 3}
-    assert found["images"].to_dict() == {"train": 2, "val": 1, "test": 0, "all": 3}
-    assert found["images_with_persons"].to_dict() == {"train": 3, "val": 1, "test": 0, "all": 4}
-    np.testing.assert_allclose(found["persons_fraction"], [2 / 3, 1 / 3, 0, 1])
+    assert found["persons"].to_dict() == {"train": 2, "val": 1, "test": 0, "calibration": 0, "all": 3}
+    assert found["images"].to_dict() == {"train": 2, "val": 1, "test": 0, "calibration": 0, "all": 3}
+    assert found["images_with_persons"].to_dict() == {"train": 3, "val": 1, "test": 0, "calibration": 0, "all": 4}
+    np.testing.assert_allclose(found["persons_fraction"], [2 / 3, 1 / 3, 0, 0, 1])
 
 
 def test_images_with_persons_are_counted_before_any_rejection(tmp_path):
-    # Images: training 0 (persons 0, 1), 1 (2), 2 (3, a crowd), 3 (4, rejected); validation 0 (5), 1 (6, rejected).
-    read = persons([2, 1, 1, 1], [1, 1]).assign(is_crowd=[False, False, False, True, False, False, False])
-    accepted = read[read["person_id"].isin([0, 2, 5])]
-    # Image 1 is in the test set. Image 0 has one accepted person and counts once.
-    final = accepted.assign(split=["train", "test", "val"])
-    found = count_distribution(final, store_of(tmp_path, [0, 2, 5]), read, STATISTICS).set_index("split")
-    assert found["images"].to_dict() == {"train": 1, "val": 1, "test": 1, "all": 3}
-    assert found["images_with_persons"].to_dict() == {"train": 3, "val": 2, "test": 1, "all": 6}
-    assert list(read["split"]) == ["train"] * 5 + ["val"] * 2  # the input is not changed
+    # Images: training 0 (persons 0, 1), 1 (2), 2 (3, a crowd), 3 (4, rejected), 4 (5, 6; 6 is rejected); validation 0 (7), 1 (8,
+    # rejected).
+    read = persons([2, 1, 1, 1, 2], [1, 1]).assign(is_crowd=[number == 3 for number in range(9)])
+    accepted = read[read["person_id"].isin([0, 2, 5, 7])]
+    # Image 1 is in the test set, image 4 in the calibration set. Image 0 has one accepted person and counts once.
+    final = accepted.assign(split=["train", "test", "calibration", "val"])
+    found = count_distribution(final, store_of(tmp_path, [0, 2, 5, 7]), read, STATISTICS).set_index("split")
+    assert found["images"].to_dict() == {"train": 1, "val": 1, "test": 1, "calibration": 1, "all": 4}
+    assert found["images_with_persons"].to_dict() == {"train": 3, "val": 2, "test": 1, "calibration": 1, "all": 7}
+    assert list(read["split"]) == ["train"] * 7 + ["val"] * 2  # the input is not changed
 
 
 @pytest.mark.real_data
@@ -197,11 +215,11 @@ def test_images_with_persons_on_photographs(real_data, tmp_path):
         expected[split] = len({record["image_id"] for record in content["annotations"]})
     read = read_annotations(CocoFolder(source), SourceOptions())
     accepted = box_persons(filter_persons(read.persons, read.keypoints, ()).persons, read.keypoints, CropOptions()).persons
-    drawn = sample_test_set(accepted, SplitOptions())
+    drawn = sample_splits(accepted, without_calibration())
     found = count_distribution(drawn, store_of(tmp_path, drawn["person_id"]), read.persons, STATISTICS).set_index("split")
     images = found["images_with_persons"]
     assert images["val"] == expected["val"]
-    assert images["train"] + images["test"] == expected["train"]
+    assert images["train"] + images["test"] + images["calibration"] == expected["train"]
     assert images["all"] == sum(expected.values())
     assert images["test"] == found.loc["test", "images"] > 0
     assert (found["images"] <= images).all()

@@ -38,7 +38,16 @@ def test_invalid_options_are_refused(changes, message):
         CropOptions(**changes)
 
 
-@pytest.mark.parametrize("changes", [{"max_test_fraction": 1}, {"max_test_fraction": -0.1}, {"seed": -1}])
+INVALID_SPLITS = [
+    {"max_test_fraction": 1},
+    {"max_test_fraction": -0.1},
+    {"max_calibration_fraction": 0.6},
+    {"max_test_fraction": 0.9, "max_calibration_fraction": 0.1},
+    {"seed": -1},
+]
+
+
+@pytest.mark.parametrize("changes", INVALID_SPLITS)
 def test_invalid_fractions_and_seeds_are_refused(changes):
     with pytest.raises(ValidationError, match=next(iter(changes))):
         SplitOptions(**changes)

@@ -54,7 +54,7 @@ class SourceOptions(Options):
         return pattern
 
     def source_split_of(self, split: str) -> str:
-        """Return the split of the data set that train, val or test comes from; the test set is drawn from the training split."""
+        """Return the split of the data set that a split comes from; test and calibration set are drawn from the training set."""
         return self.val_split if split == "val" else self.train_split
 
     def splits(self) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Draw the test set from the training set by whole image, and count the images and persons of each split."""
+"""Draw the test and the calibration set from the training set by whole image, and count the images and persons of each split."""
 
 import logging
 
@@ -7,21 +7,25 @@ import pandas as pd
 
 from posescope.core.errors import DataError
 from posescope.core.origin import Origin, add_origin
-from posescope.core.tables import SPLITS, Distribution, Persons
+from posescope.core.tables import DRAWN_SPLITS, SPLITS, Distribution, Persons
 from posescope.data.crops.crop_statistics import CropStatistics
 from posescope.data.crops.crop_store import CropStore
 from posescope.data.crops.options import SplitOptions
 
-__all__ = ["count_distribution", "sample_test_set"]
+__all__ = ["count_distribution", "sample_splits"]
 
 logger = logging.getLogger(__name__)
 
+_CALIBRATION_STREAM = 1
 
-def sample_test_set(persons: pd.DataFrame, options: SplitOptions) -> pd.DataFrame:
-    """Move whole images from train to test in a seeded random order until the test set is complete.
 
-    The test set gets as many persons as the validation set, at most `max_test_fraction` of the training persons. An image with
-    more persons than are still needed is skipped, so the number is met exactly if enough images with one person are left.
+def sample_splits(persons: pd.DataFrame, options: SplitOptions) -> pd.DataFrame:
+    """Move whole images from train to test and to calibration, each in a seeded random order, until both sets are complete.
+
+    Both sets get as many persons as the validation set, at most `max_test_fraction` and `max_calibration_fraction` of the
+    training persons. An image with more persons than are still needed is skipped, so the number is met exactly if enough images
+    with one person are left. The calibration set is drawn after the test set, by its own random numbers: its size has no effect
+    on the test set.
 
     Args:
         persons: a `Persons` table with the splits train and val.
@@ -37,16 +41,18 @@ def sample_test_set(persons: pd.DataFrame, options: SplitOptions) -> pd.DataFram
     for split in ("train", "val"):
         if counts.get(split, 0) == 0:
             raise DataError(f"The split '{split}' has no person after filtering and cropping; see issues.csv for the reasons.")
-    wanted = int(counts["val"])
-    limit = int(options.max_test_fraction * counts["train"])
-    if limit < wanted:
+    wanted, available = int(counts["val"]), int(counts["train"])
+    limits = {
+        "test": int(options.max_test_fraction * available), "calibration": int(options.max_calibration_fraction * available),
+    }  # fmt: skip
+    if limits["test"] < wanted:
         logger.warning(
             "The test set is limited to %d persons; the validation set has %d (max_test_fraction = %g of %d training persons)",
-            limit, wanted, options.max_test_fraction, counts["train"],
+            limits["test"], wanted, options.max_test_fraction, available,
         )  # fmt: skip
-    train = persons["split"] == "train"
-    drawn = _sample_images(persons[train], min(wanted, limit), options.seed)
-    result = persons.assign(split=np.where(train & persons["file_name"].isin(drawn), "test", persons["split"]))
+    result = _move_images(persons, "test", min(wanted, limits["test"]), np.random.default_rng(options.seed))
+    own_numbers = np.random.default_rng([options.seed, _CALIBRATION_STREAM])
+    result = _move_images(result, "calibration", min(wanted, limits["calibration"]), own_numbers)
     _check_disjoint(result)
     return pd.DataFrame(Persons.validate(result))
 
@@ -60,7 +66,7 @@ def count_distribution(
         persons: a `Persons` table with the final splits.
         store: the finished crops of at least one person.
         persons_read: the `Persons` table of all valid records, before any person was rejected. Its images count in their final
-            split: those drawn for the test set in `test`.
+            split: those drawn for the test set in `test`, those drawn for calibration in `calibration`.
         statistics: statistics of the data, whose fingerprint is the origin of the table.
 
     Returns:
@@ -80,10 +86,12 @@ def count_distribution(
 
 
 def _assign_final_splits(persons_read: pd.DataFrame, persons: pd.DataFrame) -> pd.DataFrame:
-    """Return `persons_read` with the final splits: all persons of an image drawn for the test set belong to it."""
-    drawn = persons.loc[persons["split"] == "test", "file_name"]
-    of_test = (persons_read["split"] == "train") & persons_read["file_name"].isin(drawn)
-    return persons_read.assign(split=persons_read["split"].mask(of_test, "test"))
+    """Return `persons_read` with the final splits: all persons of a drawn image belong to the split that it was drawn for."""
+    final = persons_read["split"]
+    for split in DRAWN_SPLITS:
+        drawn = persons.loc[persons["split"] == split, "file_name"]
+        final = final.mask((persons_read["split"] == "train") & persons_read["file_name"].isin(drawn), split)
+    return persons_read.assign(split=final)
 
 
 def _count_images(persons: pd.DataFrame) -> dict[str, int]:
@@ -93,13 +101,20 @@ def _count_images(persons: pd.DataFrame) -> dict[str, int]:
     return {**{split: int(counts.get(split, 0)) for split in SPLITS}, "all": len(images)}
 
 
-def _sample_images(train: pd.DataFrame, wanted: int, seed: int) -> list[str]:
+def _move_images(persons: pd.DataFrame, split: str, wanted: int, rng: np.random.Generator) -> pd.DataFrame:
+    """Return the table with images of `wanted` training persons in another split."""
+    train = persons["split"] == "train"
+    drawn = _sample_images(persons[train], wanted, rng)
+    return persons.assign(split=np.where(train & persons["file_name"].isin(drawn), split, persons["split"]))
+
+
+def _sample_images(train: pd.DataFrame, wanted: int, rng: np.random.Generator) -> list[str]:
     """Return file names, not image ids: two records may name the same file, which must not be in both splits."""
     images = train.groupby("file_name").agg(image_id=("image_id", "min"), persons=("image_id", "size")).sort_values("image_id")
     names, sizes = images.index.tolist(), images["persons"].tolist()
     drawn: list[str] = []
     left = wanted
-    for place in np.random.default_rng(seed).permutation(len(images)).tolist():
+    for place in rng.permutation(len(images)).tolist():
         if sizes[place] <= left:
             drawn.append(names[place])
             left -= sizes[place]

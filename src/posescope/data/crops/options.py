@@ -52,9 +52,24 @@ class CropOptions(Options):
 
 
 class SplitOptions(Options):
-    """How the test set is drawn from the training set."""
+    """How the test and the calibration set are drawn from the training set."""
 
     max_test_fraction: float = Field(
         0.2, ge=0, le=0.9, description="maximum fraction of the training persons that goes to the test set"
     )
-    seed: int = Field(0, ge=0, description="seed of the random draw")
+    max_calibration_fraction: float = Field(
+        0.1,
+        ge=0,
+        le=0.5,
+        description="maximum fraction of the training persons that calibrates the uncertainty of the joints; 0: no calibration",
+    )
+    seed: int = Field(0, ge=0, description="seed of the random draws")
+
+    @model_validator(mode="after")
+    def _leaves_persons_to_train(self) -> "SplitOptions":
+        if self.max_test_fraction + self.max_calibration_fraction >= 1:
+            raise ValueError(
+                "max_test_fraction and max_calibration_fraction: expected a sum below 1, found "
+                f"{self.max_test_fraction:g} + {self.max_calibration_fraction:g}"
+            )
+        return self

@@ -33,7 +33,7 @@ class DataEngineeringOptions(Options):
     sample: SampleOptions | None = Field(None, description="generate the sample if it is absent; null: real data")
     filter: FilterOptions = Field(default_factory=FilterOptions, description="filters of persons")
     crop: CropOptions = Field(default_factory=CropOptions, description="crop rule, size and workers")
-    split: SplitOptions = Field(default_factory=SplitOptions, description="size and seed of the test set")
+    split: SplitOptions = Field(default_factory=SplitOptions, description="sizes and seed of the test and the calibration set")
     codec: CodecSpec = Field(
         ComponentSpec(name="thesis"), description="encoding of joints as heatmaps: a component of posescope.codecs"
     )

@@ -3,7 +3,7 @@
 from kedro.pipeline import Pipeline
 
 from posescope.data.crops.crop_boxes import targets_in_crops
-from posescope.data.crops.dataset_split import count_distribution, sample_test_set
+from posescope.data.crops.dataset_split import count_distribution, sample_splits
 from posescope.data.crops.image_checks import image_quality_table
 from posescope.data.dataset_summary import count_joint_labels, count_rejected
 from posescope.pipelines.data_engineering import nodes
@@ -56,7 +56,7 @@ def _annotations() -> Pipeline:
                 ["persons_filtered", "keypoints", CROP],
                 named_outputs("persons_boxed", "crop_boxes", "issues_box"),
             ),
-            step(sample_test_set, ["persons_boxed", "params:data_engineering.split"], "persons", "split_persons"),
+            step(sample_splits, ["persons_boxed", "params:data_engineering.split"], "persons", "split_persons"),
         ],
     )
 

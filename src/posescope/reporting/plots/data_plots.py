@@ -30,7 +30,7 @@ from posescope.reporting.result_filter import origin_of_statistics
 
 __all__ = ["plot_box_sizes", "plot_data_distribution", "plot_rejected", "plot_joint_counts", "plot_joint_labels"]
 
-_SPLIT_COLOURS = {"train": AMBER, "val": BLUE, "test": GREEN}
+_SPLIT_COLOURS = {"train": AMBER, "val": BLUE, "test": GREEN, "calibration": VERMILION}
 _KINDS = {"person": ("rejected persons", VERMILION), "image": ("rejected images", AMBER), "accepted": ("accepted", BLUE)}
 _LABELS = {"visible": (GREEN, "white"), "occluded": (AMBER, "black"), "unlabelled": (GREY, "white")}  # bar, text
 _BINS_AN_OCTAVE = 4
