@@ -14,7 +14,7 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -251,14 +251,19 @@ def _join(folder: Path) -> int | None:
     return handle
 
 
-def checksum_of(path: Path) -> str:
-    """Return the XXH3-128 checksum of a file, or of the names and contents of all files in a folder, hidden ones excluded."""
+def checksum_of(path: Path, without: Collection[str] = ()) -> str:
+    """Return the XXH3-128 checksum of a file, or of the names and contents of all files in a folder, hidden ones excluded.
+
+    Args:
+        path: The file or folder.
+        without: Names of files directly in the folder that do not count.
+    """
     if path.is_file():
         return xxh3_of(path)
     digest = xxhash.xxh3_128()
     for file in sorted(path.rglob("*")):
         name = file.relative_to(path)
-        if file.is_file() and not any(part.startswith(".") for part in name.parts):
+        if file.is_file() and name.as_posix() not in without and not any(part.startswith(".") for part in name.parts):
             digest.update(f"{name.as_posix()}\0{xxh3_of(file)}\0".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
 

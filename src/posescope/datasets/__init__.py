@@ -1,9 +1,10 @@
-"""Kedro datasets that kedro-datasets lacks: stores, models, the access log, records, images, plots, analyses, tables."""
+"""Kedro datasets that kedro-datasets lacks: stores, models, uncertainty, access log, records, images, plots, analyses, tables."""
 
 from posescope.datasets.access_log import AccessLogDataset
 from posescope.datasets.analysis_results import AnalysisDataset
 from posescope.datasets.images_and_plots import ImageDataset, PlotDataset
 from posescope.datasets.model_folders import ModelDataset
+from posescope.datasets.model_uncertainty import UncertaintyDataset
 from posescope.datasets.records import ArraysDataset, RecordDataset
 from posescope.datasets.stores import StoreDataset
 from posescope.datasets.table_files import CsvTableDataset, JsonDataset, ParquetTableDataset
@@ -20,4 +21,5 @@ __all__ = [
     "PlotDataset",
     "RecordDataset",
     "StoreDataset",
+    "UncertaintyDataset",
 ]

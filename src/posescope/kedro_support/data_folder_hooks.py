@@ -14,15 +14,18 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from kedro.validation.exceptions import DataValidationError
 
+from posescope.artifacts.uncertainty import UNCERTAINTY
 from posescope.core.data_folder import ChecksumRecord, DataFolder, FolderLock, checksum_of
 from posescope.core.errors import DataError, PosescopeError, causes_of
-from posescope.datasets import AccessLogDataset, ModelDataset, StoreDataset
+from posescope.datasets import AccessLogDataset, ModelDataset, StoreDataset, UncertaintyDataset
 from posescope.kedro_support.dataset_paths import load_path, makers_of, save_path
 
 __all__ = ["DataFolderLock", "ChecksumCheck"]
 
 _FOLDER = "data_folder"
 _CHECKER = "_posescope_checker"
+# May be applied to other data than they were made from.
+_MODELS = (ModelDataset, UncertaintyDataset)
 
 
 class DataFolderLock:
@@ -98,13 +101,13 @@ class ChecksumCheck:
             stale = [
                 other for other, checksum in record.made_from.items() if other in records and records[other].checksum != checksum
             ]
-            if stale and not isinstance(catalog.get(name), ModelDataset):
+            if stale and not isinstance(catalog.get(name), _MODELS):
                 raise DataError(
                     f"{load_path(catalog.get(name))}: {name} was made from an earlier {stale[0]} than the present one "
                     f"({load_path(catalog.get(stale[0]))}), so they belong to different runs. {_remedy_of(name)}"
                 )
         _check_common_inputs(
-            {name: record for name, record in records.items() if not isinstance(catalog.get(name), ModelDataset)}, catalog
+            {name: record for name, record in records.items() if not isinstance(catalog.get(name), _MODELS)}, catalog
         )
 
     @hook_impl
@@ -186,7 +189,7 @@ def _load(dataset: AbstractDataset[Any, Any]) -> Any:
             checker.verify(path, found)
         return store
     if path.exists():
-        checker.verify(path, checksum_of(path))
+        checker.verify(path, _checksum_of(dataset, path))
     try:
         return type(dataset).load(dataset)
     except DatasetError as error:
@@ -201,9 +204,14 @@ def _save(dataset: AbstractDataset[Any, Any], data: Any) -> None:
     checker: ChecksumChecker = vars(dataset)[_CHECKER]
     path = Path(save_path(dataset) or "")
     type(dataset).save(dataset, data)
-    found = _fingerprint_of(data) if isinstance(dataset, StoreDataset) else checksum_of(path)
+    found = _fingerprint_of(data) if isinstance(dataset, StoreDataset) else _checksum_of(dataset, path)
     if found is not None:
         checker.folder.write_checksum(path, ChecksumRecord(found, checker.made_from))
+
+
+def _checksum_of(dataset: AbstractDataset[Any, Any], path: Path) -> str:
+    """Return the checksum of the files of a dataset; the uncertainty in a model folder is another dataset."""
+    return checksum_of(path, without=(UNCERTAINTY,) if isinstance(dataset, ModelDataset) else ())
 
 
 def _has_checksum(dataset: AbstractDataset[Any, Any]) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from kedro.framework.project import pipelines
 from kedro.io import AbstractVersionedDataset, DataCatalog
 
-from posescope.datasets import ModelDataset
+from posescope.datasets import ModelDataset, UncertaintyDataset
 
 __all__ = ["is_parameter", "load_path", "load_paths", "makers_of", "save_path"]
 
@@ -31,6 +31,8 @@ def load_path(dataset: object) -> str | None:
 
 def save_path(dataset: object) -> str | None:
     """Return the path that this run writes, with its own version: another run may have written a newer one since."""
+    if isinstance(dataset, UncertaintyDataset):
+        return str(dataset.saved_path())
     if isinstance(dataset, AbstractVersionedDataset) and dataset._version is not None:
         return str(dataset._get_versioned_path(str(dataset.resolve_save_version())))
     return load_path(dataset)

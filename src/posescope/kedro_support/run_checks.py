@@ -25,6 +25,8 @@ _PATH_PARAMETER_OF = {"inference_model": "model", "inference_images": "images", 
 _MADE_AS = {"inference_model": "model"}
 # Inputs that are not needed if a parameter is set: nodes that read both use the parameter.
 _NOT_NEEDED_WITH = {"model": "params:evaluation.results"}
+# Inputs that a node can do without: models of earlier versions have no uncertainty.
+_OPTIONAL = frozenset({"uncertainty"})
 # Datasets whose files may name components.
 _FILES_WITH_COMPONENTS = {f"{kind.__module__}.{kind.__qualname__}" for kind in (ModelDataset, RecordDataset)}
 
@@ -68,7 +70,7 @@ class InputsCheck:
 
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
-        """Check the free inputs of the pipeline. A missing input that a parameter replaces is loaded as None.
+        """Check the free inputs of the pipeline. A missing input that is optional, or replaced by a parameter, is loaded as None.
 
         Raises:
             MissingInputError: with each missing version, or each missing input and the pipeline that makes it.
@@ -76,7 +78,7 @@ class InputsCheck:
         _check_versions(catalog, run_params.get("load_versions") or {})
         inputs = [name for name in sorted(pipeline.inputs()) if not is_parameter(name)]
         absent = [name for name in inputs if name not in catalog or not catalog.exists(name)]
-        missing = [name for name in absent if not _is_replaced(name, pipeline, catalog)]
+        missing = [name for name in absent if name not in _OPTIONAL and not _is_replaced(name, pipeline, catalog)]
         if missing:
             lines = "\n".join(
                 f"  {name} ({load_path(catalog.get(name)) or 'not in the catalog'}): {_remedy(name)}" for name in missing

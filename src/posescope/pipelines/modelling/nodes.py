@@ -6,6 +6,7 @@ import pandas as pd
 
 from posescope.artifacts.model_folder import fingerprint_of_model
 from posescope.artifacts.pose_model import PoseModel
+from posescope.artifacts.uncertainty import Uncertainty
 from posescope.core.files import fingerprint
 from posescope.core.origin import Origin, add_origin
 from posescope.core.plugins import ComponentSpec
@@ -14,6 +15,9 @@ from posescope.core.skeleton import Skeleton
 from posescope.core.tables import History, ids_of, split_fingerprint, table_of
 from posescope.data.crops.crop_statistics import CropStatistics, check_current
 from posescope.data.crops.crop_store import CropStore
+from posescope.evaluation.conformal import UncertaintyOptions
+from posescope.prediction import uncertainty_calibration
+from posescope.prediction.options import PredictionOptions
 from posescope.training.checkpoint_store import CheckpointStore
 from posescope.training.initialisation import build_untrained
 from posescope.training.options import TrainingOptions
@@ -76,3 +80,29 @@ def finish_training(model: PoseModel, checkpoints: CheckpointStore) -> None:
         checkpoints: store of the checkpoints.
     """
     checkpoints.finish(model.provenance["fingerprint"])
+
+
+def calibrate_uncertainty(
+    model: PoseModel,
+    crops: CropStore,
+    targets: PoseTargets,
+    persons: pd.DataFrame,
+    statistics: CropStatistics,
+    options: UncertaintyOptions,
+    prediction: PredictionOptions,
+) -> Uncertainty:
+    """Compute the radii of the joints from the errors of the calibration persons.
+
+    Args:
+        model: the trained model.
+        crops, targets, statistics: crops of the data set, their joints and statistics.
+        persons: `Persons` with splits.
+        options: levels and ranges of scores.
+        prediction: batch size and device.
+    """
+    check_current(statistics, crops, persons, targets)
+    chosen = crops.select(targets, ids_of(persons, "calibration"))
+    photographs = uncertainty_calibration.photographs_of(persons, chosen.targets.person_ids)
+    return uncertainty_calibration.calibrate_uncertainty(
+        model, chosen, photographs, statistics.data_fingerprint, options, prediction
+    )

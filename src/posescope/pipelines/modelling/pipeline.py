@@ -1,4 +1,4 @@
-"""Pipeline `modelling`: crops and targets -> a trained model and its training history."""
+"""Pipeline `modelling`: crops and targets -> a trained model, its training history, and the uncertainty of its joints."""
 
 from kedro.pipeline import Pipeline
 
@@ -10,11 +10,12 @@ from posescope.reporting.plots.training_plots import plot_history
 __all__ = ["create_pipeline"]
 
 DATA = ["crops", "targets", "persons", "skeleton", "crop_statistics"]
+PREDICTION = "params:evaluation.prediction"
 RECIPE = ["params:data_engineering.codec", "params:modelling.model", "params:modelling.training"]
 
 
 def create_pipeline() -> Pipeline:
-    """Return the pipeline that trains a model."""
+    """Return the pipeline that trains and calibrates a model."""
     training = [
         step(
             nodes.train_model,
@@ -24,5 +25,10 @@ def create_pipeline() -> Pipeline:
         # No output: it marks the checkpoints. Kedro saves all outputs of train_model before this node starts.
         step(nodes.finish_training, ["model", "checkpoints_workspace"], None),
         step(plot_history, "history", "history_plot"),
+        step(
+            nodes.calibrate_uncertainty,
+            ["model", "crops", "targets", "persons", "crop_statistics", "params:modelling.uncertainty", PREDICTION],
+            "uncertainty",
+        ),
     ]
     return stage("modelling", training) + collect_training()
