@@ -28,7 +28,7 @@ from posescope.core.plugins import Component, Options
 from posescope.evaluation.bootstrap import Interval
 from posescope.explainability.attributes.person_attributes import measure_poses
 from posescope.explainability.base import AnalysisInputs, AnalysisResult, Facts
-from posescope.explainability.components.component_titles import ComponentName
+from posescope.explainability.components.component_titles import ComponentName, name_components
 from posescope.explainability.components.pca import Components
 from posescope.explainability.errors import ExplainabilityError
 from posescope.explainability.features.activation_patching import constant_patches, describe_patching_obstacle, zero_patch
@@ -190,11 +190,15 @@ class LatentTraversal(Component[LatentTraversalOptions]):
 
 
 def _names(inputs: AnalysisInputs, count: int) -> tuple[ComponentName, ...]:
-    ratio = inputs.components.explained_variance_ratio
-    unknown = Interval(math.nan, math.nan, math.nan)
-    return tuple(
-        ComponentName(i + 1, float(ratio[i]), "none", "", "", "", "", unknown, 1.0, math.nan, math.nan) for i in range(count)
-    )
+    """Return the names of the first components; components beyond the named ones have a number only."""
+    named = name_components(inputs)[:count]
+    return (*named, *(_number_only(inputs.components, index) for index in range(len(named), count)))
+
+
+def _number_only(components: Components, index: int) -> ComponentName:
+    nan = math.nan
+    variance = float(components.explained_variance_ratio[index])
+    return ComponentName(index + 1, variance, "none", "", "", "", "", Interval(nan, nan, nan), 1.0, nan, nan)
 
 
 def _step_attributes(inputs: AnalysisInputs, table: pd.DataFrame, traversal: Traversal) -> pd.DataFrame:

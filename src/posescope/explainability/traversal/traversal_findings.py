@@ -117,8 +117,8 @@ def ask_about_displacement(
         low=own.low,
         high=own.high,
         control=control_of(
-            f"{displacement.directions} random changes of the same size, alike the differences between persons (range: 95 % of "
-            "them)",
+            f"{displacement.directions} random changes of the same size, distributed like the differences between persons (range: "
+            "95 % of them)",
             displacement.random,
         ),
         p_value=answer.p_value,
@@ -133,13 +133,13 @@ def _detail(displacement: Displacement, perturbation: Perturbation, effect: Attr
         f"+{perturbation.perturbation_sd:g} standard deviations; {displacement.farther} of {displacement.directions} random "
         "changes move the joints at least as far."
     )
-    if effect is None or not effect.is_significant:
-        return f"{text} No pose attribute changes more than with random changes."
-    attribute = attribute_named(effect.attribute)
+    if effect is None:
+        return text
+    attribute, size = attribute_named(effect.attribute), abs(effect.own.estimate)
     low, high = (attribute.low, attribute.high) if effect.own.estimate > 0 else (attribute.high, attribute.low)
     return (
-        f"{text} The pose changes from '{low}' towards '{high}' by {abs(effect.own.estimate):.2f} standard deviations, more than "
-        "with random changes."
+        f"{text} The clearest change of the pose is from '{low}' towards '{high}', by {size:.2f} standard deviations of the "
+        f"attribute; an average random change has an effect of {effect.random.estimate:.2f} on it."
     )
 
 

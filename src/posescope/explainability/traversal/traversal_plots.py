@@ -48,7 +48,7 @@ def draw_strip(inputs: AnalysisInputs, traversal: Traversal, name: ComponentName
     background = np.full((_STRIP_PX, _STRIP_PX, 3), _BACKGROUND_GREY, dtype=np.uint8)
     tiles = [draw_skeleton(background, own, inputs.model.skeleton, thickness_px=3) for own in placed]
     captions = [_step_words(float(step)) for step in steps[shown]]
-    captions[0], captions[-1] = (" ".join(filter(None, words)) for words in ((captions[0], name.low), (captions[-1], name.high)))
+    captions[0], captions[-1] = (": ".join(filter(None, words)) for words in ((captions[0], name.low), (captions[-1], name.high)))
     return draw_image_grid(tiles, columns=len(tiles), captions=captions, tile_size=(_STRIP_PX, _STRIP_PX), gap_px=2)
 
 
