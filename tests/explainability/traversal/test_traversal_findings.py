@@ -44,7 +44,7 @@ def test_detail_names_the_strongest_effect_on_the_pose() -> None:
     own, small = displacement((2.0, 1.5, 2.5), 0), Interval(0.1, 0.0, 0.2)
     effect = AttributeEffect(2, "standing", Interval(-1.3, -1.4, -1.2), small, 1.5, 1.2)
     assert (
-        "from 'standing' towards 'sitting or lying' by 1.30" in ask_about_displacement(own, PERTURBATION, "", "p", effect).detail
+        "from 'standing' towards 'sitting or lying', by 1.30" in ask_about_displacement(own, PERTURBATION, "", "p", effect).detail
     )
     assert "attribute" not in ask_about_displacement(own, PERTURBATION, "", "p").detail
 

@@ -117,8 +117,8 @@ def ask_about_displacement(
         low=own.low,
         high=own.high,
         control=control_of(
-            f"{displacement.directions} random changes of the same size, distributed like the differences between persons (range: "
-            "95 % of them)",
+            f"{displacement.directions} random changes of the same size, distributed like the differences between persons "
+            "(range: 95 % of them)",
             displacement.random,
         ),
         p_value=answer.p_value,
