@@ -4,6 +4,7 @@ The file is no part of the fingerprint of the model: calibration changes no pred
 was calibrated, and is refused beside another one.
 """
 
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
@@ -113,6 +114,18 @@ class Uncertainty(Options):
     def tables(self) -> tuple[RadiusTable, RadiusTable]:
         """The radii without and with flip test."""
         return self._table(self.plain), self._table(self.flip_test)
+
+    def radius_table(self, joints: Sequence[str], flip_test: bool = False) -> RadiusTable:
+        """Return the radii in another order of the joints, such as that of a data set.
+
+        Args:
+            joints: names of the joints of the model, in any order.
+            flip_test: whether the scores are those of a flip test.
+        """
+        own = self.joints
+        places = [own.index(name) for name in joints]
+        table = self.tables[bool(flip_test)]
+        return RadiusTable(table.levels, tuple(table.joints[place] for place in places))
 
     def _entries(self, flip_test: bool) -> tuple[JointCalibration, ...]:
         return self.flip_test if flip_test else self.plain

@@ -18,10 +18,13 @@ __all__ = [
     "HeatmapErrors",
     "JointErrors",
     "JointHits",
+    "JointTrust",
     "PersonScores",
     "RankCorrelations",
     "Reliability",
+    "RiskCoverage",
     "Strata",
+    "UncertaintyCoverage",
     "join_error_types",
 ]
 
@@ -203,6 +206,50 @@ class DecodingEffects(_MetricTable):
     oks: Series[np.float64] = _metric()
     oks_low: Series[np.float64] = _metric()
     oks_high: Series[np.float64] = _metric()
+
+
+class _JudgedJoints(_MetricTable):
+    """A table of joints with a calibrated radius; see `error_analysis.joint_uncertainty`."""
+
+    labelled: Series[np.int64] = pa.Field(ge=0)
+    photographs: Series[np.int64] = pa.Field(ge=0)
+
+
+class UncertaintyCoverage(_JudgedJoints):
+    """One row per joint (`all`: all joints) and level: fraction of the joints inside their radius."""
+
+    joint: Series[str]
+    level: Series[np.float64] = pa.Field(gt=0, lt=1)
+    main: Series[bool]
+    coverage: Series[np.float64] = _metric(ge=0, le=1)
+    coverage_low: Series[np.float64] = _metric(ge=0, le=1)
+    coverage_high: Series[np.float64] = _metric(ge=0, le=1)
+    radius: Series[np.float64] = _metric(ge=0)
+    radius_fraction: Series[np.float64] = _metric(ge=0)
+    do_not_trust: Series[np.float64] = _metric(ge=0, le=1)
+    reason: Series[str] = pa.Field(nullable=True)
+
+
+class RiskCoverage(_JudgedJoints):
+    """One row per fraction of the joints that is kept, the most certain ones: their PCK."""
+
+    kept: Series[np.float64] = pa.Field(gt=0, le=1)
+    largest_radius_px: Series[np.float64] = pa.Field(ge=0)
+    pck: Series[np.float64] = _metric(ge=0, le=1)
+    pck_low: Series[np.float64] = _metric(ge=0, le=1)
+    pck_high: Series[np.float64] = _metric(ge=0, le=1)
+    pck_by_score: Series[np.float64] = _metric(ge=0, le=1)
+    pck_best: Series[np.float64] = _metric(ge=0, le=1)
+
+
+class JointTrust(_JudgedJoints):
+    """One row for trusted joints, one for joints flagged as not to be trusted, and one for joints without radius."""
+
+    trust: Series[str] = pa.Field(isin=("trusted", "do not trust", "no radius"))
+    fraction: Series[np.float64] = _metric(ge=0, le=1)
+    pck: Series[np.float64] = _metric(ge=0, le=1)
+    pck_low: Series[np.float64] = _metric(ge=0, le=1)
+    pck_high: Series[np.float64] = _metric(ge=0, le=1)
 
 
 def join_error_types(person_ids: NDArray[np.int64], types: NDArray[np.int8]) -> pd.DataFrame:

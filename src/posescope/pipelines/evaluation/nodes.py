@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from posescope.artifacts.pose_model import PoseModel
+from posescope.artifacts.uncertainty import Uncertainty
 from posescope.core.origin import Origin, add_origin, check_origins, origin_of_table
 from posescope.core.records import PoseTargets
 from posescope.core.skeleton import Skeleton
@@ -16,6 +17,7 @@ from posescope.data.crops.crop_store import CropStore
 from posescope.drawing.rgb_images import PngImage
 from posescope.evaluation import per_joint
 from posescope.evaluation.bootstrap import resample_images
+from posescope.evaluation.error_analysis import joint_uncertainty
 from posescope.evaluation.error_analysis.error_costs import error_cost_table
 from posescope.evaluation.error_analysis.error_types import error_type_table, joint_error_types
 from posescope.evaluation.error_analysis.reliability import rank_table, reliability_table
@@ -24,7 +26,7 @@ from posescope.evaluation.metric_values import EvaluationSetting, add_setting
 from posescope.evaluation.protocols import annotations_to_find
 from posescope.evaluation.scored_persons import Cases, gather_cases, gather_scored
 from posescope.evaluation.scoring_options import ScoringOptions
-from posescope.evaluation.table_schemas import DecodingEffects, join_error_types
+from posescope.evaluation.table_schemas import DecodingEffects, JointTrust, RiskCoverage, UncertaintyCoverage, join_error_types
 from posescope.pipelines.evaluation.options import ErrorAnalysisOptions
 from posescope.prediction import decoding_variants as decoding_effects
 from posescope.prediction.options import PredictionOptions
@@ -138,6 +140,39 @@ def relate_scores_to_errors(
     return {
         "reliability": add_setting(reliability_table(cases.scored, draws, error_analysis.score_bins), setting),
         "ranks": add_setting(rank_table(cases.scored, few), setting),
+    }
+
+
+def judge_uncertainty(
+    cases: Cases,
+    uncertainty: Uncertainty | None,
+    setting: EvaluationSetting,
+    results: str | None,
+    error_analysis: ErrorAnalysisOptions,
+) -> dict[str, pd.DataFrame]:
+    """Compare the calibrated radii with the errors of the evaluated persons; empty without calibration.
+
+    Args:
+        cases: evaluated persons with their neighbours.
+        uncertainty: radii of the model. None: it was not calibrated.
+        setting: evaluation setting of the run.
+        results: file of another system's results. None: the model is evaluated.
+        error_analysis: seed and resamples.
+
+    Returns:
+        `coverage` (`UncertaintyCoverage`), `risk` (`RiskCoverage`) and `trust` (`JointTrust`).
+    """
+    if uncertainty is None or results is not None:
+        return {"coverage": UncertaintyCoverage.empty(), "risk": RiskCoverage.empty(), "trust": JointTrust.empty()}
+    check_origins(setting.origin, {"uncertainty": Origin(model=uncertainty.model)}, "modelling")
+    scored, flip_test = cases.scored, bool(setting.flip_test)
+    table = uncertainty.radius_table(scored.skeleton.joints, flip_test)
+    draws = resample_images(scored.image_ids, error_analysis.seed, error_analysis.resamples)
+    judged = joint_uncertainty.judge_radii(scored, table, uncertainty.level, uncertainty.max_radius_px)
+    return {
+        "coverage": add_setting(joint_uncertainty.coverage_table(judged, uncertainty.reasons(flip_test), draws), setting),
+        "risk": add_setting(joint_uncertainty.risk_coverage_table(judged, draws), setting),
+        "trust": add_setting(joint_uncertainty.trust_table(judged, draws), setting),
     }
 
 

@@ -14,6 +14,7 @@ from posescope.reporting.plots.evaluation_plots import (
     plot_reliability,
     plot_strata,
 )
+from posescope.reporting.plots.uncertainty_plots import plot_risk_coverage, plot_uncertainty
 
 __all__ = ["create_pipeline"]
 
@@ -65,6 +66,11 @@ def _error_analysis() -> Pipeline:
                 {"reliability": "reliability", "ranks": "rank_correlations"},
             ),
             step(
+                nodes.judge_uncertainty,
+                ["cases_val", "uncertainty", "setting_val", RESULTS, ERROR_ANALYSIS],
+                {"coverage": "uncertainty_coverage", "risk": "risk_coverage", "trust": "joint_trust"},
+            ),
+            step(
                 nodes.measure_decoding_effects,
                 ["model", "crops", "targets", "persons", *persons, "setting_val", PREDICTION, RESULTS, ERROR_ANALYSIS],
                 "decoding_effects",
@@ -88,5 +94,7 @@ def _previews() -> Pipeline:
             step(plot_error_costs, "error_costs", "error_costs_plot"),
             step(plot_strata, "strata", "strata_plot"),
             step(plot_reliability, ["reliability", "rank_correlations"], "reliability_plot"),
+            step(plot_uncertainty, "uncertainty_coverage", "uncertainty_plot"),
+            step(plot_risk_coverage, "risk_coverage", "risk_coverage_plot"),
         ],
     )
