@@ -24,7 +24,6 @@ _COMPONENT_KEYS = (("name", "options"), ("rule", "rule_options"))
 RENAMED_OPTIONS: Mapping[tuple[str, str], Mapping[str, str]] = {
     ("analyses", "attribution"): {"cell": "location", "around": "sum_neighbours"},
     ("analyses", "clusters"): {"halves": "stability_splits", "variance_share": "variance_fraction"},
-    ("analyses", "component_names"): {"pictures": "image_attributes"},
     ("analyses", "latent_traversal"): {"pushed_persons": "perturbed_persons", "push_sd": "perturbation_sd"},
     ("augmentations", "half_body"): {
         "upper_share": "upper_probability",
@@ -51,6 +50,15 @@ RENAMED_OPTIONS: Mapping[tuple[str, str], Mapping[str, str]] = {
 # (group, component) -> {removed option: reason}.
 REMOVED_OPTIONS: Mapping[tuple[str, str], Mapping[str, str]] = {
     ("analyses", "clusters"): {"device": "k-means runs on the CPU"},
+    ("analyses", "component_names"): {
+        "components": "the first 10 components are named in every analysis alike",
+        "image_attributes": "brightness, contrast and detail are part of the attributes",
+        "pictures": "brightness, contrast and detail are part of the attributes",
+        "folds": "names have no options, so that every analysis gives a component the same name",
+        "shuffles": "names have no options, so that every analysis gives a component the same name",
+        "resamples": "names have no options, so that every analysis gives a component the same name",
+        "persons": "names are of at most 20,000 persons of each kind",
+    },
     ("clusterers", "kmeans"): {"device": "k-means runs on the CPU"},
 }
 # Old path -> new path. Pydantic reports the path of a schedule's option with the name of the schedule in it.

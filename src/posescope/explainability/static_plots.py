@@ -7,7 +7,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-__all__ = ["plot_matrix", "render"]
+__all__ = ["plot_intervals", "plot_matrix", "render"]
 
 
 def plot_matrix(
@@ -31,7 +31,8 @@ def plot_matrix(
     Returns:
         (H, W, 3) uint8 RGB.
     """
-    figure = Figure(figsize=(2.6 + 0.55 * len(columns), 1.9 + 0.38 * len(rows)), dpi=110, layout="constrained")
+    width = max(2.6, 1.6 + 0.075 * max(map(len, rows), default=0)) + 0.55 * len(columns)
+    figure = Figure(figsize=(width, 1.9 + 0.38 * len(rows)), dpi=110, layout="constrained")
     axes = figure.add_subplot()
     limit = max(float(np.nanmax(np.abs(values), initial=0.0)), min_range)
     axes.set_facecolor("0.85")
@@ -44,6 +45,41 @@ def plot_matrix(
             axes.text(column, row, f"{round(value, 2) + 0.0:.2f}", ha="center", va="center", fontsize=7, color=ink)
     axes.set_title(title, fontsize=10)
     figure.colorbar(mesh, ax=axes, label=unit)
+    return render(figure)
+
+
+def plot_intervals(
+    names: Sequence[str],
+    values: NDArray[np.float64],
+    controls: NDArray[np.float64],
+    *,
+    title: str,
+    unit: str,
+) -> NDArray[np.uint8]:
+    """Plot a horizontal bar per value with its interval as a line, and its control as a grey bar on top.
+
+    Args:
+        names: N names, from top to bottom.
+        values: (N, 3) low end, value and high end.
+        controls: (N,) value that chance reaches; NaN: none.
+        title: title of the plot.
+        unit: label of the axis.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+    """
+    figure = Figure(figsize=(7.2, 1.5 + 0.3 * len(names)), dpi=110, layout="constrained")
+    axes = figure.add_subplot()
+    places = np.arange(len(names))
+    axes.barh(places, values[:, 1], color="#4c78a8", height=0.7, label="judged persons, with 95 % interval")
+    axes.hlines(places, values[:, 0], values[:, 2], color="black", linewidth=1.2)
+    axes.barh(places, np.nan_to_num(controls), color="0.75", height=0.7, label="by chance at most (99 %)")
+    axes.set_yticks(places, names, fontsize=9)
+    axes.set_xlim(min(0.0, float(np.nanmin(values, initial=0.0))), 1.0)
+    axes.set_xlabel(unit)
+    axes.set_title(title, fontsize=11)
+    axes.invert_yaxis()
+    axes.legend(fontsize=8, loc="lower right")
     return render(figure)
 
 

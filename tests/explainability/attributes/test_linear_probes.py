@@ -3,7 +3,7 @@ import pytest
 from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.model_selection import PredefinedSplit, cross_val_predict
 
-from posescope.explainability.attributes.linear_probes import STRENGTHS, assign_folds, permute_groups, probe
+from posescope.explainability.attributes.linear_probes import STRENGTHS, assign_folds, fit_probe, permute_groups, probe
 
 
 def persons(count: int = 120, width: int = 6, targets: int = 3, seed: int = 0):
@@ -87,3 +87,29 @@ def test_permutations_keep_groups_adjacent() -> None:
         assert (groups[rows[:, first]] == groups[rows[:, second]]).all()
         assert 5 < (groups[rows[:, first]] == groups[first]).sum() < 25
     assert len(np.unique(rows, axis=0)) > 25  # of 4! 2^4 = 384: hardly ever the same
+
+
+def test_fitted_probe_equals_scikit_learn() -> None:
+    x, y, folds = persons(width=30, count=60)
+    found = fit_probe(x, y, folds, (0.01, 0.3, 10.0))
+    for target in range(y.shape[1]):
+        errors = {}
+        for strength in (0.01, 0.3, 10.0):
+            predicted = np.empty(60)
+            for fold in range(5):
+                fit = folds != fold
+                ridge = Ridge(alpha=strength * fit.sum()).fit(x[fit], y[fit, target])
+                predicted[~fit] = ridge.predict(x[~fit])
+            errors[strength] = ((y[:, target] - predicted) ** 2).sum()
+        best = min(errors, key=lambda strength: errors[strength])
+        ridge = Ridge(alpha=best * 60).fit(x, y[:, target])
+        np.testing.assert_allclose(found.predict(x)[:, target], ridge.predict(x), atol=1e-8)
+        means = np.array([y[folds != fold, target].mean() for fold in folds])
+        assert found.r2[target] == pytest.approx(1 - errors[best] / ((y[:, target] - means) ** 2).sum())
+
+
+def test_fitted_probe_of_a_constant_target() -> None:
+    x, _, folds = persons()
+    found = fit_probe(x, np.full((120, 1), 3.0), folds)
+    assert np.isnan(found.r2[0])
+    np.testing.assert_allclose(found.predict(x), 3.0, atol=1e-8)

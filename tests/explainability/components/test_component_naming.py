@@ -8,7 +8,14 @@ import pytest
 
 from posescope.core.plugins import ComponentSpec, build
 from posescope.explainability.base import AnalysisInputs, AnalysisResult
-from posescope.explainability.components.component_naming import ComponentNaming, ComponentNamingOptions
+from posescope.explainability.components.component_naming import (
+    NAME_COLUMNS,
+    PAIR_COLUMNS,
+    ComponentNaming,
+    ComponentNamingOptions,
+)
+from posescope.explainability.components.component_titles import name_components
+from posescope.explainability.findings import Finding
 
 PERSONS = 160
 
@@ -25,99 +32,104 @@ def inputs(inputs_of, wandering_crops) -> AnalysisInputs:
 
 
 def analyse(inputs: AnalysisInputs, **options) -> AnalysisResult:
-    return ComponentNaming(ComponentNamingOptions(**{"shuffles": 20, "resamples": 200, "image_attributes": False, **options}))(
-        inputs
-    )
+    return ComponentNaming(ComponentNamingOptions(**options))(inputs)
+
+
+def finding(result: AnalysisResult, name: str) -> Finding:
+    (found,) = [one for one in result.findings if one.id == name]
+    return found
 
 
 def test_components_are_named_by_the_planted_attributes(inputs) -> None:
     found = analyse(inputs)
-    first, second, *_ = found.findings
     sign = np.sign(inputs.components.axes[0][1])  # feature 1: red in the right upper quarter, where `standing` is low
-    words = ("standing", "sitting or lying") if sign > 0 else ("sitting or lying", "standing")
-    assert f"from '{words[0]}' to '{words[1]}'" in first.statement
-    # The attribute is unknown for ten of 160 persons, who are predicted by the mean.
-    assert found.tables["component_names"]["all_r2"][0] == pytest.approx(150 / 160, abs=0.02)
-    assert first.is_supported
-    assert first.picture == "attribute_correlations"
-    assert first.control.high < 0.2
-    assert "facing" in second.statement
-    assert second.value == pytest.approx(0.5, abs=0.12)  # as much noise as blue
-    assert second.low < second.value < second.high
+    low, high = ("standing", "sitting or lying") if sign > 0 else ("sitting or lying", "standing")
+    first = finding(found, "component-1")
+    assert first.question == f'Does component 1 go from "{low}" to "{high}"?'
+    assert first.verdict == "supported"
+    assert first.statement.endswith("this attribute explains 94% of the differences between persons along it.")
+    assert first.picture == "component_1_ends"
+    assert first.effect == pytest.approx(150 / 160, abs=0.02)  # unknown for ten of 160 persons
+    assert 0 < first.control.value < first.control.high < 0.4
+    second = finding(found, "component-2")
+    assert "seen from" in second.question
+    assert second.effect == pytest.approx(0.5, abs=0.12)  # as much noise as blue
+    assert second.low < second.effect < second.high
+    names = found.tables["component_names"]
+    assert list(names)[: len(NAME_COLUMNS)] == NAME_COLUMNS
+    assert names["low"].tolist() == [name.low for name in name_components(inputs)]
+    assert names["all_r2"][0] == pytest.approx(150 / 160, abs=0.02)
 
 
-def test_claim_of_the_study_is_tested(inputs) -> None:
-    (claim,) = [finding for finding in analyse(inputs).findings if "thesis" in finding.statement]
-    assert claim.is_supported
+def test_claim_of_the_thesis_is_tested(inputs) -> None:
+    claim = finding(analyse(inputs), "component-1-standing")
+    assert (claim.verdict, claim.effect) == ("supported", pytest.approx(1.0, abs=0.01))
     swapped = inputs.judged.attributes.rename(columns={"standing": "facing", "facing": "standing"})
-    (claim,) = [finding for finding in analyse(_with(inputs, swapped)).findings if "thesis" in finding.statement]
-    assert "Component 2" in claim.statement
-    assert not claim.is_supported
+    claim = finding(analyse(_with(inputs, swapped)), "component-1-standing")
+    assert (claim.verdict, claim.p_value) == ("refuted", pytest.approx(0, abs=1e-3))
+    assert "does not mainly tell" in claim.statement
+    assert not [one for one in analyse(_with(inputs, swapped[["facing"]])).findings if one.id == "component-1-standing"]
 
 
-def test_readable_and_unreadable_attributes(inputs) -> None:
+def test_best_and_worst_attribute(inputs) -> None:
     found = analyse(inputs)
-    readable = [finding for finding in found.findings if "linear probe" in finding.statement and finding.is_supported]
-    assert ["standing" in readable[0].statement, "facing" in readable[1].statement, len(readable)] == [True, True, 2]
-    (unreadable,) = [finding for finding in found.findings if finding.picture == "attribute_probes" and not finding.is_supported]
-    assert ": size;" in unreadable.statement
+    assert finding(found, "best-attribute").verdict == "supported"
+    assert "sitting or lying or standing" in finding(found, "best-attribute").question
+    worst = finding(found, "worst-attribute")
+    assert worst.verdict == "supported"
+    assert worst.statement.startswith('"small in the image or large in the image" is lost')
     assert found.facts["attributes_readable"] == 2
-    assert found.facts["first_component_attribute"] == "standing"
     assert "truncated" in found.note
+    readable = analyse(_with(inputs, inputs.judged.attributes[["standing", "facing"]]))
+    assert finding(readable, "worst-attribute").verdict == "refuted"
 
 
 def test_shuffled_persons_give_no_names(inputs) -> None:
     rows = np.random.default_rng(0).permutation(PERSONS)
-    found = analyse(_with(inputs, inputs.judged.attributes.iloc[rows].reset_index(drop=True)))
-    assert not any(finding.is_supported for finding in found.findings)
+    shuffled = replace(
+        inputs, judged=replace(inputs.judged, attributes=inputs.judged.attributes.iloc[rows].reset_index(drop=True))
+    )
+    found = analyse(shuffled)
+    assert not any(one.verdict == "supported" for one in found.findings if one.id.startswith("component"))
+    assert finding(found, "component-1").question == "Does one of the measured attributes describe component 1?"
     assert found.facts["pairs_better_than_chance"] == 0
+    assert found.facts["first_component_name"] is None
 
 
-def test_tables_images_and_plot(inputs) -> None:
-    found = analyse(inputs, components=2, shown=2, extremes=3)
-    assert set(found.tables) == {"component_variance", "component_names", "attribute_correlations", "attribute_probes"}
-    (row,) = found.tables["component_variance"].to_dict("records")
+def test_tables_images_and_captions(inputs) -> None:
+    found = analyse(inputs, claims=2, shown=2, extremes=3)
     components = inputs.components
-    names = found.tables["component_names"]
-    assert names["attribute"].tolist() == ["standing", "facing"]
-    assert names["explained_variance_ratio"].tolist() == pytest.approx(components.explained_variance_ratio)
-    assert (names["all_r2"] > 0.4).all()
+    (row,) = found.tables["component_variance"].to_dict("records")
     assert (row["layer"], row["persons"], row["features"]) == ("bottleneck", PERSONS, 12)
     assert row["pc1_variance"] == pytest.approx(components.variances[0])
-    assert row["components_for_95"] == components.components_for(0.95)
-    assert row["participation_ratio"] == pytest.approx(components.participation_ratio)
-    assert set(found.images) == {"attribute_correlations", "attribute_probes", "component_extremes"}
-    assert all(finding.picture in found.images for finding in found.findings)
-    assert found.images["component_extremes"].shape[1] == 6 * 104 + 7 * 4
+    names = found.tables["component_names"]
+    assert names["low_attribute"][:2].tolist() == ["standing", "facing"]
+    assert names["explained_variance_ratio"].tolist() == pytest.approx(components.explained_variance_ratio[:10])
+    pairs = found.tables["attribute_correlations"]
+    assert list(pairs) == PAIR_COLUMNS
+    first = pairs[(pairs["component"] == 1) & (pairs["attribute"] == "standing") & ~pairs["is_unknown"]].iloc[0]
+    assert first["persons"] == 150
+    assert first["r2"] == pytest.approx(names["r2"][0])
+    assert set(found.images) == {
+        "attribute_correlations", "attribute_probes", "component_extremes", "component_1_ends", "component_2_ends",
+    }  # fmt: skip
+    assert set(found.captions) == {*found.images, *found.plots, *found.tables}
+    assert found.images["component_extremes"].shape[1] == 6 * 112 + 7 * 4
+    assert found.images["component_1_ends"].shape[1] == 3 * 120 + 4 * 4
     figure = found.plots["component_scores"]
-    assert [trace.visible for trace in figure.data] == [True, False]
+    assert figure.data[0].visible
     assert len(figure.data[0].x) == 150  # persons with known `standing`
-    assert figure.layout.updatemenus[0].buttons[1].label.startswith("component 2: facing, R² 0.")
+    assert figure.layout.updatemenus[0].buttons[1].label.startswith("Component 2")
 
 
-def test_component_can_be_an_image_attribute(inputs) -> None:
-    # Only blue changes the brightness of these images; it is component 2 except for its chance correlation with red.
-    found = analyse(inputs)
-    second = found.tables["component_names"].iloc[1]
-    assert second["attribute"] == "brightness"
-    assert second["r2"] > 0.9
-    assert "detail 0.9" in found.findings[1].statement
-    assert len(found.tables["attribute_probes"]) == 6
-
-
-def test_no_findings_without_pose_attributes(inputs) -> None:
-    found = analyse(_with(inputs, pd.DataFrame(index=range(PERSONS))))
-    assert found.findings == ()
-    assert not len(found.tables["attribute_probes"])
-    assert not len(found.tables["component_names"])
-    assert set(found.images) == {"component_extremes"}
-    assert not found.plots
-
-
-def test_number_of_probed_persons_is_limited(inputs) -> None:
-    found = analyse(inputs, persons=100)
-    assert found.tables["attribute_probes"].set_index("attribute")["persons"]["facing"] == 100
-    assert len(found.plots["component_scores"].data[0].x) == 150
+def test_no_names_without_attributes(inputs) -> None:
+    for attributes in (pd.DataFrame(index=range(PERSONS)), pd.DataFrame({"standing": np.full(PERSONS, np.nan)})):
+        found = analyse(_with(inputs, attributes))
+        assert found.findings == ()
+        assert not len(found.tables["attribute_probes"])
+        assert (found.tables["component_names"]["strength"] == "none").all()
+        assert set(found.images) == {"component_extremes", "component_1_ends", "component_2_ends"}
+        assert not found.plots
 
 
 def test_few_persons_give_no_findings(inputs_of, shifting_crops) -> None:
@@ -132,4 +144,5 @@ def test_analysis_is_a_plugin() -> None:
 
 
 def _with(inputs: AnalysisInputs, attributes: pd.DataFrame) -> AnalysisInputs:
-    return replace(inputs, attributes=attributes)
+    fitted, judged = (replace(persons, attributes=attributes) for persons in (inputs.fitted, inputs.judged))
+    return replace(inputs, fitted=fitted, judged=judged)

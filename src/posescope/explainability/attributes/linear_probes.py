@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["STRENGTHS", "ProbeResult", "assign_folds", "probe", "permute_groups"]
+__all__ = ["STRENGTHS", "FittedProbe", "ProbeResult", "assign_folds", "fit_probe", "permute_groups", "probe"]
 
 Floats = NDArray[np.float64]
 
@@ -99,6 +99,48 @@ def probe(x: Floats, targets: Floats, folds: NDArray[np.int64], strengths: tuple
         first_errors[here], first_offsets[here] = error[:, 0], offset[:, 0]
     lost = np.divide(errors, offsets, out=np.full(len(offsets), np.nan), where=offsets > 0)
     return ProbeResult(1 - lost, first_errors, first_offsets)
+
+
+@dataclass(frozen=True)
+class FittedProbe:
+    """Ridge regressions of T targets, fitted on all given persons.
+
+    Attributes:
+        weights: (p, T).
+        intercepts: (T,).
+        r2: (T,) cross-validated R2 on the same persons, by which the strengths are chosen; NaN where a target does not vary.
+    """
+
+    weights: Floats
+    intercepts: Floats
+    r2: Floats
+
+    def predict(self, x: Floats) -> Floats:
+        """Predict (n, T) targets from (n, p) features."""
+        predicted: Floats = x @ self.weights + self.intercepts
+        return predicted
+
+
+def fit_probe(x: Floats, targets: Floats, folds: NDArray[np.int64], strengths: tuple[float, ...] = STRENGTHS) -> FittedProbe:
+    """Fit ridge regressions for other persons; cross-validation selects the strength of each target.
+
+    Args:
+        x: (n, p) features, columns of about the same variance.
+        targets: (n, T), without NaN.
+        folds: (n,) 0..F-1, F >= 2; none empty.
+        strengths: ridge penalties per fitted person.
+    """
+    sums = _Sums.of_folds(x, targets, folds)
+    errors, offsets = np.zeros((len(strengths), targets.shape[1])), np.zeros(targets.shape[1])
+    for fold, part in enumerate(sums.parts):
+        ridge = sums.without(fold).ridge()
+        offsets += part.squared_error(np.zeros((x.shape[1], 1)), ridge.mean_target)
+        for index, strength in enumerate(strengths):
+            errors[index] += part.squared_error(*ridge.solve(strength))
+    chosen = np.array(strengths)[errors.argmin(axis=0)]
+    weights, intercepts = sums.whole.ridge().solve(chosen)
+    lost = np.divide(errors.min(axis=0), offsets, out=np.full(len(offsets), np.nan), where=offsets > 0)
+    return FittedProbe(weights, intercepts, 1 - lost)
 
 
 class _Moments(NamedTuple):

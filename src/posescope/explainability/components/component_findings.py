@@ -1,175 +1,235 @@
-"""Findings about components: the attribute that describes each, the thesis's claim, and what all components together predict."""
+"""Findings about components: what each goes from and to, the thesis's claim, and what all components together predict."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
-from posescope.evaluation.bootstrap import Interval
+from posescope.evaluation.bootstrap import Interval, resample_images
+from posescope.explainability.attributes.attribute_columns import AttributeColumn
 from posescope.explainability.attributes.person_attributes import attribute_named
 from posescope.explainability.components.attribute_probes import ProbedAttributes
-from posescope.explainability.components.pca import Components
-from posescope.explainability.findings import Control, Finding, control_of, finding_from_claim
+from posescope.explainability.components.attribute_shares import (
+    RESAMPLES,
+    Floats,
+    ProbedPersons,
+    prediction_share,
+    standardise,
+)
+from posescope.explainability.components.component_titles import (
+    ENCODED_SHARE,
+    MAX_NAME_P,
+    RELATED_SHARE,
+    ComponentName,
+    NamedComponents,
+)
+from posescope.explainability.findings import Control, Finding, Verdict, control_of, p_from_interval
 
-__all__ = ["ASSOCIATED_MIN_R2", "NAMED_MIN_R2", "STUDY_ATTRIBUTE", "ClaimMaker", "beats_chance", "best_attributes"]
+__all__ = ["STUDY_ATTRIBUTE", "ComponentFindings", "share_of_known"]
 
-NAMED_MIN_R2 = 0.5  # from this R2 on a component is named by an attribute
-ASSOCIATED_MIN_R2 = 0.1  # from this R2 on it is associated with an attribute; below, it has no name
 STUDY_ATTRIBUTE = "standing"  # the first component, according to the thesis
-_MOST_READABLE = 5
-_MOST_OTHERS = 3
-
-
-def best_attributes(correlations: pd.DataFrame) -> pd.DataFrame:
-    """Return the row with the highest R2 of each component, ordered by component."""
-    known = correlations.dropna(subset=["r2", "pearson"])
-    return known.loc[known.groupby("component")["r2"].idxmax()].reset_index(drop=True)
-
-
-def beats_chance(row: pd.Series) -> bool:
-    """Whether a row's R2 exceeds the maximum over all pairs and shuffles, and its interval is above zero.
-
-    Without any relation, the best of all pairs passes in at most one of S + 1 data sets, for S shuffles.
-    """
-    return bool(row["r2"] > row["control_high"] and row["r2_low"] > 0)
+_UNIT = "fraction of the differences between persons (R²)"
+_CONTROL_QUANTILES = (0.01, 0.5, 0.99)
 
 
 @dataclass(frozen=True)
-class ClaimMaker:
-    """Makes findings from the relations between components and attributes.
+class ComponentFindings:
+    """Makes the findings from the names of components and the probes.
 
     Attributes:
-        found: result of `probe_attributes`.
-        names: best attribute of each component (`best_attributes`), joined with the table of `explain_components`.
-        components: the components.
-        shuffles: number of shuffles, for the descriptions of the controls.
-        picture, probes_shown_in: names of the images of the pairs and of the probes.
+        named: names of the components.
+        probed: attributes predicted from all components.
+        standing: share of component 1 that standing explains (`share_of_known`); none: it is not measured.
+        explained: all_r2 by number of the component.
+        pictures: image or plot of a component by its number, and that of the probes by 0; none where there is none.
     """
 
-    found: ProbedAttributes
-    names: pd.DataFrame
-    components: Components
-    shuffles: int
-    picture: str
-    probes_shown_in: str
+    named: NamedComponents
+    probed: ProbedAttributes
+    standing: Interval | None
+    explained: Mapping[int, float]
+    pictures: Mapping[int, str]
 
-    def list_claims(self, claimed: int) -> tuple[Finding, ...]:
-        """Return all findings; those of single components for the first `claimed` components."""
+    def list_findings(self, most: int) -> tuple[Finding, ...]:
+        """Return the findings; those of single components for the first `most` components."""
         return (
-            *(self.claim_name(row) for _, row in self.names[self.names["component"] <= claimed].iterrows()),
-            *self.claim_of_the_study(),
-            *self.claim_readable(),
-            *self.claim_unreadable(),
+            *(self.of_component(name) for name in self.named.names[:most] if name.share.is_known),
+            *self.of_the_thesis(),
+            *self.of_best_attribute(),
+            *self.of_worst_attribute(),
         )
 
-    def claim_name(self, row: pd.Series) -> Finding:
-        """Describe one component (a row of the names) by its best attribute."""
-        low, high = _ends(row)
-        named, associated = (beats_chance(row) and row["r2"] >= least for least in (NAMED_MIN_R2, ASSOCIATED_MIN_R2))
-        attribute, others = f"{row['attribute']} (from '{low}' to '{high}'):", self._others(row)
-        if named:
-            verb = f"encodes the attribute {attribute}"
-        elif associated:
-            verb = f"is correlated with {'several attributes, most with' if others else 'the attribute'} {attribute}"
-        else:
-            verb = f"is not substantially correlated with any measured attribute; the best is {attribute}"
-        ratio = self.components.explained_variance_ratio[int(row["component"]) - 1]
-        claim = (
-            f"Component {row['component']} ({ratio:.1%} of the variance) {verb} R² {_r2(row):.2f} on held-out persons{others}. "
-            f"{_all_attributes_words(row)}"
+    def of_component(self, name: ComponentName) -> Finding:
+        """Test whether a component goes from the words of its low end to those of its high end."""
+        verdict, p_value = _is_related(name)
+        share, many = f"{name.share.estimate:.0%}", name.low_attribute != name.high_attribute
+        these = "these two attributes explain" if many else "this attribute explains"
+        statement = (
+            f'Along component {name.number} persons change from "{name.low}" to "{name.high}": {these} {share} of the '
+            "differences between persons along it."
         )
-        return finding_from_claim(claim, _r2(row), self._pair_control(row), passed=associated, picture=self.picture)
-
-    def _others(self, row: pd.Series) -> str:
-        """List other attributes that the component is associated with."""
-        pairs = self.found.correlations.sort_values("r2", ascending=False, kind="stable")
-        others = [
-            f"{other['attribute']} {other['r2']:.2f}"
-            for _, other in pairs[pairs["component"] == row["component"]].iterrows()
-            if other["attribute"] != row["attribute"] and other["r2"] >= ASSOCIATED_MIN_R2 and beats_chance(other)
-        ]
-        return f" (next best: {', '.join(others[:_MOST_OTHERS])})" if others else ""
-
-    def claim_of_the_study(self) -> list[Finding]:
-        """Test whether the first component encodes sitting versus standing; empty if that attribute was not measured."""
-        pairs = self.found.correlations[self.found.correlations["attribute"] == STUDY_ATTRIBUTE].dropna(subset=["r2"])
-        if not len(pairs) or pairs["component"].iloc[0] != 1:
-            return []
-        row, strongest = pairs.iloc[0], pairs.iloc[int(pairs["r2"].to_numpy().argmax())]
-        holds, in_part = (beats_chance(row) and row["r2"] >= least for least in (NAMED_MIN_R2, ASSOCIATED_MIN_R2))
-        verdict = "is reproduced" if holds else "is reproduced only in part" if in_part else "is not reproduced"
-        claim = (
-            f"The thesis's claim that the first component encodes sitting versus standing {verdict}: it predicts "
-            f"{row['attribute']} with R² {_r2(row):.2f} on held-out persons"
-        )
-        if strongest["component"] != 1 and beats_chance(strongest):
-            claim += f". Component {strongest['component']} is the best single predictor (R² {_r2(strongest):.2f})"
-        return [finding_from_claim(claim + ".", _r2(row), self._pair_control(row), passed=holds, picture=self.picture)]
-
-    def claim_readable(self) -> list[Finding]:
-        """Return one finding for each of the attributes that all components together predict best."""
-        found = []
-        for row in self._probes(passed=True)[:_MOST_READABLE]:
-            low, high = _words(row)
-            claim = (
-                f"A linear probe on {self._source(row)} predicts {row['attribute']} (from '{low}' to '{high}') with "
-                f"R² {_r2(row):.2f} on held-out persons."
+        question = f'Does component {name.number} go from "{name.low}" to "{name.high}"?'
+        unclear = f'These persons do not show whether component {name.number} goes from "{name.low}" to "{name.high}".'
+        if not name.is_named:
+            question = f"Does one of the measured attributes describe component {name.number}?"
+            statement = (
+                f"No measured attribute describes component {name.number}: the best one, "
+                f'"{_range(name.low_attribute)}", explains {share} of the differences between persons along it.'
             )
-            control = self._probe_control(row)
-            found.append(finding_from_claim(claim, _r2(row), control, passed=True, picture=self.probes_shown_in))
-        return found
+            unclear = f"These persons do not show whether a measured attribute describes component {name.number}."
+        return Finding(
+            id=f"component-{name.number}", question=question, statement=statement if verdict != "inconclusive" else unclear,
+            unclear=unclear, verdict=verdict, effect=name.share.estimate, unit=_UNIT, low=name.share.low, high=name.share.high,
+            control=self._pair_control(), p_value=p_value, picture=self.pictures.get(name.number),
+            detail=self._detail(name),
+        )  # fmt: skip
 
-    def claim_unreadable(self) -> list[Finding]:
-        """Return one finding for all attributes that are not readable; empty if there are none."""
-        unreadable = self._probes(passed=False)
-        if not unreadable:
+    def of_the_thesis(self) -> list[Finding]:
+        """Test whether the first component tells sitting from standing; empty if that attribute is not measured."""
+        share = self.standing
+        if share is None or not share.is_known:
             return []
-        best, names = unreadable[0], ", ".join(row["attribute"] for row in unreadable)
-        claim = (
-            f"A linear probe on {self._source(best)} does not predict the following attributes significantly better than chance: "
-            f"{names}; the best is {best['attribute']} with R² {_r2(best):.2f} on held-out persons."
+        verdict = _beside(share, ENCODED_SHARE)
+        answer = "tells" if verdict == "supported" else "does not mainly tell"
+        statement = (
+            f"Component 1 {answer} sitting from standing persons apart: whether a person stands explains {share.estimate:.0%} of "
+            "the differences between persons along it."
         )
-        control = self._probe_control(best)
-        return [finding_from_claim(claim, _r2(best), control, passed=False, picture=self.probes_shown_in)]
+        unclear = "These persons do not show whether component 1 mainly tells sitting from standing persons apart."
+        return [
+            Finding(
+                id="component-1-standing", question="Is component 1 sitting against standing, as the thesis says?",
+                statement=statement if verdict != "inconclusive" else unclear, unclear=unclear, verdict=verdict,
+                effect=share.estimate, unit=_UNIT, low=share.low, high=share.high, control=self._pair_control(),
+                p_value=p_from_interval(share, ENCODED_SHARE), picture=self.pictures.get(1),
+                detail=f"Yes requires that standing explains more than {ENCODED_SHARE:.0%} among persons whose hips and ankles "
+                "are labelled.",
+            )
+        ]  # fmt: skip
 
-    def _probes(self, passed: bool) -> list[pd.Series]:
-        """Return the rows of the probes that beat chance, or of those that do not, highest R2 first."""
-        rows = [row for _, row in self.found.probes.sort_values("r2", ascending=False, kind="stable").iterrows()]
-        return [row for row in rows if beats_chance(row) == passed]
+    def of_best_attribute(self) -> list[Finding]:
+        """Test whether the attribute that the fitted persons predict best can be read; empty without attributes."""
+        row = self._probe(best=True)
+        if row is None:
+            return []
+        share, words = _interval(row), _range(str(row["attribute"]))
+        is_read = row["p_value"] <= MAX_NAME_P and share.low > 0 and share.estimate >= RELATED_SHARE
+        unclear = f'These persons do not show whether "{words}" can be read from the components.'
+        statement = (
+            f'"{words}" can be read from the components: the first {row["components"]} of them together predict '
+            f"{share.estimate:.0%} of the differences between persons."
+        )
+        return [
+            Finding(
+                id="best-attribute", question=f'Can "{words}" be read from the components of the features?',
+                statement=statement if is_read else unclear, unclear=unclear, verdict="supported" if is_read else "inconclusive",
+                effect=share.estimate, unit=_UNIT, low=share.low, high=share.high, control=self._probe_control(row),
+                p_value=float(row["p_value"]), picture=self.pictures.get(0),
+                detail="It is the attribute that linear formulas predict best on the persons that they are fitted to.",
+            )
+        ]  # fmt: skip
 
-    def _source(self, row: pd.Series) -> str:
-        ratio = self.components.explained_variance_ratio[: int(row["components"])].sum()
-        return f"the first {row['components']} components ({ratio:.0%} of the variance)"
+    def of_worst_attribute(self) -> list[Finding]:
+        """Test whether the attribute that the fitted persons predict worst is lost; empty with fewer than two attributes."""
+        row = self._probe(best=False)
+        if row is None or len(self.probed.probes) < 2:
+            return []
+        share, words = _interval(row), _range(str(row["attribute"]))
+        lost: dict[Verdict, Verdict] = {"supported": "refuted", "refuted": "supported", "inconclusive": "inconclusive"}
+        verdict = lost[_beside(share, RELATED_SHARE)]
+        unclear = f'These persons do not show whether "{words}" is lost in the components.'
+        sentences: dict[Verdict, str] = {
+            "supported": f'"{words}" is lost: all components together predict only {share.estimate:.0%} of the differences '
+            "between persons.",
+            "refuted": f'No measured attribute is lost: even the worst one, "{words}", is predicted to {share.estimate:.0%}.',
+            "inconclusive": unclear,
+        }
+        return [
+            Finding(
+                id="worst-attribute", question="Is one of the measured attributes lost in the features of the network?",
+                statement=sentences[verdict], unclear=unclear, verdict=verdict, effect=share.estimate, unit=_UNIT, low=share.low,
+                high=share.high, control=self._probe_control(row), p_value=p_from_interval(share, RELATED_SHARE),
+                picture=self.pictures.get(0), detail=f"Lost means that at most {RELATED_SHARE:.0%} can be predicted.",
+            )
+        ]  # fmt: skip
 
-    @property
-    def _shuffled(self) -> str:
-        return f"shuffled between images {self.shuffles} times, scaled to the persons with this attribute"
+    def _probe(self, *, best: bool) -> pd.Series | None:
+        known = self.probed.probes.dropna(subset=["fitted_r2", "r2", "r2_low"])
+        ranked = known.sort_values("fitted_r2", ascending=not best, kind="stable")
+        return ranked.iloc[0] if len(ranked) else None
 
-    def _pair_control(self, row: pd.Series) -> Control:
-        what = f"highest R² of {len(self.found.correlations)} pairs, {self._shuffled}"
-        return control_of(what, self.found.pair_null.interval(int(row["persons"])))
+    def _pair_control(self) -> Control:
+        pairs = len(self.named.names) * len(self.named.shares.columns)
+        low, middle, high = np.quantile(self.named.maxima, _CONTROL_QUANTILES)
+        what = f"the best of {pairs} pairs of component and attribute, persons shuffled between photographs"
+        return Control(what, float(middle), float(low), float(high))
 
     def _probe_control(self, row: pd.Series) -> Control:
-        what = f"highest R² of {len(self.found.probes)} attributes, {self._shuffled}"
-        return control_of(what, self.found.probe_null.interval(int(row["persons"])))
+        what = f"the best of {len(self.probed.probes)} attributes, persons shuffled between photographs"
+        return control_of(what, self.probed.null.interval(int(row["persons"])))
+
+    def _detail(self, name: ComponentName) -> str:
+        unknown = {
+            end: f"{share:.0%} of the persons at the {end} end ({attribute})"
+            for end, attribute, share in (
+                ("low", name.low_attribute, name.unknown_low),
+                ("high", name.high_attribute, name.unknown_high),
+            )
+            if share > 0
+        }
+        known = "known for all persons at both ends"
+        first = f"The attribute is {'unknown for ' + ' and '.join(unknown.values()) if unknown else known}."
+        together = self.explained.get(name.number)
+        if together is None or np.isnan(together):
+            return first
+        return f"{first} All attributes together explain {max(together, 0.0):.0%} of the differences along the component."
 
 
-def _r2(row: pd.Series) -> Interval:
+def share_of_known(fitted: ProbedPersons, judged: ProbedPersons, column: AttributeColumn, component: int, seed: int) -> Interval:
+    """Return the share of a component that an attribute explains among the persons with a known value.
+
+    Args:
+        fitted: persons that the regression is fitted to.
+        judged: persons of other photographs.
+        column: the values of the attribute.
+        component: 0 is the first.
+        seed: random seed of the resamples.
+    """
+    x, y, _ = _known_pairs(fitted, fitted, column, component)
+    x_judged, y_judged, groups = _known_pairs(judged, fitted, column, component)
+    slope, intercept = np.polyfit(x, y, 1)
+    draws = resample_images(groups, seed, RESAMPLES)
+    predicted = (x_judged * slope + intercept - y.mean())[:, None]
+    return prediction_share(predicted, (y_judged - y.mean())[:, None], groups, draws)[0]
+
+
+def _known_pairs(
+    persons: ProbedPersons, fitted: ProbedPersons, column: AttributeColumn, component: int
+) -> tuple[Floats, Floats, "np.ndarray[tuple[int], np.dtype[np.int64]]"]:
+    known = np.isfinite(persons.attributes[column.attribute].to_numpy(dtype=np.float64))
+    scores = standardise(persons.scores[:, [component]], fitted.scores[:, [component]])[known, 0]
+    return column.read(persons.attributes)[known], scores, persons.groups[known]
+
+
+def _is_related(name: ComponentName) -> tuple[Verdict, float]:
+    """Return whether the attributes of a name explain at least a tenth of the component, and the p-value of that answer."""
+    if name.is_named:
+        return "supported", name.p_value
+    p_value = p_from_interval(name.share, RELATED_SHARE)
+    return ("refuted" if name.share.high < RELATED_SHARE else "inconclusive"), p_value
+
+
+def _beside(share: Interval, limit: float) -> Verdict:
+    """Return whether a share is above a limit."""
+    return "supported" if share.low > limit else "refuted" if share.high < limit else "inconclusive"
+
+
+def _interval(row: pd.Series) -> Interval:
     return Interval(float(row["r2"]), float(row["r2_low"]), float(row["r2_high"]))
 
 
-def _all_attributes_words(row: pd.Series) -> str:
-    if row["all_r2"] <= row["all_control_high"] or row["all_r2_low"] <= 0:
-        return "All attributes together do not predict the component better than chance."
-    most = f"{row['all_control_high']:.2f}"
-    return f"All attributes together predict the component with R² {row['all_r2']:.2f} (shuffled: at most {most})."
-
-
-def _words(row: pd.Series) -> tuple[str, str]:
-    attribute = attribute_named(row["attribute"])
-    return attribute.low, attribute.high
-
-
-def _ends(row: pd.Series) -> tuple[str, str]:
-    """Describe the low and the high end of a component."""
-    low, high = _words(row)
-    return (low, high) if row["pearson"] >= 0 else (high, low)
+def _range(attribute: str) -> str:
+    """Describe an attribute by the words of its ends."""
+    known = attribute_named(attribute)
+    return f"{known.low} or {known.high}"

@@ -1,4 +1,6 @@
-"""Plots of components and attributes: R2 as heat maps, the extreme persons of each component, and a scatter plot."""
+"""Plots of components and attributes: heat map and bars of shares, the persons at the ends of each component, a scatter plot."""
+
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -9,37 +11,49 @@ from posescope.drawing.image_grids import draw_image_grid
 from posescope.drawing.skeletons import draw_skeleton
 from posescope.explainability.attributes.person_attributes import attribute_named
 from posescope.explainability.base import AnalysisInputs
+from posescope.explainability.components.component_titles import ComponentName
 from posescope.explainability.features.row_blocks import sample_rows
-from posescope.explainability.static_plots import plot_matrix
+from posescope.explainability.static_plots import plot_intervals, plot_matrix
 
-__all__ = ["draw_extremes", "extreme_rows", "plot_correlations", "plot_probes", "plot_scores"]
+__all__ = ["draw_ends", "draw_extremes", "extreme_rows", "plot_correlations", "plot_probes", "plot_scores"]
 
-_TILE = (104, 104)
+Floats = NDArray[np.float64]
+_TILE = (112, 112)
+_END_TILE = (120, 120)
 _MOST_POINTS = 1000
+_SHOWN_SHARE = 0.05  # a column of the heat map explains at least this much of one component
 
 
-def plot_correlations(correlations: pd.DataFrame) -> NDArray[np.uint8]:
-    """Plot held-out R2, with the sign of the correlation, for each component (row) and attribute (column)."""
-    signed = correlations.assign(signed=np.sign(correlations["pearson"]) * correlations["r2"].clip(lower=0.0))
-    table = signed.pivot_table(index="component", columns="attribute", values="signed", sort=False, dropna=False)
-    rows = [f"component {number}" for number in table.index]
-    title = "R² of each attribute, predicted from each component, on held-out persons"
+def plot_correlations(correlations: pd.DataFrame, names: Sequence[ComponentName]) -> NDArray[np.uint8]:
+    """Plot the share of each component (row) that each attribute explains, with the sign of the correlation.
+
+    Args:
+        correlations: table of the pairs (`AttributeShares`), columns component, attribute, is_unknown, correlation and r2.
+        names: names of the components.
+    """
+    label = correlations["attribute"] + np.where(correlations["is_unknown"], " unknown", "")
+    signed = correlations.assign(label=label, signed=np.sign(correlations["correlation"]) * correlations["r2"].clip(lower=0.0))
+    table = signed.pivot_table(index="component", columns="label", values="signed", sort=False, dropna=False)
+    shown = table.loc[:, (table.abs() >= _SHOWN_SHARE).any()]
+    shown = shown if shown.shape[1] else table
     return plot_matrix(
-        table.to_numpy(dtype=np.float64), rows, list(table.columns), title=title, unit="R2, with the sign of the correlation"
+        shown.to_numpy(dtype=np.float64),
+        [names[int(number) - 1].title for number in shown.index],
+        [str(column) for column in shown],
+        title="Share of each component that each attribute explains",
+        unit="share (R²), with the sign of the correlation",
     )
 
 
 def plot_probes(probes: pd.DataFrame) -> NDArray[np.uint8]:
-    """Plot held-out R2 of each attribute from all components, with its interval and its control; best attribute first."""
+    """Plot how much of each attribute all components together predict, with interval and control; best attribute first."""
     ranked = probes.sort_values("r2", ascending=False, kind="stable")
-    columns = {"r2_low": "low", "r2": "R²", "r2_high": "high", "control_high": "by chance"}
-    title = "R² from all components, held-out persons"
-    return plot_matrix(
-        ranked[list(columns)].to_numpy(dtype=np.float64),
-        list(ranked["attribute"]),
-        list(columns.values()),
-        title=title,
-        unit="R²",
+    return plot_intervals(
+        [_range(str(name)) for name in ranked["attribute"]],
+        ranked[["r2_low", "r2", "r2_high"]].to_numpy(dtype=np.float64),
+        ranked["control_high"].to_numpy(dtype=np.float64),
+        title="What all components together predict",
+        unit="fraction of the differences between persons (R²)",
     )
 
 
@@ -65,77 +79,119 @@ def extreme_rows(
 
 
 def draw_extremes(
-    inputs: AnalysisInputs, scores: NDArray[np.float64], attributes: pd.DataFrame, names: pd.DataFrame, count: int
+    inputs: AnalysisInputs, scores: Floats, names: Sequence[ComponentName], count: int
 ) -> dict[str, NDArray[np.uint8]]:
     """Draw the image `component_extremes`, if there are at least two images.
 
-    Each row shows one component: the persons at its low end, most extreme first, then those at its high end, most extreme last,
-    with annotated joints.
+    Each block shows one component: the judged persons at its low end, most extreme first, then those at its high end, most
+    extreme last, with annotated joints.
 
     Args:
         inputs: the persons.
-        scores: (N, P); one row of the image per component.
-        attributes: attributes of the same persons, for the captions.
-        names: best attribute of each component, for the captions.
+        scores: (N, P) scores of the judged persons; one block of the image per component.
+        names: names of at least P components.
         count: persons at each end.
     """
-    shown = {number: attributes[name] for number, name in zip(names["component"], names["attribute"], strict=True)}
     count = min(count, len(np.unique(inputs.judged.groups)) // 2)
     if count == 0:
         return {}
-    images, captions = [], []
-    for component in range(scores.shape[1]):
+    blocks = []
+    for component, name in zip(range(scores.shape[1]), names, strict=False):
         low, high = extreme_rows(scores[:, component], inputs.judged.groups, count)
         rows = np.concatenate([low, high[::-1]])
-        images += _draw_persons(inputs, rows)
-        captions += [_caption(inputs, row, component, scores, shown.get(component + 1)) for row in rows]
-    title = f"Persons at the ends of each component: the {count} lowest, then the {count} highest, one component per row"
-    grid = draw_image_grid(images, columns=2 * count, captions=captions, tile_size=_TILE, title=title)
-    return {"component_extremes": grid}
+        captions = [_deviations(inputs, row, component, scores) for row in rows]
+        title = _capitalised(name.title)
+        blocks.append(draw_image_grid(_draw_persons(inputs, rows), 2 * count, captions, _TILE, title=title))
+    return {"component_extremes": np.concatenate(blocks)}
+
+
+def draw_ends(inputs: AnalysisInputs, scores: Floats, name: ComponentName, count: int) -> dict[str, NDArray[np.uint8]]:
+    """Draw the image `component_<i>_ends`, if there are at least two images: low end above, high end below, in words.
+
+    Args:
+        inputs: the persons.
+        scores: (N, P) scores of the judged persons.
+        name: name of the component.
+        count: persons at each end, side by side.
+    """
+    component, count = name.number - 1, min(count, len(np.unique(inputs.judged.groups)) // 2)
+    if count == 0:
+        return {}
+    ends = extreme_rows(scores[:, component], inputs.judged.groups, count)
+    grids = [
+        draw_image_grid(
+            _draw_persons(inputs, rows),
+            count,
+            [_attribute_words(inputs, row, attribute) for row in rows],
+            _END_TILE,
+            title=f"Component {name.number}, {end} end" + (f": {words}" if words else ""),
+        )
+        for rows, end, words, attribute in zip(
+            ends, ("low", "high"), (name.low, name.high), (name.low_attribute, name.high_attribute), strict=True
+        )
+    ]
+    return {f"component_{name.number}_ends": np.concatenate(grids)}
 
 
 def _draw_persons(inputs: AnalysisInputs, rows: NDArray[np.int64]) -> list[NDArray[np.uint8]]:
     targets, skeleton = inputs.judged.crops.targets, inputs.model.skeleton
-    crops = zip(inputs.judged.crops.read_images(rows), targets.joints[rows], targets.visibility[rows], strict=True)
+    shown = inputs.judged.shown_crops(rows, inputs.photographs)
+    crops = zip(shown, targets.joints[rows], targets.visibility[rows], strict=True)
     return [draw_skeleton(image, joints, skeleton, seen) for image, joints, seen in crops]
 
 
-def _caption(inputs: AnalysisInputs, row: int, component: int, scores: NDArray[np.float64], values: pd.Series | None) -> str:
-    deviations = scores[row, component] / np.sqrt(inputs.components.variances[component])
-    text = f"PC{component + 1} {deviations:+.1f} sd"
-    if values is None:
-        return text
-    value = float(values.iloc[row])
-    return f"{text}\n{values.name} " + ("unknown" if np.isnan(value) else f"{value:.3g}")
+def _deviations(inputs: AnalysisInputs, row: int, component: int, scores: Floats) -> str:
+    return f"{scores[row, component] / np.sqrt(inputs.components.variances[component]):+.1f} sd"
 
 
-def plot_scores(inputs: AnalysisInputs, scores: NDArray[np.float64], attributes: pd.DataFrame, names: pd.DataFrame) -> go.Figure:
-    """Plot the score of each component against its best attribute: one point per person, one button per component.
+def _attribute_words(inputs: AnalysisInputs, row: int, attribute: str) -> str:
+    if not attribute:
+        return ""
+    value, unit = float(inputs.judged.attributes[attribute].iloc[row]), attribute_named(attribute).unit
+    return f"{attribute.replace('_', ' ')}: " + ("unknown" if np.isnan(value) else f"{value:.2g} {unit}".strip())
+
+
+def _capitalised(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _range(attribute: str) -> str:
+    known = attribute_named(attribute)
+    return f"{known.low} … {known.high}"
+
+
+def plot_scores(inputs: AnalysisInputs, scores: Floats, names: Sequence[ComponentName]) -> go.Figure:
+    """Plot the score of each component against its attributes: a point per judged person, a button per component and attribute.
 
     Args:
         inputs: the persons.
-        scores: (N, P) coordinates along the components.
-        attributes: attributes of the same persons.
-        names: best attribute of each component.
+        scores: (N, P) scores of the judged persons.
+        names: names of components with attributes, at least one.
     """
-    figure, buttons, titles = go.Figure(), [], []
-    for place, (_, row) in enumerate(names.iterrows()):
-        number, attribute = int(row["component"]), attribute_named(row["attribute"])
-        across = f"score of component {number}, standard deviations"
-        upwards = f"{attribute.name}: {attribute.low} to {attribute.high}" + (f", {attribute.unit}" if attribute.unit else "")
-        figure.add_trace(_points(inputs, scores[:, number - 1], number, attributes[attribute.name]).update(visible=place == 0))
-        changes = {"xaxis.title.text": across, "yaxis.title.text": upwards}
-        label = f"component {number}: {attribute.name}, R² {row['r2']:.2f}"
-        shown = [other == place for other in range(len(names))]
+    figure, buttons = go.Figure(), []
+    pairs = [(name, attribute) for name in names for attribute in dict.fromkeys((name.low_attribute, name.high_attribute))]
+    for place, (name, attribute) in enumerate(pairs):
+        figure.add_trace(_points(inputs, scores[:, name.number - 1], name.number, attribute).update(visible=place == 0))
+        shown = [other == place for other in range(len(pairs))]
+        changes = {"xaxis.title.text": _across(name), "yaxis.title.text": _upwards(attribute)}
+        label = f"{_capitalised(name.title)} ({attribute})"
         buttons.append({"label": label, "method": "update", "args": [{"visible": shown}, changes]})
-        titles.append((across, upwards))
-    figure.update_xaxes(title_text=titles[0][0]).update_yaxes(title_text=titles[0][1])
+    figure.update_xaxes(title_text=_across(pairs[0][0])).update_yaxes(title_text=_upwards(pairs[0][1]))
     menu = {"buttons": buttons, "x": 0.0, "xanchor": "left", "y": 1.01, "yanchor": "bottom", "pad": {"b": 4}}
     return figure.update_layout(updatemenus=[menu], showlegend=False)
 
 
-def _points(inputs: AnalysisInputs, scores: NDArray[np.float64], number: int, attribute: pd.Series) -> go.Scatter:
-    values = attribute.to_numpy(dtype=np.float64)
+def _across(name: ComponentName) -> str:
+    return f"score on component {name.number}, standard deviations"
+
+
+def _upwards(attribute: str) -> str:
+    unit = attribute_named(attribute).unit
+    return f"{attribute}: {_range(attribute)}" + (f", {unit}" if unit else "")
+
+
+def _points(inputs: AnalysisInputs, scores: Floats, number: int, attribute: str) -> go.Scatter:
+    values = inputs.judged.attributes[attribute].to_numpy(dtype=np.float64)
     known = np.flatnonzero(np.isfinite(values))
     rows = known[sample_rows(len(known), _MOST_POINTS, inputs.seed)]
     return go.Scatter(
@@ -143,6 +199,6 @@ def _points(inputs: AnalysisInputs, scores: NDArray[np.float64], number: int, at
         y=values[rows].round(3),
         mode="markers",
         marker={"size": 5, "opacity": 0.5},
-        text=[f"person {person}" for person in inputs.judged.features.person_ids[rows]],
-        hovertemplate="%{text}<br>score %{x:.2f}<br>" + str(attribute.name) + " %{y:.2f}<extra></extra>",
+        text=[f"person {person}" for person in inputs.judged.person_ids[rows]],
+        hovertemplate="%{text}<br>score %{x:.2f}<br>" + attribute + " %{y:.2f}<extra></extra>",
     )

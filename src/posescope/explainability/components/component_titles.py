@@ -4,7 +4,7 @@
        nothing, and "unknown" is a column of its own.
     2. If the persons at one end (5 %) differ clearly more from all persons in another related column, in standard deviations,
        that column names that end: "arms raised" at one end, "bent knees" at the other.
-    3. Where the value is unknown for most persons of an end, that end is named so.
+    3. Where the value is unknown for most persons of an end, and for far more of them than of all persons, the end is named so.
     4. The name counts if its columns explain at least 0.1 of the component on the judged persons, more than the best pair of any
        component and column explains when persons are permuted between photographs.
 
@@ -63,6 +63,7 @@ _LEAST_AT_END = 20  # persons of an end, unless that were more than half of all
 _CLEARLY_FARTHER = 1.25  # another column names an end if its difference is larger by this factor
 _CLEARLY_MORE = 0.02  # an unknown column is preferred to values if it explains this much more
 _MOSTLY = 0.5
+_CLEARLY_UNKNOWN_SD = 0.5  # an end is named by unknown values if they are more frequent there by this many standard deviations
 
 
 @dataclass(frozen=True)
@@ -241,12 +242,12 @@ class _Chooser:
         return _End(best, bool(differences[best] > 0)) if is_clear else own
 
     def _unknown_instead(self, end: _End, rows: Rows) -> _End:
-        """Return the unknown column of the same attribute where most of the persons of an end have no value."""
-        column = self.columns[end.place]
-        if column.of_unknown or self.fitted.attributes[column.attribute].iloc[rows].isna().mean() <= _MOSTLY:
-            return end
-        places = [at for at, other in enumerate(self.columns) if other.of_unknown and other.attribute == column.attribute]
-        return _End(places[0], True) if places else end
+        """Return the unknown column of the attribute if most persons of an end, and far more than of all, have no value."""
+        attribute = self.columns[end.place].attribute
+        places = [at for at, other in enumerate(self.columns) if other.of_unknown and other.attribute == attribute]
+        mostly = self.fitted.attributes[attribute].iloc[rows].isna().mean() > _MOSTLY
+        is_clear = bool(places) and self.x[rows, places[0]].mean() > _CLEARLY_UNKNOWN_SD
+        return _End(places[0], True) if mostly and is_clear else end
 
 
 def _strength(share: Interval, p_value: float) -> Strength:
