@@ -4,7 +4,7 @@
     rules of fold 1 are searched in folds 2 to 5 and judge the persons of fold 1, and so on
 
 Rules of different folds are the same slice if their persons overlap (at least half of those that either covers are covered by
-both, Jaccard 1912). A slice must be found for the majority of the folds; the persons of the other folds are not judged. Their
+both, Jaccard 1912). A slice must be found for most folds; the persons of the other folds are not judged. Their
 rule cannot be fitted afterwards: a fold for which a rule was not found tends to be the one whose persons fit it, so that random
 slices looked like real ones (with permuted PCK their gap was 3.2 standard errors instead of 1.7). The rule in words is the one
 that most folds found, with the median of their thresholds.
@@ -33,6 +33,7 @@ class SearchOptions(Options):
 
     slices: int = Field(5, ge=1, le=20, description="Maximum number of slices")
     folds: int = Field(5, ge=2, le=20, description="Folds of photographs")
+    agreement: float = Field(0.8, gt=0.5, le=1, description="Minimum fraction of the folds for which a slice is found")
     min_persons: int = Field(15, ge=2, description="Minimum number of persons in a slice")
     min_photographs: int = Field(10, ge=2, description="Minimum number of photographs in a slice")
     max_share: float = Field(0.5, gt=0, lt=1, description="Maximum fraction of the persons in a slice")
@@ -43,7 +44,7 @@ class SearchOptions(Options):
 
 @dataclass(frozen=True)
 class CrossFittedSlice:
-    """A slice that the majority of the folds found.
+    """A slice that most folds found.
 
     Attributes:
         rule: the rule in words: the most frequent one, with the median of its thresholds.
@@ -88,12 +89,14 @@ class CrossFitting:
         folds: (N,) fold of each person, from 0.
         tables: conditions of the search of each fold, on the persons of the other folds.
         limits: limits of the search.
+        agreement: minimum fraction of the folds for which a slice is found.
     """
 
     columns: Columns
     folds: NDArray[np.int64]
     tables: tuple[ConditionTable, ...]
     limits: SearchLimits
+    agreement: float
 
     @classmethod
     def prepare(cls, columns: Columns, groups: NDArray[np.int64], options: SearchOptions, seed: int) -> "CrossFitting":
@@ -115,7 +118,7 @@ class CrossFitting:
         )
         others = [np.flatnonzero(folds != fold) for fold in range(options.folds)]
         tables = [_table_of(columns, groups, rows, limits.persons) for rows in others]
-        return cls(columns, folds, tuple(tables), limits)
+        return cls(columns, folds, tuple(tables), limits, options.agreement)
 
     def find(self, pck: NDArray[np.float64]) -> tuple[CrossFittedSlice, ...]:
         """Search slices in all folds and match them.
@@ -130,7 +133,7 @@ class CrossFitting:
         for fold, table in enumerate(self.tables):
             rules = search_rules(table, pck[self.folds != fold], self.limits)
             found += [_FoldRule(fold, rule, z, rule.covers(self.columns)) for rule, z in rules]
-        slices = [self._as_slice(rules) for rules in _match(found, len(self.tables))]
+        slices = [self._as_slice(rules) for rules in _match(found, self.agreement * len(self.tables))]
         return tuple(one for one in slices if (one.inside == 1).any() and (one.inside == 0).any())[: self.limits.rules]
 
     def _as_slice(self, rules: list["_FoldRule"]) -> CrossFittedSlice:
@@ -155,13 +158,13 @@ class _FoldRule:
     covered: NDArray[np.bool_]
 
 
-def _match(found: list[_FoldRule], folds: int) -> list[list[_FoldRule]]:
-    """Return the sets of rules, at most one of each fold, that more than half of the folds found; the largest mean z first."""
+def _match(found: list[_FoldRule], least: float) -> list[list[_FoldRule]]:
+    """Return the sets of rules, at most one of each fold, that enough folds found; the largest mean z first."""
     left, matched = list(found), []
     while left:
         sets = [_alike(one, left) for one in left]
         best = max(sets, key=lambda rules: (len(rules), sum(rule.z for rule in rules)))
-        if len(best) <= folds / 2:
+        if len(best) < least:
             break
         matched.append(best)
         left = [rule for rule in left if rule not in best]

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from posescope.evaluation.bootstrap import Interval
 from posescope.explainability.failure_slices.cross_fitting import CrossFittedSlice, CrossFitting
 
 __all__ = ["GapScale", "SearchChance", "permute_by_photograph", "repeat_search"]
@@ -78,6 +79,11 @@ class SearchChance:
     """
 
     largest: Floats
+
+    def gaps(self, standard_error: float) -> Interval:
+        """Return mean, 5 % and 95 % quantile of the largest gap of slices with this standard error."""
+        low, high = np.quantile(self.largest, [0.05, 0.95])
+        return Interval(*(standard_error * float(value) for value in (self.largest.mean(), low, high)))
 
     def p_value(self, z: float) -> float:
         """Return the probability that a search on permuted PCK finds a slice with at least this z."""

@@ -31,7 +31,7 @@ class JudgedSlice:
         inside, outside: mean PCK with 95 % interval.
         gap: outside minus inside.
         share_of_error: fraction of all missed joints of the judged persons; NaN without errors.
-        chance_gap: gap of a slice of this size that 5 % of the searches on permuted PCK exceed.
+        chance: largest gap of a slice with so many persons in searches on permuted PCK: mean, 5 % and 95 % quantile.
         p_value: probability that the search finds any slice like this where there is none (`SearchChance`): corrected over all
             rules that the search tries and over all slices.
         is_claimed: whether `p_value` is at most 0.05 and the slice is large enough.
@@ -47,7 +47,7 @@ class JudgedSlice:
     outside: Interval
     gap: Interval
     share_of_error: float
-    chance_gap: float
+    chance: Interval
     p_value: float
     is_claimed: bool
     adjusted: Mapping[str, Interval]
@@ -137,7 +137,7 @@ class _Judgement:
             outside=self.draws.interval(float(self.pck[outside].mean()), without),
             gap=gap,
             share_of_error=float(self.missed[inside].sum()) / total if total > 0 else float("nan"),
-            chance_gap=float(np.quantile(self.chance.largest, 0.95)) * self.scale.standard_error(one.contrast),
+            chance=self.chance.gaps(self.scale.standard_error(one.contrast)),
             p_value=p_value,
             is_claimed=large and p_value <= SIGNIFICANT,
             adjusted=adjusted,
