@@ -3,7 +3,7 @@
     calibration persons (not trained on) -> distance of prediction and annotation, per joint and range of scores
     radius for 90 % = the distance that 90 % of them, and a little more for finite numbers, do not exceed
 
-Split conformal prediction (Vovk et al. 2005; Lei et al. 2018; for keypoints Gu et al. 2024, Yang and Pavone 2023) needs no model
+Split conformal prediction (Vovk et al. 2005; Lei et al. 2018; for keypoints Yang and Pavone 2023) needs no model
 of the errors: if a new photograph is exchangeable with the calibration photographs, the circle contains the joint with at least
 the stated probability. The quantile is taken within each joint and each range of its scores (Mondrian conformal prediction, Vovk
 et al. 2005), so joints of a low score get a larger radius, and the noise of one joint does not change the radius of another.
