@@ -46,8 +46,8 @@ def planted_finding(recall: PlantedRecall, draws: ImageResamples, picture: str) 
         p_value=p_from_interval(gain),
         picture=picture,
         detail=(
-            f"One error each was planted in {pluralise(len(recall), 'judged person')}, in 5 % of all persons at a time: a swapped "
-            "pair, or a joint displaced by 20 % of the crop's side. The top has as many persons as errors were planted."
+            f"One error each was planted in {pluralise(len(recall), 'judged person')}, in 5 % of all persons at a time: a "
+            "swapped pair, or a joint displaced by 20 % of the crop's side. The top has as many persons as errors were planted."
         ),
     )
 

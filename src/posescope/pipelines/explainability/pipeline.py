@@ -4,6 +4,7 @@ from kedro.pipeline import Pipeline
 
 from posescope.core.plugins import installed
 from posescope.explainability.findings_file import list_findings
+from posescope.explainability.label_errors.suspicious_annotations import list_suspicious_annotations, suspicious_coco
 from posescope.pipelines.explainability import nodes
 from posescope.pipelines.stage_results import collect_explainability
 from posescope.pipelines.steps import PHOTOGRAPHS, stage, step
@@ -17,7 +18,7 @@ DATA = ["model", "crops", "targets"]
 
 def create_pipeline() -> Pipeline:
     """Return the pipeline from a trained model to the results of the selected analyses."""
-    return _features() + _analyses() + collect_explainability()
+    return _features() + _analyses() + _suspicious_annotations() + collect_explainability()
 
 
 def _features() -> Pipeline:
@@ -67,5 +68,19 @@ def _analyses() -> Pipeline:
                 for name in names
             ),
             step(list_findings, {name: f"analysis_{name}" for name in names}, "findings"),
+        ],
+    )
+
+
+def _suspicious_annotations() -> Pipeline:
+    return stage(
+        "explainability.label_errors",
+        [
+            step(list_suspicious_annotations, ["analysis_label_errors", "persons", "crop_boxes"], "suspicious_annotations"),
+            step(
+                suspicious_coco,
+                ["suspicious_annotations", "persons", "keypoints", "skeleton", "params:data_engineering.source"],
+                {"train": "suspicious_annotations_train", "val": "suspicious_annotations_val"},
+            ),
         ],
     )
