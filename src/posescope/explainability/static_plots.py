@@ -56,7 +56,9 @@ def plot_intervals(
     title: str,
     unit: str,
 ) -> NDArray[np.uint8]:
-    """Plot a horizontal bar per value with its interval as a line, and its control as a grey bar on top.
+    """Plot a horizontal bar per value, 0 to 1, with its interval as a line, and its control as a grey bar on top.
+
+    An interval that reaches below -0.1 is cut there.
 
     Args:
         names: N names, from top to bottom.
@@ -75,11 +77,11 @@ def plot_intervals(
     axes.hlines(places, values[:, 0], values[:, 2], color="black", linewidth=1.2)
     axes.barh(places, np.nan_to_num(controls), color="0.75", height=0.7, label="by chance at most (99 %)")
     axes.set_yticks(places, names, fontsize=9)
-    axes.set_xlim(min(0.0, float(np.nanmin(values, initial=0.0))), 1.0)
+    axes.set_xlim(max(-0.1, min(0.0, float(np.nanmin(values, initial=0.0)))), 1.0)
     axes.set_xlabel(unit)
     axes.set_title(title, fontsize=11)
-    axes.invert_yaxis()
-    axes.legend(fontsize=8, loc="lower right")
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    figure.legend(fontsize=8, loc="outside lower center", ncols=2)
     return render(figure)
 
 

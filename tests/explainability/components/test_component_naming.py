@@ -74,10 +74,10 @@ def test_claim_of_the_thesis_is_tested(inputs) -> None:
 def test_best_and_worst_attribute(inputs) -> None:
     found = analyse(inputs)
     assert finding(found, "best-attribute").verdict == "supported"
-    assert "sitting or lying or standing" in finding(found, "best-attribute").question
+    assert 'between "sitting or lying" and "standing"' in finding(found, "best-attribute").question
     worst = finding(found, "worst-attribute")
     assert worst.verdict == "supported"
-    assert worst.statement.startswith('"small in the image or large in the image" is lost')
+    assert worst.statement.startswith('The features lose the difference between "small in the image" and')
     assert found.facts["attributes_readable"] == 2
     assert "truncated" in found.note
     readable = analyse(_with(inputs, inputs.judged.attributes[["standing", "facing"]]))

@@ -66,8 +66,8 @@ class ComponentFindings:
         share, many = f"{name.share.estimate:.0%}", name.low_attribute != name.high_attribute
         these = "these two attributes explain" if many else "this attribute explains"
         statement = (
-            f'Along component {name.number} persons change from "{name.low}" to "{name.high}": {these} {share} of the '
-            "differences between persons along it."
+            f'Component {name.number} goes from "{name.low}" to "{name.high}": {these} {share} of the differences between '
+            "persons along it."
         )
         question = f'Does component {name.number} go from "{name.low}" to "{name.high}"?'
         unclear = f'These persons do not show whether component {name.number} goes from "{name.low}" to "{name.high}".'
@@ -113,16 +113,13 @@ class ComponentFindings:
         row = self._probe(best=True)
         if row is None:
             return []
-        share, words = _interval(row), _range(str(row["attribute"]))
+        share, words, used = _interval(row), _difference(row), f"the first {row['components']} components together"
         is_read = row["p_value"] <= MAX_NAME_P and share.low > 0 and share.estimate >= RELATED_SHARE
-        unclear = f'These persons do not show whether "{words}" can be read from the components.'
-        statement = (
-            f'"{words}" can be read from the components: the first {row["components"]} of them together predict '
-            f"{share.estimate:.0%} of the differences between persons."
-        )
+        unclear = f"These persons do not show whether the features hold {words}."
+        statement = f"The features hold {words}: {used} predict {share.estimate:.0%} of it."
         return [
             Finding(
-                id="best-attribute", question=f'Can "{words}" be read from the components of the features?',
+                id="best-attribute", question=f"Do the features of the network hold {words}?",
                 statement=statement if is_read else unclear, unclear=unclear, verdict="supported" if is_read else "inconclusive",
                 effect=share.estimate, unit=_UNIT, low=share.low, high=share.high, control=self._probe_control(row),
                 p_value=float(row["p_value"]), picture=self.pictures.get(0),
@@ -135,22 +132,23 @@ class ComponentFindings:
         row = self._probe(best=False)
         if row is None or len(self.probed.probes) < 2:
             return []
-        share, words = _interval(row), _range(str(row["attribute"]))
+        share, words, used = _interval(row), _difference(row), f"the first {row['components']} components together"
         lost: dict[Verdict, Verdict] = {"supported": "refuted", "refuted": "supported", "inconclusive": "inconclusive"}
         verdict = lost[_beside(share, RELATED_SHARE)]
-        unclear = f'These persons do not show whether "{words}" is lost in the components.'
+        unclear = f"These persons do not show whether the features lose {words}."
         sentences: dict[Verdict, str] = {
-            "supported": f'"{words}" is lost: all components together predict only {share.estimate:.0%} of the differences '
-            "between persons.",
-            "refuted": f'No measured attribute is lost: even the worst one, "{words}", is predicted to {share.estimate:.0%}.',
+            "supported": f"The features lose {words}: {used} predict only {max(share.estimate, 0.0):.0%} of it.",
+            "refuted": f"The features do not lose {words}: {used} predict {share.estimate:.0%} of it.",
             "inconclusive": unclear,
         }
         return [
             Finding(
-                id="worst-attribute", question="Is one of the measured attributes lost in the features of the network?",
+                id="worst-attribute", question=f"Do the features of the network lose {words}?",
                 statement=sentences[verdict], unclear=unclear, verdict=verdict, effect=share.estimate, unit=_UNIT, low=share.low,
                 high=share.high, control=self._probe_control(row), p_value=p_from_interval(share, RELATED_SHARE),
-                picture=self.pictures.get(0), detail=f"Lost means that at most {RELATED_SHARE:.0%} can be predicted.",
+                picture=self.pictures.get(0),
+                detail="It is the attribute that linear formulas predict worst on the persons that they are fitted to. It counts "
+                f"as lost if at most {RELATED_SHARE:.0%} can be predicted.",
             )
         ]  # fmt: skip
 
@@ -178,8 +176,9 @@ class ComponentFindings:
             )
             if share > 0
         }
-        known = "known for all persons at both ends"
-        first = f"The attribute is {'unknown for ' + ' and '.join(unknown.values()) if unknown else known}."
+        subject = "The attribute is" if name.low_attribute == name.high_attribute else "The attributes are"
+        known = f"{subject} known for all persons at both ends."
+        first = f"The value is unknown for {' and for '.join(unknown.values())}." if unknown else known
         together = self.explained.get(name.number)
         if together is None or np.isnan(together):
             return first
@@ -227,6 +226,11 @@ def _beside(share: Interval, limit: float) -> Verdict:
 
 def _interval(row: pd.Series) -> Interval:
     return Interval(float(row["r2"]), float(row["r2_low"]), float(row["r2_high"]))
+
+
+def _difference(row: pd.Series) -> str:
+    known = attribute_named(str(row["attribute"]))
+    return f'the difference between "{known.low}" and "{known.high}"'
 
 
 def _range(attribute: str) -> str:

@@ -27,9 +27,7 @@ _CAPTIONS = {
     "persons that the named attributes explain, with its 95 % interval, and the fraction of persons at each end whose value is "
     "unknown. all_r2: share that all attributes explain together; control_high: what chance reaches in 99 % of permutations.",
 }
-_PAIRS_TABLE = (
-    " Table: one row per component and attribute; is_unknown marks the column that states whether the value is unknown."
-)
+_PAIRS_TABLE = " In the table, is_unknown marks the rows of whether a value is unknown, and r2 is the share."
 
 
 def caption_results(shown: Iterable[str], names: Iterable[ComponentName]) -> dict[str, str]:
@@ -53,7 +51,7 @@ def _caption_ends(name: ComponentName) -> str:
         for end, share in (("low", name.unknown_low), ("high", name.unknown_high))
         if share
     ]
-    missing = f" The value is unknown for {' and '.join(unknown)} (5 % of all persons each)." if unknown else ""
+    missing = f" The value is unknown for {' and '.join(unknown)} (the lowest and the highest 5 %)." if unknown else ""
     return (
         f'{text} Above, look for "{name.low}", below for "{name.high}": this explains {name.share.estimate:.0%} of the '
         f"differences between persons along the component, so not every person fits.{missing}"
@@ -75,8 +73,13 @@ def describe_results(facts: Facts, variance: pd.DataFrame, pairs: int, left_out:
     else:
         sentences.append(_describe_names(facts, pairs))
     if left_out:
-        sentences.append(f"Left out: {'; '.join(f'{name} ({why})' for name, why in left_out.items())}.")
+        sentences.append(f"Left out: {_join_by_reason(left_out)}.")
     return " ".join(sentences)
+
+
+def _join_by_reason(left_out: Mapping[str, str]) -> str:
+    names = {why: ", ".join(name for name, own in left_out.items() if own == why) for why in left_out.values()}
+    return "; ".join(f"{of_reason} ({why})" for why, of_reason in names.items())
 
 
 def _describe_variance(facts: Facts, variance: pd.DataFrame) -> str:

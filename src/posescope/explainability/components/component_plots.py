@@ -148,7 +148,8 @@ def _attribute_words(inputs: AnalysisInputs, row: int, attribute: str) -> str:
     if not attribute:
         return ""
     value, unit = float(inputs.judged.attributes[attribute].iloc[row]), attribute_named(attribute).unit
-    return f"{attribute.replace('_', ' ')}: " + ("unknown" if np.isnan(value) else f"{value:.2g} {unit}".strip())
+    words = f"{value:.0%}" if unit == "fraction" else f"{value:.3g} {unit}".strip()
+    return f"{attribute.replace('_', ' ')}: " + ("unknown" if np.isnan(value) else words)
 
 
 def _capitalised(text: str) -> str:
