@@ -9,6 +9,8 @@
     unknown   component 1 is made by whether B is known (legs out of view), no other attribute is related
     random    component 1 is made by B, which is unknown for 40 % of all persons at random; A follows B with correlation 0.7
     ends      component 1 is A at its high end and C at its low end
+    interval  component 1 is A, unknown for 20 % at random, and noise; persons of a photograph are alike. The 95 % interval of the
+              share contains the true share
     null      attributes without any relation to the components: independent, persons of a photograph alike, skewed, heavy tails,
               binary, unknown at random, unknown by photograph
 
@@ -127,6 +129,10 @@ def run(most: int | None) -> dict[str, Any]:
         names = [name_planted(bar.plant, seed) for seed in range(of)]
         count = sum(found.low in bar.low and found.high in bar.high for found in names)
         results[name] = {"count": count, "of": of, "bar": f"at least {least}", "met": count >= least}
+    of = min(100, most or 100)
+    covered = sum(covers_true_share(seed) for seed in range(of))
+    least = int(np.ceil(0.9 * of))
+    results["interval_contains_share"] = {"count": covered, "of": of, "bar": f"at least {least}", "met": covered >= least}
     of = min(10, most or 10) * len(NULL_KINDS)
     counts = [count_false_names(kind, seed) for kind in NULL_KINDS for seed in range(of // len(NULL_KINDS))]
     false_sets, tried = sum(count > 0 for count in counts), of * COMPONENTS
@@ -145,6 +151,19 @@ def name_planted(plant: Plant, seed: int) -> ComponentName:
     others = {f"other_{i}": rng.normal(size=count) for i in range(ATTRIBUTES - len(planted))}
     groups = np.arange(count) // 2
     return _name(scores, pd.DataFrame({**planted, **others}), groups, seed)[0]
+
+
+def covers_true_share(seed: int) -> bool:
+    """Whether the interval of the share of component 1 contains the share that A has by construction."""
+    rng = np.random.default_rng([seed, 3])
+    count = PERSONS + JUDGED
+    groups = np.sort(rng.integers(0, count // 3, count))
+    a, noise, *others = np.sqrt(0.5) * rng.normal(size=(12, count))[:, groups] + np.sqrt(0.5) * rng.normal(size=(12, count))
+    share, known = rng.uniform(0.2, 0.8), 0.8
+    scores = np.column_stack([np.sqrt(share) * a + np.sqrt(1 - share) * noise, *others[: COMPONENTS - 1]])
+    attributes = pd.DataFrame({"a": np.where(rng.random(count) < known, a, np.nan), "other": others[-1]})
+    found = _name(scores, attributes, groups, seed)[0].share
+    return found.low <= known * share <= found.high
 
 
 def count_false_names(kind: str, seed: int) -> int:
