@@ -119,7 +119,7 @@ def test_tables_images_and_captions(inputs) -> None:
     figure = found.plots["component_scores"]
     assert figure.data[0].visible
     assert len(figure.data[0].x) == 150  # persons with known `standing`
-    assert figure.layout.updatemenus[0].buttons[1].label.startswith("Component 2")
+    assert figure.layout.updatemenus[0].buttons[1].label == "component 2: facing"
 
 
 def test_no_names_without_attributes(inputs) -> None:

@@ -141,7 +141,7 @@ class ComponentNaming(Component[ComponentNamingOptions]):
         for name in names[: options.claims]:
             images |= draw_ends(inputs, scores, name, options.extremes)
         images |= draw_extremes(inputs, scores[:, : options.shown], names, options.extremes)
-        if len(pairs):
+        if pairs["r2"].notna().any():
             images[_PAIRS] = plot_correlations(pairs, names)
         if len(study.probed.probes):
             images[_PROBES] = plot_probes(study.probed.probes)

@@ -175,7 +175,7 @@ def plot_scores(inputs: AnalysisInputs, scores: Floats, names: Sequence[Componen
         figure.add_trace(_points(inputs, scores[:, name.number - 1], name.number, attribute).update(visible=place == 0))
         shown = [other == place for other in range(len(pairs))]
         changes = {"xaxis.title.text": _across(name), "yaxis.title.text": _upwards(attribute)}
-        label = f"{_capitalised(name.title)} ({attribute})"
+        label = f"component {name.number}: {attribute}"
         buttons.append({"label": label, "method": "update", "args": [{"visible": shown}, changes]})
     figure.update_xaxes(title_text=_across(pairs[0][0])).update_yaxes(title_text=_upwards(pairs[0][1]))
     menu = {"buttons": buttons, "x": 0.0, "xanchor": "left", "y": 1.01, "yanchor": "bottom", "pad": {"b": 4}}
