@@ -34,6 +34,13 @@ def test_a_planted_slice_is_found_and_judged(planted):
     assert found.share_of_error == pytest.approx((1 - pck)[inside].sum() / (1 - pck)[judged].sum())
 
 
+def test_a_property_does_not_explain_a_rule_about_itself(planted):
+    claimed = [one for one in found_in(planted("confounder"), without=["component_9"]) if one.is_claimed]
+    assert claimed[0].rule.features == ("occluded",)
+    assert claimed[0].explained_by == ""
+    assert "occluded" not in claimed[0].adjusted
+
+
 def test_nothing_is_claimed_where_nothing_is_planted(planted):
     claims = [any(one.is_claimed for one in found_in(planted("nothing", seed))) for seed in range(6)]
     assert sum(claims) <= 1

@@ -16,7 +16,8 @@ from posescope.explainability.failure_slices.slice_words import RuleWords
 @pytest.fixture(scope="module")
 def slices():
     rng = np.random.default_rng(0)
-    columns = pd.DataFrame({"size": rng.normal(size=200), "truncated": (rng.random(200) < 0.3).astype(float)})
+    columns = pd.DataFrame({"size": rng.normal(size=200), "occluded": rng.random(200)})
+    columns["truncated"] = (rng.random(200) < 0.3).astype(float)
     pck = np.where(columns["size"] < -1, 0.4, 0.9) + 0.02 * rng.normal(size=200)
     found = find_failure_slices(columns, columns, pck, np.arange(200), SearchOptions(permutations=20, resamples=100), 0)
     return found[:1]
@@ -27,7 +28,7 @@ def test_a_slice_without_explanation_has_the_gap_adjusted_for_all_properties(sli
     assert row["gap"] == pytest.approx(row["pck_outside"] - row["pck_inside"])
     assert row["explained_by"] == ""
     assert row["adjusted_gap"] == slices[0].adjusted["several"].estimate
-    assert tabulate_properties(slices)["property"].tolist() == ["size", "truncated", "several"]
+    assert tabulate_properties(slices)["property"].tolist() == ["occluded", "truncated", "several"]  # the rule is about the size
 
 
 def test_the_rules_of_all_folds_are_kept(slices):

@@ -95,23 +95,21 @@ def adjusted_gap(
     return draws.interval(float(gaps[0]), np.asarray(gaps[1:], dtype=np.float64))
 
 
-def find_explanation(gap: Interval, adjusted: Mapping[str, Interval], own: tuple[str, ...]) -> str:
+def find_explanation(gap: Interval, adjusted: Mapping[str, Interval]) -> str:
     """Return the property that explains a gap; '' if none does.
 
     Args:
         gap: the gap of the slice.
         adjusted: adjusted gaps by property.
-        own: features of the rule: a property does not explain a rule about itself.
 
     Returns:
         The property with the smallest adjusted gap among those that explain; `SEVERAL` only if no single one does.
     """
-    explaining = {name: one for name, one in adjusted.items() if name not in own and _explains(gap, one)}
+    explaining = {name: one for name, one in adjusted.items() if _explains(gap, one)}
     single = {name: one for name, one in explaining.items() if name != SEVERAL}
     if single:
         return min(single, key=lambda name: np.nan_to_num(single[name].estimate))
-    # All properties together contain those of the rule.
-    return SEVERAL if explaining and not set(own) & set(adjusted) else ""
+    return SEVERAL if explaining else ""
 
 
 def _explains(gap: Interval, adjusted: Interval) -> bool:

@@ -24,7 +24,8 @@ __all__ = ["GapScale", "SearchChance", "permute_by_photograph", "repeat_search"]
 
 Floats = NDArray[np.float64]
 _MIN_PHOTOGRAPHS = 5
-_ENOUGH = 10  # exceedances from which p is counted instead of taken from the distribution
+_ENOUGH = 10  # exceedances from which p is counted instead of taken from the distribution, and slices that the fit needs
+_TYPICAL = (3.0, 1.1)  # mean and standard deviation of z where permuted searches find a slice, used where they find too few
 _EULER = 0.5772156649015329
 
 
@@ -88,13 +89,13 @@ class SearchChance:
     def p_value(self, z: float) -> float:
         """Return the probability that a search on permuted PCK finds a slice with at least this z."""
         exceeding, count = int((self.largest >= z).sum()), len(self.largest)
+        if exceeding >= _ENOUGH or z <= 0:
+            return (1 + exceeding) / (1 + count)
         found = self.largest[self.largest > 0]
-        counted = (1 + exceeding) / (1 + count)
-        if exceeding >= _ENOUGH or len(found) < _ENOUGH or z <= 0 or found.std() == 0:
-            return counted
-        scale = float(found.std()) * np.sqrt(6) / np.pi
-        tail = -np.expm1(-np.exp(-(z - (float(found.mean()) - _EULER * scale)) / scale))
-        return float(np.clip(tail * len(found) / count, 1e-12, 1.0))
+        mean, deviation = (float(found.mean()), float(found.std())) if len(found) >= _ENOUGH else _TYPICAL
+        scale = deviation * np.sqrt(6) / np.pi
+        tail = -np.expm1(-np.exp(-(z - (mean - _EULER * scale)) / scale)) * max(len(found), _ENOUGH) / count
+        return float(np.clip(tail, max(exceeding / count, 1e-12), 1.0))
 
 
 def repeat_search(

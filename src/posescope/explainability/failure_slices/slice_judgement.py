@@ -17,7 +17,7 @@ from posescope.explainability.failure_slices.search_chance import GapScale, Sear
 __all__ = ["SIGNIFICANT", "JudgedSlice", "find_failure_slices"]
 
 Floats = NDArray[np.float64]
-SIGNIFICANT = 0.05
+SIGNIFICANT = 0.01  # as for the names of components
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class JudgedSlice:
         chance: largest gap of a slice with so many persons in searches on permuted PCK: mean, 5 % and 95 % quantile.
         p_value: probability that the search finds any slice like this where there is none (`SearchChance`): corrected over all
             rules that the search tries and over all slices.
-        is_claimed: whether `p_value` is at most 0.05 and the slice is large enough.
-        adjusted: gap among persons with the same value of each known property.
+        is_claimed: whether `p_value` is at most 0.01 and the slice is large enough.
+        adjusted: gap among persons with the same value of each known property that the rule is not about.
         explained_by: the known property that explains the gap; '' if none does.
     """
 
@@ -122,7 +122,8 @@ class _Judgement:
         within, without = (self.draws.means(np.where(part, self.pck, np.nan), self.groups) for part in (inside, outside))
         estimate = float(one.contrast @ self.pck)
         gap = self.draws.interval(estimate, without - within)
-        known = {name: values[judged] for name, values in self.properties.items()}
+        # A property does not explain a rule about itself.
+        known = {name: values[judged] for name, values in self.properties.items() if name not in one.rule.features}
         adjusted = adjusted_gaps(known, inside[judged], self.pck[judged], self.groups[judged], self.draws)
         persons, photographs = int(inside.sum()), len(np.unique(self.groups[inside]))
         large = persons >= self.options.min_persons and photographs >= self.options.min_photographs
@@ -141,5 +142,5 @@ class _Judgement:
             p_value=p_value,
             is_claimed=large and p_value <= SIGNIFICANT,
             adjusted=adjusted,
-            explained_by=find_explanation(gap, adjusted, one.rule.features),
+            explained_by=find_explanation(gap, adjusted),
         )

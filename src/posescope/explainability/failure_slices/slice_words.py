@@ -46,7 +46,7 @@ PROPERTY_WORDS: Mapping[str, str] = {
     "crowding": "number of overlapping persons",
     "labelled": "number of labelled joints",
     "occluded": "share of hidden joints",
-    "several": "size, position at the border, overlap, number of labelled joints and share of hidden joints",
+    "several": "known properties (size, border, overlap, labels, hidden joints)",
 }
 
 
