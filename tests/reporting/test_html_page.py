@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import cv2
@@ -12,9 +13,20 @@ import plotly.graph_objects as go
 import pytest
 from plotly.offline import get_plotlyjs
 
-from posescope.reporting.html_page import image_data_uri, render_report
-from posescope.reporting.report_content import Fact, Headline, ReportContent, ReportImage, ReportPlot, ReportTable, Section
+from posescope.reporting.html_page import image_data_uri, render_report, render_summary
+from posescope.reporting.report_content import (
+    Fact,
+    FindingCard,
+    Headline,
+    ReportContent,
+    ReportImage,
+    ReportPlot,
+    ReportTable,
+    Section,
+)
+from posescope.reporting.summary.summary_content import Curve, Scale, Summary, SummaryBlock, SummaryFigure, SummaryItem
 
+PLOT = r'<script type="application/json">(.*?)</script>'
 HTML_CODE = "</script><script>alert('x')</script> & <b>"
 
 
@@ -40,6 +52,25 @@ class Tags(HTMLParser):
             self.words.append(data.strip())
 
 
+SUMMARY = Summary(
+    "What it does",
+    f"A page {HTML_CODE}",
+    "Persons are generated.",
+    (
+        SummaryBlock(
+            "How good",
+            "metrics",
+            "All metrics",
+            "Words.",
+            scales=(Scale("joints", 0.84, 0.82, 0.86),),
+            figures=(SummaryFigure(np.full((6, 8, 3), 9, np.uint8), "An image.", "image"),),
+            curve=Curve((1.0, 10.0), (0.5, 0.8), marked=10.0, across="components", up="joints", caption="A curve."),
+            items=(SummaryItem("Group 1", "Persons."),),
+        ),
+    ),
+)
+
+
 def red_image(caption: str = "A red square.") -> ReportImage:
     return ReportImage(np.full((6, 8, 3), (255, 0, 0), np.uint8), caption=caption, alt="red")
 
@@ -52,13 +83,15 @@ def full_content() -> ReportContent:
     return ReportContent(
         title=f"Report {HTML_CODE}",
         subtitle="One sentence.",
-        summary=(Fact("Model", "hourglass"), Fact("Data", HTML_CODE)),
-        headlines=(
-            Headline("PCK", 0.441, 0.432, 0.451),
-            Headline("AP", float("nan"), None, 0.5),
-        ),
+        glossary=(Fact("PCK", "joints that are close enough."),),
         sections=(
-            Section("How good it is", "First part\nof it.\n\nSecond.\n- one\n- two", tables=(ReportTable("Joints", scores),)),
+            Section(
+                "How good it is",
+                "First part\nof it.\n\nSecond.\n- one\n- two",
+                headlines=(Headline("PCK", 0.441, 0.432, 0.451), Headline("AP", float("nan"), None, 0.5)),
+                facts=(Fact("Model", "hourglass"), Fact("Data", HTML_CODE)),
+                tables=(ReportTable("Joints", scores),),
+            ),
             Section("Where it fails", plots=(ReportPlot(bars, "Bars.", "bars"), ReportPlot(bars, "More bars.", "bars"))),
             Section("What it has learned", images=(red_image(),)),
         ),
@@ -79,7 +112,7 @@ def page(html: str) -> Tags:
 def test_every_section_is_on_the_page_and_in_the_contents(page: Tags) -> None:
     anchors = {attributes["href"] for tag, attributes in page.tags if tag == "a"}
     sections = {f"#{attributes['id']}" for tag, attributes in page.tags if tag == "section"}
-    assert anchors == sections == {"#section-1", "#section-2", "#section-3"}
+    assert anchors == sections == {"#how-good-it-is", "#where-it-fails", "#what-it-has-learned", "#glossary"}
     for title in ("How good it is", "Where it fails", "What it has learned"):
         assert page.words.count(title) == 2
 
@@ -88,7 +121,7 @@ def test_page_fetches_no_external_resource(html: str, page: Tags) -> None:
     addresses = [
         value for _, attributes in page.tags for name, value in attributes.items() if name in ("src", "href", "srcset", "data")
     ]
-    assert len(addresses) == 4  # three entries of the contents, one image
+    assert len(addresses) == 5  # four entries of the contents, one image
     assert all(address is not None and address.startswith(("#", "data:image/")) for address in addresses)
     own = html.replace(get_plotlyjs(), "")
     assert not re.search(r"https?:|@import|url\(|//cdn", own)
@@ -112,14 +145,14 @@ def test_texts_are_escaped(html: str, page: Tags) -> None:
 def test_plotting_library_is_included_once_and_only_for_plots(html: str) -> None:
     assert html.count(get_plotlyjs()[:200]) == 1
     without_plots = render_report(ReportContent(title="t", sections=(Section("s", "words"),)))
-    assert len(without_plots) < 20_000
+    assert len(without_plots) < 25_000
     assert "Plotly" not in without_plots
 
 
 def test_plots_are_embedded_as_json(html: str) -> None:
-    embedded = re.findall(r'<script type="application/json" data-plot="([^"]+)">(.*?)</script>', html, flags=re.DOTALL)
-    assert [name for name, _ in embedded] == ["plot-2-1", "plot-2-2"]
-    assert json.loads(embedded[0][1])["data"][0]["x"] == [HTML_CODE]
+    embedded = re.findall(PLOT, html, flags=re.DOTALL)
+    assert len(embedded) == 2
+    assert json.loads(embedded[0])["data"][0]["x"] == [HTML_CODE]
 
 
 def test_images_have_size_alternative_text_and_caption(page: Tags) -> None:
@@ -197,6 +230,48 @@ def test_html_in_plot_texts_is_escaped() -> None:
     name = '<a href="https://evil">knee</a>'
     figure = go.Figure(go.Bar(x=[name], y=[1])).update_layout(title_text=f"ours<br>{name}")
     html = render_report(ReportContent(title="t", sections=(Section("s", plots=(ReportPlot(figure, "c", "a"),)),)))
-    (content,) = re.findall(r'<script type="application/json" data-plot="[^"]+">(.*?)</script>', html, flags=re.DOTALL)
+    (content,) = re.findall(PLOT, html, flags=re.DOTALL)
     assert json.loads(content)["layout"]["title"]["text"] == 'ours<br>&lt;a href="https://evil">knee&lt;/a>'
     assert json.loads(content)["data"][0]["x"] == ['&lt;a href="https://evil">knee&lt;/a>']
+
+
+def test_tables_and_further_figures_are_folded() -> None:
+    section = Section(
+        "s", tables=(ReportTable("Joints", pd.DataFrame({"a": [1]})),), images=(red_image(), replace(red_image(), folded=True))
+    )
+    outside, _, folded = (
+        render_report(ReportContent(title="t", sections=(section,))).partition("<main>")[2].partition("<details>")
+    )
+    assert outside.count("<img") == folded.count("<img") == 1
+    assert "1 more figure<" in folded
+    assert "<table>" not in outside
+    assert "Table: Joints" in folded
+
+
+def test_finding_is_a_question_with_its_answer_and_folded_numbers() -> None:
+    card = FindingCard("finding-a", "Is it so?", "inconclusive", "It is not clear.", (Fact("Effect", "0.4"),), picture="figure-a")
+    section = Section("s", findings=(card,), images=(replace(red_image(), anchor="figure-a"),))
+    index = Section("Findings", index=(card,))
+    page = Tags(render_report(ReportContent(title="t", sections=(index, section))))
+    assert page.words.count("Cannot be said") == 2
+    for words in ("Is it so?", "It is not clear.", "Effect", "0.4", "Figure"):
+        assert words in page.words
+    targets = {attributes.get("id") for _, attributes in page.tags}
+    assert {attributes["href"] for tag, attributes in page.tags if tag == "a"} <= {f"#{target}" for target in targets}
+
+
+def test_summary_is_a_page_without_scripts_that_links_to_the_report() -> None:
+    page = Tags(html := render_summary(SUMMARY))
+    assert "<script" not in html
+    assert [attributes["href"] for tag, attributes in page.tags if tag == "a"] == ["report.html#metrics"]
+    for words in ("What it does", "Persons are generated.", "84", "More", "An image.", "Group 1"):
+        assert words in page.words
+    assert "&lt;script&gt;alert" in html
+    assert "left: 82.0%; width: 4.0%" in html
+
+
+def test_report_begins_with_the_summary_and_links_within_the_page() -> None:
+    page = Tags(render_report(ReportContent(title="t", summary=SUMMARY, sections=(Section("Metrics"),))))
+    links = [attributes["href"] for tag, attributes in page.tags if tag == "a"]
+    assert links == ["#metrics", "#summary", "#metrics"]
+    assert page.words.index("What it does") < page.words.index("Contents")

@@ -5,7 +5,15 @@ from dataclasses import replace
 import pytest
 from tests.findings import make_finding
 
+from posescope.explainability.base import AnalysisResult
+from posescope.explainability.findings import Finding
+from posescope.explainability.findings_file import FindingRecord, list_findings, read_findings
 from posescope.reporting.model_card import CardInputs, write_model_card
+
+
+def findings_of(*findings: Finding) -> tuple[FindingRecord, ...]:
+    """Return the findings as findings.json has them, corrected for their number: p = 0.04 of three is not significant."""
+    return read_findings(list_findings(clusters=AnalysisResult(facts={}, findings=findings)))
 
 
 @pytest.fixture
@@ -18,10 +26,10 @@ def inputs(tiny_model, data_inputs, failure_inputs) -> CardInputs:
         metrics={"schema_version": 1, "val": {"pck_thesis": metric, "oks_ap": {**metric, "value": None, "low": None}}},
         distribution=data_inputs.distribution,
         failures=failure_inputs,
-        findings=(
-            make_finding("PC1 is standing."),
-            make_finding("Cluster 3 (sitting): PCK 0.41 against 0.78.", importance=0.05),
-            make_finding("Cluster 4 fails.", verdict="inconclusive", importance=0.9),
+        findings=findings_of(
+            make_finding("PC1 is standing.", id="one", p_value=1e-6),
+            make_finding("Cluster 3 (sitting): PCK 0.41 against 0.78.", id="two", importance=0.05, p_value=1e-6),
+            make_finding("Cluster 4 fails.", id="three", importance=0.9, p_value=0.04),
         ),
     )
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
+from tests.findings import make_finding
 
 from posescope.artifacts.model_folder import fingerprint_of_model
 from posescope.core.origin import Origin, add_origin, drop_origin
@@ -13,14 +14,16 @@ from posescope.data.crops.crop_statistics import CropStatistics
 from posescope.evaluation.metric_values import EvaluationSetting, MetricValue, MetricValues, metrics_content
 from posescope.explainability.base import AnalysisResult
 from posescope.explainability.components.pca import Components
+from posescope.explainability.findings_file import list_findings
 from posescope.reporting.html_page import render_report
 from posescope.reporting.model_card import write_model_card
 from posescope.reporting.plots.evaluation_plots import plot_joint_scores
 from posescope.reporting.plots.plot_style import add_plot_origin
 from posescope.reporting.plots.training_plots import plot_history
 from posescope.reporting.report_assembly import assemble_report
-from posescope.reporting.report_inputs import select_card_inputs, select_report_inputs
+from posescope.reporting.report_inputs import PageSetting, select_card_inputs, select_report_inputs
 from posescope.reporting.result_filter import ResultFilter, add_image_origin, origin_of
+from posescope.reporting.summary.summary_assembly import assemble_summary
 
 DATA = "d" * 16
 IMAGE = np.full((8, 12, 3), 90, np.uint8)
@@ -119,7 +122,20 @@ def results(data_inputs, failure_inputs, own):
     return make
 
 
-def report_of(model, statistics, results, evaluated: Origin, history: Origin, examples: Origin | None = None):
+def assemble(inputs):
+    return assemble_report(inputs, assemble_summary(inputs))
+
+
+def report_of(
+    model,
+    statistics,
+    results,
+    evaluated: Origin,
+    history: Origin,
+    examples: Origin | None = None,
+    photographs="full",
+    findings=(),
+):
     epochs = pd.DataFrame(
         {
             "epoch": [1, 2],
@@ -138,13 +154,14 @@ def report_of(model, statistics, results, evaluated: Origin, history: Origin, ex
     joint_scores = {"joint_scores": joints, "joint_scores_plot": plot_joint_scores(joints)}
     return select_report_inputs(
         ResultFilter.of(model, statistics),
-        "A page",
+        PageSetting("A page", photographs),
         model,
         data=found["data"],
         training={"history": curves, "history_plot": plot_history(curves)},
         evaluation={**found["evaluation"], "metrics": metrics_of(evaluated), **joint_scores},
-        explainability={"components": results_of_each_kind(evaluated)["components"]},
-        examples=add_image_origin(IMAGE, examples or Origin(ResultFilter.of(model, statistics).at_hand.model, DATA)),
+        explainability={"components": results_of_each_kind(evaluated)["components"], "findings": list(findings)},
+        examples=(shown := add_image_origin(IMAGE, examples or Origin(ResultFilter.of(model, statistics).at_hand.model, DATA))),
+        example=shown,
     )
 
 
@@ -153,7 +170,7 @@ def test_report_contains_all_results_of_its_model_and_data(tiny_model, statistic
     assert inputs.left_out == ()
     shown = (inputs.metrics, inputs.data, inputs.history, inputs.joint_scores, inputs.components, inputs.failures)
     assert all(part is not None for part in shown)
-    assert [headline.value for headline in assemble_report(inputs).headlines] == [0.777]
+    assert assemble(inputs).sections[0].tables[0].frame["value"].tolist() == [0.777]
 
 
 def test_report_of_a_new_model_omits_results_of_the_previous_one(tiny_model, statistics, own, results, data_inputs):
@@ -162,14 +179,13 @@ def test_report_of_a_new_model_omits_results_of_the_previous_one(tiny_model, sta
     assert (inputs.metrics, inputs.joint_scores, inputs.components, inputs.failures) == (None, None, None, None)
     assert inputs.data is not None
     assert inputs.history is not None
-    content = assemble_report(inputs)
-    assert content.headlines == ()
-    assert content.sections[0].title == "Left out"
+    content = assemble(inputs)
+    assert content.sections[-1].title == "Left out"
     assert "b" * 16 in render_report(content)
     found = results(previous)
     evaluation = {**found["evaluation"], "metrics": metrics_of(previous)}
     card = write_model_card(
-        select_card_inputs(ResultFilter.of(tiny_model, statistics), tiny_model, found["data"], evaluation, {})
+        select_card_inputs(ResultFilter.of(tiny_model, statistics), tiny_model, found["data"], evaluation, {"findings": []})
     )
     assert "0.777" not in card
     assert "| train | " in card
@@ -181,7 +197,7 @@ def test_training_history_of_another_model_is_omitted(tiny_model, statistics, ow
     inputs = report_of(tiny_model, statistics, results, own, Origin(model="other", data=DATA))
     assert inputs.history is None
     assert "history" in inputs.left_out[0]
-    assert "Training" not in {fact.name for fact in assemble_report(inputs).summary}
+    assert "Training" not in {fact.name for section in assemble(inputs).sections for fact in section.facts}
     trained_elsewhere = report_of(tiny_model, statistics, results, own, Origin(model=own.model, data="other"))
     assert trained_elsewhere.history is not None, "the history belongs to the model, on whatever data it is evaluated"
 
@@ -191,11 +207,10 @@ def test_examples_of_another_model_or_other_data_are_omitted(tiny_model, statist
     """This occurs if only the report is written again, with `--pipelines reporting`."""
     inputs = report_of(tiny_model, statistics, results, own, own, examples=other_origin)
     assert inputs.examples is None
-    assert "person_examples" in inputs.left_out[-1]
-    assert "Persons, crops, heatmaps, skeletons" not in render_report(assemble_report(inputs))
-    assert "Persons, crops, heatmaps, skeletons" in render_report(
-        assemble_report(report_of(tiny_model, statistics, results, own, own))
-    )
+    assert "person_examples" in inputs.left_out[-2]
+    assert "summary_example" in inputs.left_out[-1]
+    assert "Persons, crops, heatmaps, skeletons" not in render_report(assemble(inputs))
+    assert "Persons, crops, heatmaps, skeletons" in render_report(assemble(report_of(tiny_model, statistics, results, own, own)))
 
 
 def test_data_quality_of_other_data_is_omitted(tiny_model, statistics, own, results):
@@ -207,3 +222,33 @@ def test_data_quality_of_other_data_is_omitted(tiny_model, statistics, own, resu
     inputs = report_of(tiny_model, statistics, with_quality, own, own)
     assert inputs.data is None
     assert "quality" in inputs.left_out[0]
+
+
+@pytest.mark.parametrize("mode", ["blurred", "none"])
+def test_pictures_of_a_less_strict_mode_are_omitted_and_named(tiny_model, statistics, own, results, mode):
+    inputs = report_of(tiny_model, statistics, results, own, own, photographs=mode)
+    assert (inputs.examples, inputs.example, inputs.failures.worst_persons, inputs.data.crop_grid) == (None, None, None, None)
+    assert inputs.failures.strata is not None
+    for name in ("person_examples", "summary_example", "worst_persons", "crop_grid", "target_grid", "average_crop"):
+        assert any(name in sentence and mode in sentence for sentence in inputs.left_out), name
+    assert "<img" not in render_report(assemble(inputs))
+    assert "<img" in render_report(assemble(report_of(tiny_model, statistics, results, own, own)))
+
+
+def test_findings_of_another_model_are_omitted(tiny_model, statistics, own, results):
+    found = list_findings(clusters=AnalysisResult({}, findings=(make_finding(),), model="b" * 16, data=DATA))
+
+    def findings_of(records):
+        evaluation, results_filter = {**results(own)["evaluation"], "metrics": None}, ResultFilter.of(tiny_model, statistics)
+        card = select_card_inputs(results_filter, tiny_model, results(own)["data"], evaluation, {"findings": records})
+        return [finding.id for finding in card.findings]
+
+    assert findings_of(found) == []
+    assert findings_of([{**record, "model": own.model} for record in found]) == ["clusters.group-2-fails"]
+
+
+def test_findings_of_an_older_version_are_omitted_and_named(tiny_model, statistics, own, results):
+    old = [{"claim": "Old.", "model": own.model, "data": DATA}]
+    inputs = report_of(tiny_model, statistics, results, own, own, findings=old)
+    assert inputs.findings == ()
+    assert "findings.json" in inputs.left_out[-1]

@@ -14,7 +14,7 @@ from posescope.artifacts.model_folder import fingerprint_of_model
 from posescope.artifacts.pose_model import PoseModel
 from posescope.core.records import PosePredictions
 from posescope.data.crops.crop_set import CropSet
-from posescope.drawing.photographs import PhotographMode, hide_photographs
+from posescope.drawing.photographs import PhotographMode
 from posescope.explainability.components.pca import Components
 from posescope.explainability.errors import ExplainabilityError
 from posescope.explainability.features.feature_store import FeatureSet
@@ -87,9 +87,7 @@ class StudyPersons:
         Returns:
             (n, H, W, 3) uint8 RGB.
         """
-        targets = self.crops.targets
-        joints = np.where(targets.visibility[rows][..., None] > 0, targets.joints[rows], np.nan)
-        return hide_photographs(self.crops.read_images(rows), joints, targets.joint_names, photographs)
+        return self.crops.read_shown_images(rows, photographs)
 
     def subset(self, rows: NDArray[np.int64]) -> "StudyPersons":
         """Return the persons at `rows` (n,), in this order."""

@@ -47,9 +47,9 @@ def collect_evaluation() -> Pipeline:
 
 
 def collect_explainability() -> Pipeline:
-    """Return the pipeline that collects the components and the results of all installed analyses."""
+    """Return the pipeline that collects the components, the findings and the results of all installed analyses."""
     analyses = (f"analysis_{row.name}" for row in installed("analyses"))
-    return _collect("explainability.analyses", ("components", *analyses), "explainability_results")
+    return _collect("explainability.analyses", ("components", "findings", *analyses), "explainability_results")
 
 
 def _collect(namespace: str, datasets: Iterable[str], result: str) -> Pipeline:

@@ -1,6 +1,6 @@
 """Render a report as one self-contained HTML file: embedded images, embedded plotly, and a policy that blocks the network.
 
-ReportContent --(this module: text, numbers and images become strings)--> template.html --> str
+ReportContent --(this module: text, numbers and images become strings)--> template --> str
 """
 
 import base64
@@ -19,12 +19,15 @@ from PIL import Image
 from plotly.offline import get_plotlyjs
 
 from posescope.reporting.number_format import format_cell, format_number, split_heading
-from posescope.reporting.report_content import ReportContent, ReportTable
+from posescope.reporting.report_content import ReportContent, ReportImage, ReportPlot, ReportTable, Section, Verdict
+from posescope.reporting.summary.curve_svg import draw_curve
+from posescope.reporting.summary.summary_content import Summary
 
-__all__ = ["image_data_uri", "render_report"]
+__all__ = ["image_data_uri", "render_report", "render_summary"]
 
 _LINK = re.compile(r"<(?=\s*/?\s*a\b)", re.IGNORECASE)
 _LARGE_PNG_BYTES, _LARGEST_WEBP_PX = 150_000, 16_383
+_ANSWERS: dict[Verdict, str] = {"supported": "Yes", "refuted": "No", "inconclusive": "Cannot be said"}
 
 
 def render_report(content: ReportContent) -> str:
@@ -39,25 +42,55 @@ def render_report(content: ReportContent) -> str:
     Returns:
         HTML, UTF-8; plots add about 5 MB (plotly), images their size.
     """
+    has_plots = any(section.plots for section in content.sections)
+    return (
+        _environment()
+        .get_template("report.html")
+        .render(
+            content=content,
+            plotly_js=Markup(get_plotlyjs()) if has_plots else None,  # noqa: S704 (our own library)
+        )
+    )
+
+
+def render_summary(summary: Summary, report: str = "report.html") -> str:
+    """Render the summary as one HTML file without scripts, under the same rules as the report.
+
+    Args:
+        summary: content of the page.
+        report: address of the report, to whose chapters the page links.
+
+    Returns:
+        HTML, UTF-8.
+    """
+    return _environment().get_template("summary.html").render(summary=summary, report=report)
+
+
+def _environment() -> Environment:
     environment = Environment(
-        loader=PackageLoader("posescope.reporting", package_path=""),
+        loader=PackageLoader("posescope.reporting", package_path="templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["answers"] = _ANSWERS
     environment.filters |= {
+        "curve_svg": draw_curve,
         "data_uri": image_data_uri,
+        "figures": _figures,
         "format_number": format_number,
         "split_blocks": _split_blocks,
         "format_table": _format_table,
         "to_json": _to_json,
     }
-    has_plots = any(section.plots for section in content.sections)
-    return environment.get_template("template.html").render(
-        content=content,
-        plotly_js=Markup(get_plotlyjs()) if has_plots else None,  # noqa: S704 (our own library)
-    )
+    return environment
+
+
+def _figures(section: Section, *, folded: bool) -> list[ReportPlot | ReportImage]:
+    """Return the plots and images of a section that are folded, or those that are not."""
+    figures: list[ReportPlot | ReportImage] = [*section.plots, *section.images]
+    return [figure for figure in figures if figure.folded == folded]
 
 
 def image_data_uri(image: NDArray[np.uint8]) -> str:

@@ -12,7 +12,7 @@ import pandas as pd
 from posescope.artifacts.pose_model import PoseModel
 from posescope.core.tables import SPLITS
 from posescope.core.text_escaping import escape_control, escape_markdown
-from posescope.explainability.findings import Finding, rank_findings
+from posescope.explainability.findings_file import FindingRecord
 from posescope.models.complexity import count_macs, count_parameters
 from posescope.reporting.number_format import format_number, format_option
 from posescope.reporting.sections.error_analysis_section import FailureInputs, describe_effects, describe_failures
@@ -34,7 +34,7 @@ class CardInputs:
         metrics: content of metrics.json. None, here and below: no result of this model on this data.
         distribution: images and persons of each split.
         failures: results of the error analysis.
-        findings: findings of the analyses.
+        findings: findings of the analyses, corrected for their number and ranked.
         trained_on_this_data: whether the model was trained on the data of the distribution.
         left_out: one sentence for each result that was left out because it is of another model or other data.
     """
@@ -43,7 +43,7 @@ class CardInputs:
     metrics: Mapping[str, Any] | None
     distribution: pd.DataFrame | None
     failures: FailureInputs | None
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[FindingRecord, ...] = ()
     trained_on_this_data: bool = True
     left_out: tuple[str, ...] = ()
 
@@ -137,7 +137,7 @@ def _failures(inputs: CardInputs) -> str:
     sentences = _NOT_MEASURED
     if inputs.failures is not None:
         sentences = "\n".join(f"- {sentence}" for sentence in describe_failures(inputs.failures))
-    about_error = [finding for finding in rank_findings(inputs.findings) if finding.importance > 0 and finding.is_supported]
+    about_error = [finding for finding in inputs.findings if finding.importance > 0 and finding.verdict == "supported"]
     claims = [f"- {escape_markdown(finding.statement)}" for finding in about_error[:_FAILURES_SHOWN]]
     population = escape_markdown(" and ".join(dict.fromkeys(finding.persons for finding in about_error if finding.persons)))
     of_population = f" ({population})" if population else ""

@@ -1,37 +1,39 @@
 """Assemble the sections of the report from the results of a run."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
-from numpy.typing import NDArray
 
-from posescope.artifacts.pose_model import PoseModel
 from posescope.core.skeleton import DEFAULT_OKS_SIGMA
-from posescope.explainability.base import AnalysisResult
-from posescope.explainability.components.pca import Components
 from posescope.models.complexity import count_macs, count_parameters
+from posescope.reporting.glossary import list_terms
 from posescope.reporting.number_format import format_option
 from posescope.reporting.report_content import Fact, Headline, ReportContent, ReportImage, ReportPlot, ReportTable, Section
-from posescope.reporting.sections.data_section import DataInputs, assemble_data_section, assemble_quality_section
-from posescope.reporting.sections.error_analysis_section import FailureInputs, assemble_failure_section
-from posescope.reporting.sections.explainability_section import assemble_explain_sections
+from posescope.reporting.report_inputs import ReportInputs
+from posescope.reporting.sections.data_section import assemble_data_section, assemble_quality_section
+from posescope.reporting.sections.error_analysis_section import assemble_failure_section
+from posescope.reporting.sections.explainability_section import ExplainInputs, assemble_explain_sections
+from posescope.reporting.sections.uncertainty_section import assemble_uncertainty_section
 from posescope.reporting.setting_captions import add_setting_to_caption, drop_setting_columns
+from posescope.reporting.summary.summary_content import Summary
+from posescope.reporting.wording import in_words
 
-__all__ = ["ReportInputs", "assemble_report"]
+__all__ = ["assemble_report"]
 
-_NOTES = {
-    "pck_thesis": "PCK of the thesis: fraction of joints with an error below 5 % of the crop side, averaged over persons",
-    "pck@0.2": "PCK: fraction of joints with an error of at most 20 % of the longer side of the box",
-    "oks_ap": "COCO average precision",
-    "oks_ap50": "COCO average precision at OKS 0.50",
-    "oks_ap75": "COCO average precision at OKS 0.75",
-    "oks_ar": "COCO average recall",
-    "mse": "Mean squared error of the heatmaps",
+# Metrics in the order of the page: name in the files, name in words, definition.
+_METRICS = {
+    "pck_thesis": ("PCK", "Fraction of joints with an error below 5 % of the crop side, averaged over persons"),
+    "pck_thesis_visible": ("PCK, visible joints", "As PCK, of the visible joints only"),
+    "pck@0.2": ("PCK at 0.2", "Fraction of joints with an error of at most 20 % of the longer side of the box"),
+    "oks_ap": ("OKS AP", "COCO average precision"),
+    "oks_ap50": ("OKS AP at 0.50", "COCO average precision at OKS 0.50"),
+    "oks_ap75": ("OKS AP at 0.75", "COCO average precision at OKS 0.75"),
+    "oks_ar": ("OKS AR", "COCO average recall"),
+    "oks": ("Mean OKS", "OKS averaged over persons"),
+    "mse": ("Heatmap error", "Mean squared error of the heatmaps"),
 }
+_MAIN = ("pck_thesis", "pck@0.2", "oks_ap")
 _NOTES_OF_PROTOCOL = {
     "coco": "evaluated on all labelled persons (persons rejected during preprocessing count as not detected)",
     "crops": "evaluated on persons with a crop",
@@ -40,64 +42,41 @@ _NOTES_OF_BOXES = {"ground_truth": "using crops made from the annotation", "resu
 _DECIMALS = {"mse": 6}
 
 
-@dataclass(frozen=True, eq=False)
-class ReportInputs:
-    """Inputs of the report.
+def assemble_report(inputs: ReportInputs, summary: Summary) -> ReportContent:
+    """Return the report: summary, findings, metrics, errors, explainability, data, training, glossary.
 
-    Attributes:
-        title: title of the page.
-        model: the trained model.
-        metrics: content of metrics.json. None, here and below: no result of this model on this data.
-        data: results of data engineering.
-        history, history_plot: training history and its plot.
-        joint_scores, joint_scores_plot: scores per joint and their plot.
-        components: components of the features.
-        analyses: results of analyses by name.
-        examples: image grid of some persons, (H, W, 3) uint8 RGB.
-        failures: results of the error analysis.
-        trained_on_this_data: whether the model was trained on the data that is shown.
-        left_out: one sentence for each result that was left out because it is of another model or other data.
+    Args:
+        inputs: results of the run.
+        summary: the first part of the page, whose images are not repeated.
     """
-
-    title: str
-    model: PoseModel
-    metrics: Mapping[str, Any] | None
-    data: DataInputs | None
-    history: pd.DataFrame | None
-    history_plot: go.Figure | None
-    joint_scores: pd.DataFrame | None
-    joint_scores_plot: go.Figure | None
-    components: Components | None
-    analyses: Mapping[str, AnalysisResult]
-    examples: NDArray[np.uint8] | None
-    failures: FailureInputs | None
-    trained_on_this_data: bool = True
-    left_out: tuple[str, ...] = ()
-
-
-def assemble_report(inputs: ReportInputs) -> ReportContent:
-    """Return the report: metrics, errors, explainability, data, training."""
     data = inputs.data
+    explained = assemble_explain_sections(
+        ExplainInputs(inputs.components, inputs.analyses, inputs.findings, summary.sources, inputs.subject)
+    )
+    findings = tuple(section for section in explained if section.anchor == "findings")
     sections = (
-        *_left_out_section(inputs.left_out),
+        *findings,
         _metrics_section(inputs),
         *(() if inputs.failures is None else (assemble_failure_section(inputs.failures),)),
-        *assemble_explain_sections(inputs.components, inputs.analyses),
+        assemble_uncertainty_section(inputs.uncertainty),
+        *(section for section in explained if section not in findings),
         *(() if data is None else (assemble_data_section(data), assemble_quality_section(data.quality))),
         _training_section(inputs),
+        *_left_out_section(inputs.left_out),
     )
     return ReportContent(
         title=inputs.title,
-        subtitle="Single-person 2D pose estimation: metrics, errors, explainability, data and training of one model.",
-        summary=_summary(inputs),
-        headlines=() if inputs.metrics is None else _headlines(inputs.metrics["val"]),
+        subtitle=f"What one network that finds the joints of a {inputs.subject.one} does, and why: first a summary in plain "
+        "words, then the full report.",
+        summary=summary,
         sections=sections,
-        footer="Metrics and errors are of the validation set; the chapters on explainability state their persons. In images, "
-        "open circles are occluded joints, orange is the left side of the body, and blue is its right side.",
+        glossary=list_terms(inputs.subject),
+        footer="Metrics and errors are of the validation set. In images, open circles are occluded joints, orange is the left "
+        "side of the body, and blue is its right side.",
     )
 
 
-def _summary(inputs: ReportInputs) -> tuple[Fact, ...]:
+def _model_facts(inputs: ReportInputs) -> tuple[Fact, ...]:
     model, data, history = inputs.model, inputs.data, inputs.history
     parameters, macs = count_parameters(model.network), count_macs(model.network, model.crop_size)
     facts = [
@@ -108,89 +87,110 @@ def _summary(inputs: ReportInputs) -> tuple[Fact, ...]:
     if data is not None:
         counts = data.distribution.set_index("split")["persons"]
         other = "" if inputs.trained_on_this_data else " (of this data; the model was trained on other data)"
-        facts.append(Fact("Persons", f"{counts['train']:,} train, {counts['val']:,} validation, {counts['test']:,} test{other}"))
+        extra = f", {counts['calibration']:,} calibration" if counts.get("calibration", 0) else ""
+        facts.append(
+            Fact("Persons", f"{counts['train']:,} train, {counts['val']:,} validation, {counts['test']:,} test{extra}{other}")
+        )
     facts.append(Fact("Joints", f"{len(model.skeleton)}: {', '.join(model.skeleton.joints)}"))
     if model.skeleton.guessed_sigmas:
         guessed = f"default ({DEFAULT_OKS_SIGMA:g}) for {', '.join(model.skeleton.guessed_sigmas)}"
         facts.append(Fact("OKS sigmas", f"{guessed}: not comparable with other data sets"))
     if history is not None:
         facts.append(Fact("Training", f"{len(history)} epochs, {history['seconds'].sum():.0f} s"))
-    return tuple(facts)
+    return tuple(Fact(fact.name, in_words(fact.value)) for fact in facts)
 
 
 def _left_out_section(left_out: tuple[str, ...]) -> tuple[Section, ...]:
     if not left_out:
         return ()
-    text = "These results are of another model or of other data and are not shown.\n\n" + "\n".join(
-        f"- {sentence}" for sentence in left_out
+    text = "These results are of another model or of other data, or show photographs that must not be shown.\n\n"
+    return (
+        Section(title="Left out", anchor="left-out", text=text + "\n".join(f"- {in_words(sentence)}" for sentence in left_out)),
     )
-    return (Section(title="Left out", text=text),)
 
 
 def _headlines(figures: Mapping[str, Mapping[str, Any]]) -> tuple[Headline, ...]:
-    order = {name: place for place, name in enumerate(_NOTES)}
     return tuple(
         Headline(
-            name=name,
-            value=float("nan") if figure["value"] is None else float(figure["value"]),
-            low=figure["low"],
-            high=figure["high"],
-            note=_note_of(name, figure),
-            decimals=_DECIMALS.get(name, 3),
+            name=_METRICS[name][0],
+            value=float("nan") if figures[name]["value"] is None else float(figures[name]["value"]),
+            low=figures[name]["low"],
+            high=figures[name]["high"],
+            note=_note_of(name, figures[name]),
         )
-        for name, figure in sorted(figures.items(), key=lambda item: (order.get(item[0], len(order)), item[0]))
+        for name in _MAIN
+        if name in figures
     )
+
+
+def _metrics_table(figures: Mapping[str, Mapping[str, Any]]) -> ReportTable:
+    """Return all metric values, the known ones first."""
+    order = {name: place for place, name in enumerate(_METRICS)}
+    names = sorted(figures, key=lambda name: (order.get(name, len(order)), name))
+    rows = [
+        (
+            _METRICS.get(name, (in_words(name),))[0],
+            *(figures[name].get(end) for end in ("value", "low", "high", "persons")),
+            _note_of(name, figures[name]),
+        )
+        for name in names
+    ]
+    table = pd.DataFrame(rows, columns=["metric", "value", "low", "high", "persons", "definition"])
+    return ReportTable("All metrics", table, caption="Intervals are 95 % bootstrap intervals over images.")
 
 
 def _note_of(name: str, figure: Mapping[str, Any]) -> str:
     """Return the definition, protocol and boxes of a metric value; older files lack the latter two."""
     protocol, boxes = figure.get("protocol"), figure.get("box_source")
     setting = (_NOTES_OF_PROTOCOL.get(str(protocol)), _NOTES_OF_BOXES.get(str(boxes)))
-    parts = (_NOTES.get(name), ", ".join(part for part in setting if part))
+    parts = (_METRICS.get(name, ("", ""))[1], ", ".join(part for part in setting if part))
     note = "; ".join(part for part in parts if part)
     return f"{note[0].upper()}{note[1:]}." if note else ""
 
 
 def _metrics_section(inputs: ReportInputs) -> Section:
-    shown = "Persons of the validation set, evenly spaced by id."
+    figures = {} if inputs.metrics is None else inputs.metrics["val"]
+    shown = "Persons of the validation set, from the best to the worst, or evenly spaced by id if they have no metrics."
     if inputs.joint_scores is None or inputs.joint_scores_plot is None:
-        text = f"No metrics of this model on this data. Run the pipeline evaluation.\n\n{shown}"
-        return Section(title="Metrics", text=text, images=_examples(inputs, shown))
-    joints = inputs.joint_scores[inputs.joint_scores["visibility"] == "all"].reset_index(drop=True)
-    ranked = joints.dropna(subset=["pck_thesis"]).sort_values("pck_thesis")
-    worst, best = ranked.iloc[:3], ranked.iloc[-3:][::-1]
-    text = (
-        f"Joints with the lowest pck_thesis: {_listed(worst)}; with the highest: {_listed(best)}.\n\n"
-        "The image shows persons of the validation set at equally spaced ranks of pck_thesis, the best first."
+        text = "No metrics of this model on this data. Run the pipeline evaluation."
+        return Section(title="Metrics", anchor="metrics", text=text, images=_examples(inputs, shown))
+    plot = ReportPlot(
+        inputs.joint_scores_plot, "PCK and mean error of every joint; the joint with the lowest PCK is on top.", "Bars by joint"
     )
     return Section(
         title="Metrics",
-        text=text,
-        plots=(
-            ReportPlot(
-                inputs.joint_scores_plot,
-                "pck_thesis and mean error of every joint; the joint with the lowest pck_thesis is on top.",
-                "Bars by joint",
-            ),
-        ),
+        anchor="metrics",
+        text=_describe_joints(inputs.joint_scores),
+        headlines=_headlines(figures),
+        plots=(plot,),
         images=_examples(
             inputs,
-            "One person per row: image with crop box, crop with annotation, target heatmaps, predicted heatmaps, prediction.",
+            "One person per row, the best first: image with crop box, crop with annotation, target heatmaps, predicted heatmaps, "
+            "prediction.",
         ),
-        tables=(
-            ReportTable(
-                "Metrics per joint",
-                _joint_table(inputs.joint_scores),
-                caption=add_setting_to_caption("Errors are in px of the original images.", inputs.joint_scores),
-            ),
-        ),
+        tables=(*((_metrics_table(figures),) if figures else ()), _joint_scores_table(inputs.joint_scores, figures)),
     )
+
+
+def _describe_joints(joint_scores: pd.DataFrame) -> str:
+    joints = joint_scores[joint_scores["visibility"] == "all"]
+    ranked = joints.dropna(subset=["pck_thesis"]).sort_values("pck_thesis")
+    worst, best = ranked.iloc[:3], ranked.iloc[-3:][::-1]
+    return f"Joints with the lowest PCK: {_listed(worst)}; with the highest: {_listed(best)}."
+
+
+def _joint_scores_table(joint_scores: pd.DataFrame, figures: Mapping[str, Mapping[str, Any]]) -> ReportTable:
+    # A joint is labelled for some persons only, so the number of evaluated persons is that of the metrics.
+    persons = figures.get("pck_thesis", {}).get("persons")
+    of = f" Of {persons:,} persons; a joint counts for those who have it labelled." if persons else ""
+    caption = add_setting_to_caption(f"Errors are in px of the original images.{of}", joint_scores)
+    return ReportTable("Metrics per joint", _joint_table(joint_scores), caption=caption)
 
 
 def _examples(inputs: ReportInputs, caption: str) -> tuple[ReportImage, ...]:
     if inputs.examples is None:
         return ()
-    return (ReportImage(inputs.examples, caption, "Persons, crops, heatmaps, skeletons"),)
+    return (ReportImage(inputs.examples, caption, "Persons, crops, heatmaps, skeletons", folded=True),)
 
 
 def _joint_table(joint_scores: pd.DataFrame) -> pd.DataFrame:
@@ -204,7 +204,7 @@ def _joint_table(joint_scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def _listed(rows: pd.DataFrame) -> str:
-    return ", ".join(f"{joint} ({pck:.2f})" for joint, pck in zip(rows["joint"], rows["pck_thesis"], strict=True))
+    return ", ".join(f"{in_words(str(joint))} ({pck:.2f})" for joint, pck in zip(rows["joint"], rows["pck_thesis"], strict=True))
 
 
 def _training_section(inputs: ReportInputs) -> Section:
@@ -219,9 +219,12 @@ def _training_section(inputs: ReportInputs) -> Section:
     )
     recipe = ReportTable("Training configuration", parameters)
     if inputs.history is None or inputs.history_plot is None:
-        return Section(title="Training", tables=(recipe,))
+        return Section(title="Training", anchor="training", facts=_model_facts(inputs), facts_title="The model", tables=(recipe,))
     return Section(
         title="Training",
+        anchor="training",
+        facts=_model_facts(inputs),
+        facts_title="The model",
         plots=(ReportPlot(inputs.history_plot, "Losses and PCK per epoch.", "Training curves"),),
         tables=(recipe, ReportTable("Epochs", inputs.history, decimals=5)),
     )

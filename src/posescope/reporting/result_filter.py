@@ -18,12 +18,15 @@ from posescope.artifacts.model_folder import fingerprint_of_model
 from posescope.artifacts.pose_model import PoseModel
 from posescope.core.origin import Origin, origin_of_table
 from posescope.data.crops.crop_statistics import CropStatistics
+from posescope.drawing.photographs import PhotographMode
 from posescope.drawing.rgb_images import PngImage
 from posescope.evaluation.metric_values import origin_of_metrics
 from posescope.explainability.base import AnalysisResult
 from posescope.explainability.components.pca import Components
 
-__all__ = ["ResultFilter", "add_image_origin", "origin_of", "origin_of_statistics"]
+__all__ = ["PHOTOGRAPHS_KEY", "ResultFilter", "add_image_origin", "origin_of", "origin_of_statistics"]
+
+PHOTOGRAPHS_KEY = "photographs"  # keyword in the text of a PNG file: how it shows photographs
 
 T = TypeVar("T")
 
@@ -35,14 +38,15 @@ def origin_of_statistics(statistics: CropStatistics) -> Origin:
     return Origin(data=statistics.data_fingerprint)
 
 
-def add_image_origin(image: NDArray[np.uint8], origin: Origin | None) -> PngImage:
-    """Return the image with its origin as PNG text.
+def add_image_origin(image: NDArray[np.uint8], origin: Origin | None, photographs: PhotographMode = "full") -> PngImage:
+    """Return the image with its origin, and how it shows photographs, as PNG text.
 
     Args:
         image: (H, W, 3) uint8 RGB.
         origin: origin of the image. None: it has none.
+        photographs: how photographs are shown in the image.
     """
-    return PngImage(image, {} if origin is None else origin.to_dict())
+    return PngImage(image, {**({} if origin is None else origin.to_dict()), PHOTOGRAPHS_KEY: photographs})
 
 
 def origin_of(result: Any) -> Origin | None:

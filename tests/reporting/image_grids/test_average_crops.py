@@ -8,12 +8,15 @@ from pydantic import ValidationError
 
 from posescope.core.plugins import ComponentSpec
 from posescope.core.records import PoseTargets
+from posescope.core.skeleton import Skeleton
 from posescope.data.crops.crop_set import CropSet
 from posescope.data.crops.crop_statistics import CropStatistics
 from posescope.drawing.image_grids import draw_image_grid
 from posescope.geometry.crop_recipe import CropRecipe
 from posescope.reporting.image_grids import average_crops as average_crop
 from posescope.reporting.image_grids.average_crops import PreviewOptions, draw_average_crops, measure_average_crop
+
+ONE_JOINT = Skeleton(("nose",), (), (0.1,))
 
 
 def crop_set(*shards, joints=None, visibility=None):
@@ -34,7 +37,7 @@ def full_windows(count):
 
 
 def test_mean_over_shards_by_hand():
-    average = measure_average_crop(crop_set([10, 20], [60]), full_windows(3))
+    average = measure_average_crop(crop_set([10, 20], [60]), full_windows(3), ONE_JOINT)
     assert (average.image == 30).all()
     assert (average.image.shape, average.image.dtype, average.persons) == ((4, 6, 3), np.uint8, 3)
 
@@ -42,7 +45,7 @@ def test_mean_over_shards_by_hand():
 def test_padding_is_excluded_from_the_mean():
     # Columns left, top, right, bottom: the left half of the first crop is valid, and the upper half of the second.
     windows = np.array([[0, 0, 3, 4], [0, 0, 6, 2]])
-    image = measure_average_crop(crop_set([10, 20]), windows).image[..., 0]
+    image = measure_average_crop(crop_set([10, 20]), windows, ONE_JOINT).image[..., 0]
     assert (image[:2, :3] == 15).all()
     assert (image[2:, :3] == 10).all()
     assert (image[:2, 3:] == 20).all()
@@ -50,7 +53,7 @@ def test_padding_is_excluded_from_the_mean():
 
 
 def test_crop_without_valid_pixels_is_excluded():
-    assert (measure_average_crop(crop_set([10, 20]), np.array([[0, 0, 6, 4], [5, 3, 2, 4]])).image == 10).all()
+    assert (measure_average_crop(crop_set([10, 20]), np.array([[0, 0, 6, 4], [5, 3, 2, 4]]), ONE_JOINT).image == 10).all()
 
 
 @pytest.mark.parametrize("read_size", [1, 2, 3, 100])
@@ -59,22 +62,26 @@ def test_mean_is_independent_of_the_read_size(monkeypatch, read_size):
     read_counts = []
     read_images = CropSet.read_images
     monkeypatch.setattr(CropSet, "read_images", lambda self, rows: read_counts.append(len(rows)) or read_images(self, rows))
-    assert (measure_average_crop(crop_set([0, 40], [80], [200, 80]), full_windows(5)).image == 80).all()
+    assert (measure_average_crop(crop_set([0, 40], [80], [200, 80]), full_windows(5), ONE_JOINT).image == 80).all()
     assert max(read_counts) <= read_size
     assert sum(read_counts) == 5
 
 
 def test_joints_are_means_over_labelled_joints():
     joints = [[[1, 2], [np.nan, np.nan]], [[3, 6], [np.nan, np.nan]], [[np.nan, np.nan], [np.nan, np.nan]]]
-    average = measure_average_crop(crop_set([1, 2, 3], joints=joints, visibility=[[2, 0], [1, 0], [0, 0]]), full_windows(3))
-    np.testing.assert_array_equal(average.joints, [[2, 4], [np.nan, np.nan]])
+    average = measure_average_crop(
+        crop_set([1, 2, 3], joints=joints, visibility=[[2, 0], [1, 0], [0, 0]]),
+        full_windows(3),
+        Skeleton(("nose", "tail"), (), (0.1, 0.1)),
+    )
+    np.testing.assert_array_equal(average.facing, [[2, 4], [np.nan, np.nan]])
 
 
 def test_average_of_a_run_uses_valid_pixels_only(tiny_run, monkeypatch):
     """The expected mean uses a mask that is cropped and resized like the image."""
     seen = {}
     monkeypatch.setattr(
-        average_crop, "_draw_grid", lambda averages, skeleton: seen.update(averages) or np.zeros((1, 1, 3), np.uint8)
+        average_crop, "_draw_grid", lambda averages, skeleton, photographs: seen.update(averages) or np.zeros((1, 1, 3), np.uint8)
     )
     draw_average_crops(*parts(tiny_run), PreviewOptions())
     assert list(seen) == ["train", "val"]
@@ -85,7 +92,7 @@ def test_average_of_a_run_uses_valid_pixels_only(tiny_run, monkeypatch):
     with np.errstate(invalid="ignore"):
         expected = np.where(valid.any(axis=0), (crops * valid).sum(axis=0) / valid.sum(axis=0), 128)
     assert np.abs(seen["train"].image - expected).max() <= 0.5
-    np.testing.assert_allclose(seen["train"].joints, np.nanmean(tiny_run.targets.joints[:4], axis=0), rtol=1e-6)
+    np.testing.assert_allclose(seen["train"].facing, facing_mean(tiny_run), rtol=1e-6)
     assert seen["val"].persons == 3
 
 
@@ -141,16 +148,40 @@ def test_person_without_crop_is_omitted(tiny_run, monkeypatch):
     assert seen[0][1][:2] == ["train: mean of 4 crops", "val: mean of 3 crops"]
 
 
+def facing_mean(run):
+    """Mean joints of the training persons whose left hand is right of the right hand."""
+    joints = run.targets.joints[:4]
+    left, right = run.skeleton.index("left_hand"), run.skeleton.index("right_hand")
+    return np.nanmean(joints[joints[:, left, 0] > joints[:, right, 0]], axis=0)
+
+
+def test_mean_joints_are_separate_for_either_side():
+    skeleton = Skeleton(("nose", "left_hand", "right_hand"), (), (0.1, 0.1, 0.1))
+    joints = [[[1, 1], [4, 2], [0, 2]], [[3, 1], [0, 2], [4, 2]], [[3, 3], [2, 2], [4, 2]], [[5, 5], [np.nan, np.nan], [1, 2]]]
+    visibility = [[2, 2, 2], [2, 2, 2], [2, 2, 2], [2, 0, 2]]
+    average = measure_average_crop(crop_set([1, 2, 3, 4], joints=joints, visibility=visibility), full_windows(4), skeleton)
+    np.testing.assert_array_equal(average.facing, [[1, 1], [4, 2], [0, 2]])
+    np.testing.assert_array_equal(average.turned, [[3, 2], [1, 2], [4, 2]])
+    assert (average.persons, average.facing_persons, average.turned_persons) == (4, 1, 2)
+
+
+def test_average_crop_without_pixels_in_mode_none(tiny_run, monkeypatch):
+    monkeypatch.setattr(average_crop, "draw_image_grid", lambda images, *args, **kwargs: images)
+    drawn = draw_average_crops(*parts(tiny_run), PreviewOptions(), "none")
+    assert np.unique(drawn.image[0]).size == 1
+    assert drawn.text["photographs"] == "none"
+
+
 def test_mean_skeleton_is_drawn_in_the_second_row_only(tiny_run, monkeypatch):
     drawn = []
     draw = average_crop.draw_skeleton
     monkeypatch.setattr(average_crop, "draw_skeleton", lambda *args: drawn.append(args) or draw(*args))
     monkeypatch.setattr(average_crop, "draw_image_grid", lambda images, *args, **kwargs: images)
-    train_plain, _, train_drawn, _ = draw_average_crops(*parts(tiny_run), PreviewOptions()).image
+    train_plain, _, train_drawn, *_ = draw_average_crops(*parts(tiny_run), PreviewOptions()).image
     background, joints, skeleton = drawn[0]
     assert skeleton == tiny_run.skeleton
     # 32 px become 256: (x + 0.5) * 8 - 0.5.
-    mean = np.nanmean(tiny_run.targets.joints[:4], axis=0)
+    mean = facing_mean(tiny_run)
     np.testing.assert_allclose(joints, (mean + 0.5) * 8 - 0.5, rtol=1e-5)
     assert background.std() > train_plain.std()  # the contrast is stretched
     np.testing.assert_array_equal(train_drawn, draw(background, joints, skeleton))

@@ -48,7 +48,7 @@ def test_crops_are_drawn_with_their_joints(tiny_run, monkeypatch):
     assert seen == [(7, [f"person {i}" for i in range(7)], "Crops with their annotation (left orange, right blue)")]
     expected = draw_image_grid(annotated(tiny_run, range(7), 160), 8, seen[0][1], (160, 160), title=seen[0][2])
     np.testing.assert_array_equal(grid.image, expected)
-    assert grid.text == {"data": "d" * 16}
+    assert grid.text == {"data": "d" * 16, "photographs": "full"}
 
 
 def test_target_overlays_are_drawn_beside_the_annotation(tiny_run, monkeypatch):

@@ -13,7 +13,7 @@ from posescope.drawing.image_grids import resize_to_height
 from posescope.drawing.skeletons import draw_skeleton
 from posescope.geometry.affine import apply_affine
 from posescope.reporting.image_grids import person_examples
-from posescope.reporting.image_grids.person_examples import draw_person_example, draw_person_examples, select_examples
+from posescope.reporting.image_grids.person_examples import PersonArtist, draw_person_example, select_examples, select_typical
 
 
 def scores(*pck):
@@ -64,7 +64,7 @@ def test_panels_show_image_crop_targets_predictions_and_skeleton_of_the_person(t
     assert titles[4].startswith("prediction, mean error ")
     assert all(panel.shape[0] == 200 for panel in panels)
     # Targets peak at the annotated position in the crop; the map of an unlabelled joint is empty.
-    targets, predicted = overlaid
+    predicted, targets = overlaid
     known = {4: [[40, 15], [34, 30], [47, 44]], 6: [[np.nan, np.nan], [44, 20], [56, 38]]}
     in_crop = apply_affine(crop_from_image, np.array(known[person_id], np.float64))
     labelled = np.isfinite(in_crop).all(axis=1)
@@ -77,9 +77,9 @@ def test_panels_show_image_crop_targets_predictions_and_skeleton_of_the_person(t
     np.testing.assert_allclose(predicted, expected, atol=1e-5)
     # The annotation is drawn at its position on the image and on the crop.
     on_image = apply_affine(resize_to_height(image, 200)[1], np.array(known[person_id], np.float64))
-    np.testing.assert_allclose(drawn[0], on_image, atol=1e-3)
-    np.testing.assert_allclose(drawn[1], apply_affine(resize_to_height(square, 200)[1], in_crop), atol=1e-3)
-    assert np.isfinite(drawn[2]).all()
+    np.testing.assert_allclose(drawn[1], on_image, atol=1e-3)
+    np.testing.assert_allclose(drawn[2], apply_affine(resize_to_height(square, 200)[1], in_crop), atol=1e-3)
+    assert np.isfinite(drawn[0]).all()
 
 
 def test_inputs_of_an_example_are_not_changed(tiny_run, tiny_model):
@@ -95,10 +95,34 @@ def test_examples_are_stacked_vertically(tiny_run, tiny_model):
     table = pd.DataFrame({"person_id": [4, 5, 6], "found": True, "pck_thesis": [0.2, 1.0, np.nan]})
 
     def draw(count):
-        parts = (run.folder, run.source, run.store, run.targets, run.persons, run.crop_boxes)
-        return draw_person_examples(table, tiny_model, *parts, count)
+        artist = PersonArtist(tiny_model, run.store, run.targets)
+        return artist.draw_examples(table, run.folder, run.source, run.persons, run.crop_boxes, count)
 
     one, two, three = draw(1), draw(2), draw(3)
     assert (one.dtype, one.shape[2]) == (np.uint8, 3)
     assert two.shape[0] > 1.8 * one.shape[0]
     np.testing.assert_array_equal(two, three)  # the third person has no score
+
+
+def test_typical_person_has_most_visible_joints_and_a_pck_near_the_mean(tiny_run, tiny_model):
+    # Persons 5 and 0 have three visible joints, person 4 two; the mean is 0.5.
+    table = pd.DataFrame({"person_id": [4, 3, 5], "found": True, "pck_thesis": [0.5, 0.1, 0.9]})
+    assert select_typical(table, tiny_run.targets).tolist() == [3]
+    assert select_typical(table.assign(pck_thesis=[0.1, 0.1, 0.4]), tiny_run.targets).tolist() == [3]
+    assert select_typical(table.assign(found=[True, False, False]), tiny_run.targets).tolist() == [4]
+    assert select_typical(table.drop(columns="pck_thesis"), tiny_run.targets).tolist() == [3]
+    drawn = PersonArtist(tiny_model, tiny_run.store, tiny_run.targets).draw_typical(table)
+    assert drawn.shape == (200, 3 * 200 + 2 * 6, 3)
+
+
+@pytest.mark.parametrize("mode", ["blurred", "none"])
+def test_examples_show_no_photograph_in_other_modes(tiny_run, tiny_model, monkeypatch, mode):
+    titles, panels = [], []
+    monkeypatch.setattr(person_examples, "draw_image_row", lambda *args: (panels.extend(args[0]), titles.extend(args[1])))
+    image, crops, row, crop_from_image = example_of(tiny_run, 4)
+    draw_person_example(image, crops, row, crop_from_image, tiny_model, mode)
+    assert titles[:3] == ["crop and annotation", "target heatmaps", "predicted heatmaps"]
+    hidden = crops.read_shown_images(np.array([row]), mode)
+    assert not np.array_equal(hidden, crops.read_images(np.array([row])))
+    background = resize_to_height(hidden[0], 200)[0]
+    assert (panels[0] == background).all(axis=-1).mean() > 0.5

@@ -11,7 +11,7 @@ from posescope.reporting.sections.data_section import assemble_data_section, ass
 
 def test_section_states_how_many_persons_have_a_crop(data_inputs):
     section = assemble_data_section(data_inputs)
-    assert section.title == "The data"
+    assert section.title == "Data"
     assert "Of all person records, 7 (70.0 %) have a crop" in section.text
 
 

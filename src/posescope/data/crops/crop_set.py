@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from posescope.core.joint_matching import match_joints
 from posescope.core.records import PoseTargets
 from posescope.data.crops.shard_reader import ShardReader
+from posescope.drawing.photographs import PhotographMode, hide_photographs
 from posescope.geometry.crop_recipe import CropRecipe
 
 __all__ = ["CropSet"]
@@ -61,6 +62,16 @@ class CropSet:
         for image, (shard, row) in zip(images, self.locations[rows], strict=True):
             image[...] = self.shards[shard][row]
         return images
+
+    def read_shown_images(self, rows: NDArray[np.int64], photographs: PhotographMode) -> NDArray[np.uint8]:
+        """Read crops for pictures, as `read_images` does for the network.
+
+        Args:
+            rows: (n,) positions in this set.
+            photographs: how persons are shown (`posescope.drawing.photographs`); heads are found by their labelled joints.
+        """
+        joints = np.where(self.targets.visibility[rows][..., None] > 0, self.targets.joints[rows], np.nan)
+        return hide_photographs(self.read_images(rows), joints, self.targets.joint_names, photographs)
 
     def subset(self, rows: NDArray[np.int64]) -> "CropSet":
         """Return the set of the persons at `rows` (n,), in this order, without reading a crop."""

@@ -8,7 +8,7 @@ from posescope.data.crops.image_checks import image_quality_table
 from posescope.data.dataset_summary import count_joint_labels, count_rejected
 from posescope.pipelines.data_engineering import nodes
 from posescope.pipelines.stage_results import collect_data
-from posescope.pipelines.steps import named_outputs, stage, step
+from posescope.pipelines.steps import PHOTOGRAPHS, named_outputs, stage, step
 from posescope.reporting.image_grids.average_crops import draw_average_crops
 from posescope.reporting.image_grids.crop_previews import draw_crop_grid, draw_target_grid
 from posescope.reporting.plots.data_plots import (
@@ -95,9 +95,9 @@ def _previews() -> Pipeline:
     return stage(
         "data_engineering.previews",
         [
-            step(draw_crop_grid, drawn, "crop_grid"),
-            step(draw_target_grid, [*drawn, CODEC], "target_grid"),
-            step(draw_average_crops, [*drawn, "crop_boxes", PREVIEW], "average_crop"),
+            step(draw_crop_grid, [*drawn, PHOTOGRAPHS], "crop_grid"),
+            step(draw_target_grid, [*drawn, CODEC, PHOTOGRAPHS], "target_grid"),
+            step(draw_average_crops, [*drawn, "crop_boxes", PREVIEW, PHOTOGRAPHS], "average_crop"),
             step(plot_data_distribution, "data_distribution", "distribution_plot"),
             step(plot_rejected, "rejected", "rejected_plot"),
             step(plot_box_sizes, ["persons", "crop_boxes", "crops", STATISTICS, CROP], "box_sizes_plot"),

@@ -14,6 +14,7 @@ from posescope.core.tables import ids_of
 from posescope.data.coco.folder import CocoFolder, SourceOptions
 from posescope.data.coco.reader import load_annotation_file
 from posescope.data.crops.crop_store import CropStore
+from posescope.drawing.photographs import PhotographMode
 from posescope.drawing.rgb_images import PngImage
 from posescope.evaluation import per_joint
 from posescope.evaluation.bootstrap import resample_images
@@ -222,6 +223,7 @@ def draw_worst_persons(
     crop_boxes: pd.DataFrame,
     skeleton: Skeleton,
     error_analysis: ErrorAnalysisOptions,
+    photographs: PhotographMode,
 ) -> PngImage:
     """Draw the persons with the lowest OKS.
 
@@ -230,13 +232,14 @@ def draw_worst_persons(
         crops, targets, crop_boxes: crops, their joints and `CropBoxes`.
         skeleton: joints and limbs.
         error_analysis: number of persons.
+        photographs: how photographs are shown.
     """
     found = {"joint_errors": origin_of_table(joint_errors), "predictions": origin_of_table(predictions)}
     check_origins(origin_of_table(person_scores), found, "evaluation")
     grid = worst_persons.draw_worst_persons(
-        person_scores, joint_errors, predictions, crops, targets, crop_boxes, skeleton, error_analysis.worst_persons
+        person_scores, joint_errors, predictions, crops, targets, crop_boxes, skeleton, error_analysis.worst_persons, photographs
     )
-    return add_image_origin(grid, origin_of_table(person_scores))
+    return add_image_origin(grid, origin_of_table(person_scores), photographs)
 
 
 def tabulate_joint_hits(

@@ -6,7 +6,7 @@ from posescope.evaluation.metric_values import metric_values_table
 from posescope.pipelines.evaluation import nodes
 from posescope.pipelines.split_scoring import PREDICTION, SCORING, scoring_steps
 from posescope.pipelines.stage_results import collect_evaluation
-from posescope.pipelines.steps import stage, step
+from posescope.pipelines.steps import PHOTOGRAPHS, stage, step
 from posescope.reporting.plots.evaluation_plots import (
     plot_error_costs,
     plot_error_types,
@@ -86,7 +86,7 @@ def _previews() -> Pipeline:
         [
             step(
                 nodes.draw_worst_persons,
-                ["person_scores_val", "joint_errors_val", "predictions_val", *crops, ERROR_ANALYSIS],
+                ["person_scores_val", "joint_errors_val", "predictions_val", *crops, ERROR_ANALYSIS, PHOTOGRAPHS],
                 "worst_persons",
             ),
             step(plot_joint_scores, "joint_scores_val", "joint_scores_plot"),

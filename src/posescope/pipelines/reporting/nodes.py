@@ -11,13 +11,13 @@ from posescope.core.records import PoseTargets
 from posescope.data.coco.folder import CocoFolder, SourceOptions
 from posescope.data.crops.crop_statistics import CropStatistics, check_current
 from posescope.data.crops.crop_store import CropStore
+from posescope.drawing.photographs import PhotographMode
 from posescope.drawing.rgb_images import PngImage
 from posescope.pipelines.reporting.options import PageOptions
 from posescope.reporting import model_card
-from posescope.reporting.html_page import render_report
 from posescope.reporting.image_grids import person_examples
-from posescope.reporting.report_assembly import assemble_report
-from posescope.reporting.report_inputs import select_card_inputs, select_report_inputs
+from posescope.reporting.pages import write_pages
+from posescope.reporting.report_inputs import PageSetting, select_card_inputs, select_report_inputs
 from posescope.reporting.result_filter import ResultFilter, add_image_origin
 
 __all__: list[str] = []
@@ -34,8 +34,9 @@ def draw_person_examples(
     statistics: CropStatistics,
     source: SourceOptions,
     page: PageOptions,
-) -> PngImage:
-    """Draw some persons from image to prediction, from the best to the worst score.
+    photographs: PhotographMode,
+) -> dict[str, PngImage]:
+    """Draw some persons from image to prediction, from the best to the worst score, and a typical one for the summary.
 
     Args:
         model: the trained model.
@@ -44,15 +45,22 @@ def draw_person_examples(
         persons, crop_boxes: `Persons` and `CropBoxes`.
         evaluation: results of the evaluation; `person_scores` is used.
         page: number of persons.
+        photographs: how photographs are shown.
+
+    Returns:
+        `person_examples` and `summary_example`.
     """
     check_current(statistics, crops, persons, targets)
     results = ResultFilter.of(model, statistics)
     own = results.keep({"person_scores": evaluation["person_scores"]}, "evaluation").get("person_scores")
     scores = person_examples.unscored_persons(crops, persons) if own is None else own
-    grid = person_examples.draw_person_examples(
-        scores, model, raw_source, source, crops, targets, persons, crop_boxes, page.examples
-    )
-    return add_image_origin(grid, replace(results.at_hand, results=None))
+    artist = person_examples.PersonArtist(model, crops, targets, photographs)
+    grid = artist.draw_examples(scores, raw_source, source, persons, crop_boxes, page.examples)
+    origin = replace(results.at_hand, results=None)
+    return {
+        "person_examples": add_image_origin(grid, origin, photographs),
+        "summary_example": add_image_origin(artist.draw_typical(scores), origin, photographs),
+    }
 
 
 def write_model_card(
@@ -80,24 +88,33 @@ def write_report(
     evaluation: Mapping[str, Any],
     explainability: Mapping[str, Any],
     examples: PngImage,
+    example: PngImage,
+    source: SourceOptions,
     page: PageOptions,
-) -> str:
-    """Write the report, one self-contained HTML file.
+    photographs: PhotographMode,
+) -> dict[str, str]:
+    """Write the summary and the report, each one self-contained HTML file.
 
     Args:
         model, statistics: the model, and the statistics of the data.
         data, training, evaluation, explainability: collected results of these stages.
-        examples: image grid of some persons.
+        examples, example: image grid of some persons, and one person for the summary.
+        source: category of the annotation files.
         page: title of the page.
+        photographs: how photographs are shown.
+
+    Returns:
+        `summary` and `report`.
     """
     inputs = select_report_inputs(
         ResultFilter.of(model, statistics),
-        page.title,
+        PageSetting(page.title, photographs, statistics.generated, source.category),
         model,
         data=data,
         training=training,
         evaluation=evaluation,
         explainability=explainability,
         examples=examples,
+        example=example,
     )
-    return render_report(assemble_report(inputs))
+    return write_pages(inputs)

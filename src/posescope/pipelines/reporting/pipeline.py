@@ -1,20 +1,21 @@
-"""Pipeline `reporting`: the results of all stages -> a report and a model card."""
+"""Pipeline `reporting`: the results of all stages -> a summary, a report and a model card."""
 
 from kedro.pipeline import Pipeline
 
 from posescope.pipelines.reporting import nodes
 from posescope.pipelines.stage_results import collect_data, collect_evaluation, collect_explainability, collect_training
-from posescope.pipelines.steps import stage, step
+from posescope.pipelines.steps import PHOTOGRAPHS, named_outputs, stage, step
 
 __all__ = ["create_pipeline"]
 
 PAGE = "params:reporting.page"
 SOURCE = "params:data_engineering.source"
+SETTINGS = [SOURCE, PAGE, PHOTOGRAPHS]
 OWN = ["model", "crop_statistics"]
 
 
 def create_pipeline() -> Pipeline:
-    """Return the pipeline that collects the results of all stages and writes the report and the model card."""
+    """Return the pipeline that collects the results of all stages and writes the summary, the report and the model card."""
     collected = collect_data() + collect_training() + collect_evaluation() + collect_explainability()
     return collected + _reporting()
 
@@ -27,10 +28,14 @@ def _reporting() -> Pipeline:
         [
             step(
                 nodes.draw_person_examples,
-                ["model", "raw_source", *persons, "evaluation_results", "crop_statistics", SOURCE, PAGE],
-                "person_examples",
+                ["model", "raw_source", *persons, "evaluation_results", "crop_statistics", SOURCE, PAGE, PHOTOGRAPHS],
+                named_outputs("person_examples", "summary_example"),
             ),
             step(nodes.write_model_card, [*OWN, "data_results", *results], "model_card"),
-            step(nodes.write_report, [*OWN, "data_results", "training_results", *results, "person_examples", PAGE], "report"),
+            step(
+                nodes.write_report,
+                [*OWN, "data_results", "training_results", *results, "person_examples", "summary_example", *SETTINGS],
+                named_outputs("summary", "report"),
+            ),
         ],
     )

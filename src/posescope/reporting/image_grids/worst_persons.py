@@ -9,6 +9,7 @@ from posescope.core.skeleton import Skeleton
 from posescope.core.tables import joints_of, matrices_of
 from posescope.data.crops.crop_store import CropStore
 from posescope.drawing.image_grids import draw_image_grid, resize_to_height
+from posescope.drawing.photographs import PhotographMode
 from posescope.drawing.skeletons import draw_skeleton
 from posescope.evaluation.error_analysis.error_types import ERROR_TYPES
 from posescope.geometry.affine import apply_affine
@@ -47,6 +48,7 @@ def draw_worst_persons(
     crop_boxes: pd.DataFrame,
     skeleton: Skeleton,
     count: int,
+    photographs: PhotographMode = "full",
 ) -> NDArray[np.uint8]:
     """Draw the crops of the worst persons, with annotation and with prediction.
 
@@ -55,6 +57,7 @@ def draw_worst_persons(
         crops, targets, crop_boxes: crops of the data set, their joints and boxes.
         skeleton: joints and limbs.
         count: maximum number of persons.
+        photographs: how photographs are shown.
 
     Returns:
         (H, W, 3) uint8 RGB.
@@ -64,7 +67,7 @@ def draw_worst_persons(
     chosen = select_worst(person_scores[person_scores["person_id"].isin(shown)], count)
     members = crops.select(targets, chosen["person_id"].to_numpy(dtype=np.int64))
     ids = members.targets.person_ids
-    images = members.read_images(np.arange(len(ids)))
+    images = members.read_shown_images(np.arange(len(ids)), photographs)
     in_image = joints_of(predictions, ids)[..., :2]
     predicted = apply_affine(matrices_of(crop_boxes.set_index("person_id").loc[ids]), in_image)
     errors = joint_errors[joint_errors["person_id"].isin(ids)].groupby("person_id")["type"]

@@ -42,7 +42,7 @@ class DataInputs:
         joint_labels: result of `count_joint_labels`.
         quality: a `DataQuality` table.
         distribution_plot, rejected_plot, joint_labels_plot, box_sizes_plot, joint_counts_plot: plotly figures.
-        crop_grid, target_grid, average_crop: (H, W, 3) uint8 RGB.
+        crop_grid, target_grid, average_crop: (H, W, 3) uint8 RGB. None: it must not be shown.
     """
 
     distribution: pd.DataFrame
@@ -54,9 +54,9 @@ class DataInputs:
     joint_labels_plot: go.Figure
     box_sizes_plot: go.Figure
     joint_counts_plot: go.Figure
-    crop_grid: NDArray[np.uint8]
-    target_grid: NDArray[np.uint8]
-    average_crop: NDArray[np.uint8]
+    crop_grid: NDArray[np.uint8] | None
+    target_grid: NDArray[np.uint8] | None
+    average_crop: NDArray[np.uint8] | None
 
 
 def assemble_data_section(inputs: DataInputs) -> Section:
@@ -67,11 +67,13 @@ def assemble_data_section(inputs: DataInputs) -> Section:
         "persons without labelled joints included, were rejected with a reason. The steps are: read, filter, crop box, "
         "crop. No image is in two splits."
     )
+    images = {name: getattr(inputs, name) for name in _IMAGES}
     return Section(
-        title="The data",
+        title="Data",
+        anchor="data",
         text=text,
-        plots=tuple(ReportPlot(getattr(inputs, name), *texts) for name, texts in _PLOTS.items()),
-        images=tuple(ReportImage(getattr(inputs, name), *texts) for name, texts in _IMAGES.items()),
+        plots=tuple(ReportPlot(getattr(inputs, name), *texts, folded=True) for name, texts in _PLOTS.items()),
+        images=tuple(ReportImage(image, *_IMAGES[name], folded=True) for name, image in images.items() if image is not None),
         tables=_tables(inputs),
     )
 
@@ -83,7 +85,9 @@ def assemble_quality_section(quality: pd.DataFrame) -> Section:
         quality: a `DataQuality` table; may be empty.
     """
     if quality.empty:
-        return Section(title="Data quality", text="The checks of annotation files and images have no findings.")
+        return Section(
+            title="Data quality", anchor="data-quality", text="The checks of annotation files and images have no findings."
+        )
     counts = quality["severity"].value_counts()
     text = (
         f"{counts.get('repaired', 0)} findings were repaired: a missing or wrong value was replaced; "
@@ -92,6 +96,7 @@ def assemble_quality_section(quality: pd.DataFrame) -> Section:
     caption = "Records are persons, images, or joints of the skeleton; fractions are of the checked records."
     return Section(
         title="Data quality",
+        anchor="data-quality",
         text=text,
         tables=(ReportTable("Findings", _in_percent(quality), decimals=1, caption=caption, row_limit=200),),
     )

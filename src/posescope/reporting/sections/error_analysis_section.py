@@ -38,6 +38,7 @@ _PLOTS = {
         "Curves by score",
     ),
 }
+_OPENED = "strata_plot"
 _MIN_PERSONS = 20  # smaller groups are not named as those with the lowest or highest OKS
 _STRATA_CAPTION = (
     "Rows of the stratum visibility are groups of joints, all others are groups of persons. Intervals resample only images with "
@@ -74,7 +75,7 @@ class FailureInputs:
         error_types, error_costs, strata, reliability, rank_correlations, decoding_effects: tables of
             `posescope.evaluation.table_schemas`; decoding_effects may be empty.
         error_types_plot, error_costs_plot, strata_plot, reliability_plot: plotly figures.
-        worst_persons: (H, W, 3) uint8 RGB.
+        worst_persons: (H, W, 3) uint8 RGB. None: it must not be shown.
     """
 
     error_types: pd.DataFrame
@@ -87,7 +88,7 @@ class FailureInputs:
     error_costs_plot: go.Figure
     strata_plot: go.Figure
     reliability_plot: go.Figure
-    worst_persons: NDArray[np.uint8]
+    worst_persons: NDArray[np.uint8] | None
 
 
 def assemble_failure_section(inputs: FailureInputs) -> Section:
@@ -101,21 +102,24 @@ def assemble_failure_section(inputs: FailureInputs) -> Section:
     listed = "\n".join(f"- {sentence}" for sentence in sentences if sentence)
     return Section(
         title="Errors",
-        text=f"{text}\n\n{listed}",
-        plots=tuple(ReportPlot(getattr(inputs, name), *texts) for name, texts in _PLOTS.items()),
-        images=(
-            ReportImage(
-                inputs.worst_persons,
-                add_setting_to_caption(
-                    "Persons with the lowest OKS, worst first, of those with a crop and a prediction. Left: annotation; "
-                    "right: prediction.",
-                    inputs.strata,
-                ),
-                "Image grid of the worst persons",
-            ),
-        ),
+        anchor="errors",
+        text=listed,
+        numbers=text,
+        numbers_title="What the types of errors mean",
+        plots=tuple(ReportPlot(getattr(inputs, name), *texts, folded=name != _OPENED) for name, texts in _PLOTS.items()),
+        images=_worst(inputs),
         tables=_tables(inputs),
     )
+
+
+def _worst(inputs: FailureInputs) -> tuple[ReportImage, ...]:
+    if inputs.worst_persons is None:
+        return ()
+    caption = add_setting_to_caption(
+        "Persons with the lowest OKS, worst first, of those with a crop and a prediction. Left: annotation; right: prediction.",
+        inputs.strata,
+    )
+    return (ReportImage(inputs.worst_persons, caption, "Image grid of the worst persons", folded=True),)
 
 
 def describe_failures(inputs: FailureInputs) -> tuple[str, ...]:

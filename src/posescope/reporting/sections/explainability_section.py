@@ -1,153 +1,163 @@
 """Sections of the report on explainability: findings, components, and one section per analysis."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
-import pandas as pd
 import plotly.graph_objects as go
 
 from posescope.explainability.base import AnalysisResult
 from posescope.explainability.components.pca import Components
-from posescope.explainability.findings import Control, Finding, rank_findings
-from posescope.reporting.plots.explainability_plots import plot_explained_variance, plot_silhouettes, plot_skip_ablation
+from posescope.explainability.findings_file import FindingRecord
+from posescope.reporting.plots.explainability_plots import plot_explained_variance
 from posescope.reporting.plots.plot_style import apply_plot_style
-from posescope.reporting.report_content import ReportImage, ReportPlot, ReportTable, Section
+from posescope.reporting.plots.plot_words import use_words_in_plot
+from posescope.reporting.report_content import FindingCard, ReportImage, ReportPlot, ReportTable, Section
+from posescope.reporting.sections.finding_cards import card_of_finding, figure_anchor, picture_of, section_anchor
+from posescope.reporting.subject_words import PERSONS, SubjectWords
+from posescope.reporting.wording import in_words
 
-__all__ = ["assemble_explain_sections"]
+__all__ = ["ExplainInputs", "assemble_explain_sections"]
 
-_TITLE = "Explainability"
-# Tables with one row per person are not shown; they are saved as CSV.
-_LONG_TABLES = frozenset({"cluster_members"})
+_MOST_ROWS = 300  # tables with one row per person are not shown; they are saved as CSV
 _ROWS_SHOWN = 30
-_HEIGHT_PX = 380
-# Name of an image or plot of the built-in analyses, without a number at its end -> caption; others are captioned by their name.
-_ANSWERS = {"supported": "yes", "refuted": "no", "inconclusive": "cannot be said"}
-_CAPTIONS = {
-    "clusters": "One cluster per row: the medoid and the persons nearest to the centre, then the two farthest, with their PCK.",
-    "clusters_plane": "Scores of the persons on the first two components, coloured by cluster.",
-    "clusters_skeletons": "Mean skeleton of each cluster.",
-    "attribute_correlations": "R² of each attribute, predicted from one component on held-out persons, with the sign of the "
-    "correlation.",
-    "attribute_probes": "R² of each attribute, predicted from the first components together on held-out persons, with its "
-    "interval; 'by chance': with shuffled attributes.",
-    "component_extremes": "Persons with the lowest and the highest scores on each component, with the attribute that the "
-    "component predicts best.",
-    "component_scores": "Scores of the persons on two components, coloured by a pose attribute.",
-    "traversal_pc": "Traversal of component {number}. Top row: the real person nearest to each step. "
-    "Bottom row: each step decoded by the network.",
-    "traversal_slider": "Decoded skeletons along the traversals; the slider selects the step.",
-    "skip_ablation": "PCK drop per joint when skip connections are replaced by zeros, by their mean, or by another person's "
-    "activations (shuffled).",
-    "truncation_curve": "PCK with the first k, the last k or k random components; the other components are set to their mean.",
-    "truncation_joints": "PCK drop per joint with the first components only.",
-}
+_HEIGHT_PX = 340
+_MOST_ASPECT = 1.0  # height by width: a higher image is folded, since it would be illegible if fitted into a screen
 
 
-def assemble_explain_sections(components: Components | None, analyses: Mapping[str, AnalysisResult]) -> tuple[Section, ...]:
-    """Return the sections on findings, components and every analysis, in the given order, and on missing results.
+@dataclass(frozen=True, eq=False)
+class ExplainInputs:
+    """Inputs of these sections.
 
-    Args:
+    Attributes:
         components: components of the features. None: no result of this model.
         analyses: results of the analyses by name.
+        findings: corrected findings of all analyses, ranked.
+        in_summary: analysis and name of the images that the summary shows, which are not shown again.
+        subject: words for the persons.
     """
-    findings = rank_findings(finding for result in analyses.values() for finding in result.findings)
-    missing = [f"{name.replace('_', ' ')}: {result.note}" for name, result in analyses.items() if result.is_empty]
-    if components is None:
+
+    components: Components | None
+    analyses: Mapping[str, AnalysisResult]
+    findings: Sequence[FindingRecord] = ()
+    in_summary: frozenset[tuple[str, str]] = field(default_factory=frozenset)
+    subject: SubjectWords = PERSONS
+
+
+def assemble_explain_sections(inputs: ExplainInputs) -> tuple[Section, ...]:
+    """Return the sections on findings, components and every analysis, in the given order, and on missing results."""
+    shown = {name: result for name, result in inputs.analyses.items() if not result.is_empty}
+    missing = [f"{_heading(name)}: {result.note}" for name, result in inputs.analyses.items() if result.is_empty]
+    if inputs.components is None:
         missing.insert(0, "No components of this model; run the pipeline explainability.")
     return (
-        *((_findings_section(findings),) if findings else ()),
-        *((_components_section(components),) if components is not None else ()),
-        *(_analysis_section(name, result) for name, result in analyses.items() if not result.is_empty),
-        *((Section(title=f"{_TITLE}: missing results", text="\n".join(f"- {why}" for why in missing)),) if missing else ()),
+        *_findings_section(inputs),
+        *((_components_section(inputs.components),) if inputs.components is not None else ()),
+        *(_analysis_section(name, result, inputs) for name, result in shown.items()),
+        *((_missing_section(missing),) if missing else ()),
     )
 
 
-def _findings_section(findings: list[Finding]) -> Section:
-    supported = sum(finding.is_supported for finding in findings)
-    # Networks fail less on their training persons, so the population is stated.
-    population = " and ".join(dict.fromkeys(finding.persons for finding in findings if finding.persons))
-    of_population = f" The findings are of {population}." if population else ""
+def _missing_section(missing: list[str]) -> Section:
+    return Section(title="Analyses that were not run", anchor="missing", text="\n".join(f"- {in_words(why)}" for why in missing))
+
+
+def _heading(name: str) -> str:
+    words = name.replace("_", " ")
+    return words[:1].upper() + words[1:]
+
+
+def _findings_section(inputs: ExplainInputs) -> tuple[Section, ...]:
+    if not inputs.findings:
+        return ()
+    cards = tuple(_card(found, inputs) for found in inputs.findings)
+    counts = {verdict: sum(card.verdict == verdict for card in cards) for verdict in ("supported", "refuted", "inconclusive")}
     text = (
-        f"{supported} of {len(findings)} tested effects were found; where an effect was not found, the claim says so. The column "
-        "control gives the value to compare with, for example with permuted labels or along random directions. Claims on groups "
-        "of persons with many errors come first. PCK is pck_thesis. Intervals are 95 % intervals."
-        f"{of_population}"
+        f"The analyses asked {len(cards)} questions: {counts['supported']} are answered with yes, {counts['refuted']} with no, "
+        f"{counts['inconclusive']} cannot be answered. Each answer is tested against a control, and all answers are corrected "
+        "for their number (Benjamini and Yekutieli, 2001). The first ones concern the most errors."
     )
-    rows = [
-        (
-            finding.statement,
-            _with_range(finding.effect, finding.low, finding.high),
-            "" if finding.control is None else _control_words(finding.control),
-            _ANSWERS[finding.verdict],
-        )
-        for finding in findings
-    ]
-    table = pd.DataFrame(rows, columns=["claim", "measured", "control", "effect found"])
-    return Section(title=f"{_TITLE}: findings", text=text, tables=(ReportTable("Claims", table, row_limit=len(table)),))
+    return (Section(title="Findings", anchor="findings", text=text, index=cards),)
 
 
-def _control_words(control: Control) -> str:
-    return f"{control.what}: {_with_range(control.value, control.low, control.high)}"
-
-
-def _with_range(value: float, low: float | None, high: float | None) -> str:
-    # Fixed decimals: a control of 0.00003 is 0.000.
-    numbers = [f"{number:.3f}".replace("-", "−") for number in (value, low, high) if number is not None]
-    return numbers[0] if low is None or high is None else f"{numbers[0]} ({numbers[1]} to {numbers[2]})"
+def _card(found: FindingRecord, inputs: ExplainInputs) -> FindingCard:
+    return card_of_finding(found, inputs.subject, inputs.in_summary)
 
 
 def _components_section(components: Components) -> Section:
     ratios = components.explained_variance_ratio
     text = (
-        f"The features at '{components.layer}' have {len(ratios)} principal components. The first explains "
-        f"{ratios[0]:.1%} of the variance; {components.components_for(0.95)} components explain 95 %. The participation ratio, "
-        f"the effective number of dimensions, is {components.participation_ratio:.1f}."
+        f"The features, the {components.mean.size:,} numbers in the middle of the network, have {len(ratios):,} principal "
+        f"components. The first explains {ratios[0]:.1%} of their variance; {components.components_for(0.95):,} explain 95 %. "
+        f"The participation ratio, the effective number of dimensions, is {components.participation_ratio:.1f}."
     )
     variance = ReportPlot(
-        plot_explained_variance(ratios), "Explained variance of each principal component, and its cumulative sum.", "Scree plot"
+        plot_explained_variance(ratios),
+        "How much of the differences each component explains (bars), and the first ones together (line).",
+        "Scree plot",
+        folded=True,
     )
-    return Section(title=f"{_TITLE}: variance", text=text, plots=(variance,))
+    return Section(title="Components", anchor="variance", text=text, plots=(variance,))
 
 
-def _analysis_section(name: str, result: AnalysisResult) -> Section:
+def _analysis_section(name: str, result: AnalysisResult, inputs: ExplainInputs) -> Section:
+    cards = tuple(_card(found, inputs) for found in inputs.findings if found.analysis == name)
+    opened = _opened_figure(name, result, inputs)
+    repeated = any(analysis == name for analysis, _ in inputs.in_summary)
+    note = inputs.subject.adapt(in_words(result.note))
     return Section(
-        title=f"{_TITLE}: {name.replace('_', ' ')}",
-        text=result.note,
-        plots=(*_known_plots(name, result), *(_own_plot(name, *item) for item in result.plots.items())),
+        title=_heading(name),
+        anchor=section_anchor(name),
+        text="The summary at the top shows pictures of this analysis." if repeated else "" if cards else note,
+        findings=cards,
+        numbers=note if cards or repeated else "",
+        plots=tuple(
+            _plot(name, title, figure, result.captions, folded=title != opened) for title, figure in result.plots.items()
+        ),
         images=tuple(
-            ReportImage(image, _caption_of(title), f"Result of the analysis {name}") for title, image in result.images.items()
+            ReportImage(
+                image,
+                _caption(title, result.captions, inputs.subject),
+                f"Result of the analysis {in_words(name)}",
+                folded=title != opened,
+                anchor=figure_anchor(name, title),
+            )
+            for title, image in result.images.items()
+            if (name, title) not in inputs.in_summary
         ),
         tables=tuple(
-            ReportTable(title.replace("_", " "), table, row_limit=_ROWS_SHOWN)
+            ReportTable(
+                in_words(title),
+                table,
+                caption=_caption(title, result.captions, inputs.subject, default=""),
+                row_limit=_ROWS_SHOWN,
+            )
             for title, table in result.tables.items()
-            if title not in _LONG_TABLES
+            if len(table) <= _MOST_ROWS
         ),
     )
 
 
-def _own_plot(name: str, title: str, figure: go.Figure) -> ReportPlot:
-    styled = apply_plot_style(go.Figure(figure), height_px=int(figure.layout.height or _HEIGHT_PX))
-    return ReportPlot(styled, _caption_of(title), f"Result of the analysis {name}")
+def _opened_figure(name: str, result: AnalysisResult, inputs: ExplainInputs) -> str:
+    """Return the figure that is not folded: that of the first finding that has one, or the first plot or image that fits."""
+    if any(analysis == name for analysis, _ in inputs.in_summary):
+        return ""
+    pictures = [picture_of(found) for found in inputs.findings if found.analysis == name]
+    fitting = [title for title, image in result.images.items() if image.shape[0] <= _MOST_ASPECT * image.shape[1]]
+    candidates = [*(picture for picture in pictures if picture), *result.plots, *fitting]
+    return next((title for title in candidates if title in result.plots or title in fitting), "")
 
 
-def _caption_of(title: str) -> str:
-    name = title.rstrip("0123456789")
-    return _CAPTIONS.get(name, f"{title.replace('_', ' ')}.").format(number=title.removeprefix(name))
+def _plot(analysis: str, title: str, figure: go.Figure, captions: Mapping[str, str], *, folded: bool) -> ReportPlot:
+    height = int(figure.layout.height or _HEIGHT_PX)
+    styled = apply_plot_style(use_words_in_plot(figure), height_px=height)
+    caption = _caption(title, captions, PERSONS)
+    return ReportPlot(
+        styled, caption, f"Result of the analysis {in_words(analysis)}", folded=folded, anchor=figure_anchor(analysis, title)
+    )
 
 
-def _known_plots(name: str, result: AnalysisResult) -> tuple[ReportPlot, ...]:
-    if name == "clusters" and "silhouettes" in result.tables and result.tables["silhouettes"]["silhouette"].notna().any():
-        figure = plot_silhouettes(result.tables["silhouettes"])
-        return (ReportPlot(figure, "Silhouette by number of clusters.", "Line of silhouettes"),)
-    if name == "skip_ablation" and "skip_ablation" in result.tables:
-        table = result.tables["skip_ablation"]
-        ablated = table[table["mode"] == "mean"]
-        drops = ablated.pivot(index="level", columns="joint", values="drop")[list(dict.fromkeys(ablated["joint"]))]
-        figure = plot_skip_ablation(drops)
-        return (
-            ReportPlot(
-                figure,
-                "PCK drop per joint when the activations of a skip connection are replaced by their mean.",
-                "Heat map of levels and joints",
-            ),
-        )
-    return ()
+def _caption(title: str, captions: Mapping[str, str], subject: SubjectWords, default: str | None = None) -> str:
+    caption = captions.get(title)
+    if caption is None:
+        return f"{_heading(title)}." if default is None else default
+    return subject.adapt(in_words(caption))

@@ -1,0 +1,1 @@
+"""The summary: one page in plain words that links to the chapters of the report."""

@@ -1,0 +1,166 @@
+"""Blocks of the summary on what the network holds inside: components, how many are needed, groups, skips."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from posescope.explainability.base import AnalysisResult
+from posescope.explainability.components.pca import Components
+from posescope.reporting.subject_words import SubjectWords
+from posescope.reporting.summary.summary_content import Curve, Scale, SummaryBlock, SummaryFigure, SummaryItem
+from posescope.reporting.wording import count_of_hundred, in_words
+
+__all__ = ["describe_components", "describe_groups", "describe_needed", "describe_skips"]
+
+_SHOWN = 3
+_GROUPS_SHOWN, _TRAITS_SHOWN = 4, 2
+
+Analyses = Mapping[str, AnalysisResult]
+
+
+def describe_components(components: Components | None, analyses: Analyses, subject: SubjectWords) -> SummaryBlock:
+    """Return the block on the first principal components.
+
+    Args:
+        components: components of the features. None: no result of this model.
+        analyses: results by name; component_names and latent_traversal are used.
+        subject: words for the persons.
+    """
+    heading = "What it holds inside"
+    if components is None:
+        return SummaryBlock(heading, "", "", "Not looked at: the pipeline explainability was not run.")
+    text = (
+        f"In its middle the network turns each picture into {components.mean.size:,} numbers. Principal component analysis (PCA) "
+        f"finds the directions, called components, along which these numbers differ most between {subject.many}."
+    )
+    ratios = components.explained_variance_ratio[:_SHOWN]
+    items = tuple(_component_item(number, float(ratio), analyses, subject) for number, ratio in enumerate(ratios, 1))
+    chapter = "analysis-component-names" if "component_names" in analyses else "variance"
+    if any(item.figures for item in items):
+        text += f" Pictures: {subject.many} at either end; then its answer when only this component changes."
+    else:
+        text += " Their pictures were not made: the analysis of component names was not run."
+    return SummaryBlock(heading, chapter, "More on components", text, items=items, wide=True)
+
+
+def _component_item(number: int, ratio: float, analyses: Analyses, subject: SubjectWords) -> SummaryItem:
+    names = analyses.get("component_names")
+    row = _row_of(names, "component_names", "component", number)
+    low, high = (_text(row.get(end)) for end in ("low", "high"))
+    named = f"{subject.adapt(low)} ↔ {subject.adapt(high)}" if low and high else "no name"
+    figures = [
+        *_figures(names, "component_names", f"component_{number}_ends"),
+        *_figures(
+            analyses.get("latent_traversal"),
+            "latent_traversal",
+            f"traversal_strip_{number}",
+        ),
+    ]
+    return SummaryItem(f"Component {number}: {named}", f"{100 * ratio:.0f} % of all differences.", figures=tuple(figures))
+
+
+def _text(value: object) -> str:
+    """Return a cell as words; an empty one is read from CSV as NaN."""
+    return in_words(value) if isinstance(value, str) else ""
+
+
+def _figures(result: AnalysisResult | None, analysis: str, name: str, caption: str = "") -> list[SummaryFigure]:
+    if result is None or name not in result.images:
+        return []
+    return [SummaryFigure(result.images[name], caption, in_words(name), (analysis, name))]
+
+
+def _row_of(result: AnalysisResult | None, table: str, column: str, value: int) -> Mapping[Any, Any]:
+    found = pd.DataFrame() if result is None else result.tables.get(table, pd.DataFrame())
+    rows = found[found[column] == value].to_dict("records") if column in found else []
+    return rows[0] if rows else {}
+
+
+def describe_needed(truncation: AnalysisResult | None) -> SummaryBlock:
+    """Return the block on how many components are needed.
+
+    Args:
+        truncation: result of the analysis of that name. None: no result.
+    """
+    heading, chapter, link = "How many components are needed", "analysis-truncation", "More on this curve"
+    table = pd.DataFrame() if truncation is None else truncation.tables.get("truncation", pd.DataFrame())
+    if truncation is None or table.empty:
+        return SummaryBlock(heading, "", "", "Not looked at: the analysis truncation was not run.")
+    intact = float(table.loc[(table["subset"] == "intact") & (table["skips"] == "own"), "pck"].iloc[0])
+    first = table[(table["subset"] == "first") & (table["skips"] == "own") & (table["k"] >= 1)].sort_values("k")
+    sufficient = truncation.facts.get("components_sufficient_own")
+    if sufficient is None:
+        text = "No number of components was shown to be enough."
+    else:
+        text = (
+            f"With the first {int(sufficient):,} of {int(truncation.facts['components'] or 0):,} components it loses at most 1 "
+            "of 100 joints."
+        )
+    bypassed = truncation.facts.get("pck_no_components_own")
+    if bypassed is not None:
+        text += f" Without any, {count_of_hundred(float(bypassed))} of 100 are close enough: much flows past the middle."
+    curve = Curve(
+        positions=tuple(first["k"].astype(float)),
+        values=tuple(first["pck"]), lows=tuple(first["low"]), highs=tuple(first["high"]),
+        marked=None if sufficient is None else float(sufficient), level=intact, across="components kept",
+        up="joints close enough, of 100", caption="Dotted: all components.",
+    )  # fmt: skip
+    return SummaryBlock(heading, chapter, link, text, curve=curve)
+
+
+def describe_groups(clusters: AnalysisResult | None, subject: SubjectWords) -> SummaryBlock:
+    """Return the block on the groups of k-means.
+
+    Args:
+        clusters: result of the analysis clusters. None: no result.
+        subject: words for the persons.
+    """
+    heading, chapter = "Which groups it forms", "analysis-clusters"
+    table = pd.DataFrame() if clusters is None else clusters.tables.get("clusters", pd.DataFrame())
+    if clusters is None or table.empty:
+        return SummaryBlock(heading, "", "", "Not looked at: the analysis clusters was not run.")
+    text = f"The method k-means puts {subject.many} with similar inner numbers into one group. {_reality(clusters)}"
+    items = tuple(_group_item(clusters, row, subject) for row in table.head(_GROUPS_SHOWN).to_dict("records"))
+    figures = (
+        () if any(item.figures for item in items) else tuple(_figures(clusters, "clusters", "clusters", "One group per row."))
+    )
+    return SummaryBlock(heading, chapter, "More on groups", text, figures=figures, items=items, wide=True)
+
+
+def _reality(clusters: AnalysisResult) -> str:
+    real = clusters.facts.get("verdict") == "real clusters"
+    if real:
+        return "They are real: data without groups do not divide as well."
+    return "They divide a continuum: no gaps between them were found."
+
+
+def _group_item(clusters: AnalysisResult, row: Mapping[Any, Any], subject: SubjectWords) -> SummaryItem:
+    number = int(row["cluster"])
+    words = ", ".join(subject.adapt(_text(row.get("description"))).split(", ")[:_TRAITS_SHOWN])
+    name = f"cluster_{number}_persons"
+    return SummaryItem(
+        f"Group {number}: {int(row['persons']):,} {subject.many}",
+        f"{words[:1].upper()}{words[1:]}." if words else "",
+        (Scale("", float(row["mean_pck"]), row.get("pck_low"), row.get("pck_high")),),
+        tuple(_figures(clusters, "clusters", name, "")),
+    )
+
+
+def describe_skips(skips: AnalysisResult | None, subject: SubjectWords) -> SummaryBlock:
+    """Return the block on skip connections.
+
+    Args:
+        skips: result of the analysis skip_ablation. None: no result.
+        subject: words for the persons.
+    """
+    heading = "What the side paths carry"
+    facts = {} if skips is None else skips.facts
+    intact, changed = facts.get("pck_intact"), facts.get("pck_all_shuffled")
+    if intact is None or changed is None:
+        return SummaryBlock(heading, "", "", "Not looked at: the analysis skip ablation was not run.")
+    text = (
+        f"Skip connections are side paths that carry detail past the narrow middle. With the detail of another {subject.one}, "
+        f"{count_of_hundred(float(changed))} instead of {count_of_hundred(float(intact))} of 100 joints are close enough."
+    )
+    return SummaryBlock(heading, "analysis-skip-ablation", "More on side paths", text)

@@ -1,0 +1,145 @@
+"""Blocks of the summary on what the network does: what it sees and answers, how good it is, where it fails, how sure it is."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from posescope.explainability.base import AnalysisResult
+from posescope.reporting.subject_words import SubjectWords
+from posescope.reporting.summary.summary_content import Scale, SummaryBlock, SummaryFigure, SummaryItem
+from posescope.reporting.wording import count_of_hundred, in_words, range_of_hundred
+
+__all__ = ["describe_certainty", "describe_failures", "describe_quality", "describe_task"]
+
+_SLICES = 3
+_BAR = "joints close enough, of 100 (all bars)"
+_CLOSE = {
+    "pck_thesis": "at most 5 % of the picture's side",
+    "pck@0.2": "at most 20 % of the side of the box around the {one}",
+}
+
+
+def describe_task(joints: tuple[str, ...], example: SummaryFigure | None, subject: SubjectWords) -> SummaryBlock:
+    """Return the block on input and output.
+
+    Args:
+        joints: names of the joints.
+        example: picture, heatmaps and skeleton of one person.
+        subject: words for the persons.
+    """
+    text = (
+        f"It sees one square picture with one {subject.one} in the middle. For each of {len(joints)} joints, such as the "
+        f"{in_words(joints[0])}, it answers with a heatmap, bright where it finds the joint. The brightest points, connected, "
+        "are the skeleton."
+    )
+    return SummaryBlock(
+        "What the network sees and answers", "metrics", "More pictures", text, figures=() if example is None else (example,)
+    )
+
+
+def describe_quality(metrics: Mapping[str, Any] | None, subject: SubjectWords) -> SummaryBlock:
+    """Return the block on the main metric.
+
+    Args:
+        metrics: content of metrics.json. None: no result of this model on this data.
+        subject: words for the persons.
+    """
+    heading, chapter, link = "How good it is", "metrics", "All metrics"
+    figures = {} if metrics is None else metrics["val"]
+    name = next((name for name in _CLOSE if figures.get(name, {}).get("value") is not None), None)
+    if name is None:
+        return SummaryBlock(heading, chapter, link, "Not measured: the pipeline evaluation was not run.")
+    figure = figures[name]
+    value, low, high = float(figure["value"]), figure.get("low"), figure.get("high")
+    ends = range_of_hundred(low, high)
+    chance = f" ({ends}, by chance of which photographs were taken)" if ends else ""
+    people = f"{figure['persons']:,} " if "persons" in figure else ""
+    text = (
+        f"Of 100 marked joints it places {count_of_hundred(value)} close enough{chance}.\n\n"
+        f"Close enough: {_CLOSE[name].format(one=subject.one)} from the mark. This share is called PCK. It was measured on "
+        f"{people}{subject.many} in photographs it has not learned from."
+    )
+    return SummaryBlock(heading, chapter, link, text, scales=(Scale(_BAR, value, low, high),))
+
+
+def describe_failures(slices: AnalysisResult | None, joint_scores: pd.DataFrame | None, subject: SubjectWords) -> SummaryBlock:
+    """Return the block on groups and joints that fail.
+
+    Args:
+        slices: result of the analysis failure_slices. None, here and below: no result.
+        joint_scores: scores per joint.
+        subject: words for the persons.
+    """
+    sentences = [_joints_sentence(joint_scores)]
+    items: tuple[SummaryItem, ...] = ()
+    if slices is None or slices.is_empty:
+        sentences.append(f"Groups of {subject.many} that fail were not searched for.")
+    else:
+        items = _slice_items(slices, subject)
+        none = f"No group of {subject.many} was found that fails more than the others."
+        found = f"Groups of {subject.many} that fail more often, tested on other photographs:"
+        sentences.append(found if items else none)
+    text = " ".join(filter(None, sentences))
+    return SummaryBlock(
+        "Where it fails", "analysis-failure-slices" if items else "errors", "More on errors", text, items=items, wide=bool(items)
+    )
+
+
+def _joints_sentence(joint_scores: pd.DataFrame | None) -> str:
+    if joint_scores is None:
+        return ""
+    ranked = joint_scores[joint_scores["visibility"] == "all"].dropna(subset=["pck_thesis"]).sort_values("pck_thesis")
+    if len(ranked) < 2:
+        return ""
+    worst, best = ranked.iloc[0], ranked.iloc[-1]
+    hard, easy = (in_words(str(row["joint"])) for row in (worst, best))
+    return (
+        f"The hardest joint is the {hard} ({count_of_hundred(worst['pck_thesis'])} of 100), the easiest the {easy} "
+        f"({count_of_hundred(best['pck_thesis'])})."
+    )
+
+
+def _slice_items(slices: AnalysisResult, subject: SubjectWords) -> tuple[SummaryItem, ...]:
+    table = slices.tables.get("failure_slices", pd.DataFrame())
+    rows = [row for row in table.to_dict("records") if row["claimed"]]
+    return tuple(_slice_item(slices, row, subject) for row in rows[:_SLICES])
+
+
+def _slice_item(slices: AnalysisResult, row: Mapping[Any, Any], subject: SubjectWords) -> SummaryItem:
+    explained = row.get("explained_by")
+    because = f", explained by the {in_words(explained)}" if isinstance(explained, str) and explained else ""
+    share = f"; {100 * row['share_of_error']:.0f} % of all misses" if row.get("share_of_error", 0) > 0 else ""
+    scales = tuple(
+        Scale(label, float(row[f"pck_{side}"]), row.get(f"pck_{side}_low"), row.get(f"pck_{side}_high"))
+        for label, side in (("these", "inside"), ("all others", "outside"))
+    )
+    name = f"slice_{row['slice']}"
+    image = slices.images.get(name)
+    figures = () if image is None else (SummaryFigure(image, "", f"{subject.many} of this group", ("failure_slices", name)),)
+    title = subject.adapt(in_words(f"{subject.many} {row['words']}"))
+    return SummaryItem(
+        f"{title[:1].upper()}{title[1:]}", f"{int(row['persons']):,} {subject.many}{share}{because}.", scales, figures
+    )
+
+
+def describe_certainty(coverage: pd.DataFrame | None) -> SummaryBlock | None:
+    """Return the block on the 90 % radius; None if there is none.
+
+    Args:
+        coverage: table `uncertainty_coverage`.
+    """
+    if coverage is None or coverage.empty:
+        return None
+    rows = coverage[(coverage["level"].round(6) == 0.9) & coverage["radius"].notna()]
+    every, joints = rows[rows["joint"] == "all"], rows[rows["joint"] != "all"].sort_values("radius_fraction")
+    if every.empty or joints.empty or math.isnan(every["coverage"].iloc[0]):
+        return None
+    low, high = joints.iloc[0], joints.iloc[-1]
+    small, large = (in_words(str(row["joint"])) for row in (low, high))
+    text = (
+        "Each joint comes with a circle that should hold the true place 9 times in 10. Tested, it held "
+        f"{count_of_hundred(every['coverage'].iloc[0])} of 100. It is smallest for the {small}, largest for the {large}."
+    )
+    return SummaryBlock("How sure it is", "uncertainty", "More on uncertainty", text)
