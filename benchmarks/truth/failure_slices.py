@@ -32,8 +32,8 @@ OTHERS = ("standing", "torso_tilt", "hip_angle", "knee_angle", "arms_raised", "e
           "legs_apart", "legs_labelled", "neighbour_offset", "brightness", "contrast", "detail")  # fmt: skip
 DATA_SETS = 50
 OPTIONS = SearchOptions()
-# Where an effect is planted its p value is far below 0.05: fewer searches on permuted PCK save time.
-FEW_PERMUTATIONS = SearchOptions(permutations=50)
+# Where an effect is planted its p value is far below 0.01: fewer searches on permuted PCK save time.
+FEW_PERMUTATIONS = SearchOptions(permutations=20)
 
 
 @dataclass(frozen=True)

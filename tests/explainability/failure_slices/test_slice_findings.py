@@ -38,8 +38,7 @@ def test_a_claimed_slice_is_supported_with_one_number(claimed):
     (finding,) = slice_findings([claimed], [WORDS], judged=200)
     assert finding.verdict == "supported"
     assert finding.statement == (
-        "On persons cut at the border of the image the network finds a smaller share of the joints than on the others, by 0.30 "
-        "(PCK)."
+        "On persons cut at the border of the image the share of joints found (PCK) is 0.30 lower than on all others."
     )
     assert (finding.effect, finding.low, finding.high, finding.unit) == (0.3, 0.2, 0.4, "PCK")
     assert finding.importance == pytest.approx(0.3 * 20 / 200)
@@ -48,7 +47,7 @@ def test_a_claimed_slice_is_supported_with_one_number(claimed):
 
 def test_what_explains_a_slice_is_said(claimed):
     (finding,) = slice_findings([replace(claimed, explained_by="occluded")], [WORDS], judged=200)
-    assert "hardly so among persons with the same share of hidden joints" in finding.statement
+    assert "hardly lower among persons with the same share of hidden joints" in finding.statement
 
 
 def test_without_a_claim_the_best_rule_is_an_open_question(claimed):

@@ -59,9 +59,9 @@ def _finding(number: int, one: JudgedSlice, words: RuleWords, judged: int) -> Fi
 
 
 def _statement(one: JudgedSlice, name: str) -> str:
-    text = f"On {name} the network finds a smaller share of the joints than on the others, by {one.gap.estimate:.2f} (PCK)"
+    text = f"On {name} the share of joints found (PCK) is {one.gap.estimate:.2f} lower than on all others"
     if one.explained_by:
-        text += f", but hardly so among persons with the same {PROPERTY_WORDS.get(one.explained_by, one.explained_by)}"
+        text += f", but hardly lower among persons with the same {PROPERTY_WORDS.get(one.explained_by, one.explained_by)}"
     return f"{text}."
 
 

@@ -103,7 +103,8 @@ def plot_slices(names: Sequence[str], inside: Sequence[Interval], outside: Seque
             hovertext=[f"{label}<br>PCK {one:.3f}" for label, one in zip(names, values, strict=True)],
             hoverinfo="text+name",
         )
-    figure.update_yaxes(tickvals=places, ticktext=[_broken(name) for name in names], autorange="reversed", automargin=True)
+    figure.update_yaxes(tickvals=places, ticktext=[_broken(name) for name in names], automargin=True)
+    figure.update_yaxes(range=[len(names) - 0.5, -0.5])  # the first at the top
     figure.update_xaxes(title_text="PCK", range=[0, 1])
     figure.update_layout(height=170 + 70 * len(names), legend={"orientation": "h", "yanchor": "bottom", "y": 1.0})
     return figure
