@@ -10,20 +10,23 @@ from posescope.explainability.truncation.component_subsets import (
     TruncatedFeatures,
     subset_of,
 )
+from posescope.explainability.truncation.person_spans import draw_person_spans
 
 VALUES = np.random.default_rng(0).normal(size=(30, 4)) * [4.0, 3.0, 2.0, 1.0] + 5
-COMPONENTS = principal_components(FeatureSet(np.arange(30), VALUES, "layer", (4, 1, 1)))
-ORDERS = np.random.default_rng(0).permuted(np.tile(np.arange(4), (30, 1)), axis=1)
+FEATURES = FeatureSet(np.arange(30), VALUES, "layer", (4, 1, 1))
+COMPONENTS = principal_components(FEATURES)
+SPANS = draw_person_spans(FEATURES, COMPONENTS.mean, draws=2, largest=4, seed=0)
+DRAWS = np.arange(30) % 2
 
 
 def reconstruct(subset: ComponentSubset) -> np.ndarray:
-    features = TruncatedFeatures(COMPONENTS, VALUES, (4, 1, 1), ORDERS, torch.device("cpu"))
+    features = TruncatedFeatures(COMPONENTS, VALUES, (4, 1, 1), SPANS, DRAWS, torch.device("cpu"))
     return features.reconstruct(subset).numpy()[:, :, 0, 0]
 
 
 def test_no_components_give_the_mean_and_all_give_the_features() -> None:
     np.testing.assert_allclose(reconstruct(ComponentSubset("first", 0)), np.tile(COMPONENTS.mean, (30, 1)), atol=1e-5)
-    for subset in (ComponentSubset("first", 4), ComponentSubset("last", 4), ComponentSubset("random", 4), INTACT):
+    for subset in (ComponentSubset("first", 4), ComponentSubset("last", 4), ComponentSubset("persons", 4), INTACT):
         np.testing.assert_allclose(reconstruct(subset), VALUES, atol=1e-5)
 
 
@@ -34,15 +37,15 @@ def test_first_and_last_components_add_up_to_the_features(count) -> None:
     np.testing.assert_allclose(COMPONENTS.project(first)[:, count:], 0, atol=1e-5)
 
 
-def test_each_person_has_an_own_random_subset() -> None:
-    scores, whole = COMPONENTS.project(reconstruct(ComponentSubset("random", 2))), COMPONENTS.project(VALUES)
-    for row, order in enumerate(ORDERS):
-        np.testing.assert_allclose(scores[row, order[:2]], whole[row, order[:2]], atol=1e-5)
-        np.testing.assert_allclose(scores[row, order[2:]], 0, atol=1e-5)
-    assert len({tuple(order) for order in ORDERS}) > 10
-    np.testing.assert_array_equal(np.sort(ORDERS, axis=1), np.tile(np.arange(4), (30, 1)))
+def test_features_are_projected_on_the_persons_of_their_draw() -> None:
+    found = reconstruct(ComponentSubset("persons", 2)) - COMPONENTS.mean
+    centred = VALUES - COMPONENTS.mean
+    for row, draw in enumerate(DRAWS):
+        persons = centred[SPANS.rows[draw, :2]]
+        weights, *_ = np.linalg.lstsq(persons.T, centred[row], rcond=None)
+        np.testing.assert_allclose(found[row], weights @ persons, atol=1e-4)
 
 
 def test_none_and_all_of_the_components_are_the_first_ones() -> None:
-    assert (subset_of("last", 0, 9), subset_of("random", 9, 9)) == (ComponentSubset("first", 0), ComponentSubset("first", 9))
+    assert (subset_of("last", 0, 9), subset_of("persons", 9, 9)) == (ComponentSubset("first", 0), ComponentSubset("first", 9))
     assert subset_of("last", 5, 9) == ComponentSubset("last", 5)

@@ -18,7 +18,9 @@ from posescope.explainability.features.feature_extraction import FeatureStore, e
 from posescope.explainability.features.feature_store import FeatureSet
 from posescope.explainability.paired_pck import PairedPck
 from posescope.explainability.truncation.component_subsets import INTACT, ComponentSubset
-from posescope.explainability.truncation.component_truncation import Truncation, TruncationOptions, _batches
+from posescope.explainability.truncation.component_truncation import Truncation, TruncationOptions
+from posescope.explainability.truncation.person_spans import draw_person_spans
+from posescope.explainability.truncation.subset_scoring import SubsetScorer
 from posescope.explainability.truncation.truncation_curve import TruncationCurve
 from posescope.models.base import PoseNetwork
 from posescope.models.hourglass import Hourglass, HourglassOptions
@@ -99,47 +101,57 @@ def pck(found: AnalysisResult, subset: str, k: int, skips: str = "own") -> float
     return value
 
 
-def passed(found: AnalysisResult) -> list[bool]:
-    return [finding.is_supported for finding in found.findings]
+def verdicts(found: AnalysisResult) -> dict[str, str]:
+    return {finding.id: finding.verdict for finding in found.findings}
 
 
 def test_exactly_the_needed_components_suffice(found) -> None:
-    assert found.facts["components_sufficient_own"] == 3
+    assert (found.facts["components_sufficient_own"], found.facts["components_asked"]) == (3, 3)
     assert pck(found, "first", 3) == 1.0
     assert pck(found, "first", 2) <= 0.5  # the last bit is at its mean: half a column off
     assert pck(found, "first", 0) == 0.125  # all in the middle, correct for one column of eight
     assert pck(found, "first", 6) == found.facts["pck_intact_own"] == 1.0
-    assert pck(found, "last", 3) == 0.125
-    assert 0.125 < pck(found, "random", 3) < 0.8
-    matters, suffice, _, _ = found.findings
-    assert (matters.is_supported, matters.value, matters.control.value) == (True, 0.875, 0.0)
-    assert (suffice.is_supported, suffice.value) == (True, 0.0)
-    assert "first 3 of 6" in suffice.statement
-    assert suffice.control.value == pytest.approx(1 - pck(found, "random", 3))
-
-
-def test_components_without_effect_are_noise(found) -> None:
-    """Three components explain 76 % of the variance, as the 50 of the study do; the others have no effect."""
+    assert 0.125 < pck(found, "persons", 3) < 0.9
+    enough, better, noise = found.findings
+    assert (enough.verdict, enough.effect, enough.id) == ("supported", 0.0, "components-are-enough")
+    assert enough.control.value == pytest.approx(1 - pck(found, "persons", 3))
+    assert (better.verdict, better.effect) == ("supported", 1.0)
+    assert better.control.value == pck(found, "persons", 3)
+    assert "first 3 of 6" in enough.statement
+    # Three components explain 76 % of the variance, as the 50 of the study do; the others have no effect.
     assert found.facts["noise_from"] == 4
-    _, _, noise, rest = found.findings
-    assert (noise.is_supported, noise.value) == (True, 0.0)
-    assert (rest.is_supported, rest.value, rest.control.value) == (False, 0.125, 0.125)
+    assert (noise.verdict, noise.effect) == ("supported", 0.0)
+    assert all(finding.control.can_fail for finding in found.findings)
 
 
 def test_needed_components_with_little_variance_are_not_noise(planted) -> None:
     found = run(planted(NEEDED_LAST))
-    assert found.facts["components_sufficient_own"] == 6
+    assert (found.facts["components_sufficient_own"], found.facts["components_asked"]) == (6, 5)
     assert pck(found, "first", 3) == 0.125
-    assert pck(found, "last", 3) == 1.0
-    matters, suffice, noise, rest = found.findings
-    assert (matters.is_supported, suffice.is_supported, noise.is_supported, rest.is_supported) == (True, False, False, True)
-    assert noise.value == 0.875
-    assert (rest.value, rest.control.value) == (1.0, 0.125)
+    assert verdicts(found)["components-are-enough"] == "refuted"
+    assert verdicts(found)["later-components-are-noise"] == "refuted"
+    assert found.findings[2].effect == 0.875
 
 
-def test_no_finding_passes_for_shuffled_joints(planted) -> None:
-    found = run(planted(shuffled=True), skips=("own", "mean"))
-    assert passed(found) == [False] * 8
+def test_components_without_more_variance_are_no_better_than_random_persons(planted) -> None:
+    """All six numbers vary alike, so the components are any directions and those of random persons are as good."""
+    found = run(planted((1.0,) * 6), counts=(3,), control_counts=(3,))
+    assert verdicts(found)["components-beat-random-persons"] != "supported"
+
+
+def test_no_finding_is_supported_for_shuffled_joints_but_that_the_rest_is_enough(planted) -> None:
+    """Without any information the first component is as good as all of them, and no better than a random person."""
+    found = verdicts(run(planted(shuffled=True), skips=("own", "mean")))
+    assert found["components-beat-random-persons"] != "supported"
+
+
+def test_number_of_components_is_chosen_on_the_fitted_persons(planted) -> None:
+    inputs = planted()
+    rows = np.flatnonzero(np.arange(64) % 2 == 0)  # in every second person the last of the three bits is 0
+    fitted = replace(inputs.fitted.subset(rows), groups=inputs.fitted.groups[rows])
+    found = run(replace(inputs, fitted=fitted))
+    assert found.facts["fitted_persons"] == 32
+    assert found.facts["persons"] == 64
 
 
 def test_uncertain_number_of_components_does_not_suffice() -> None:
@@ -156,7 +168,8 @@ def test_informative_skips_make_the_bottleneck_unnecessary(planted) -> None:
     found = run(planted(skip_gain=10.0), skips=("own", "mean"))
     assert found.facts["pck_no_components_own"] == 1.0
     assert found.facts["components_sufficient_own"] == 0
-    assert passed(found)[:4] == [False] * 4
+    assert verdicts(found)["components-are-enough"] == "supported"  # one of them, as none is needed
+    assert verdicts(found)["components-beat-random-persons"] == "refuted"
     assert found.facts["pck_intact_own"] == 1.0
     # Mean skip activations give the middle, with ten times the weight.
     assert found.facts["pck_intact_mean"] < 0.5
@@ -169,11 +182,11 @@ def test_mean_skips_leave_the_bottleneck_to_determine_the_joint(planted) -> None
     assert "components_sufficient_own" not in found.facts
 
 
-def test_missing_control_of_the_sufficient_number_is_measured(planted) -> None:
+def test_missing_control_of_the_asked_number_is_measured(planted) -> None:
     found = run(planted(), control_counts=())
     table = found.tables["truncation"]
-    assert set(table[table["subset"] == "random"]["k"]) == {3}
-    assert found.findings[1].control.value > 0.2
+    assert set(table[table["subset"] == "persons"]["k"]) == {3}
+    assert found.findings[0].control.value > 0.1
 
 
 def test_directions_beyond_the_axes_are_at_their_mean(planted) -> None:
@@ -188,7 +201,8 @@ def test_directions_beyond_the_axes_are_at_their_mean(planted) -> None:
 def test_intervals_are_over_images(planted, found) -> None:
     """For persons of one image the interval is a point."""
     row = found.tables["truncation"].set_index(["subset", "k"]).loc[("first", 0)]
-    together = run(replace(planted(), groups=np.zeros(64, np.int64)))
+    inputs = planted()
+    together = run(replace(inputs, judged=replace(inputs.judged, groups=np.zeros(64, np.int64))))
     assert row["low"] < row["pck"] < row["high"]
     row = together.tables["truncation"].set_index(["subset", "k"]).loc[("first", 0)]
     assert row["low"] == row["pck"] == row["high"]
@@ -198,7 +212,8 @@ def test_tables_images_and_plot(planted) -> None:
     found = run(planted(), skips=("own", "mean"))
     table = found.tables["truncation"]
     assert list(table.columns) == ["skips", "subset", "k", "pck", "low", "high", "drop", "drop_low", "drop_high"]
-    assert len(table) == 2 * (1 + 7 + 5 + 5)
+    # Intact, none to all six, five numbers of persons and the last three; the second mode has the controls of one claim only.
+    assert len(table) == (1 + 7 + 5 + 1) + (1 + 7 + 1 + 1)
     assert table[table["subset"] == "intact"]["k"].isna().all()
     joints = found.tables["truncation_joints"]
     assert len(joints) == 2 * 7
@@ -207,7 +222,20 @@ def test_tables_images_and_plot(planted) -> None:
     assert set(found.images) == {"truncation_joints"}
     assert all(image.dtype == np.uint8 and image.ndim == 3 for image in found.images.values())
     names = {trace.name for trace in found.plots["truncation_curve"].data}
-    assert {"the first k", "k random", "the last k", "intact"} <= names
+    assert {"first components", "random persons", "whole network"} <= names
+    assert set(found.captions) == {*found.images, *found.plots, *found.tables}
+
+
+def test_tables_are_enough_to_compute_the_curve_again(planted, found) -> None:
+    hits, persons, draws = (found.tables[f"truncation_{name}"] for name in ("hits", "persons", "draws"))
+    again = (hits["correct"] / hits["labelled"]).groupby([hits["subset"], hits["k"]]).mean()
+    for row in found.tables["truncation"].dropna(subset="k").itertuples():
+        assert again[row.subset, row.k] == pytest.approx(row.pck)
+    assert persons["draw"].between(0, 19).all()
+    assert draws.groupby("draw")["person_id"].nunique().tolist() == [5] * 20
+    inputs = planted()
+    spans = draw_person_spans(inputs.fitted.features, inputs.components.mean, 20, 5, inputs.seed)
+    assert inputs.fitted.person_ids[spans.rows].ravel().tolist() == draws["person_id"].tolist()
 
 
 def test_number_of_persons_is_limited(planted) -> None:
@@ -224,7 +252,8 @@ def test_pooled_features_give_a_note_and_no_findings(planted) -> None:
     features = FeatureSet(
         inputs.judged.features.person_ids, np.asarray(inputs.judged.features.values)[:, :3], "bottleneck", (3, 1, 1)
     )
-    pooled = replace(inputs, features=features, components=principal_components(features))
+    fitted, judged = (replace(persons, features=features) for persons in (inputs.fitted, inputs.judged))
+    pooled = replace(inputs, fitted=fitted, judged=judged, components=principal_components(features))
     found = run(pooled)
     assert (found.findings, found.facts, found.tables) == ((), {}, {})
     assert "pooled" in found.note
@@ -247,8 +276,9 @@ def test_all_components_of_an_hourglass_give_the_intact_heatmaps(model, tmp_path
     inputs = analysis_inputs(own, crops, features, batch_size=6)
     modes = Truncation(TruncationOptions())._modes(inputs)
     assert modes == (("none",) if options.skip == "none" else ("own", "mean"))
+    scorer = SubsetScorer(inputs, draw_person_spans(inputs.fitted.features, inputs.components.mean, 2, 3, 0), 10)
     for mode in modes:
-        for _, patcher, truncated in _batches(inputs, np.arange(10), mode):
+        for _, patcher, truncated in scorer.batches(inputs.judged, np.arange(10), mode):
             intact, whole, none = (
                 patcher.heatmaps(truncated.reconstruct(subset))
                 for subset in (INTACT, ComponentSubset("first", 9), ComponentSubset("first", 0))

@@ -2,8 +2,11 @@
 
     zero        zeros; the sums behind the skip then lie outside the training distribution
     mean        the mean over persons; only the differences between persons are lost
-    shuffled    the activation of another person in another image; every value is a usual one
-    own         control: the person's own activation, read and patched; nothing may change
+    shuffled    the activation of another person in another photograph; every value is a usual one
+    own         check: the person's own activation, read and patched; nothing may change
+
+The same is done to the bottleneck, which is the control: do the skip connections carry more of what distinguishes persons than
+the bottleneck does? With both of another person, only the other person is left.
 
 The network is not retrained. A drop shows what the trained network relies on, not what a network without the skip could learn.
 """
@@ -26,17 +29,28 @@ from posescope.evaluation.metrics.pck_thesis import pck_thesis_hits
 from posescope.explainability.base import AnalysisInputs, AnalysisResult
 from posescope.explainability.features.activation_patching import constant_patches, zero_patch
 from posescope.explainability.features.activations import mean_activations, read_activations
-from posescope.explainability.features.row_blocks import batches_of_rows
-from posescope.explainability.paired_pck import Hits, PairedPck, labelled_rows
-from posescope.explainability.skip_ablation.skip_findings import ALL, INTACT, OWN, Ablation, describe, facts_of, findings_of
+from posescope.explainability.features.row_blocks import batches_of_rows, sample_rows
+from posescope.explainability.paired_pck import Hits, PairedPck, labelled_rows, tabulate_hits
+from posescope.explainability.skip_ablation.ablation import (
+    ALL,
+    BOTTLENECK,
+    EVERYTHING,
+    INTACT,
+    OWN,
+    Ablation,
+    words_of_layer,
+)
+from posescope.explainability.skip_ablation.skip_findings import CAPTIONS, describe, facts_of, findings_of
 from posescope.explainability.static_plots import plot_matrix
 from posescope.models.base import Resumable
-from posescope.models.layers import Interventions
+from posescope.models.layers import Interventions, bottleneck_layers
 
-__all__ = ["ALL", "INTACT", "OWN", "SkipAblation", "SkipAblationOptions", "sample_derangement"]
+__all__ = ["SkipAblation", "SkipAblationOptions", "sample_derangement"]
 
 _Decode: TypeAlias = Callable[[Interventions], Tensor]
 _MOST_ROWS = 40  # of the heat map; for deeper networks it shows the mode `shuffled` only
+_LEVELS = {ALL: "all skip connections", BOTTLENECK: "bottleneck", EVERYTHING: "all and bottleneck"}
+_MODES = {"zero": "zero", "mean": "mean", "shuffled": "of another person"}
 
 
 class SkipAblationOptions(Options):
@@ -55,11 +69,12 @@ class SkipAblationOptions(Options):
 class SkipAblation(Component[SkipAblationOptions]):
     """Analysis `skip_ablation`.
 
-    Tables: skip_ablation (by joint), skip_ablation_levels. Image: skip_ablation.
+    Tables: skip_ablation (by joint), skip_ablation_levels, and to recompute them skip_ablation_hits and skip_ablation_partners.
+    Image: skip_ablation.
     """
 
     def __call__(self, inputs: AnalysisInputs) -> AnalysisResult:
-        """Ablate every skip connection alone, and all together, in every mode.
+        """Ablate every skip connection alone, all together, and the bottleneck, in every mode.
 
         Raises:
             ExplainabilityError: if no person has labelled joints.
@@ -67,55 +82,73 @@ class SkipAblation(Component[SkipAblationOptions]):
         layers = inputs.model.network.skip_layers
         if not layers:
             return AnalysisResult({"skips": 0}, note="The network has no skip connections.")
-        rows = labelled_rows(inputs, self.options.persons, "skip_ablation")
-        scores = PairedPck(
-            inputs.judged.crops.targets.visibility[rows] > 0, inputs.judged.groups[rows], inputs.seed, self.options.resamples
-        )
-        joints = inputs.model.skeleton.joints
-        ablation = Ablation(layers, joints, _hits(inputs, rows), scores, self.options.tolerance)
+        judged = inputs.judged
+        rows = labelled_rows(judged, self.options.persons, "skip_ablation", inputs.seed)
+        labelled, partners = judged.crops.targets.visibility[rows] > 0, sample_derangement(judged.groups[rows], inputs.seed)
+        scores = PairedPck(labelled, judged.groups[rows], inputs.seed, self.options.resamples)
+        hits = _hits(inputs, rows, partners, self.options.persons)
+        ablation = Ablation(layers, inputs.model.skeleton.joints, hits, scores, self.options.tolerance)
         by_joint = _joint_table(ablation)
+        tables = {
+            "skip_ablation": by_joint,
+            "skip_ablation_levels": _level_table(ablation),
+            "skip_ablation_hits": tabulate_hits(
+                judged.person_ids[rows], labelled, hits, lambda key: {"level": key[0], "mode": key[1]}
+            ),
+            "skip_ablation_partners": _partner_table(judged.person_ids[rows], judged.groups[rows], partners),
+        }
         return AnalysisResult(
             facts=facts_of(ablation, len(rows)),
-            tables={"skip_ablation": by_joint, "skip_ablation_levels": _level_table(ablation)},
-            images={"skip_ablation": _plot_drops(by_joint, len(layers))},
+            tables=tables,
+            images={"skip_ablation": _plot_drops(by_joint, layers)},
             note=describe(ablation, len(rows)),
             findings=findings_of(ablation, inputs.seed),
+            captions=CAPTIONS,
         )
 
 
-def _hits(inputs: AnalysisInputs, rows: NDArray[np.int64]) -> dict[tuple[str, str], Hits]:
-    """Return the hits (n, K) by level and mode."""
-    model, targets, size = inputs.model, inputs.judged.crops.targets, inputs.judged.crops.crop_size
-    layers = model.network.skip_layers
-    means = constant_patches(mean_activations(model, inputs.judged.crops, rows, layers, inputs.batch_size))
-    partners = sample_derangement(inputs.judged.groups[rows], inputs.seed)
+def _hits(
+    inputs: AnalysisInputs, rows: NDArray[np.int64], partners: NDArray[np.int64] | None, mean_persons: int
+) -> dict[tuple[str, str], Hits]:
+    """Return the hits (n, K) by level and mode; the means are those of the fitted persons."""
+    model, crops, fitted = inputs.model, inputs.judged.crops, inputs.fitted
+    skips, bottlenecks = model.network.skip_layers, bottleneck_layers(model.network)
+    layers = (*skips, *bottlenecks)
+    sample = sample_rows(len(fitted), mean_persons, inputs.seed)
+    means = constant_patches(mean_activations(model, fitted.crops, sample, layers, inputs.batch_size))
     parts: dict[tuple[str, str], list[Hits]] = {}
     for indices in tqdm(batches_of_rows(np.arange(len(rows)), inputs.batch_size), desc="skip ablation"):
-        batch, images = rows[indices], torch.from_numpy(inputs.judged.crops.read_images(rows[indices]))
+        batch, images = rows[indices], torch.from_numpy(crops.read_images(rows[indices]))
         modes: dict[str, Interventions] = {"zero": dict.fromkeys(layers, zero_patch), "mean": means}
         if partners is not None:
-            others = torch.from_numpy(inputs.judged.crops.read_images(rows[partners[indices]]))
+            others = torch.from_numpy(crops.read_images(rows[partners[indices]]))
             modes["shuffled"] = constant_patches(read_activations(model, others, layers))
-        decode = _decoder(model, images)
-        for key, interventions in _ablations(layers, modes, constant_patches(read_activations(model, images, layers))).items():
+        decode, own = _decoder(model, images), constant_patches(read_activations(model, images, skips))
+        for key, interventions in _ablations(skips, bottlenecks, modes, own).items():
             predicted = model.codec.decode(decode(interventions)).joints.float().cpu().numpy()
-            own = pck_thesis_hits(predicted, targets.joints[batch], targets.visibility[batch], size)
-            parts.setdefault(key, []).append(own)
-    return {key: np.concatenate(own) for key, own in parts.items()}
+            joints, visibility = crops.targets.joints[batch], crops.targets.visibility[batch]
+            parts.setdefault(key, []).append(pck_thesis_hits(predicted, joints, visibility, crops.crop_size))
+    return {key: np.concatenate(found) for key, found in parts.items()}
 
 
 def _ablations(
-    layers: tuple[str, ...], modes: Mapping[str, Interventions], own: Interventions
+    skips: tuple[str, ...], bottlenecks: tuple[str, ...], modes: Mapping[str, Interventions], own: Interventions
 ) -> dict[tuple[str, str], Interventions]:
-    """List interventions by level and mode; the intact network first, the control second."""
+    """List interventions by level and mode; the intact network first, the check second."""
     interventions: dict[tuple[str, str], Interventions] = {INTACT: {}, OWN: own}
     for mode, changes in modes.items():
-        interventions |= {(layer, mode): {layer: changes[layer]} for layer in layers} | {(ALL, mode): changes}
+        interventions |= {(layer, mode): {layer: changes[layer]} for layer in skips}
+        interventions[ALL, mode] = {layer: changes[layer] for layer in skips}
+        if bottlenecks:
+            interventions[BOTTLENECK, mode] = {layer: changes[layer] for layer in bottlenecks}
+    if bottlenecks:
+        mode = "shuffled" if "shuffled" in modes else "mean"
+        interventions[EVERYTHING, mode] = modes[mode]
     return interventions
 
 
 def _decoder(model: PoseModel, images: Tensor) -> _Decode:
-    """Return a function that computes heatmaps of the images under interventions in the skip connections.
+    """Return a function that computes heatmaps of the images under interventions in skip connections and bottlenecks.
 
     In a single hourglass no skip connection affects the bottleneck, so the encoder runs once. Other networks run whole each time.
     """
@@ -127,7 +160,9 @@ def _decoder(model: PoseModel, images: Tensor) -> _Decode:
             def resume(interventions: Interventions) -> Tensor:
                 carried = zip(network.skip_layers, paused.skips, strict=True)
                 skips = tuple(interventions[layer](value) if layer in interventions else value for layer, value in carried)
-                return model.resume(replace(paused, skips=skips))
+                change = interventions.get(network.bottleneck_layer or "")
+                bottleneck = paused.bottleneck if change is None else change(paused.bottleneck)
+                return model.resume(replace(paused, skips=skips, bottleneck=bottleneck))
 
             return resume
     return lambda interventions: model.heatmaps(images, interventions)
@@ -157,16 +192,25 @@ def _joint_table(ablation: Ablation) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _plot_drops(by_joint: pd.DataFrame, skips: int) -> NDArray[np.uint8]:
+def _partner_table(person_ids: NDArray[np.int64], groups: NDArray[np.int64], partners: NDArray[np.int64] | None) -> pd.DataFrame:
+    """Tabulate the photograph and the partner of each person; no rows if there are no partners."""
+    if partners is None:
+        person_ids, groups, partners = person_ids[:0], groups[:0], np.empty(0, dtype=np.int64)
+    return pd.DataFrame({"person_id": person_ids, "image_group": groups, "partner_person_id": person_ids[partners]})
+
+
+def _plot_drops(by_joint: pd.DataFrame, layers: tuple[str, ...]) -> NDArray[np.uint8]:
     modes = ["zero", "mean", "shuffled"]
-    if 3 * (skips + 1) > _MOST_ROWS and (by_joint["mode"] == "shuffled").any():
+    if 3 * (len(layers) + 2) > _MOST_ROWS and (by_joint["mode"] == "shuffled").any():
         modes = ["shuffled"]
     shown = by_joint[by_joint["mode"].isin(modes)]
     joints = list(dict.fromkeys(shown["joint"]))
-    names = [f"{level}, {mode}" for level, mode in dict.fromkeys(zip(shown["level"], shown["mode"], strict=True))]
+    keys = list(dict.fromkeys(zip(shown["level"], shown["mode"], strict=True)))
+    names = [f"{_LEVELS.get(level) or words_of_layer(level, layers)}, {_MODES[mode]}" for level, mode in keys]
     drops = shown["drop"].to_numpy(dtype=np.float64).reshape(len(names), len(joints))
-    title = "Drop of PCK when a skip connection is replaced by zeros, the mean or another person's activation (shuffled)"
-    return plot_matrix(drops, names, joints, title=title, unit="drop of PCK")
+    title = "Drop of PCK when skip connections or the bottleneck get other values"
+    columns = ["all joints" if joint == ALL else joint.replace("_", " ") for joint in joints]
+    return plot_matrix(drops, names, columns, title=title, unit="drop of PCK")
 
 
 def sample_derangement(groups: NDArray[np.int64], seed: int) -> NDArray[np.int64] | None:

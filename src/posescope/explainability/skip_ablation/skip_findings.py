@@ -1,82 +1,53 @@
-"""Findings, facts and note of the analysis `skip_ablation`.
+"""Findings, facts, note and captions of the analysis `skip_ablation`.
 
-    all skips matter       PCK falls if all skip connections are replaced     control: each person's own activations
-    face joints matter     PCK of the face drops more than of the others      control: the same number of random joints
-    most important skip    one skip connection matters most                   control: the next one
-    redundant skip         one skip connection does not matter                control: the most important one
+    skips or bottleneck    PCK falls more with another person's skips         control: with another person's bottleneck
+    face                   the face loses a larger fraction of its joints     control: the same number of random joints
+    every skip needed      PCK falls without each of them                     control: the most important one
 
-The findings use the mode `shuffled`, or `mean` if the persons cannot be shuffled between images.
+The findings use the mode `shuffled`, or `mean` if the persons cannot be shuffled between photographs.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
+from numpy.typing import NDArray
 
 from posescope.evaluation.bootstrap import Interval
+from posescope.explainability.answers import Answer, answer_more, need_also
 from posescope.explainability.base import Facts
-from posescope.explainability.findings import Control, Finding, control_of, finding_from_claim
-from posescope.explainability.paired_pck import Hits, PairedPck
+from posescope.explainability.findings import Control, Finding, control_of, p_from_interval
+from posescope.explainability.skip_ablation.ablation import (
+    ALL,
+    BOTTLENECK,
+    EVERYTHING,
+    INTACT,
+    OWN,
+    Ablation,
+    words_of_layer,
+)
 
-__all__ = ["ALL", "FACE", "INTACT", "OWN", "Ablation", "describe", "facts_of", "findings_of"]
+__all__ = ["CAPTIONS", "FACE", "describe", "facts_of", "findings_of"]
 
-ALL = "all"
-INTACT = ("intact", "none")
-OWN = (ALL, "own")
 FACE = ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
 _WORDS = {"zero": "set to zero", "mean": "set to their mean", "shuffled": "replaced by those of another person"}
-_SHOWN_IN = "skip_ablation"
-_RANDOM_SETS = 2000
+_OF = {"mean": "the average person", "shuffled": "another person"}
+_PICTURE = "skip_ablation"
+_RANDOM_SETS = 4999
+_FACE_MARGIN = 0.05  # a difference of relative losses up to this size counts as none
 
-
-@dataclass(frozen=True)
-class Ablation:
-    """Correct joints of the same persons under each ablation.
-
-    Attributes:
-        layers: the skip connections, finest first.
-        joints: K names.
-        hits: (n, K) of correct joints by level (a layer or `all`) and mode, including the keys `INTACT` and `OWN`.
-        scores: computes PCK of these persons.
-        tolerance: largest drop of PCK at which a skip connection counts as redundant.
-    """
-
-    layers: tuple[str, ...]
-    joints: tuple[str, ...]
-    hits: Mapping[tuple[str, str], Hits]
-    scores: PairedPck
-    tolerance: float
-
-    @property
-    def mode(self) -> str:
-        """Mode that the findings use."""
-        return "shuffled" if (ALL, "shuffled") in self.hits else "mean"
-
-    def pck(self, level: str, mode: str) -> Interval:
-        """Return the PCK under an ablation.
-
-        Args:
-            level, mode: a key of `hits`.
-        """
-        return self.scores.pck(self.hits[level, mode])
-
-    def drop(self, level: str, mode: str) -> Interval:
-        """Return the paired drop of PCK from the intact network.
-
-        Args:
-            level, mode: a key of `hits`.
-        """
-        return self.scores.drop(self.hits[INTACT], self.hits[level, mode])
-
-    def by_drop(self) -> list[str]:
-        """List the skip connections by their drop of PCK, largest first."""
-        return sorted(self.layers, key=lambda layer: -self.drop(layer, self.mode).estimate)
-
-    def idle(self) -> list[str]:
-        """List the skip connections whose drop of PCK is within the tolerance in every mode, with its whole interval."""
-        modes = [mode for mode in _WORDS if (ALL, mode) in self.hits]
-        drops = {layer: [self.drop(layer, mode) for mode in modes] for layer in self.layers}
-        return [layer for layer, own in drops.items() if all(max(-drop.low, drop.high) <= self.tolerance for drop in own)]
+CAPTIONS: Mapping[str, str] = MappingProxyType(
+    {
+        _PICTURE: "Fraction of each joint's labels that the network no longer finds when it gets other values through a skip "
+        "connection (a path that carries fine detail past the bottleneck) or through the bottleneck. Red: more is lost.",
+        "skip_ablation": "PCK of each joint under each change, its drop from the unchanged network, and 95 % intervals.",
+        "skip_ablation_levels": "PCK over all joints under each change. 'own' replaces the activations by the same person's own, "
+        "which must change nothing: a check of the software.",
+        "skip_ablation_hits": "Which joints of each person are correct under each change: 1 correct, 0 wrong, - unlabelled, in "
+        "the model's order of joints.",
+        "skip_ablation_partners": "The other person whose activations each person gets in the mode 'shuffled'.",
+    }
+)
 
 
 def facts_of(ablation: Ablation, persons: int) -> Facts:
@@ -88,7 +59,7 @@ def facts_of(ablation: Ablation, persons: int) -> Facts:
     """
     most = ablation.by_drop()[0]
     worst = _worst_joint(ablation)
-    return {
+    facts: Facts = {
         "skips": len(ablation.layers),
         "persons": persons,
         "pck_intact": ablation.pck(*INTACT).estimate,
@@ -104,6 +75,10 @@ def facts_of(ablation: Ablation, persons: int) -> Facts:
         "worst_joint": worst[0],
         "worst_joint_drop": worst[1],
     }
+    for level in (BOTTLENECK, EVERYTHING):
+        known = (level, ablation.mode) in ablation.hits
+        facts[f"pck_{level}_{ablation.mode}"] = ablation.pck(level, ablation.mode).estimate if known else None
+    return facts
 
 
 def describe(ablation: Ablation, persons: int) -> str:
@@ -114,11 +89,7 @@ def describe(ablation: Ablation, persons: int) -> str:
     """
     most = ablation.by_drop()[0]
     drop, worst = ablation.drop(most, ablation.mode), _worst_joint(ablation)
-    modes = [
-        f"{ablation.pck(ALL, mode).estimate:.3f} with them {words}"
-        for mode, words in _WORDS.items()
-        if (ALL, mode) in ablation.hits
-    ]
+    modes = [f"{ablation.pck(ALL, mode).estimate:.3f} with them {_WORDS[mode]}" for mode in ablation.modes]
     text = (
         f"On {persons} persons the intact network reaches a PCK of {ablation.pck(*INTACT).estimate:.3f}. When the activations of "
         f"all {len(ablation.layers)} skip connections are changed, PCK is {', '.join(modes)}. "
@@ -139,105 +110,166 @@ def describe(ablation: Ablation, persons: int) -> str:
 
 
 def findings_of(ablation: Ablation, seed: int) -> tuple[Finding, ...]:
-    """Return the findings. None has a `importance`, because an ablation does not measure errors of the unmodified network.
+    """Return the findings. Their `importance` is 0, because an ablation does not measure errors of the unmodified network.
 
     Args:
         ablation: the hits.
-        seed: random seed of the random joints.
+        seed: random seed of the random sets of joints.
     """
-    own = control_of("sanity check, PCK drop with activations replaced by the same person's own", ablation.drop(*OWN))
-    words, order = _WORDS[ablation.mode], ablation.by_drop()
-    drops = {level: ablation.drop(level, ablation.mode) for level in (ALL, *order)}
-    together, most = drops[ALL], drops[order[0]]
-    before, after = ablation.pck(*INTACT).estimate, ablation.pck(ALL, ablation.mode).estimate
-    passed = together.low > max(own.high or 0.0, 0.0)
-    verdict = "depends" if passed else "does not measurably depend"
-    claim = (
-        f"The prediction {verdict} on the skip connections: with the activations of all of them {words}, PCK changes from "
-        f"{before:.3f} to {after:.3f}, a drop of {together:.3f}"
+    return (*_ask_skips_or_bottleneck(ablation), *_ask_face(ablation, seed), _ask_every_skip_needed(ablation))
+
+
+def _ask_skips_or_bottleneck(ablation: Ablation) -> Iterator[Finding]:
+    """Ask whether the skip connections carry more of what tells persons apart; no finding without a bottleneck."""
+    mode = ablation.mode
+    if (BOTTLENECK, mode) not in ablation.hits:
+        return
+    skips, bottleneck = ablation.drop(ALL, mode), ablation.drop(BOTTLENECK, mode)
+    answer = answer_more(ablation.scores.drop(ablation.hits[BOTTLENECK, mode], ablation.hits[ALL, mode]), ablation.tolerance)
+    falls = f"With the skip connections of {_OF[mode]} the PCK {_change(skips)}"
+    than = f"with the bottleneck of {_OF[mode]}"
+    unclear = f"{falls}, about as much as {than}."
+    no = "less than" if skips.estimate < bottleneck.estimate - ablation.tolerance else "no more than"
+    statements = {"supported": f"{falls}, more than {than}.", "refuted": f"{falls}, {no} {than}.", "inconclusive": unclear}
+    yield Finding(
+        id="skips-carry-more-than-bottleneck",
+        question="Do the skip connections carry more of what distinguishes persons than the bottleneck does?",
+        statement=statements[answer.verdict],
+        unclear=unclear,
+        verdict=answer.verdict,
+        effect=skips.estimate,
+        unit="drop of PCK",
+        low=skips.low,
+        high=skips.high,
+        control=control_of(f"PCK drop {than}", bottleneck),
+        p_value=answer.p_value,
+        picture=_PICTURE,
+        detail=f"The PCK is {ablation.pck(*INTACT).estimate:.3f} in the unchanged network and {_floor_words(ablation)} with both "
+        f"of {_OF[mode]}. The network was not retrained, so this shows what it relies on.",
     )
-    redundant = order[-1] in ablation.idle() and most.low > 0
-    most_important = control_of(f"the PCK drop for {order[0]}, activations {words}", most)
-    return (
-        _finding(claim, together, own, passed=passed),
-        *_claim_small_joints(ablation, seed),
-        _claim_most_important(ablation, order, own),
-        _finding(_redundancy_words(ablation, order, drops), drops[order[-1]], most_important, passed=redundant),
+
+
+def _floor_words(ablation: Ablation) -> str:
+    known = (EVERYTHING, ablation.mode) in ablation.hits
+    return f"{ablation.pck(EVERYTHING, ablation.mode).estimate:.3f}" if known else "unknown"
+
+
+def _ask_face(ablation: Ablation, seed: int) -> Iterator[Finding]:
+    """Ask whether the face loses a larger fraction, as in the thesis; no finding for a skeleton without it.
+
+    A yes needs both: the difference from the other joints is above zero over photographs, and at most 5 % of random sets of
+    joints differ as much. Left and right joints are drawn one by one.
+    """
+    face = [index for index, joint in enumerate(ablation.joints) if joint in FACE]
+    others = [index for index in range(len(ablation.joints)) if index not in face]
+    reference, hits = ablation.hits[INTACT], ablation.hits[ALL, ablation.mode]
+    contrast = ablation.scores.relative_contrast(reference, hits, face, others)
+    own, rest = (ablation.scores.relative_loss(reference, hits, group) for group in (face, others))
+    if not (contrast.is_known and own.is_known):
+        return
+    chance, p_sets = _random_sets(ablation, face, contrast.estimate, seed)
+    answer = need_also(answer_more(contrast, _FACE_MARGIN), p_sets)
+    loses = f"With the skip connections of {_OF[ablation.mode]} the network loses {own.estimate:.0%} of the face joints it found"
+    unclear = f"{loses}, which is not clearly more than of the other joints."
+    no = "less than" if contrast.high < 0 else "no larger a part than"
+    statements = {
+        "supported": f"{loses}, more than of the other joints.",
+        "refuted": f"{loses}, {no} of the other joints.",
+        "inconclusive": unclear,
+    }
+    yield Finding(
+        id="face-depends-on-skips",
+        question="Do the joints of the face depend on the skip connections more than other joints do?",
+        statement=statements[answer.verdict],
+        unclear=unclear,
+        verdict=answer.verdict,
+        effect=own.estimate,
+        unit="fraction of the correct joints",
+        low=own.low,
+        high=own.high,
+        control=chance,
+        p_value=answer.p_value,
+        picture=_PICTURE,
+        detail=f"The other joints lose {rest.estimate:.0%}; the difference is {contrast.estimate:+.2f}. Losses are fractions of "
+        "the joints that the unchanged network finds, since joints that are often found have more to lose.",
     )
 
 
-def _redundancy_words(ablation: Ablation, order: list[str], drops: Mapping[str, Interval]) -> str:
-    """State whether the skip connection with the smallest drop is redundant."""
-    last, words = order[-1], _WORDS[ablation.mode]
-    measured = f"with the activations of {last} {words}, PCK drops by {drops[last]:.3f}"
-    if last in ablation.idle() and drops[order[0]].low > 0:
-        return f"{last} is redundant: {measured}, and the drop is within {ablation.tolerance:g} in every mode"
-    if last in ablation.idle():
-        return f"No skip connection is shown to be redundant: {measured}, but no other one has a significant effect either"
-    if all(drops[layer].low > ablation.tolerance for layer in order):
-        return f"A redundant skip connection was not found: {measured}, the smallest drop of the {len(order)}"
-    return f"No skip connection is shown to be redundant: {measured}, and a drop above {ablation.tolerance:g} is not excluded"
+def _random_sets(ablation: Ablation, face: Sequence[int], contrast: float, seed: int) -> tuple[Control, float]:
+    """Return the relative loss of random sets of joints, and the fraction of them whose contrast is at least the given one."""
+    before, lost = _losses(ablation)
+    known = np.flatnonzero(before > 0)
+    count = int(np.isin(known, list(face)).sum())
+    orders = np.random.default_rng(seed).permuted(np.tile(known, (_RANDOM_SETS, 1)), axis=1)
+    inside, outside = (lost[part].sum(axis=1) / before[part].sum(axis=1) for part in (orders[:, :count], orders[:, count:]))
+    low, high = np.quantile(inside, [0.025, 0.975])
+    what = f"{count} random joints (range: 95 % of {_RANDOM_SETS:,} sets)"
+    p = (1 + int((inside - outside >= contrast - 1e-12).sum())) / (1 + _RANDOM_SETS)
+    return Control(what, float(inside.mean()), float(low), float(high)), p
 
 
-def _ahead(ablation: Ablation, first: str, second: str) -> Interval:
-    """Return the paired difference of the drops of two skip connections."""
-    return ablation.scores.drop(ablation.hits[second, ablation.mode], ablation.hits[first, ablation.mode])
+def _losses(ablation: Ablation) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the (K,) numbers of correct joints of the intact network, and of those that are lost."""
+    after = ablation.scores.correct_by_joint(ablation.hits[ALL, ablation.mode])
+    before = ablation.scores.correct_by_joint(ablation.hits[INTACT])
+    return before, before - after
+
+
+def _ask_every_skip_needed(ablation: Ablation) -> Finding:
+    """Ask whether the PCK falls without each skip connection: the least certain drop decides (intersection-union test)."""
+    mode, order, idle = ablation.mode, ablation.by_drop(), ablation.idle()
+    drops = {layer: ablation.drop(layer, mode) for layer in order}
+    least = max(order, key=lambda layer: p_from_interval(drops[layer]) if drops[layer].estimate > 0 else 2.0)
+    answer = answer_more(drops[least])
+    if answer.verdict == "refuted":  # a PCK that rises is no proof that a skip connection is not needed
+        answer = Answer("inconclusive", answer.p_value)
+    if idle:
+        least, answer = _most_certainly_idle(ablation, idle)
+    name, drop = words_of_layer(least, ablation.layers), drops[least]
+    falls = f"the PCK {_change(drop)} with that of {_OF[mode]}"
+    unclear = f"It is not clear whether every skip connection is needed: for {name} {falls}."
+    statements = {
+        "supported": f"Every skip connection is needed, even {name}: {falls}.",
+        "refuted": f"{name[0].upper()}{name[1:]} is not needed: {falls}.",
+        "inconclusive": unclear,
+    }
+    most = ablation.drop(order[0], mode)
+    return Finding(
+        id="every-skip-is-needed",
+        question=f"Does the network need every one of its {len(order)} skip connections?" if len(order) > 1
+        else "Does the network need its skip connection?",
+        statement=statements[answer.verdict],
+        unclear=unclear,
+        verdict=answer.verdict,
+        effect=drop.estimate,
+        unit="drop of PCK",
+        low=drop.low,
+        high=drop.high,
+        control=control_of(f"PCK drop for the most important one, {words_of_layer(order[0], ablation.layers)}", most),
+        p_value=answer.p_value,
+        picture=_PICTURE,
+        detail=f"A skip connection is not needed if its drop lies within {ablation.tolerance:g} with other values of every kind.",
+    )  # fmt: skip
+
+
+def _most_certainly_idle(ablation: Ablation, idle: Sequence[str]) -> tuple[str, Answer]:
+    """Return the idle skip connection with the smallest p-value of equivalence in all modes, corrected for their number."""
+    limits = (-ablation.tolerance, ablation.tolerance)
+    values = {
+        layer: max(p_from_interval(ablation.drop(layer, mode), limit) for mode in ablation.modes for limit in limits)
+        for layer in idle
+    }
+    least = min(values, key=lambda layer: values[layer])
+    p = min(1.0, values[least] * len(ablation.layers))
+    return least, Answer("refuted" if p <= 0.05 else "inconclusive", p)
 
 
 def _rival_words(ablation: Ablation) -> str:
     order = ablation.by_drop()
-    if len(order) == 1 or _ahead(ablation, *order[:2]).low > 0:
-        return ""
-    return f" ({order[1]} may matter as much)"
-
-
-def _claim_most_important(ablation: Ablation, order: list[str], own: Control) -> Finding:
-    """Test whether the first skip connection loses more than the second; a single one must lose more than nothing."""
-    words, most = _WORDS[ablation.mode], ablation.drop(order[0], ablation.mode)
-    measured = f"with its activations {words}, PCK drops by {most:.3f}"
     if len(order) == 1:
-        verdict = "matters" if most.low > 0 else "does not matter significantly"
-        return _finding(f"The only skip connection, {order[0]}, {verdict}: {measured}", most, own, passed=most.low > 0)
-    ahead = _ahead(ablation, order[0], order[1])
-    passed = most.low > 0 and ahead.low > 0
-    verdict = "matters most" if passed else "is not significantly more important than the others"
-    claim = f"Of the {len(order)} skip connections, {order[0]} {verdict}: {measured}; the difference to {order[1]} is {ahead:.3f}"
-    control = control_of(f"the PCK drop for the next connection, {order[1]}", ablation.drop(order[1], ablation.mode))
-    return _finding(claim, most, control, passed=passed)
-
-
-def _claim_small_joints(ablation: Ablation, seed: int) -> Iterator[Finding]:
-    """Test whether the PCK of the face drops more, as in the thesis; no finding for a skeleton without them."""
-    face = [index for index, joint in enumerate(ablation.joints) if joint in FACE]
-    others = [index for index in range(len(ablation.joints)) if index not in face]
-    reference, hits = ablation.hits[INTACT], ablation.hits[ALL, ablation.mode]
-    if not face or not others:
-        return
-    contrast = ablation.scores.contrast(reference, hits, face, others)
-    if not contrast.is_known:
-        return
-    chance = _random_joints_control(ablation.scores, reference, hits, face, seed)
-    passed = contrast.low > 0 and contrast.estimate > (chance.high or 0.0)
-    verdict = "matter most" if passed else "do not matter significantly more"
-    yield _finding(
-        f"The skip connections {verdict} for the joints of the face: with the activations of all of them "
-        f"{_WORDS[ablation.mode]}, the PCK drop of nose, eyes and ears minus that of the other joints is "
-        f"{contrast:+.3f}",
-        contrast, chance, passed=passed,
-    )  # fmt: skip
-
-
-def _random_joints_control(scores: PairedPck, reference: Hits, hits: Hits, face: list[int], seed: int) -> Control:
-    """Compute the same contrast for random joints, as many as the face has: mean and 95 % range of the draws."""
-    drops = scores.joint_pck(reference) - scores.joint_pck(hits)
-    count = int((~np.isnan(drops[face])).sum())
-    drops = drops[~np.isnan(drops)]
-    rng, found = np.random.default_rng(seed), []
-    for _ in range(_RANDOM_SETS):
-        order = rng.permutation(len(drops))
-        found.append(drops[order[:count]].mean() - drops[order[count:]].mean())
-    low, high = np.quantile(found, [0.025, 0.975])
-    return Control(f"{count} random joints", float(np.mean(found)), float(low), float(high))
+        return ""
+    first, second = (ablation.hits[layer, ablation.mode] for layer in order[:2])
+    return "" if ablation.scores.drop(second, first).low > 0 else f" ({order[1]} may matter as much)"
 
 
 def _worst_joint(ablation: Ablation) -> tuple[str, float]:
@@ -246,5 +278,5 @@ def _worst_joint(ablation: Ablation) -> tuple[str, float]:
     return ablation.joints[worst], drops[worst]
 
 
-def _finding(claim: str, value: Interval, control: Control, *, passed: bool) -> Finding:
-    return finding_from_claim(f"{claim}.", value, control, passed=passed, picture=_SHOWN_IN)
+def _change(drop: Interval) -> str:
+    return f"{'falls' if drop.estimate >= 0 else 'rises'} by {abs(drop.estimate):.3f}"

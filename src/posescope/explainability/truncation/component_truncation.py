@@ -4,36 +4,41 @@
     f' = mean + sum over a subset of them                     replaces f in the forward pass
 
 The thesis called the components after the 50th noise because they explain little variance. Here f' is decoded by the rest of the
-network and the predicted joints are scored. The controls are k random components and the last k components.
+network and the predicted joints are scored. The control is the span of the features of k random persons (`person_spans`).
 
 The skip connections carry either each person's own activations, or their mean over persons together with an image of the mean
 colour, so that only the patched layer differs between persons. With their own skip activations the layer may matter little.
 
-The components are computed from the features of the same persons; annotated joints are not used.
+Components, random persons, mean activations and the number of components that is asked about are of the fitted persons; PCK is
+of the judged ones.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from functools import partial
 from typing import Literal
 
 import numpy as np
-import torch
+import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
-from tqdm import tqdm
 
 from posescope.core.plugins import Component, Options
-from posescope.evaluation.metrics.pck_thesis import pck_thesis_hits
-from posescope.explainability.base import AnalysisInputs, AnalysisResult
+from posescope.explainability.base import AnalysisInputs, AnalysisResult, StudyPersons
 from posescope.explainability.components.pca import Components
-from posescope.explainability.features.activation_patching import ActivationPatcher, constant_patches, describe_patching_obstacle
-from posescope.explainability.features.activations import mean_activations, mean_colour_image
-from posescope.explainability.features.row_blocks import batches_of_rows
-from posescope.explainability.paired_pck import Hits, PairedPck, labelled_rows
-from posescope.explainability.truncation.component_subsets import INTACT, ComponentSubset, TruncatedFeatures, subset_of
+from posescope.explainability.features.activation_patching import describe_patching_obstacle
+from posescope.explainability.paired_pck import PairedPck, labelled_rows, tabulate_hits
+from posescope.explainability.truncation.component_subsets import INTACT, ComponentSubset, subset_of
+from posescope.explainability.truncation.person_spans import PersonSpans, deal_draws, draw_person_spans
+from posescope.explainability.truncation.subset_scoring import SubsetScorer
 from posescope.explainability.truncation.truncation_curve import SkipMode, TruncationCurve, tabulate_curves, tabulate_joints
-from posescope.explainability.truncation.truncation_findings import describe, facts_of, findings_of
-from posescope.explainability.truncation.truncation_plots import plot_curves, plot_joint_drops
+from posescope.explainability.truncation.truncation_findings import (
+    CAPTIONS,
+    TruncationStudy,
+    describe,
+    facts_of,
+    findings_of,
+)
+from posescope.explainability.truncation.truncation_plots import plot_curve, plot_joint_drops
 
 __all__ = ["Truncation", "TruncationOptions"]
 
@@ -48,17 +53,21 @@ class TruncationOptions(Options):
         ("own", "mean"),
         min_length=1,
         max_length=2,
-        description="Activations of the skip connections: each person's own, the mean",
+        description="Activations of the skip connections: each person's own, the mean; the first one is plotted",
     )
     counts: tuple[int, ...] = Field(
         (1, 2, 5, 10, 20, 50, 100, 200, 500), max_length=200, description="Numbers of first components; none and all are added"
     )
     control_counts: tuple[int, ...] = Field(
-        (5, 20, 50, 200, 500), max_length=200, description="Numbers of random and of last components"
+        (1, 2, 5, 10, 20, 50, 100, 200), max_length=200, description="Numbers of random persons whose span is the control"
     )
-    persons: int = Field(200, ge=2, description="Maximum number of persons with labelled joints")
+    draws: int = Field(20, ge=1, le=1000, description="Draws of random persons; each photograph is projected on one of them")
+    persons: int = Field(400, ge=2, description="Maximum number of judged persons with labelled joints")
+    fitted_persons: int = Field(
+        200, ge=2, description="Maximum number of fitted persons that choose the number of components, and for mean activations"
+    )
     tolerance: float = Field(0.01, ge=0, lt=1, description="Drop of PCK that does not count")
-    resamples: int = Field(1000, ge=100, description="Bootstrap resamples of images for each interval")
+    resamples: int = Field(1000, ge=100, description="Bootstrap resamples of photographs for each interval")
 
     @field_validator("counts", "control_counts")
     @classmethod
@@ -71,7 +80,8 @@ class TruncationOptions(Options):
 class Truncation(Component[TruncationOptions]):
     """Analysis `truncation`.
 
-    Tables: truncation, truncation_joints. Image: truncation_joints. Plot: truncation_curve.
+    Tables: truncation, truncation_joints, and to recompute them truncation_hits, truncation_persons, truncation_draws.
+    Image: truncation_joints. Plot: truncation_curve.
     """
 
     def __call__(self, inputs: AnalysisInputs) -> AnalysisResult:
@@ -83,44 +93,77 @@ class Truncation(Component[TruncationOptions]):
         obstacle = describe_patching_obstacle(inputs.model, inputs.judged.features)
         if obstacle:
             return AnalysisResult({}, note=obstacle)
-        rows = labelled_rows(inputs, self.options.persons, "truncation")
-        noise_after = _noise_after(inputs.components)
-        curves = [self._measure(inputs, rows, skips, noise_after) for skips in self._modes(inputs)]
+        modes, noise_after = self._modes(inputs), _noise_after(inputs.components)
+        chosen_on = self._choose(inputs, modes[0])
+        asked = chosen_on.asked_count
+        spans = self._draw_spans(inputs, max([*self.options.control_counts, noise_after or 1, asked or 1]), self.options.draws)
+        scorer = SubsetScorer(inputs, spans, self.options.fitted_persons)
+        rows = labelled_rows(inputs.judged, self.options.persons, "truncation", inputs.seed)
+        curves = [
+            self._measure(inputs, inputs.judged, rows, scorer, mode, self._subsets(inputs, spans, mode, noise_after, asked))
+            for mode in modes
+        ]
+        study = TruncationStudy(inputs, curves, chosen_on, noise_after)
         joints = tabulate_joints(curves, inputs.model.skeleton.joints)
         return AnalysisResult(
-            facts=facts_of(curves, inputs, noise_after),
-            tables={"truncation": tabulate_curves(curves), "truncation_joints": joints},
+            facts=facts_of(study),
+            tables={
+                "truncation": tabulate_curves(curves),
+                "truncation_joints": joints,
+                "truncation_hits": _tabulate_hits(inputs.judged, rows, curves),
+                "truncation_persons": _tabulate_persons(inputs, rows, spans),
+                "truncation_draws": _tabulate_draws(inputs.fitted, spans),
+            },
             images={"truncation_joints": plot_joint_drops(joints)},
-            note=describe(curves, inputs),
-            findings=findings_of(curves, inputs, noise_after),
-            plots={"truncation_curve": plot_curves(curves)},
+            note=describe(study),
+            findings=findings_of(study),
+            plots={"truncation_curve": plot_curve(curves[0], asked)},
+            captions=CAPTIONS,
         )
 
     def _modes(self, inputs: AnalysisInputs) -> tuple[SkipMode, ...]:
         return tuple(dict.fromkeys(self.options.skips)) if inputs.model.network.skip_layers else ("none",)
 
-    def _measure(
-        self, inputs: AnalysisInputs, rows: NDArray[np.int64], skips: SkipMode, noise_after: int | None
-    ) -> TruncationCurve:
-        options, targets = self.options, inputs.judged.crops.targets
-        scores = PairedPck(targets.visibility[rows] > 0, inputs.judged.groups[rows], inputs.seed, options.resamples)
-        hits = _score(inputs, rows, skips, self._subsets(len(inputs.components), noise_after))
-        curve = TruncationCurve(skips, hits, scores, len(inputs.components), options.tolerance)
-        control = subset_of("random", curve.sufficient or 0, curve.axes)
-        if control in hits:
-            return curve
-        return replace(curve, hits={**hits, **_score(inputs, rows, skips, [control])})
+    def _draw_spans(self, inputs: AnalysisInputs, largest: int, draws: int) -> PersonSpans:
+        most = max(1, min(largest, len(inputs.components) - 1))
+        return draw_person_spans(inputs.fitted.features, inputs.components.mean, draws, most, inputs.seed)
 
-    def _subsets(self, axes: int, noise_after: int | None) -> list[ComponentSubset]:
-        """List the intact network, the first k, the controls, and the subsets for the thesis's claim, each once."""
-        controls = [count for count in self.options.control_counts if count < axes]
+    def _choose(self, inputs: AnalysisInputs, mode: SkipMode) -> TruncationCurve:
+        """Measure the curve of fitted persons, which gives the number of components that the findings ask about."""
+        scorer = SubsetScorer(inputs, self._draw_spans(inputs, 1, 1), self.options.fitted_persons)
+        rows = labelled_rows(inputs.fitted, self.options.fitted_persons, "truncation", inputs.seed)
+        return self._measure(inputs, inputs.fitted, rows, scorer, mode, [INTACT, *self._first(inputs)])
+
+    def _measure(
+        self,
+        inputs: AnalysisInputs,
+        persons: StudyPersons,
+        rows: NDArray[np.int64],
+        scorer: SubsetScorer,
+        mode: SkipMode,
+        subsets: Sequence[ComponentSubset],
+    ) -> TruncationCurve:
+        labelled = persons.crops.targets.visibility[rows] > 0
+        scores = PairedPck(labelled, persons.groups[rows], inputs.seed, self.options.resamples)
+        hits = scorer.score(persons, rows, mode, subsets)
+        return TruncationCurve(mode, hits, scores, len(inputs.components), self.options.tolerance)
+
+    def _first(self, inputs: AnalysisInputs) -> list[ComponentSubset]:
+        axes = len(inputs.components)
         counts = [0, *(count for count in self.options.counts if 0 < count < axes), axes]
-        subsets = [INTACT, *(ComponentSubset("first", count) for count in counts)]
-        subsets += [subset_of("random", count, axes) for count in controls]
-        subsets += [subset_of("last", count, axes) for count in controls]
+        return [ComponentSubset("first", count) for count in dict.fromkeys(counts)]
+
+    def _subsets(
+        self, inputs: AnalysisInputs, spans: PersonSpans, mode: SkipMode, noise_after: int | None, asked: int | None
+    ) -> list[ComponentSubset]:
+        """List the intact network, the first k, and the controls, each once; only the first mode has the whole control."""
+        axes, is_first = len(inputs.components), mode == self._modes(inputs)[0]
+        controls = [*self.options.control_counts, asked or 0] if is_first else []
+        subsets = [INTACT, *self._first(inputs)]
         if noise_after:
-            subsets += [ComponentSubset("first", noise_after), subset_of("random", noise_after, axes)]
-            subsets += [subset_of("last", axes - noise_after, axes)]
+            controls.append(noise_after)
+            subsets += [ComponentSubset("first", noise_after), subset_of("last", axes - noise_after, axes)]
+        subsets += [ComponentSubset("persons", count) for count in sorted(controls) if 0 < count <= min(spans.largest, axes - 1)]
         return list(dict.fromkeys(subsets))
 
 
@@ -131,40 +174,25 @@ def _noise_after(components: Components) -> int | None:
     return count if count < axes else None
 
 
-def _score(
-    inputs: AnalysisInputs, rows: NDArray[np.int64], skips: SkipMode, subsets: Sequence[ComponentSubset]
-) -> dict[ComponentSubset, Hits]:
-    """Return the hits (n, K) of each subset."""
-    parts: dict[ComponentSubset, list[Hits]] = {subset: [] for subset in subsets}
-    targets, size = inputs.judged.crops.targets, inputs.judged.crops.crop_size
-    for batch, patcher, features in tqdm(_batches(inputs, rows, skips), desc=f"truncation, skips {skips}"):
-        for subset in subsets:
-            # With mean skip activations the input image is no person's, so the intact network needs the whole features.
-            whole = subset == INTACT and skips != "mean"
-            decoded = inputs.model.codec.decode(patcher.heatmaps(None if whole else features.reconstruct(subset)))
-            predicted = decoded.joints.float().cpu().numpy()
-            parts[subset].append(pck_thesis_hits(predicted, targets.joints[batch], targets.visibility[batch], size))
-    return {subset: np.concatenate(hits) for subset, hits in parts.items()}
+def _tabulate_hits(persons: StudyPersons, rows: NDArray[np.int64], curves: Sequence[TruncationCurve]) -> pd.DataFrame:
+    ids, labelled = persons.person_ids[rows], persons.crops.targets.visibility[rows] > 0
+    parts = [tabulate_hits(ids, labelled, curve.hits, partial(_columns_of, curve.skips)) for curve in curves]
+    return pd.concat(parts, ignore_index=True).astype({"k": "Int64"})
 
 
-def _batches(
-    inputs: AnalysisInputs, rows: NDArray[np.int64], skips: SkipMode
-) -> Iterator[tuple[NDArray[np.int64], ActivationPatcher, TruncatedFeatures]]:
-    """Yield rows of persons, the patched network and the persons' features."""
-    model, features, components = inputs.model, inputs.judged.features, inputs.components
-    axes = np.tile(np.arange(len(components)), (len(rows), 1))
-    orders = np.random.default_rng(inputs.seed).permuted(axes, axis=1)
-    mean_patcher = _mean_patcher(inputs, rows) if skips == "mean" else None
-    for indices in batches_of_rows(np.arange(len(rows)), inputs.batch_size):
-        batch = rows[indices]
-        patcher = mean_patcher or ActivationPatcher(
-            model, features.layer, torch.from_numpy(inputs.judged.crops.read_images(batch))
-        )
-        yield batch, patcher, TruncatedFeatures(components, features.values[batch], features.shape, orders[indices], model.device)
+def _columns_of(skips: SkipMode, subset: ComponentSubset) -> dict[str, str | int | None]:
+    return {"skips": skips, "subset": subset.kind, "k": None if subset == INTACT else subset.count}
 
 
-def _mean_patcher(inputs: AnalysisInputs, rows: NDArray[np.int64]) -> ActivationPatcher:
-    """Patch a network whose skip connections carry their mean and whose image has the mean colour."""
-    model = inputs.model
-    means = mean_activations(model, inputs.judged.crops, rows, model.network.skip_layers, inputs.batch_size)
-    return ActivationPatcher(model, inputs.judged.features.layer, mean_colour_image(model), constant_patches(means))
+def _tabulate_persons(inputs: AnalysisInputs, rows: NDArray[np.int64], spans: PersonSpans) -> pd.DataFrame:
+    """Tabulate the judged persons, their photographs and the draw of random persons on whose span they are projected."""
+    groups = inputs.judged.groups[rows]
+    draws = deal_draws(groups, len(spans.rows), inputs.seed)
+    return pd.DataFrame({"person_id": inputs.judged.person_ids[rows], "image_group": groups, "draw": draws})
+
+
+def _tabulate_draws(fitted: StudyPersons, spans: PersonSpans) -> pd.DataFrame:
+    """Tabulate the drawn persons; the span of k persons is that of the first k of a draw."""
+    draws, places = np.indices(spans.rows.shape)
+    ids = fitted.person_ids[spans.rows.ravel()]
+    return pd.DataFrame({"draw": draws.ravel(), "place": places.ravel() + 1, "person_id": ids})

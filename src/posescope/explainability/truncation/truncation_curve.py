@@ -57,6 +57,17 @@ class TruncationCurve:
         ends = {0, self.axes}
         return sorted(ends | {subset.count for subset in self.hits if subset.kind == kind and subset != INTACT})
 
+    @property
+    def asked_count(self) -> int | None:
+        """Number of first components to ask about: the sufficient one, or the nearest one that leaves some out.
+
+        None: there is a single component, or no other number was measured.
+        """
+        inner = [count for count in self.counts("first") if 0 < count < self.axes]
+        if not inner:
+            return None
+        return min(max(inner[-1] if self.sufficient is None else self.sufficient, inner[0]), inner[-1])
+
     def loses_nothing(self, subset: ComponentSubset) -> bool:
         """Whether the whole interval of the drop of PCK is within the tolerance."""
         return self.drop(subset).high <= self.tolerance

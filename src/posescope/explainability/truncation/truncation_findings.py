@@ -1,45 +1,84 @@
-"""Findings, facts and note of the analysis `truncation`.
+"""Findings, facts, note and captions of the analysis `truncation`.
 
-layer matters           PCK falls if all components of the layer are set to their mean    control: all components kept
-first k suffice         PCK does not fall with the first k components                     control: k random components
-later ones are noise    the thesis's claim for the components after the first n            control: n random components
-later ones predict      PCK rises with the components after the first n alone             control: no components
+first k are enough      PCK does not fall with the first k components         control: the span of k random persons
+better than persons     PCK is higher with the first k components             control: the span of k random persons
+later ones are noise    the thesis's claim for the components after n         control: the span of n random persons
+
+k is chosen on the fitted persons, and the answers are of the judged ones.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
 
 from posescope.evaluation.bootstrap import Interval
+from posescope.explainability.answers import answer_at_most, answer_more
 from posescope.explainability.base import AnalysisInputs, Facts
 from posescope.explainability.components.pca import Components
-from posescope.explainability.findings import Control, Finding, control_of, finding_from_claim
-from posescope.explainability.truncation.component_subsets import INTACT, ComponentSubset, subset_of
+from posescope.explainability.findings import Finding, control_of
+from posescope.explainability.truncation.component_subsets import INTACT, ComponentSubset
 from posescope.explainability.truncation.truncation_curve import TruncationCurve
 
-__all__ = ["describe", "facts_of", "findings_of"]
+__all__ = ["CAPTIONS", "TruncationStudy", "describe", "facts_of", "findings_of"]
 
 _CONDITIONS = {
     "own": "with each person's own skip activations",
     "mean": "with mean skip activations",
     "none": "in this network without skip connections",
 }
-_SHOWN_IN = "truncation_curve"
+_CURVE, _JOINTS = "truncation_curve", "truncation_joints"
 _NO_COMPONENTS = ComponentSubset("first", 0)
 
+CAPTIONS: Mapping[str, str] = MappingProxyType(
+    {
+        _CURVE: "How good the network is when its layer receives only a part of the features: the first components (blue), or "
+        "what the features of as many random persons span (orange). The dashed line is the whole network. Where the blue line "
+        "meets the dashed one, more components add nothing.",
+        _JOINTS: "Loss of PCK of each joint when only the first components are kept. Red: more joints are wrong.",
+        "truncation": "PCK with each part of the features, its drop from the whole network, and 95 % intervals.",
+        "truncation_joints": "The same for each joint, with the first components.",
+        "truncation_hits": "Which joints of each person are correct with each part of the features: 1 correct, 0 wrong, - "
+        "unlabelled, in the model's order of joints.",
+        "truncation_persons": "Photograph of each judged person, and the draw of random persons of its control.",
+        "truncation_draws": "The random persons of each draw; the span of k persons is that of the first k.",
+    }
+)
 
-def facts_of(curves: Sequence[TruncationCurve], inputs: AnalysisInputs, noise_after: int | None) -> Facts:
-    """Collect numbers by name; names of numbers of one curve end in `_own`, `_mean` or `_none`.
 
-    Args:
-        curves: measured curves.
+@dataclass(frozen=True)
+class TruncationStudy:
+    """What was measured.
+
+    Attributes:
         inputs: inputs of the analysis.
+        curves: curves of the judged persons, one per treatment of the skip connections.
+        chosen_on: curve of the fitted persons, which gives the number of components that is asked about.
         noise_after: number of components after which the thesis calls the others noise; None: there are too few components.
     """
+
+    inputs: AnalysisInputs
+    curves: Sequence[TruncationCurve]
+    chosen_on: TruncationCurve
+    noise_after: int | None
+
+    @property
+    def components(self) -> Components:
+        """The components."""
+        return self.inputs.components
+
+
+def facts_of(study: TruncationStudy) -> Facts:
+    """Collect numbers by name; names of numbers of one curve end in `_own`, `_mean` or `_none`."""
+    curves, components, noise_after = study.curves, study.components, study.noise_after
     facts: Facts = {
         "persons": curves[0].persons,
-        "features": inputs.judged.features.values.shape[1],
-        "components": len(inputs.components),
-        "components_explained_variance_ratio": _variance_ratio(inputs.components, len(inputs.components)),
+        "fitted_persons": study.chosen_on.persons,
+        "features": study.inputs.judged.features.values.shape[1],
+        "components": len(components),
+        "components_explained_variance_ratio": _variance_ratio(components, len(components)),
+        "components_asked": study.chosen_on.asked_count,
         "noise_from": noise_after + 1 if noise_after else None,
+        "seed": study.inputs.seed,
     }
     for curve in curves:
         whole = ComponentSubset("first", curve.axes)
@@ -53,33 +92,115 @@ def facts_of(curves: Sequence[TruncationCurve], inputs: AnalysisInputs, noise_af
     return facts
 
 
-def findings_of(curves: Sequence[TruncationCurve], inputs: AnalysisInputs, noise_after: int | None) -> tuple[Finding, ...]:
-    """Return the findings of all curves; their `importance` is 0.
-
-    Args:
-        curves, inputs, noise_after: see `facts_of`.
-    """
+def findings_of(study: TruncationStudy) -> tuple[Finding, ...]:
+    """Return the findings; their `importance` is 0, since they are not about errors of the whole network."""
+    curve, count = study.curves[0], study.chosen_on.asked_count
     found = []
-    for curve in curves:
-        found += [_claim_layer_matters(curve, inputs.judged.features.layer), _claim_first_suffice(curve)]
-        if noise_after:
-            found += [_claim_noise(curve, noise_after, inputs.components), _claim_remaining_predict(curve, noise_after)]
+    if count is not None and ComponentSubset("persons", count) in curve.hits:
+        found += [_ask_enough(study, curve, count), _ask_better_than_persons(study, curve, count)]
+    if study.noise_after and ComponentSubset("persons", study.noise_after) in study.curves[-1].hits:
+        found.append(_ask_noise(study, study.curves[-1], study.noise_after))
     return tuple(found)
 
 
-def describe(curves: Sequence[TruncationCurve], inputs: AnalysisInputs) -> str:
-    """Summarise the curves in one paragraph.
+def _ask_enough(study: TruncationStudy, curve: TruncationCurve, count: int) -> Finding:
+    drop = curve.drop(ComponentSubset("first", count))
+    answer = answer_at_most(drop, curve.tolerance)
+    parts, change = _first_of(count, curve.axes), f"without the others the PCK {_change(drop)}"
+    are = "is" if count == 1 else "are"
+    unclear = f"It is not clear whether {parts} {are} enough: {change}."
+    statements = {
+        "supported": f"{_capital(parts)} {are} enough: {change}.",
+        "refuted": f"{_capital(parts)} {are} not enough: {change}.",
+        "inconclusive": unclear,
+    }
+    none = curve.pck(_NO_COMPONENTS).estimate
+    return Finding(
+        id="components-are-enough",
+        question=f"{'Is' if count == 1 else 'Are'} {parts} enough for the network?",
+        statement=statements[answer.verdict],
+        unclear=unclear,
+        verdict=answer.verdict,
+        effect=drop.estimate,
+        unit="drop of PCK",
+        low=drop.low,
+        high=drop.high,
+        control=control_of(_persons_words(count), curve.drop(ComponentSubset("persons", count))),
+        p_value=answer.p_value,
+        picture=_CURVE,
+        detail=f"A drop up to {curve.tolerance:g} does not count, and the number was chosen on {study.chosen_on.persons} other "
+        f"persons. {_capital(_CONDITIONS[curve.skips])}, the PCK is {curve.pck(INTACT).estimate:.3f} with all components and "
+        f"{none:.3f} without any.",
+    )
 
-    Args:
-        curves, inputs: see `facts_of`.
-    """
-    axes = len(inputs.components)
+
+def _ask_better_than_persons(study: TruncationStudy, curve: TruncationCurve, count: int) -> Finding:
+    first, persons = ComponentSubset("first", count), ComponentSubset("persons", count)
+    pck, gain = curve.pck(first), curve.drop(persons, reference=first)
+    answer = answer_more(gain, curve.tolerance)
+    reached = f"With {_first_of(count, curve.axes)} the PCK is {pck.estimate:.3f}"
+    than = f"with the features of {_random_persons(count)}"
+    unclear = f"{reached}, which is not clearly higher than {than}."
+    no = "lower than" if gain.high < 0 else "no higher than"
+    return Finding(
+        id="components-beat-random-persons",
+        question=f"Do {_first_of(count, curve.axes)} keep more of what the network needs than the features of "
+        f"{_random_persons(count)} do?",
+        statement={"supported": f"{reached}, higher than {than}.", "refuted": f"{reached}, {no} {than}."}.get(
+            answer.verdict, unclear
+        ),
+        unclear=unclear,
+        verdict=answer.verdict,
+        effect=pck.estimate,
+        unit="PCK",
+        low=pck.low,
+        high=pck.high,
+        control=control_of(f"PCK with the span of the features of {_random_persons(count)}", curve.pck(persons)),
+        p_value=answer.p_value,
+        picture=_CURVE,
+        detail=f"The difference, paired by person, is {gain:+.3f}. The random persons are of "
+        f"{len(study.inputs.fitted)} fitted persons, in several draws.",
+    )
+
+
+def _ask_noise(study: TruncationStudy, curve: TruncationCurve, count: int) -> Finding:
+    drop = curve.drop(ComponentSubset("first", count))
+    answer = answer_at_most(drop, curve.tolerance)
+    change = f"Without the components after the first {count} the PCK {_change(drop)}"
+    unclear = f"{change}; whether they are noise is not clear."
+    statements = {
+        "supported": f"{change}: for the prediction they are noise.",
+        "refuted": f"{change}: they are not noise.",
+        "inconclusive": unclear,
+    }
+    alone = curve.pck(ComponentSubset("last", curve.axes - count)).estimate
+    return Finding(
+        id="later-components-are-noise",
+        question=f"Are the components after the first {count} noise, as the thesis says?",
+        statement=statements[answer.verdict],
+        unclear=unclear,
+        verdict=answer.verdict,
+        effect=drop.estimate,
+        unit="drop of PCK",
+        low=drop.low,
+        high=drop.high,
+        control=control_of(_persons_words(count), curve.drop(ComponentSubset("persons", count))),
+        p_value=answer.p_value,
+        picture=_JOINTS,
+        detail=f"{_capital(_CONDITIONS[curve.skips])}, and a drop up to {curve.tolerance:g} does not count; the first {count} "
+        f"explain {_variance_ratio(study.components, count):.0%} of the variance. The later ones alone give a PCK of "
+        f"{alone:.3f}, no component at all {curve.pck(_NO_COMPONENTS).estimate:.3f}.",
+    )
+
+
+def describe(study: TruncationStudy) -> str:
+    """Summarise the curves in one paragraph."""
+    curves, components, features = study.curves, study.components, study.inputs.judged.features
     sentences = [
-        f"The features of {curves[0].persons} persons at {inputs.judged.features.layer} "
-        f"({inputs.judged.features.values.shape[1]} numbers, {axes} components "
-        f"that explain {_variance_ratio(inputs.components, axes):.1%} of the variance) were reconstructed from "
-        "subsets of their components and decoded. Components are sufficient if the upper end of the 95 % interval of the PCK "
-        f"drop is at most {curves[0].tolerance:g}."
+        f"The features of {curves[0].persons} persons at {features.layer} ({features.values.shape[1]} numbers, "
+        f"{len(components)} components that explain {_variance_ratio(components, len(components)):.1%} of the variance) were "
+        "reconstructed from a part of their components and decoded. Components are sufficient if the upper end of the 95 % "
+        f"interval of the PCK drop is at most {curves[0].tolerance:g}."
     ]
     for curve in curves:
         intact, none = curve.pck(INTACT), curve.pck(_NO_COMPONENTS)
@@ -92,8 +213,8 @@ def describe(curves: Sequence[TruncationCurve], inputs: AnalysisInputs) -> str:
                 "Most of the prediction comes by the skip connections, so this curve says little about the content of the layer."
             )
     sentences.append(
-        "The components were computed from the features of all analysed persons; annotated joints were not used. The network was "
-        "not trained on truncated features."
+        f"The components were computed from {len(study.inputs.fitted)} other persons. The network was not trained on truncated "
+        "features."
     )
     return " ".join(sentences)
 
@@ -103,85 +224,6 @@ def _variance_ratio(components: Components, count: int) -> float:
     return float(components.explained_variance_ratio[:count].sum())
 
 
-def _claim_layer_matters(curve: TruncationCurve, layer: str) -> Finding:
-    whole = ComponentSubset("first", curve.axes)
-    drop, gap = curve.drop(_NO_COMPONENTS), curve.drop(_NO_COMPONENTS, reference=whole)
-    passed = drop.low > 0 and gap.low > 0 and drop.estimate > curve.tolerance
-    verdict = "depends" if passed else "is not shown to depend"
-    claim = (
-        f"{_CONDITIONS[curve.skips]}, the prediction {verdict} on {layer}: with all its components at their mean, "
-        f"PCK changes from {curve.pck(INTACT).estimate:.3f} to {curve.pck(_NO_COMPONENTS).estimate:.3f} (drop {drop:.3f})"
-    )
-    return _finding(claim, passed, drop, control_of(f"the PCK drop with all {curve.axes} components kept", curve.drop(whole)))
-
-
-def _claim_first_suffice(curve: TruncationCurve) -> Finding:
-    if curve.sufficient in (None, 0, curve.axes):
-        drop = curve.drop(ComponentSubset("first", curve.axes if curve.sufficient is None else curve.sufficient))
-        claim = (
-            f"{_CONDITIONS[curve.skips]}, it is not shown that some of the first components are needed and sufficient: "
-            f"{_sufficient(curve)} (drop {drop:.3f})"
-        )
-        return _finding(claim, False, drop, control_of("the PCK drop without components", curve.drop(_NO_COMPONENTS)))
-    count = curve.sufficient or 0
-    first, random = ComponentSubset("first", count), subset_of("random", count, curve.axes)
-    drop, gap = curve.drop(first), curve.drop(random, reference=first)
-    passed = gap.low > 0
-    verdict = "are sufficient" if passed else "are not shown to be better than random ones"
-    claim = (
-        f"{_CONDITIONS[curve.skips]}, the first {count} of {curve.axes} components {verdict}: PCK is "
-        f"{curve.pck(first).estimate:.3f} with them and {curve.pck(INTACT).estimate:.3f} with all components "
-        f"(drop {drop:.3f}); {_too_few(curve)}"
-    )
-    return _finding(claim, passed, drop, control_of(f"the PCK drop with {count} random components", curve.drop(random)))
-
-
-def _claim_noise(curve: TruncationCurve, count: int, components: Components) -> Finding:
-    first, random = ComponentSubset("first", count), subset_of("random", count, curve.axes)
-    drop, gap = curve.drop(first), curve.drop(random, reference=first)
-    claim = (
-        f"{_CONDITIONS[curve.skips]}, {_noise_verdict(curve, count, drop, gap)}: with the first {count} components "
-        f"({_variance_ratio(components, count):.0%} of the variance) PCK is {curve.pck(first).estimate:.3f}, with all "
-        f"components {curve.pck(INTACT).estimate:.3f} (drop {drop:.3f})"
-    )
-    passed = curve.loses_nothing(first) and gap.low > 0
-    if gap.low <= 0:
-        claim += f"; {count} random components are not significantly worse"
-    return _finding(claim, passed, drop, control_of(f"the PCK drop with {count} random components", curve.drop(random)))
-
-
-def _noise_verdict(curve: TruncationCurve, count: int, drop: Interval, gap: Interval) -> str:
-    later = f"components {count + 1} to {curve.axes}"
-    if drop.low > curve.tolerance:
-        return f"{later} affect PCK, contrary to the thesis, which calls them noise"
-    if drop.high > curve.tolerance:
-        return (
-            f"it is uncertain whether {later} are noise, as the thesis says (a PCK drop up to {curve.tolerance:g} does not count)"
-        )
-    if gap.low <= 0:
-        return f"{later} are not shown to be noise, as the thesis says"
-    return f"the first {count} components are sufficient, so {later} are noise for PCK, as the thesis says"
-
-
-def _claim_remaining_predict(curve: TruncationCurve, count: int) -> Finding:
-    rest = ComponentSubset("last", curve.axes - count)
-    alone, gain = curve.pck(rest), curve.drop(_NO_COMPONENTS, reference=rest)
-    passed = gain.low > 0 and gain.estimate > curve.tolerance
-    amount = "information" if passed else "only negligible information" if gain.low > 0 else "no measurable information"
-    claim = (
-        f"{_CONDITIONS[curve.skips]}, components {count + 1} to {curve.axes} alone carry {amount} about the pose: PCK is "
-        f"{alone.estimate:.3f} with them and {curve.pck(_NO_COMPONENTS).estimate:.3f} without any component (difference "
-        f"{gain:+.3f})"
-    )
-    if gain.low > 0 and not passed:
-        claim += f"; a gain up to {curve.tolerance:g} does not count"
-    return _finding(claim, passed, alone, control_of("PCK without components", curve.pck(_NO_COMPONENTS)))
-
-
-def _finding(claim: str, passed: bool, value: Interval, control: Control) -> Finding:
-    return finding_from_claim(f"{_capital(claim)}.", value, control, passed=passed, picture=_SHOWN_IN)
-
-
 def _sufficient(curve: TruncationCurve) -> str:
     if curve.sufficient is None:
         return f"even with all {curve.axes} components, a PCK drop above {curve.tolerance:g} is not excluded"
@@ -189,7 +231,7 @@ def _sufficient(curve: TruncationCurve) -> str:
         return "no component is needed, since PCK does not drop without them"
     if curve.sufficient == curve.axes:
         return f"all {curve.axes} components are needed; {_too_few(curve)}"
-    return f"the first {curve.sufficient} components are sufficient; {_too_few(curve)}"
+    return f"{_first_of(curve.sufficient, curve.axes)} are sufficient; {_too_few(curve)}"
 
 
 def _too_few(curve: TruncationCurve) -> str:
@@ -200,6 +242,22 @@ def _too_few(curve: TruncationCurve) -> str:
     if drop.low <= curve.tolerance:
         return f"whether {count or 'none'} {verb} sufficient is uncertain (drop {drop:.3f})"
     return f"{count} {verb} not sufficient (drop {drop:.3f})"
+
+
+def _first_of(count: int, axes: int) -> str:
+    return f"the first of {axes} components" if count == 1 else f"the first {count} of {axes} components"
+
+
+def _random_persons(count: int) -> str:
+    return "a random person" if count == 1 else f"{count} random persons"
+
+
+def _persons_words(count: int) -> str:
+    return f"PCK drop with the span of the features of {_random_persons(count)}"
+
+
+def _change(drop: Interval) -> str:
+    return f"{'falls' if drop.estimate >= 0 else 'rises'} by {abs(drop.estimate):.3f}"
 
 
 def _capital(text: str) -> str:

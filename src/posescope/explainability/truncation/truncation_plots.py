@@ -1,60 +1,68 @@
-"""An interactive plot of truncation curves, and a heat map of the drop of PCK per joint."""
-
-from collections.abc import Sequence
+"""An interactive plot of a truncation curve, and a heat map of the drop of PCK per joint."""
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
-from plotly.subplots import make_subplots
 
 from posescope.explainability.static_plots import plot_matrix
 from posescope.explainability.truncation.component_subsets import INTACT, SubsetKind, subset_of
 from posescope.explainability.truncation.truncation_curve import TruncationCurve
 
-__all__ = ["plot_curves", "plot_joint_drops"]
+__all__ = ["plot_curve", "plot_joint_drops"]
 
 # Colours of Okabe and Ito, which are safe for colour-blind readers.
 _LINES: tuple[tuple[SubsetKind, str, str], ...] = (
-    ("first", "the first k", "#0072b2"),
-    ("random", "k random", "#e69f00"),
-    ("last", "the last k", "#d55e00"),
+    ("first", "first components", "#0072b2"),
+    ("persons", "random persons", "#e69f00"),
 )
-_TITLES = {"own": "own skip activations", "mean": "mean skip activations", "none": "no skips"}
+_TITLES = {"own": "own skip activations", "mean": "mean skip activations", "none": "no skip connections"}
 _ROWS = 7  # maximum number of rows of the heat map per treatment of the skip connections
 
 
-def plot_curves(measured: Sequence[TruncationCurve]) -> go.Figure:
-    """Plot one panel per treatment of the skip connections, with 95 % intervals over images."""
-    ticks = sorted({count for curve in measured for kind, _, _ in _LINES for count in curve.counts(kind)})
-    figure = make_subplots(rows=1, cols=len(measured), shared_yaxes=True, horizontal_spacing=0.05)
-    for column, curve in enumerate(measured, start=1):
-        for kind, name, colour in _LINES:
-            counts = curve.counts(kind)
-            positions = [ticks.index(count) for count in counts]
-            pcks = [curve.pck(subset_of(kind, count, curve.axes)) for count in counts]
-            shown = {"legendgroup": name, "row": 1, "col": column}
-            figure.add_scatter(
-                x=[*positions, *reversed(positions)], y=[*(pck.high for pck in pcks), *(pck.low for pck in reversed(pcks))],
-                mode="lines", fill="toself", fillcolor=colour, opacity=0.18, line={"width": 0}, hoverinfo="skip",
-                showlegend=False, **shown,
-            )  # fmt: skip
-            figure.add_scatter(
-                x=positions, y=[pck.estimate for pck in pcks], name=name, mode="lines+markers", line={"color": colour},
-                hovertext=[f"k = {count}: {pck:.3f}" for count, pck in zip(counts, pcks, strict=True)],
-                hoverinfo="text+name", showlegend=column == 1, **shown,
-            )  # fmt: skip
-        intact = curve.pck(INTACT).estimate
+def plot_curve(curve: TruncationCurve, asked: int | None) -> go.Figure:
+    """Plot PCK against the number of components or of random persons, with 95 % intervals over photographs.
+
+    Args:
+        curve: the measured curve.
+        asked: number of components that is marked; None: no number.
+    """
+    ticks = sorted({count for kind, _, _ in _LINES for count in _measured(curve, kind)})
+    figure = go.Figure()
+    for kind, name, colour in _LINES:
+        counts = _measured(curve, kind)
+        positions = [ticks.index(count) for count in counts]
+        pcks = [curve.pck(subset_of(kind, count, curve.axes)) for count in counts]
         figure.add_scatter(
-            x=[0, len(ticks) - 1], y=[intact, intact], name="intact", mode="lines", line={"color": "#7d8590", "dash": "dash"},
-            legendgroup="intact", showlegend=column == 1, row=1, col=column,
+            x=[*positions, *reversed(positions)], y=[*(pck.high for pck in pcks), *(pck.low for pck in reversed(pcks))],
+            mode="lines", fill="toself", fillcolor=colour, opacity=0.18, line={"width": 0}, hoverinfo="skip", legendgroup=name,
+            showlegend=False,
         )  # fmt: skip
-        # The legend occupies the space above.
-        title = f"number of components, the others at their mean<br>{_TITLES[curve.skips]}"
-        figure.update_xaxes(title_text=title, row=1, col=column)
-    figure.update_xaxes(tickvals=list(range(len(ticks))), ticktext=[str(count) for count in ticks])
-    figure.update_yaxes(title_text="PCK (thesis)", rangemode="tozero", row=1, col=1)
+        figure.add_scatter(
+            x=positions, y=[pck.estimate for pck in pcks], name=name, mode="lines+markers", line={"color": colour},
+            hovertext=[f"{count}: {pck:.3f}" for count, pck in zip(counts, pcks, strict=True)], hoverinfo="text+name",
+            legendgroup=name,
+        )  # fmt: skip
+    intact = curve.pck(INTACT).estimate
+    figure.add_scatter(
+        x=[0, len(ticks) - 1], y=[intact, intact], name="whole network", mode="lines", line={"color": "#7d8590", "dash": "dash"}
+    )
+    if asked in ticks:
+        figure.add_vline(
+            x=ticks.index(asked), line={"color": "#7d8590", "dash": "dot", "width": 1}, annotation_text=f"{asked} components",
+            annotation_position="bottom right",
+        )  # fmt: skip
+    figure.update_xaxes(
+        title_text=f"number of components or persons<br>{_TITLES[curve.skips]}", tickvals=list(range(len(ticks))),
+        ticktext=[str(count) for count in ticks],
+    )  # fmt: skip
+    figure.update_yaxes(title_text="PCK (thesis)", range=[0, 1])
     return figure
+
+
+def _measured(curve: TruncationCurve, kind: SubsetKind) -> list[int]:
+    """List the measured numbers; none and all of the components are of the kind `first`."""
+    return [count for count in curve.counts(kind) if kind == "first" or count < curve.axes]
 
 
 def plot_joint_drops(joints: pd.DataFrame) -> NDArray[np.uint8]:
