@@ -7,12 +7,13 @@
 Everything else is inconclusive. The p-value belongs to the null hypothesis at the nearest limit.
 """
 
+import math
 from dataclasses import dataclass
 
 from posescope.evaluation.bootstrap import Interval
 from posescope.explainability.findings import Verdict, p_from_interval
 
-__all__ = ["Answer", "answer_at_most", "answer_more", "need_also"]
+__all__ = ["Answer", "answer_at_most", "answer_more", "difference_of", "need_also"]
 
 _LEVEL = 0.05
 
@@ -29,6 +30,22 @@ class Answer:
 
     verdict: Verdict
     p_value: float
+
+
+def difference_of(first: Interval, second: Interval) -> Interval:
+    """Return the interval of a difference from the intervals of both values.
+
+    The variances are recovered from the ends of the intervals (Zou and Donner, 2008, Construction of confidence limits about
+    effect measures, Statistics in Medicine 27:1693), as for independent values. Values of the same persons usually vary together;
+    the interval is then too wide. Pair by person where that is possible.
+
+    Args:
+        first, second: the values and their intervals; NaN if one is unknown.
+    """
+    below = math.hypot(first.estimate - first.low, second.high - second.estimate)
+    above = math.hypot(first.high - first.estimate, second.estimate - second.low)
+    gap = first.estimate - second.estimate
+    return Interval(gap, gap - below, gap + above)
 
 
 def answer_more(difference: Interval, margin: float = 0.0) -> Answer:
