@@ -13,7 +13,7 @@ from posescope.explainability.failure_slices.judged_columns import JudgedColumns
 from posescope.explainability.failure_slices.known_properties import SEVERAL
 from posescope.explainability.failure_slices.rules import Rule
 from posescope.explainability.failure_slices.slice_judgement import JudgedSlice
-from posescope.explainability.failure_slices.slice_words import RuleWords
+from posescope.explainability.failure_slices.slice_words import PROPERTY_WORDS, RuleWords
 
 __all__ = ["tabulate_conditions", "tabulate_error_types", "tabulate_members", "tabulate_properties", "tabulate_slices"]
 
@@ -21,7 +21,7 @@ _UNKNOWN = Interval(float("nan"), float("nan"), float("nan"))
 _SLICES = (
     "slice", "words", "rule", "conditions", "persons", "photographs", "pck_inside", "pck_inside_low", "pck_inside_high",
     "pck_outside", "pck_outside_low", "pck_outside_high", "gap", "gap_low", "gap_high", "share_of_error", "chance_gap", "p_value",
-    "claimed", "explained_by", "adjusted_gap", "adjusted_gap_low", "adjusted_gap_high",
+    "claimed", "explained_by", "explanation", "adjusted_gap", "adjusted_gap_low", "adjusted_gap_high",
 )  # fmt: skip
 
 
@@ -30,7 +30,8 @@ def tabulate_slices(slices: Sequence[JudgedSlice], words: Sequence[RuleWords]) -
 
     Columns: slice (from 1), words, rule (exact conditions in words), conditions (JSON), persons, photographs, pck_inside,
     pck_outside and gap with low and high, share_of_error, chance_gap (that 5 % of the searches on permuted PCK exceed), p_value,
-    claimed, explained_by, and the gap adjusted for that property, or for all properties if none explains the slice.
+    claimed, explained_by (name of a property), explanation (in words), and the gap adjusted for that property, or for all
+    properties if none explains the slice.
 
     Args:
         slices, words: the slices and their words.
@@ -54,6 +55,7 @@ def tabulate_slices(slices: Sequence[JudgedSlice], words: Sequence[RuleWords]) -
                 "p_value": one.p_value,
                 "claimed": one.is_claimed,
                 "explained_by": one.explained_by,
+                "explanation": PROPERTY_WORDS.get(one.explained_by, one.explained_by),
                 **adjusted.columns("adjusted_gap"),
             }
         )
