@@ -65,7 +65,7 @@ def test_pages_are_written_and_named_at_the_end(explained: tuple[Result, Path]) 
     result, output = explained
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
-    assert str(output / "report.html") in lines
+    assert lines == [str(output / "summary.html"), str(output / "report.html")]
     assert all(Path(line).stat().st_size > 10_000 for line in lines)
     assert "analysis: label errors" in result.stderr
     assert "analysis: clusters" not in result.stderr
