@@ -15,8 +15,22 @@ from posescope.explainability.failure_slices.rules import Rule
 from posescope.explainability.failure_slices.slice_judgement import JudgedSlice
 from posescope.explainability.failure_slices.slice_words import PROPERTY_WORDS, RuleWords
 
-__all__ = ["tabulate_conditions", "tabulate_error_types", "tabulate_members", "tabulate_properties", "tabulate_slices"]
+__all__ = [
+    "describe_errors",
+    "tabulate_conditions",
+    "tabulate_error_types",
+    "tabulate_members",
+    "tabulate_properties",
+    "tabulate_slices",
+]
 
+_ERROR_WORDS = {
+    "jitter": "joints slightly off",
+    "inversion": "left and right exchanged",
+    "swap": "joints of another person",
+    "miss": "joints far off",
+    "not found": "persons not found",
+}
 _UNKNOWN = Interval(float("nan"), float("nan"), float("nan"))
 _SLICES = (
     "slice", "words", "rule", "conditions", "persons", "photographs", "pck_inside", "pck_inside_low", "pck_inside_high",
@@ -137,3 +151,19 @@ def tabulate_error_types(slices: Sequence[JudgedSlice], types: NDArray[np.int8] 
                 joints = int((own == kind).sum())
                 rows.append((number, side, name, joints, joints / labelled if labelled else float("nan")))
     return pd.DataFrame(rows, columns=["slice", "side", "type", "joints", "fraction"])
+
+
+def describe_errors(types: pd.DataFrame, number: int) -> str:
+    """Return a sentence on the error type that is most increased in a slice; empty if the types are unknown or none is increased.
+
+    Args:
+        types: table of `tabulate_error_types`.
+        number: number of the slice.
+    """
+    own = types[(types["slice"] == number) & types["type"].isin(_ERROR_WORDS)]
+    sides = own.pivot_table(index="type", columns="side", values="fraction")
+    if sides.empty or (sides["inside"] <= sides["outside"]).all():
+        return ""
+    kind = str((sides["inside"] - sides["outside"]).idxmax())
+    inside, outside = (float(sides[side][kind]) for side in ("inside", "outside"))
+    return f" Most increased error: {_ERROR_WORDS[kind]} ({inside:.0%} of the joints, {outside:.0%} on all others)."
