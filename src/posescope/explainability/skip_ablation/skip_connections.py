@@ -26,6 +26,7 @@ from tqdm import tqdm
 from posescope.artifacts.pose_model import PoseModel
 from posescope.core.plugins import Component, Options
 from posescope.evaluation.metrics.pck_thesis import pck_thesis_hits
+from posescope.explainability.answers import state_sample
 from posescope.explainability.base import AnalysisInputs, AnalysisResult
 from posescope.explainability.features.activation_patching import constant_patches, zero_patch
 from posescope.explainability.features.activations import mean_activations, read_activations
@@ -101,7 +102,7 @@ class SkipAblation(Component[SkipAblationOptions]):
             tables=tables,
             images={"skip_ablation": _plot_drops(by_joint, ablation)},
             note=describe(ablation, len(rows)),
-            findings=findings_of(ablation, inputs.seed),
+            findings=state_sample(findings_of(ablation, inputs.seed), judged.groups[rows]),
             captions=CAPTIONS,
         )
 
