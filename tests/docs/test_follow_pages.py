@@ -214,6 +214,17 @@ def test_use_a_model(page, checkout, painted) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("page", ["docs/how-to/explain-a-model.md"], indirect=True)
+def test_explain_a_model(page, checkout, painted) -> None:
+    shutil.copytree(painted, checkout.root / "my_data")
+    checkout.follow(page)
+    named = {word for word in page.words() if re.fullmatch(r"explained/\S+", word)}
+    assert named
+    assert [place for place in named if not (checkout.root / place).exists()] == []
+    assert (checkout.root / "blurred" / "summary.html").stat().st_size > 10_000
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("page", ["README.md"], indirect=True)
 def test_readme(page, checkout, painted) -> None:
     shutil.copytree(painted, checkout.root / "data" / "01_raw" / "coco")
