@@ -131,8 +131,8 @@ def describe_groups(clusters: AnalysisResult | None, subject: SubjectWords) -> S
 def _reality(clusters: AnalysisResult) -> str:
     real = clusters.facts.get("verdict") == "real clusters"
     if real:
-        return "They are real: data without groups do not divide as well."
-    return "They divide a continuum: no gaps between them were found."
+        return "The groups are real: data without groups do not divide as well."
+    return "The groups divide a continuum: no gaps between them were found."
 
 
 def _group_item(clusters: AnalysisResult, row: Mapping[Any, Any], subject: SubjectWords) -> SummaryItem:
