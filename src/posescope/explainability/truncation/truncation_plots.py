@@ -16,7 +16,11 @@ _LINES: tuple[tuple[SubsetKind, str, str], ...] = (
     ("first", "first components", "#0072b2"),
     ("persons", "random persons", "#e69f00"),
 )
-_TITLES = {"own": "own skip activations", "mean": "mean skip activations", "none": "no skip connections"}
+_TITLES = {
+    "own": "skip connections unchanged",
+    "mean": "skip connections at their average",
+    "none": "no skip connections",
+}
 _ROWS = 5  # maximum number of rows of the heat map per treatment of the skip connections
 
 
