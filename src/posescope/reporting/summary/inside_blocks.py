@@ -132,7 +132,7 @@ def _reality(clusters: AnalysisResult) -> str:
     real = clusters.facts.get("verdict") == "real clusters"
     if real:
         return "The groups are real: data without groups do not divide as well."
-    return "The groups divide a continuum: no gaps between them were found."
+    return "No gaps were found: the groups divide a continuum."
 
 
 def _group_item(clusters: AnalysisResult, row: Mapping[Any, Any], subject: SubjectWords) -> SummaryItem:

@@ -60,6 +60,6 @@ def _limits(inputs: ReportInputs) -> SummaryBlock:
         else f"Photographs of other places or other {subject.many} may give other numbers.",
         "Pictures were cut at the marked joints; in use, where these are unknown, it does worse.",
         "That groups or components cause errors is not shown.",
-        "Groups and components are of this network; trained again, it may have others.",
+        "Trained again, the network may have other groups and components.",
     ]
     return SummaryBlock("What this does not show", "findings", "All findings", "\n".join(f"- {line}" for line in lines))
