@@ -15,8 +15,9 @@ scikit-learn runs), `sklearn_seconds_same_coordinates` with `speedup_same_coordi
 `sklearn_seconds_raw_features` with `speedup_raw_features` (over both), and the same in CPU seconds.
 
 `--raw` measures the analysis `clusters` with `space: raw` on features stored as float16 in a memory map: k-means, silhouettes and
-distances, and the validation (null reference data, split-half stability). Its JSON has the seconds of each step and two peaks:
-`peak_gb`, which includes the pages of the map in memory, and `peak_own_gb`, which does not (Linux; ten samples per second).
+distances, and the evidence for every number of clusters, which clusters once more. Its JSON has the seconds of each step and
+two peaks: `peak_gb`, which includes the pages of the map in memory, and `peak_own_gb`, which does not (Linux; ten samples a
+second).
 """
 
 import argparse
@@ -111,9 +112,8 @@ def name_of(device: str) -> str:
 def raw(arguments: argparse.Namespace) -> dict[str, float | str]:
     """Cluster raw features as the analysis does."""
     # They need pandas, which a GPU host may lack.
-    from posescope.evaluation.bootstrap import resample_images  # noqa: PLC0415
+    from posescope.explainability.clusters.cluster_evidence import EvidenceOptions, examine_clusters  # noqa: PLC0415
     from posescope.explainability.clusters.cluster_members import measure_members  # noqa: PLC0415
-    from posescope.explainability.clusters.cluster_validation import ClusterValidationOptions, validate_clusters  # noqa: PLC0415
 
     seed, values = arguments.seed, {"device": "cpu"}
     clusterer = KMeansClusterer(OPTIONS.model_copy(update={"restarts": arguments.restarts}))
@@ -129,12 +129,11 @@ def raw(arguments: argparse.Namespace) -> dict[str, float | str]:
         note("float32")
         clustering = clusterer(points, seed=seed)
         note("k_means")
-        measured = measure_members(points, clustering, OPTIONS.silhouette_persons, seed)
+        measure_members(points, clustering.labels, clustering.centres, OPTIONS.silhouette_persons, seed)
         note("persons")
-        silhouette = measured.interval(groups, resample_images(groups, seed, 1000))
-        validation = validate_clusters(points, groups, clusterer, clustering, silhouette, ClusterValidationOptions(), seed)
-        note("validation")
-        print(validation.describe())
+        evidence = examine_clusters(points, groups, clusterer, EvidenceOptions(), seed, OPTIONS.silhouette_persons)
+        note("evidence")
+        print(f"supported numbers of clusters: {evidence.supported}, separate groups: {evidence.has_groups}")
     return {**values, "peak_gb": peak_gb(), "peak_own_gb": round(max(peak), 2)}
 
 

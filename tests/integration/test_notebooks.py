@@ -192,7 +192,7 @@ def test_every_cell_runs_without_warnings(executed: dict[str, dict[str, Notebook
         (
             "run",
             "clusters",
-            ["explainability/clusters/clusters.png", "explainability/clusters/clusters_skeletons.png"],
+            ["explainability/clusters/cluster_1_persons.png", "explainability/clusters/clusters_skeletons.png"],
         ),
         ("run", "skips", ["explainability/skip_ablation/skip_ablation.png"]),
     ],

@@ -3,7 +3,7 @@ import pytest
 from pydantic import ValidationError
 
 from posescope.core.plugins import ComponentSpec, build
-from posescope.explainability.clustering.base import QuickClusterer
+from posescope.explainability.clustering.base import RangeClusterer
 from posescope.explainability.clustering.gaussian_mixture import GaussianMixture, GaussianMixtureOptions
 from posescope.explainability.errors import ExplainabilityError
 
@@ -24,11 +24,11 @@ def test_clusters_of_different_widths_are_found() -> None:
     assert found.silhouette == found.silhouettes[3]
 
 
-def test_quicker_variant_and_seed() -> None:
+def test_every_number_and_seed() -> None:
     points = wide_and_narrow()
     clusterer = GaussianMixture(GaussianMixtureOptions(largest=4, start_persons=100))
-    assert isinstance(clusterer, QuickClusterer)
-    assert len(clusterer.quicker(2)(points)) == 2
+    assert isinstance(clusterer, RangeClusterer)
+    assert {k: len(own) for k, own in clusterer.cluster_range(points, 0, [2, 3]).items()} == {2: 2, 3: 3}
     np.testing.assert_array_equal(clusterer(points, seed=3).labels, clusterer(points, seed=3).labels)
 
 

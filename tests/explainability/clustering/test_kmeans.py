@@ -91,11 +91,10 @@ def test_inertia_and_restart_agreement_per_number_of_clusters() -> None:
     assert found.restart_agreements[3] > 0.8
 
 
-def test_quicker_variant_has_the_requested_number_of_clusters() -> None:
-    quick = KMeansClusterer(KMeansOptions(largest=6)).quicker(2)
-    assert quick.options.restarts < 10
-    assert len(quick(blobs([10, 30, 20]))) == 2
-    assert KMeansClusterer(KMeansOptions(largest=6, restarts=1)).quicker().options.largest == 6
+def test_every_number_of_clusters_largest_cluster_first() -> None:
+    found = KMeansClusterer(KMeansOptions(largest=6)).cluster_range(blobs([10, 30, 20]), 0, [2, 3])
+    assert {k: own.sizes.tolist() for k, own in found.items()} == {2: [30, 30], 3: [30, 20, 10]}
+    assert found[3].inertias[3] < found[2].inertias[2]
 
 
 @pytest.mark.parametrize("count", range(3, 13))

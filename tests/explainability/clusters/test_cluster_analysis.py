@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,13 +11,16 @@ from pydantic import ValidationError
 from tests.explainability.conftest import SIDE, analysis_inputs, crop_set
 
 from posescope.core.plugins import ComponentSpec
-from posescope.explainability.base import AnalysisInputs
+from posescope.explainability.base import AnalysisInputs, AnalysisResult
 from posescope.explainability.clustering.base import Clustering
 from posescope.explainability.clusters.cluster_analysis import Clusters, ClustersOptions
 from posescope.explainability.errors import ExplainabilityError
 from posescope.explainability.features.feature_store import FeatureSet
 
-QUICK = {"null_draws": 2, "stability_splits": 3, "resamples": 200, "shuffles": 100}
+QUICK = {
+    "null_draws": 3, "stability_splits": 2, "resamples": 200, "shuffles": 100,
+    "clusterer": {"name": "kmeans", "options": {"largest": 4, "restarts": 4}},
+}  # fmt: skip
 KINDS = np.random.default_rng(7).permutation(np.repeat([0, 1, 2], [110, 80, 50]))
 
 
@@ -57,112 +61,126 @@ def failing(rng: np.random.Generator) -> dict:
     return {"per_person_pck": pck, "per_person_oks": pck - 0.1, "attributes": pd.DataFrame(attributes), "groups": groups}
 
 
-def claims_with(found, text: str):
-    return [finding for finding in found.findings if text in finding.statement]
+def labels_of(found: AnalysisResult, role: str = "judged") -> np.ndarray:
+    members = found.tables["cluster_members"]
+    return members.loc[members["role"] == role, "cluster"].to_numpy() - 1
 
 
 @pytest.mark.parametrize("space", ["components", "raw"])
-def test_planted_clusters_are_real_and_the_failing_one_is_described(featured, space: str) -> None:
+def test_planted_groups_are_separate_and_the_failing_one_is_described(featured, space: str) -> None:
     rng = np.random.default_rng(0)
     found = Clusters(ClustersOptions(space=space, **QUICK))(featured(planted(rng), **failing(rng)))
-    np.testing.assert_array_equal(found.tables["cluster_members"]["cluster"] - 1, KINDS)
-    assert found.facts["clusters"] == 3
-    assert found.facts["verdict"] == "real clusters"
+    np.testing.assert_array_equal(labels_of(found), KINDS)
+    np.testing.assert_array_equal(labels_of(found, "fitted"), KINDS)
+    assert found.facts["clusters"] == found.facts["separate_groups"] == 3
+    assert found.facts["verdict"] == "separate groups"
     assert (found.facts["coordinates"] == 12) == (space == "raw")
 
-    (structure,) = claims_with(found, "Clustering finds")
+    structure, failure, described = found.findings
     assert structure.is_supported
-    assert structure.low > structure.control.high
-    (stable,) = claims_with(found, "agree on 3 clusters")
-    assert stable.value == 1
-
-    (failure,) = claims_with(found, "PCK")
-    assert failure.statement.startswith("Cluster 3 (50 persons; cut at the border, sitting or lying): PCK 0.4")
+    assert structure.statement.startswith("Yes: the persons form 3 groups")
+    assert structure.effect < 0.3 < structure.control.value
     assert failure.is_supported
-    assert failure.value == pytest.approx(0.4, abs=0.05)
+    assert failure.id == "group-3-pck"
+    assert failure.effect == pytest.approx(0.4, abs=0.05)
     assert failure.control.high < 0.2
-    assert failure.importance == pytest.approx(50 / 240 * failure.value)
-    (described,) = claims_with(found, ": cut at the border (+")
-    assert "sitting or lying (-" in described.statement
+    assert failure.importance == pytest.approx(50 / 240 * failure.effect)
+    assert "separate from the others" in failure.detail
+    assert described.is_supported
+    assert "'cut at the border' sets group 3 apart" in described.statement
     assert described.low > described.control.high
-    assert failure.statement in found.note
 
 
-def test_noise_has_no_real_clusters_no_description_and_no_failures(featured) -> None:
+def test_noise_has_no_groups_no_description_and_no_failures(featured) -> None:
     rng = np.random.default_rng(0)
     found = Clusters(ClustersOptions(**QUICK))(featured(rng.normal(size=(240, 12)), **failing(rng)))
-    assert found.facts["verdict"] == "a cut through a continuum"
-    (structure,) = claims_with(found, "no evidence of")
-    assert not structure.is_supported
-    assert structure.statement in found.note
-    # Errors and attributes are independent of the features.
-    assert not any(finding.is_supported for finding in claims_with(found, "PCK"))
-    assert "On no cluster is the PCK lower" in found.note
+    assert found.facts["verdict"] == "a continuum"
+    assert not any(finding.is_supported for finding in found.findings)  # errors and attributes are independent of the features
+    assert found.findings[0].id == "separate-groups"
+    assert "convenient division of a continuum" in found.note
     assert set(found.tables["clusters"]["description"]) == {""}
-    (described,) = claims_with(found, "No measured attribute describes a cluster")
-    assert not described.is_supported
 
 
-def test_clusters_of_shuffled_persons_have_no_description_and_no_failures(featured) -> None:
+def test_groups_of_shuffled_persons_have_no_description_and_no_failures(featured) -> None:
     rng = np.random.default_rng(1)
-    values = planted(rng)
-    fields = failing(rng)
+    values, fields = planted(rng), failing(rng)
     order = rng.permutation(len(values))
     found = Clusters(ClustersOptions(**QUICK))(featured(values[order], **fields))
-    assert found.facts["verdict"] == "real clusters"
-    assert not any(finding.is_supported for finding in claims_with(found, "PCK"))
+    assert [finding.id for finding in found.findings if finding.is_supported] == ["separate-groups"]
     assert all(finding.importance == 0 for finding in found.findings)
     assert set(found.tables["clusters"]["description"]) == {""}
 
 
-def test_failing_part_of_a_continuum_is_no_real_cluster(featured) -> None:
+def test_failing_part_of_a_continuum_is_no_separate_group(featured) -> None:
     rng = np.random.default_rng(2)
     values = rng.normal(size=(240, 12)) * np.array([8.0, *[1.0] * 11])
     pck = np.clip(0.7 + values[:, 0] / 40, 0, 1)
     found = Clusters(ClustersOptions(**QUICK))(featured(values, per_person_pck=pck))
-    assert found.facts["clusters"] == 2
-    (failure,) = claims_with(found, "PCK")
-    assert failure.is_supported
-    assert "continuum" in failure.statement
-    (stable,) = claims_with(found, "agree on")
-    assert not stable.is_supported
+    assert found.facts["verdict"] == "a continuum"
+    structure, *failures = found.findings
+    assert not structure.is_supported
+    assert failures[0].is_supported
+    assert "continuum" in failures[0].detail
+
+
+def test_judged_persons_belong_to_the_nearest_centre_of_the_fitted_ones(model, featured) -> None:
+    rng = np.random.default_rng(3)
+    given = featured(planted(rng))
+    rows = np.flatnonzero(KINDS != 2)  # no judged person is of the smallest kind
+    found = Clusters(ClustersOptions(**QUICK))(replace(given, judged=given.judged.subset(rows)))
+    np.testing.assert_array_equal(labels_of(found), KINDS[rows])
+    assert found.tables["clusters"]["persons"].tolist() == [110, 80, 0]
+    assert found.tables["clusters"]["fitted_persons"].tolist() == [110, 80, 50]
+    assert found.tables["clusters"]["medoid_person_id"].tolist()[2] == -1
+    assert "cluster_3_persons" not in found.images
+
+
+def test_stored_centres_give_the_groups_again(featured) -> None:
+    rng = np.random.default_rng(0)
+    given = featured(planted(rng), **failing(rng))
+    found = Clusters(ClustersOptions(**QUICK))(given)
+    centres = found.tables["cluster_centres"]
+    points = given.components.project(given.judged.features.values, centres.shape[1] - 2)
+    members = found.tables["cluster_members"].query("role == 'judged'")
+    for k, own in centres.groupby("clusters"):
+        distances = np.linalg.norm(points[:, None] - own.filter(regex=r"^c\d").to_numpy()[None], axis=2)
+        np.testing.assert_array_equal(distances.argmin(axis=1) + 1, members[f"cluster_of_{k}"])
 
 
 def test_errors_by_hand_and_unknown_persons(inputs, three_kinds) -> None:
     found = Clusters(ClustersOptions(**QUICK))(inputs)
-    table = found.tables["clusters"]
-    assert table["persons"].tolist() == [18, 12, 9]
-    assert table["mean_pck"].tolist() == pytest.approx([0.9, 0.5, 0.9])
-    # Outside cluster 2: 17 + 9 persons with a known PCK of 0.9.
-    assert table["difference_from_rest"][1] == pytest.approx(-0.4)
-    assert (table["pck_low"] <= table["mean_pck"] + 1e-12).all()
-    assert (table["pck_high"] >= table["mean_pck"] - 1e-12).all()
-    members = found.tables["cluster_members"]
-    assert members["person_id"].tolist() == inputs.judged.features.person_ids.tolist()
-    np.testing.assert_array_equal(members["cluster"] - 1, three_kinds[1])  # kinds are numbered by size too
-    assert found.facts["worst_cluster"] == 2
-    (failure,) = claims_with(found, "PCK")
-    assert failure.importance == pytest.approx(12 / 38 * 0.4)
+    own = found.tables["cluster_members"].query("role == 'judged'")["cluster_of_3"] - 1
+    np.testing.assert_array_equal(own, three_kinds[1])  # kinds are numbered by size too
+    row = found.tables["numbers_of_clusters"].set_index("clusters").loc[3]
+    assert row["worst_group"] == 2
+    assert row["worst_persons"] == 12
+    assert (row["worst_pck"], row["rest_pck"]) == pytest.approx((0.5, 0.9))  # 17 + 9 others have a known PCK
+    assert row["gap"] == pytest.approx(0.4)
+    assert row["gap_low"] <= row["gap"] + 1e-9
 
 
-def test_silhouettes_per_number_of_clusters_with_those_of_null_data(inputs) -> None:
-    silhouettes = Clusters(ClustersOptions(**QUICK))(inputs).tables["silhouettes"]
-    assert silhouettes["clusters"].tolist() == list(range(2, 11))
-    assert silhouettes.loc[silhouettes["silhouette"].idxmax(), "clusters"] == 3
-    assert (silhouettes["null_low"] <= silhouettes["null_high"]).all()
-    assert (silhouettes["inertia"].diff().dropna() < 0).all()
-    assert silhouettes.loc[silhouettes["clusters"] == 3, "restart_agreement"].item() > 0.5
+def test_table_of_every_number_of_clusters(featured) -> None:
+    rng = np.random.default_rng(0)
+    table = Clusters(ClustersOptions(**QUICK))(featured(planted(rng), **failing(rng))).tables["numbers_of_clusters"]
+    assert table["clusters"].tolist() == [2, 3, 4]
+    assert table["shown"].tolist() == [False, True, False]
+    assert table["supported"].tolist()[1:] == [True, False]
+    assert (table["silhouette"] > table["null_silhouette"]).all()
+    assert (table["inertia"].diff().dropna() < 0).all()
+    assert table["worst_description"].tolist()[1] == "cut at the border, sitting or lying"
+    assert table["smallest_group"].tolist()[1] == 50
 
 
-def test_images_and_interactive_plot(inputs) -> None:
-    found = Clusters(ClustersOptions(gallery=8, farthest=3, **QUICK))(inputs)  # more cells than the smallest cluster has persons
-    assert set(found.images) == {"clusters", "clusters_skeletons"}
-    assert found.images["clusters"].shape[1] == 11 * 128 + 12 * 4
-    assert found.images["clusters"].shape[0] > 3 * 128
+def test_images_plot_and_captions(featured) -> None:
+    rng = np.random.default_rng(0)
+    found = Clusters(ClustersOptions(gallery=8, farthest=3, **QUICK))(featured(planted(rng), **failing(rng)))
+    rows = [f"cluster_{number}_persons" for number in (1, 2, 3)]
+    assert set(found.images) == {*rows, "clusters_skeletons"}
+    assert {found.images[name].shape[1] for name in rows} == {11 * 128 + 12 * 4}
     figure = found.plots["clusters_plane"]
-    assert [len(trace.x) for trace in figure.data] == [18, 12, 9]
+    assert [len(trace.x) for trace in figure.data] == [110, 80, 50]
     assert figure.data[1].text[0].startswith("person ")
-    assert "<br>PCK 0.50" in figure.data[1].text[0]
+    assert set(found.captions) == {*found.images, *found.plots, *found.tables}
 
 
 def test_medoid_has_the_smallest_mean_distance(featured) -> None:
@@ -177,21 +195,20 @@ def test_medoid_has_the_smallest_mean_distance(featured) -> None:
 def test_without_scores_and_attributes(inputs_of, noise_crops) -> None:
     found = Clusters(ClustersOptions(**QUICK))(inputs_of(noise_crops))
     assert found.facts["silhouette"] < 0.25
-    assert "no evidence of" in found.note
     assert found.facts["worst_cluster"] is None
     assert found.tables["clusters"]["mean_pck"].isna().all()
     assert not len(found.tables["cluster_attributes"])
-    assert not claims_with(found, "PCK")
+    assert [finding.id for finding in found.findings] == ["separate-groups"]
 
 
-def test_persons_are_limited_and_results_are_seeded(featured) -> None:
+def test_fitted_persons_are_limited_and_results_are_seeded(featured) -> None:
     rng = np.random.default_rng(0)
     given = featured(planted(rng), **failing(rng))
     analysis = Clusters(ClustersOptions(persons=100, silhouette_persons=60, **QUICK))
     first, second = analysis(given), analysis(given)
-    assert len(first.tables["cluster_members"]) == 100
-    assert first.tables["cluster_members"]["silhouette"].notna().sum() == 60
-    assert "silhouettes of 60 of them" in first.note
+    roles = first.tables["cluster_members"]["role"].value_counts()
+    assert roles.to_dict() == {"judged": 240, "fitted": 100}
+    assert first.tables["cluster_members"]["silhouette"].notna().sum() == 120
     assert first.note == second.note
     assert first.facts == second.facts
     assert first.findings == second.findings
@@ -199,15 +216,15 @@ def test_persons_are_limited_and_results_are_seeded(featured) -> None:
 
 @pytest.mark.parametrize("count", [3, 4, 9])
 @pytest.mark.parametrize("kind", ["noise", "twins"])
-def test_handful_of_persons_has_no_real_clusters(featured, count: int, kind: str) -> None:
+def test_handful_of_persons_has_no_separate_groups(featured, count: int, kind: str) -> None:
     rng = np.random.default_rng(count)
     values = rng.normal(size=(count, 12)) if kind == "noise" else np.repeat(np.eye(12)[:2], [count - 1, 1], axis=0)
     pck = np.r_[np.nan, rng.random(count - 1)]
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Number of distinct clusters")
         found = Clusters(ClustersOptions(**QUICK))(featured(values, per_person_pck=pck))
-    assert found.facts["verdict"] != "real clusters"
-    assert not found.findings[0].is_supported
+    assert found.facts["verdict"] == "a continuum"
+    assert not any(finding.is_supported and finding.id == "separate-groups" for finding in found.findings)
 
 
 class Halving:
@@ -229,11 +246,10 @@ def test_clusterer_without_optional_results(featured, monkeypatch) -> None:
     monkeypatch.setattr("posescope.explainability.clusters.cluster_analysis.build", lambda group, spec: Halving(None))
     rng = np.random.default_rng(0)
     found = Clusters(ClustersOptions(**QUICK))(featured(planted(rng), **failing(rng)))
-    silhouettes = found.tables["silhouettes"]
-    assert silhouettes["clusters"].tolist() == [2]
-    assert silhouettes["silhouette"].item() == pytest.approx(found.facts["silhouette"])
-    assert silhouettes["inertia"].isna().all()
-    assert found.facts["restart_agreement"] is None
+    table = found.tables["numbers_of_clusters"]
+    assert table["clusters"].tolist() == [2]
+    assert table["inertia"].isna().all()
+    assert table["restart_agreement"].isna().all()
     assert found.facts["null_silhouette"] > 0
 
 

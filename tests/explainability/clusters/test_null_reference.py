@@ -33,24 +33,25 @@ def test_null_data_have_the_covariance_of_the_points(kind) -> None:
     assert (np.abs(sample[:, 0]).max() < 3 * 2) == (kind != "gaussian")
 
 
-def test_null_data_are_clustered_with_the_same_number_of_clusters() -> None:
+def test_null_data_are_clustered_into_every_number() -> None:
     clusterer = KMeansClusterer(KMeansOptions(largest=4, restarts=2))
-    found = cluster_null_data(MODEL, 150, clusterer, 3, draws=2, seed=0)
+    found = cluster_null_data(MODEL, 150, clusterer, [2, 3, 4], draws=2, seed=0)
     assert [draw.kind for draw in found] == ["gaussian", "gaussian", "uniform", "uniform", "skewed", "skewed"]
     for draw in found:
-        assert sorted(draw.silhouettes) == [2, 3, 4]
-        assert draw.silhouette == draw.silhouettes[3]
-        assert 0 < draw.silhouette < 0.5
+        for values in (draw.silhouettes, draw.agreements, draw.weakest, draw.deepest, draw.ratios):
+            assert sorted(values) == [2, 3, 4]
+        assert 0 < draw.silhouettes[3] < 0.5
+        assert all(draw.weakest[k] <= draw.deepest[k] for k in draw.weakest)
 
 
-def test_clusterer_without_optional_results() -> None:
+def test_clusterer_of_one_number() -> None:
     def split_in_halves(points, seed=0) -> Clustering:
         labels = (points[:, 0] > np.median(points[:, 0])).astype(np.int64)
         return Clustering(labels, np.array([points[labels == label].mean(axis=0) for label in (0, 1)]))
 
-    found = cluster_null_data(MODEL, 100, split_in_halves, 2, draws=2, seed=0)
-    assert all(0.2 < draw.silhouette < 0.6 for draw in found)
-    assert all(draw.agreement > 0.4 for draw in found)
+    found = cluster_null_data(MODEL, 100, split_in_halves, [2], draws=2, seed=0)
+    assert all(0.2 < draw.silhouettes[2] < 0.6 for draw in found)
+    assert all(draw.agreements[2] > 0.4 for draw in found)
 
 
 def test_second_mode_is_flattened_by_hand() -> None:

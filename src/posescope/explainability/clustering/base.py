@@ -1,6 +1,6 @@
 """Interface of the components of `posescope.clusterers`, and helpers that they share."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, Self, runtime_checkable
 
@@ -12,11 +12,11 @@ from posescope.core.plugins import Options
 from posescope.explainability.errors import ExplainabilityError
 
 __all__ = [
-    "ClustererOptions",
     "Clusterer",
+    "ClustererOptions",
     "Clustering",
-    "QuickClusterer",
-    "quick_variant",
+    "RangeClusterer",
+    "cluster_range",
     "sort_by_size",
     "working_dtype",
 ]
@@ -83,16 +83,6 @@ class ClustererOptions(Options):
             raise ValueError(f"largest ({self.largest}) must not be below smallest ({self.smallest})")
         return self
 
-    def reduced(self, clusters: int | None, **most: int) -> Self:
-        """Return options of lower cost.
-
-        Args:
-            clusters: the only number of clusters to try; none: the same range.
-            most: upper bounds of options by name.
-        """
-        counts = {} if clusters is None else {"smallest": clusters, "largest": clusters}
-        return self.model_copy(update={name: min(bound, getattr(self, name)) for name, bound in most.items()} | counts)
-
     def counts_for(self, points: NDArray[np.floating], name: str) -> range:
         """Return the numbers of clusters to try for (N, P) finite points: all of the range below N.
 
@@ -125,22 +115,34 @@ class Clusterer(Protocol):
 
 
 @runtime_checkable
-class QuickClusterer(Protocol):
-    """A clusterer with a cheaper variant for the null reference data, which are clustered many times."""
+class RangeClusterer(Protocol):
+    """A clusterer that gives its result for every number of clusters that it tries, not only for the one that it selects."""
 
-    def quicker(self, clusters: int | None = None) -> Clusterer:
-        """Return the cheaper variant for this number of clusters; none: the same range of numbers."""
+    def cluster_range(
+        self, points: NDArray[np.floating], seed: int = 0, counts: Iterable[int] | None = None
+    ) -> dict[int, Clustering]:
+        """Cluster (N, P) points into each of these numbers of clusters; none: all of the clusterer's own range below N.
+
+        The results have no silhouettes. A number is missing where the points do not fill so many clusters.
+        """
         ...
 
 
-def quick_variant(clusterer: Clusterer, clusters: int | None = None) -> Clusterer:
-    """Return the cheaper variant of a clusterer, or the clusterer itself if it has none.
+def cluster_range(
+    clusterer: Clusterer, points: NDArray[np.floating], seed: int = 0, counts: Iterable[int] | None = None
+) -> dict[int, Clustering]:
+    """Return the result of a clusterer by number of clusters.
 
     Args:
-        clusterer: any clusterer.
-        clusters: the only number of clusters to try; none: those that the clusterer tries.
+        clusterer: any clusterer. One that has no `cluster_range` gives the number of clusters that it selects only.
+        points: (N, P).
+        seed: random seed of the clusterer.
+        counts: numbers of clusters; none: those that the clusterer tries.
     """
-    return clusterer.quicker(clusters) if isinstance(clusterer, QuickClusterer) else clusterer
+    if isinstance(clusterer, RangeClusterer):
+        return clusterer.cluster_range(points, seed, counts)
+    found = clusterer(points, seed=seed)
+    return {len(found): found}
 
 
 def working_dtype(points: NDArray[np.floating]) -> type[np.floating]:

@@ -4,6 +4,9 @@ The Bayesian information criterion (Schwarz, 1978) trades the likelihood against
 it does not require gaps between clusters. Covariances are diagonal, as that of all points is along principal components.
 """
 
+from collections.abc import Iterable
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
@@ -43,29 +46,41 @@ class GaussianMixture(Component[GaussianMixtureOptions]):
             ExplainabilityError: if there are no more points than the smallest number of clusters, no mixture has a point in each
                 of its clusters, or a value is NaN or infinite.
         """
-        counts = self.options.counts_for(points, "gaussian_mixture")
+        found, bic = self._fit_range(points, seed, None)
+        best = min(found, key=lambda count: bic[count])
+        rows = sample_rows(len(points), self.options.silhouette_persons, seed)
+        measured = measure_silhouettes(points, [clustering.labels for clustering in found.values()], rows)
+        return replace(found[best], silhouettes={count: own.mean for count, own in zip(found, measured, strict=True)})
+
+    def cluster_range(
+        self, points: NDArray[np.floating], seed: int = 0, counts: Iterable[int] | None = None
+    ) -> dict[int, Clustering]:
+        """Fit a mixture for every number of clusters; those that leave a cluster empty are left out.
+
+        Args:
+            points: (N, P).
+            seed: random seed of the starts and of the sample.
+            counts: numbers of clusters; none: the range of the options.
+
+        Raises:
+            ExplainabilityError: see `__call__`.
+        """
+        return self._fit_range(points, seed, counts)[0]
+
+    def _fit_range(
+        self, points: NDArray[np.floating], seed: int, counts: Iterable[int] | None
+    ) -> tuple[dict[int, Clustering], dict[int, float]]:
+        """Clusterings and BIC by number of clusters."""
+        numbers = list(self.options.counts_for(points, "gaussian_mixture") if counts is None else counts)
         mean = points.mean(axis=0, dtype=np.float64)
         sample = points[sample_rows(len(points), self.options.start_persons, seed)] - mean
-        mixtures = map_in_threads(lambda count: self._fit(sample, count, seed), counts, "mixtures")
-        found = {count: _predict(mixture, points, mean) for count, mixture in zip(counts, mixtures, strict=True)}
+        mixtures = map_in_threads(lambda count: self._fit(sample, count, seed), numbers, "mixtures")
+        found = {count: _predict(mixture, points, mean) for count, mixture in zip(numbers, mixtures, strict=True)}
         complete = {count: labels for count, labels in found.items() if len(np.unique(labels)) == count}
         if not complete:
             raise ExplainabilityError(f"gaussian_mixture: no mixture has a point of the {len(points)} in each of its clusters.")
-        bic = {count: mixture.bic(sample) for count, mixture in zip(counts, mixtures, strict=True)}
-        best = min(complete, key=lambda count: bic[count])
-        means = np.stack([points[complete[best] == cluster].mean(axis=0, dtype=np.float64) for cluster in range(best)])
-        labels, centres = sort_by_size(complete[best], means)
-        rows = sample_rows(len(points), self.options.silhouette_persons, seed)
-        measured = measure_silhouettes(points, list(complete.values()), rows)
-        return Clustering(labels, centres, {count: own.mean for count, own in zip(complete, measured, strict=True)})
-
-    def quicker(self, clusters: int | None = None) -> "GaussianMixture":
-        """Return a clusterer with one start and fewer silhouettes.
-
-        Args:
-            clusters: the only number of clusters to try; none: the same range.
-        """
-        return GaussianMixture(self.options.reduced(clusters, restarts=1, silhouette_persons=2000))
+        bic = {count: mixture.bic(sample) for count, mixture in zip(numbers, mixtures, strict=True)}
+        return {count: _with_means(points, labels, count) for count, labels in complete.items()}, bic
 
     def _fit(self, points: NDArray[np.float64], count: int, seed: int) -> Mixture:
         least = max(_MIN_VARIANCE * float(points.var(axis=0).mean()), np.finfo(np.float64).tiny)
@@ -73,6 +88,11 @@ class GaussianMixture(Component[GaussianMixtureOptions]):
             count, covariance_type="diag", n_init=self.options.restarts, reg_covar=least, max_iter=500, random_state=seed
         )
         return mixture.fit(points)
+
+
+def _with_means(points: NDArray[np.floating], labels: NDArray[np.int64], count: int) -> Clustering:
+    means = np.stack([points[labels == cluster].mean(axis=0, dtype=np.float64) for cluster in range(count)])
+    return Clustering(*sort_by_size(labels, means))
 
 
 def _predict(mixture: Mixture, points: NDArray[np.floating], mean: NDArray[np.float64]) -> NDArray[np.int64]:

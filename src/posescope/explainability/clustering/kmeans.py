@@ -10,7 +10,7 @@ docs/decisions/0029-k-means-on-the-cpu.md.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,13 +27,14 @@ from posescope.explainability.features.row_blocks import centred_blocks, row_sli
 
 __all__ = ["KMeansClusterer", "KMeansFit", "KMeansOptions", "fit_kmeans"]
 
+_RUNS = 4  # of scikit-learn per k, which share the starts
 _COPIES = 2  # of its points that a scikit-learn fit holds: its own, and the differences of their variance
 
 
 class KMeansOptions(ClustererOptions):
     """Range of k and effort."""
 
-    restarts: int = Field(10, ge=1, le=1000, description="Starts per number of clusters; the smallest inertia is kept")
+    restarts: int = Field(20, ge=1, le=1000, description="Starts per number of clusters; the smallest inertia is kept")
 
 
 class KMeansClusterer(Component[KMeansOptions]):
@@ -50,37 +51,37 @@ class KMeansClusterer(Component[KMeansOptions]):
             ExplainabilityError: if there are no more points than the smallest k, a value is NaN or infinite, or all points
                 coincide.
         """
-        counts = self.options.counts_for(points, "kmeans")
-        fits = fit_kmeans(points, counts, self.options.restarts, self.options.start_persons, seed)
-        silhouettes = self._silhouettes(points, fits, seed)
-        best = max(silhouettes, key=lambda k: silhouettes[k])
-        labels, centres = sort_by_size(fits[best].labels, fits[best].centres)
-        if len(centres) < 2:
-            raise ExplainabilityError(f"kmeans: all {len(points)} points coincide; they cannot be clustered.")
-        # Where points coincide, fewer clusters than requested have points.
-        silhouettes |= {len(centres): silhouettes[best]}
-        return Clustering(
-            labels=labels,
-            centres=centres,
+        found = self.cluster_range(points, seed)
+        rows = sample_rows(len(points), self.options.silhouette_persons, seed)
+        measured = measure_silhouettes(points, [clustering.labels for clustering in found.values()], rows)
+        silhouettes = {k: own.mean for k, own in zip(found, measured, strict=True)}
+        best = found[max(silhouettes, key=lambda k: silhouettes[k])]
+        return replace(
+            best,
             silhouettes=silhouettes,
-            inertias={k: fit.inertia for k, fit in fits.items()},
-            restart_agreements={k: fit.agreement for k, fit in fits.items() if fit.agreement is not None},
+            inertias={k: clustering.inertias[k] for k, clustering in found.items()},
+            restart_agreements={k: own for clustering in found.values() for k, own in clustering.restart_agreements.items()},
         )
 
-    def quicker(self, clusters: int | None = None) -> "KMeansClusterer":
-        """Return a clusterer with fewer restarts and smaller samples.
+    def cluster_range(
+        self, points: NDArray[np.floating], seed: int = 0, counts: Iterable[int] | None = None
+    ) -> dict[int, Clustering]:
+        """Cluster the points for every k. Where points coincide, fewer clusters than requested have points.
 
         Args:
-            clusters: the only k to try; none: the same range.
-        """
-        return KMeansClusterer(self.options.reduced(clusters, restarts=2, silhouette_persons=2000))
+            points: (N, P).
+            seed: random seed of the starts and of the sample.
+            counts: values of k below N; none: the range of the options.
 
-    def _silhouettes(self, points: NDArray[np.floating], fits: dict[int, "KMeansFit"], seed: int) -> dict[int, float]:
-        """Mean silhouette by k; 0 where it is undefined because all points are in one cluster."""
-        rows = sample_rows(len(points), self.options.silhouette_persons, seed)
-        labellings = {k: fit.labels for k, fit in fits.items() if len(np.unique(fit.labels)) > 1}
-        measured = measure_silhouettes(points, list(labellings.values()), rows) if labellings else []
-        return {**dict.fromkeys(fits, 0.0), **{k: own.mean for k, own in zip(labellings, measured, strict=True)}}
+        Raises:
+            ExplainabilityError: see `__call__`.
+        """
+        numbers = self.options.counts_for(points, "kmeans") if counts is None else counts
+        fits = fit_kmeans(points, numbers, self.options.restarts, self.options.start_persons, seed)
+        found = [_sorted(fit) for fit in fits.values() if len(np.unique(fit.labels)) > 1]
+        if not found:
+            raise ExplainabilityError(f"kmeans: all {len(points)} points coincide; they cannot be clustered.")
+        return {len(clustering): clustering for clustering in found}
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,8 @@ class KMeansFit:
         labels: (N,) int, 0..k-1.
         centres: (k, P).
         inertia: sum of squared distances of the points to the centre of their cluster.
-        agreement: mean adjusted Rand index of the labels with those of the other starts; none with a single start.
+        agreement: mean adjusted Rand index of the labels with those of the other runs, which have a quarter of the starts each;
+            none with a single start.
     """
 
     labels: NDArray[np.integer]
@@ -124,11 +126,14 @@ def fit_kmeans(
     is_sampled = len(rows) < len(points)
     sample = centred[rows] if is_sampled else centred
 
-    tasks = [(k, (seed * restarts + restart) % 2**32) for k in numbers for restart in range(restarts)]
+    # Several starts per call of scikit-learn: its checks take as long as a short fit.
+    runs = min(restarts, _RUNS)
+    shares = [restarts // runs + (run < restarts % runs) for run in range(runs)]
+    tasks = [(k, share, (seed * runs + run) % 2**32) for k in numbers for run, share in enumerate(shares)]
     starts = map_in_threads(lambda task: _start(sample, *task), tasks, "k-means starts", bytes_each=_COPIES * sample.nbytes)
     if is_sampled:
         starts = map_in_threads(lambda start: _assign(centred, start), starts, "k-means selection")
-    by_count = [starts[first : first + restarts] for first in range(0, len(starts), restarts)]
+    by_count = [starts[first : first + runs] for first in range(0, len(starts), runs)]
     best = [min(own, key=lambda start: start.inertia) for own in by_count]
     agreements = [_agreement(one, own) for one, own in zip(best, by_count, strict=True)]
     if is_sampled:
@@ -141,8 +146,14 @@ def fit_kmeans(
     }
 
 
-def _start(points: NDArray[np.floating], k: int, seed: int) -> KMeansFit:
-    return _result(KMeans(n_clusters=k, n_init=1, random_state=seed).fit(points))
+def _sorted(fit: KMeansFit) -> Clustering:
+    labels, centres = sort_by_size(fit.labels, fit.centres)
+    agreements = {} if fit.agreement is None else {len(centres): fit.agreement}
+    return Clustering(labels, centres, inertias={len(centres): fit.inertia}, restart_agreements=agreements)
+
+
+def _start(points: NDArray[np.floating], k: int, starts: int, seed: int) -> KMeansFit:
+    return _result(KMeans(n_clusters=k, n_init=starts, random_state=seed).fit(points))
 
 
 def _assign(points: NDArray[np.floating], start: KMeansFit) -> KMeansFit:

@@ -1,159 +1,248 @@
-"""Findings, tables and facts of the analysis `clusters`: description and errors of each cluster."""
+"""Findings, facts and note of the analysis `clusters`.
 
+    separate groups    there are gaps between groups of persons             control: the deepest gap in null data
+    worst group        the PCK of a group is lower than that of the rest    control: the largest gap of permuted groups
+    description        measured attributes describe a group                 control: the largest difference of permuted groups
+
+Of two groups only the worse one is a finding, since the other one mirrors it.
+"""
+
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
+from scipy.stats import beta
 
 from posescope.evaluation.bootstrap import Interval
 from posescope.explainability.base import Facts
-from posescope.explainability.clustering.base import Clustering
-from posescope.explainability.clusters.cluster_contrasts import ClusterErrors
-from posescope.explainability.clusters.cluster_descriptions import Trait, Traits
+from posescope.explainability.clusters.cluster_descriptions import Trait
+from posescope.explainability.clusters.cluster_evidence import MOST_DENSITY, ClusterEvidence, CountEvidence
 from posescope.explainability.clusters.cluster_members import ClusterMembers
-from posescope.explainability.findings import Control, Finding, finding_from_claim
+from posescope.explainability.clusters.cluster_tables import JudgedGroups
+from posescope.explainability.clusters.density_valleys import GroupSeparation
+from posescope.explainability.findings import Control, Finding, p_from_interval
 
-__all__ = ["NOT_REAL", "DescribedClusters"]
+__all__ = ["CONTINUUM", "SEPARATE", "WeighedGroups"]
 
-NOT_REAL = "the clusters are not supported, so this is a region of a continuum of persons and not a group of its own"
+SEPARATE, CONTINUUM = "separate groups", "a continuum"  # values of the fact `verdict`
+_UNIT = "density between groups relative to inside"
+_MOST_GAPS = 3  # findings about the PCK of groups
 
 
 @dataclass(frozen=True)
-class DescribedClusters:
-    """Clusters of N persons with their description and their errors.
+class WeighedGroups:
+    """The shown groups, with the evidence for them.
 
     Attributes:
-        person_ids: (N,).
-        clustering: the clusters.
-        members: silhouettes, distances and medoids.
-        traits: attributes that describe the clusters.
-        errors: scores of the clusters.
+        evidence: evidence for every number of clusters, from the fitted persons.
+        judged: scores and descriptions of the judged persons in the shown groups.
+        members: the judged persons.
+        silhouette: mean silhouette of the judged persons.
     """
 
-    person_ids: NDArray[np.int64]
-    clustering: Clustering
+    evidence: ClusterEvidence
+    judged: JudgedGroups
     members: ClusterMembers
-    traits: Traits
-    errors: ClusterErrors
+    silhouette: Interval
 
-    def descriptions(self) -> list[str]:
-        """Return the description of each cluster, '' without traits."""
-        return [self.traits.description(cluster) for cluster in range(len(self.clustering))]
+    @property
+    def shown(self) -> CountEvidence:
+        """Evidence for the shown number of clusters."""
+        return self.evidence.counts[self.evidence.shown]
 
     def names(self) -> list[str]:
-        """Return a name per cluster, such as `cluster 2 (612 persons; sitting or lying, bent hips)`."""
+        """Return a name per group, such as `group 2 (sitting or lying, bent hips)`."""
         return [
-            f"cluster {number} ({size} persons{'; ' if own else ''}{own})"
-            for number, (size, own) in enumerate(zip(self.clustering.sizes, self.descriptions(), strict=True), start=1)
+            f"group {group + 1}" + (f" ({words})" if (words := self.judged.traits.description(group, 2)) else "")
+            for group in range(len(self.shown))
         ]
 
-    def trait_findings(self, picture: str) -> list[Finding]:
-        """Return a claim per cluster that attributes describe; if they describe none, one claim that failed."""
-        found = [
-            _trait_finding(
-                f"Cluster {number} ({size} persons) differs from all other persons in the following attributes (difference in "
-                f"standard deviations): {_listed(own)}.",
-                own[0],
-                picture,
-            )
-            for number, (size, own) in enumerate(zip(self.clustering.sizes, self.traits.by_cluster, strict=True), start=1)
-            if own
-        ]
-        strongest = self.traits.strongest
-        if found or strongest is None:
-            return found
-        claim = (
-            "No measured attribute describes a cluster; the most significant difference (in standard deviations): "
-            f"{_listed((strongest,))}."
-        )
-        return [_trait_finding(claim, strongest, picture).as_unclear()]
+    def row_titles(self) -> list[str]:
+        """Return a title per group, with its size and PCK, for its pictures."""
+        found, titles = self.judged.errors.contrasts, []
+        for group, (name, size) in enumerate(zip(self.names(), self.members.sizes, strict=True)):
+            pck, rest = found.inside[group, 0], found.rest[group, 0]
+            scores = "" if np.isnan([pck, rest]).any() else f", PCK {pck:.2f}, all others {rest:.2f}"
+            titles.append(f"{name.capitalize()}: {size} persons{scores}")
+        return titles
 
-    def error_findings(self, picture: str, *, real: bool) -> list[Finding]:
-        """Return a claim per cluster with a lower PCK than all other persons, the worst first.
+    def findings(self, plane: str, pictures: list[str | None]) -> tuple[Finding, ...]:
+        """Return the findings.
 
         Args:
-            picture: name of the image that shows the clusters.
-            real: whether the clusters passed the validation.
+            plane: name of the plot of all persons.
+            pictures: name of the image of each group; none: it has none.
         """
-        errors, pck = self.errors, self.errors.names.index("pck")
-        found, gaps = errors.contrasts, -errors.contrasts.difference[:, pck]
-        lowest, median, beyond = (float(value) for value in np.quantile(errors.largest_gaps[:, pck], [0.025, 0.5, 0.95]))
-        control = Control("largest gap of clusters of the same sizes, labels permuted", median, lowest, beyond)
-        claims, names = [], self.names()
-        for cluster in np.argsort(-gaps):
-            gap, low, high = gaps[cluster], -found.high[cluster, pck], -found.low[cluster, pck]
-            if not np.isfinite([gap, low, high]).all() or gap <= 0:
-                continue
-            passed = bool(low > 0 and gap > beyond)
-            text = f"{names[cluster].capitalize()}: {_scores(errors, int(cluster))}"
-            if not passed:
-                text += f"; a gap of {gap:.3f} is within the range of the control"
-            elif not real:
-                text += f"; {NOT_REAL}"
-            stake = float(errors.fractions[cluster] * gap) if passed else 0.0
-            measured = Interval(float(gap), float(low), float(high))
-            claims.append(finding_from_claim(f"{text}.", measured, control, passed=passed, picture=picture, importance=stake))
-        return claims
+        structure = self._structure(plane)
+        return (*([] if structure is None else [structure]), *self._gaps(pictures), *self._description(pictures))
 
-    def table(self) -> pd.DataFrame:
-        """Return a row per cluster: cluster (from 1), persons, fraction, description, silhouette, medoid_person_id, scores."""
-        labels, count = self.clustering.labels, len(self.clustering)
-        table = pd.DataFrame(
-            {
-                "cluster": np.arange(1, count + 1),
-                "persons": self.clustering.sizes,
-                "fraction": self.clustering.sizes / len(labels),
-                "description": self.descriptions(),
-                "silhouette": [_mean(self.members.silhouettes[labels == cluster]) for cluster in range(count)],
-                "medoid_person_id": self.person_ids[self.members.medoids],
-            }
-        )
-        return pd.concat([table, self.errors.table()], axis=1)
+    def _structure(self, picture: str) -> Finding | None:
+        deepest = _deepest(self.evidence)
+        if deepest is None:
+            return None
+        k, group, p_value = deepest
+        ratio = _ratio_interval(group)
+        null = np.array([draw.ratios[k] for draw in self.evidence.null if k in draw.ratios])
+        known = null[np.isfinite(null)]
+        control = None
+        if len(known):
+            what = "the emptiest surroundings of a group in data without groups, cut into as many groups"
+            control = Control(what, float(known.mean()), float(known.min()), float(known.max()))
+        verdict, statement = "inconclusive", _UNCLEAR_STRUCTURE
+        if self.evidence.has_groups:
+            verdict, statement = "supported", self._separate_statement(ratio.estimate)
+        elif (p_dense := p_from_interval(ratio, MOST_DENSITY)) <= 0.05 and ratio.estimate > MOST_DENSITY:
+            verdict, p_value = "refuted", p_dense
+            statement = (
+                f"No: even around the group with the emptiest surroundings the density is {ratio.estimate:.0%} of that inside, "
+                "so the groups are a convenient division of a continuum."
+            )
+        return Finding(
+            id="separate-groups",
+            question="Do the persons form separate groups, with few persons between them?",
+            statement=statement,
+            unclear=_UNCLEAR_STRUCTURE,
+            verdict=verdict if control is not None else "inconclusive",  # type: ignore[arg-type]
+            effect=ratio.estimate, unit=_UNIT, low=ratio.low, high=ratio.high, control=control, p_value=p_value, picture=picture,
+            detail=f"Sought among {len(self.shown.clustering.labels)} fitted persons, from {min(self.evidence.counts)} to "
+            f"{max(self.evidence.counts)} groups; supported numbers of groups: {self._supported_words()}. "
+            f"Halves of the images agree on the shown groups with an adjusted Rand index of {self.shown.agreement:.2f} "
+            f"(data without groups: {self.shown.null_agreement:.2f}).",
+        )  # fmt: skip
 
-    def members_table(self) -> pd.DataFrame:
-        """Return a row per person: person_id, cluster, silhouette (NaN where not measured), distance_to_centre."""
-        return pd.DataFrame(
-            {
-                "person_id": self.person_ids,
-                "cluster": self.clustering.labels + 1,
-                "silhouette": self.members.silhouettes,
-                "distance_to_centre": self.members.distance_to_centre,
-            }
+    def _separate_statement(self, ratio: float) -> str:
+        if self.shown.is_supported:
+            return (
+                f"Yes: the persons form {len(self.shown)} groups, and the density between the two that are closest is "
+                f"{ratio:.0%} of that inside."
+            )
+        found = [self.names()[group] for group in np.flatnonzero(self.shown.separate)]
+        return (
+            f"Yes, in part: around {' and '.join(found)} the density falls to {ratio:.0%} of that inside, while the other groups "
+            "merge into one another."
         )
+
+    def _supported_words(self) -> str:
+        return ", ".join(str(k) for k in self.evidence.supported) or "none"
+
+    def _gaps(self, pictures: list[str | None]) -> Iterator[Finding]:
+        """Yield findings on the groups with the lowest PCK: those with a real gap; if there is none, the worst one."""
+        errors = self.judged.errors
+        gaps = -errors.contrasts.difference[:, 0]
+        order = [int(group) for group in np.argsort(-gaps) if np.isfinite(gaps[group]) and gaps[group] > 0]
+        found = [finding for group in order if (finding := self._gap(group, pictures[group])) is not None]
+        held = [finding for finding in found if finding.is_supported][:_MOST_GAPS]
+        yield from held or found[:1]
+
+    def _gap(self, group: int, picture: str | None) -> Finding | None:
+        contrasts, name = self.judged.errors.contrasts, self.names()[group]
+        gap = Interval(*(-float(value[group, 0]) for value in (contrasts.difference, contrasts.high, contrasts.low)))
+        if not gap.is_known:
+            return None
+        lowest, median, beyond = np.quantile(self.judged.errors.largest_gaps[:, 0], [0.025, 0.5, 0.95]).tolist()
+        p_value = min(1.0, p_from_interval(gap) * len(self.shown))
+        is_real = p_value <= 0.05 and gap.low > 0 and gap.estimate > beyond
+        unclear = f"It cannot be said whether the network is worse on {name} than on the other persons."
+        inside, rest = float(contrasts.inside[group, 0]), float(contrasts.rest[group, 0])
+        kind = "is separate from the others" if self.shown.separate[group] else "is a region of a continuum, not a separate group"
+        return Finding(
+            id=f"group-{group + 1}-pck",
+            question=f"Is the network worse on {name} than on the other persons?",
+            statement=f"The PCK of {name} is lower by {gap.estimate:.2f} than that of the other persons." if is_real else unclear,
+            unclear=unclear,
+            verdict="supported" if is_real else "inconclusive",
+            effect=gap.estimate, unit="PCK", low=gap.low, high=gap.high,
+            control=Control("largest gap of groups of the same sizes, persons permuted between groups", median, lowest, beyond),
+            p_value=p_value, picture=picture,
+            importance=float(self.judged.errors.fractions[group] * gap.estimate) if is_real else 0.0,
+            detail=f"PCK {inside:.2f} of {int(contrasts.persons[group, 0])} persons, {rest:.2f} of the others. "
+            f"The group {kind}.",
+        )  # fmt: skip
+
+    def _description(self, pictures: list[str | None]) -> Iterator[Finding]:
+        traits = self.judged.traits
+        strongest = traits.strongest
+        if strongest is None:
+            return
+        own = [(group, found[0]) for group, found in enumerate(traits.by_cluster) if found]
+        described = max(own, key=lambda pair: abs(pair[1].difference), default=None)
+        group, trait = described if described is not None else (None, strongest)
+        size = _size_of(trait)
+        lowest, median, beyond = trait.chance
+        p_value = min(1.0, p_from_interval(size) * max(len(traits.table), 1))
+        unclear = "It cannot be said whether a measured property describes a group."
+        is_described = group is not None and p_value <= 0.05
+        listed = "; ".join(
+            f"group {number + 1}: {traits.description(number)}" for number, found in enumerate(traits.by_cluster) if found
+        )
+        yield Finding(
+            id="description",
+            question="Do measured properties of the persons describe the groups?",
+            statement=f"Yes: '{trait.description}' sets group {group + 1} apart, by {size.estimate:.1f} standard deviations."
+            if is_described and group is not None
+            else unclear,
+            unclear=unclear,
+            verdict="supported" if is_described else "inconclusive",
+            effect=size.estimate, unit="standard deviations", low=size.low, high=size.high,
+            control=Control("largest difference of any property, persons permuted between groups", median, lowest, beyond),
+            p_value=p_value, picture=pictures[group] if group is not None else None,
+            detail=f"Properties of each group: {listed}." if listed else "",
+        )  # fmt: skip
 
     def facts(self) -> Facts:
-        """Return the number of the cluster with the lowest PCK, and its PCK; none if no PCK is known."""
-        table = self.table()
-        if table["mean_pck"].isna().all():
-            return {"worst_cluster": None, "worst_cluster_pck": None}
-        worst = table.iloc[int(np.nanargmin(table["mean_pck"].to_numpy(dtype=np.float64)))]
-        return {"worst_cluster": int(worst["cluster"]), "worst_cluster_pck": float(worst["mean_pck"])}
+        """Return the numbers by name."""
+        shown, worst = self.shown, self.judged.worst
+        found = self.judged.errors.contrasts
+        return {
+            "clusters": len(shown),
+            "verdict": SEPARATE if self.evidence.has_groups else CONTINUUM,
+            "supported_numbers": self._supported_words(),
+            "separate_groups": int(shown.separate.sum()),
+            "fitted_silhouette": shown.silhouette,
+            "null_silhouette": _known(shown.null_silhouette),
+            "split_half_agreement": _known(shown.agreement),
+            "null_agreement": _known(shown.null_agreement),
+            **{name: _known(value) for name, value in self.silhouette.columns("silhouette").items()},
+            "worst_cluster": None if worst is None else worst + 1,
+            "worst_cluster_pck": None if worst is None else float(found.inside[worst, 0]),
+        }
 
 
-def _listed(traits: tuple[Trait, ...], most: int = 3) -> str:
-    return ", ".join(f"{one.description} ({one.difference:+.2f} [{one.low:+.2f}, {one.high:+.2f}])" for one in traits[:most])
+_UNCLEAR_STRUCTURE = "It cannot be said whether the persons form separate groups."
 
 
-def _trait_finding(claim: str, first: Trait, picture: str) -> Finding:
-    what = "largest difference over all clusters and attributes with permuted labels, scaled to the size of this cluster"
-    control = Control(what, first.chance[1], first.chance[0], first.chance[2])
-    value, low, high = first.difference, first.low, first.high
-    if value < 0:
-        value, low, high = -value, -high, -low
-    return finding_from_claim(claim, Interval(value, low, high), control, passed=True, picture=picture)
+def _deepest(evidence: ClusterEvidence) -> tuple[int, GroupSeparation, float] | None:
+    """Return number of clusters, separation and adjusted p-value of the group on which the finding about structure rests.
+
+    Of a supported number it is the group that is separated least; otherwise the separate group, or any, that is separated most.
+    """
+    shown = evidence.counts[evidence.shown]
+    if shown.is_supported:
+        return len(shown), min(shown.groups, key=lambda group: group.z), shown.p_value
+    numbers = [shown] if shown.separate.any() else list(evidence.counts.values())
+    found = [
+        (len(own), group, p)
+        for own in numbers
+        if own.groups
+        for group, p, is_separate in zip(own.groups, own.p_groups, own.separate, strict=True)
+        if group.core and (is_separate or not shown.separate.any())
+    ]
+    return max(found, key=lambda one: one[1].z, default=None)
 
 
-def _scores(errors: ClusterErrors, cluster: int) -> str:
-    found, texts = errors.contrasts, []
-    for index, name in enumerate(errors.names):
-        inside, rest = found.inside[cluster, index], found.rest[cluster, index]
-        low, high = found.inside_low[cluster, index], found.inside_high[cluster, index]
-        if np.isfinite([inside, rest, low, high]).all():
-            texts.append(f"{name.upper()} {inside:.2f} [{low:.2f}, {high:.2f}] against {rest:.2f} for the rest")
-    return ", ".join(texts)
+def _ratio_interval(group: GroupSeparation) -> Interval:
+    """Density ratio with its 95 % interval (Clopper and Pearson, 1934, of the counted images)."""
+    valley, core = group.valley, group.core
+    low, high = (0.0 if valley == 0 else float(beta.ppf(0.025, valley, core + 1))), float(beta.ppf(0.975, valley + 1, core))
+    factor = group.ratio * core / valley if valley else 2.0
+    return Interval(group.ratio, factor * low / (1 - low), factor * high / (1 - high))
 
 
-def _mean(values: NDArray[np.float64]) -> float:
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if len(known) else float("nan")
+def _size_of(trait: Trait) -> Interval:
+    if trait.difference >= 0:
+        return Interval(trait.difference, trait.low, trait.high)
+    return Interval(-trait.difference, -trait.high, -trait.low)
+
+
+def _known(value: float) -> float | None:
+    return value if np.isfinite(value) else None

@@ -13,10 +13,11 @@ from it (Grenander, 1956); the likeliest of these. k-means splits skewed data wh
 same covariance do not show.
 
 Distances are invariant to rotation, so null data are sampled along the principal axes. Silhouettes are compared at the same
-number of clusters, since those of null data decrease with it. Data in one curved piece may still exceed all three.
+number of clusters, since those of null data decrease with it. Data in one curved piece may still exceed all three; for them see
+`density_valleys`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,9 +26,10 @@ from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 from tqdm import tqdm
 
-from posescope.explainability.clustering.base import Clusterer, quick_variant
+from posescope.explainability.clustering.base import Clusterer, Clustering, cluster_range
 from posescope.explainability.clustering.silhouettes import measure_silhouettes
-from posescope.explainability.clusters.split_half_stability import split_half_agreements
+from posescope.explainability.clusters.density_valleys import measure_separation
+from posescope.explainability.clusters.split_half_stability import cluster_halves
 from posescope.explainability.features.row_blocks import centred_blocks, row_slices, sample_rows
 
 __all__ = [
@@ -38,6 +40,7 @@ __all__ = [
     "fit_null_model",
     "fit_unimodal",
     "principal_spread",
+    "silhouettes_of",
 ]
 
 _BINS = 60
@@ -91,16 +94,18 @@ class NullDraw:
 
     Attributes:
         kind: kind of the null data.
-        silhouette: mean silhouette with the same number of clusters as the points, or with the number that the clusterer selects
-            if it cannot be given one.
-        silhouettes: mean silhouettes by number of clusters, as far as the clusterer reports them.
-        agreement: split-half adjusted Rand index; none where it is undefined.
+        silhouettes: mean silhouettes by number of clusters.
+        agreements: split-half adjusted Rand indices by number of clusters; a number is missing where it is undefined.
+        weakest, deepest: z of the valleys around the group that is separated least, and most (`GroupSeparation.z`), likewise.
+        ratios: density in the valleys around the group that is separated most (`GroupSeparation.ratio`), likewise.
     """
 
     kind: NullKind
-    silhouette: float
     silhouettes: Mapping[int, float]
-    agreement: float | None
+    agreements: Mapping[int, float]
+    weakest: Mapping[int, float]
+    deepest: Mapping[int, float]
+    ratios: Mapping[int, float]
 
 
 def fit_null_model(points: NDArray[np.floating], seed: int) -> NullModel:
@@ -159,29 +164,52 @@ def principal_spread(points: NDArray[np.floating]) -> NDArray[np.float64]:
     return spread
 
 
-def cluster_null_data(model: NullModel, count: int, clusterer: Clusterer, clusters: int, draws: int, seed: int) -> list[NullDraw]:
-    """Cluster samples of null data of each kind.
+def cluster_null_data(
+    model: NullModel, count: int, clusterer: Clusterer, counts: Sequence[int], draws: int, seed: int
+) -> list[NullDraw]:
+    """Cluster samples of null data of each kind into each number of clusters, with the effort of the clusterer of the points.
 
     Args:
         model: fitted to the points.
         count: points per sample.
         clusterer: clusterer of the points.
-        clusters: number of clusters of the points.
+        counts: numbers of clusters.
         draws: samples per kind.
         seed: random seed of the samples.
     """
-    every, same = quick_variant(clusterer), quick_variant(clusterer, clusters)
     found = []
     for kind, draw in tqdm([(kind, draw) for kind in NULL_KINDS for draw in range(draws)], desc="null reference data"):
         points = model.sample(kind, count, seed + draw)
-        clustering = every(points, seed=seed + draw)
-        silhouette = clustering.silhouettes.get(clusters)
-        if silhouette is None:
-            silhouette = measure_silhouettes(points, [same(points, seed=seed + draw).labels])[0].mean
-        agreements = split_half_agreements(points, np.arange(count), same, clusters, 1, seed + draw)
-        agreement = float(agreements[0]) if len(agreements) else None
-        found.append(NullDraw(kind, silhouette, clustering.silhouettes, agreement))
+        clusterings = cluster_range(clusterer, points, seed + draw, counts)
+        persons = np.arange(count)
+        halves = cluster_halves(points, persons, clusterer, clusterings, seed + draw)
+        groups = {k: measure_separation(points, persons, one.centres, [halves]) for k, one in clusterings.items()}
+        least, most = ({k: choose(own, key=lambda one: one.z) for k, own in groups.items() if own} for choose in (min, max))
+        found.append(
+            NullDraw(
+                kind,
+                silhouettes_of(points, clusterings),
+                halves.agreements(points),
+                weakest={k: group.z for k, group in least.items()},
+                deepest={k: group.z for k, group in most.items()},
+                ratios={k: group.ratio for k, group in most.items()},
+            )
+        )
     return found
+
+
+def silhouettes_of(
+    points: NDArray[np.floating], clusterings: Mapping[int, Clustering], rows: NDArray[np.int64] | None = None
+) -> dict[int, float]:
+    """Return the mean silhouette of each clustering, by number of clusters.
+
+    Args:
+        points: (N, P).
+        clusterings: clusterings of these points.
+        rows: rows of the points that are measured; none: all.
+    """
+    measured = measure_silhouettes(points, [one.labels for one in clusterings.values()], rows)
+    return {k: own.mean for k, own in zip(clusterings, measured, strict=True)}
 
 
 def _fit_axis(values: NDArray[np.float64], bins: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

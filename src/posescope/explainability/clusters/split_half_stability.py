@@ -4,55 +4,88 @@ r"""Split-half stability: two halves of the images are clustered separately, and
                                                  adjusted Rand index (Hubert and Arabie, 1985): 1 the same, 0 as by chance
     half B -> centres -> labels of both halves   /
 
-The index increases with the number of persons, with or without clusters, so only values for equally many persons are compared.
+The halves are clustered with as many starts as all points: a poor local optimum of one half would appear as instability. The
+index increases with the number of persons, with or without clusters, so only values for equally many persons are compared.
 Images are split, not persons: persons of one image are alike and would carry a clustering from one half to the other.
 Clusters that are not defined by their centres appear less stable than they are.
 """
 
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import adjusted_rand_score, pairwise_distances_argmin
+from scipy.optimize import linear_sum_assignment
+from sklearn.metrics import adjusted_rand_score, pairwise_distances, pairwise_distances_argmin
 
-from posescope.explainability.clustering.base import Clusterer
+from posescope.explainability.clustering.base import Clusterer, cluster_range
 
-__all__ = ["STABLE_AGREEMENT", "sample_images", "split_half_agreements", "split_images"]
+__all__ = ["STABLE_AGREEMENT", "STABLE_GROUP", "SplitHalf", "cluster_halves", "sample_images", "split_images"]
 
 STABLE_AGREEMENT = 0.8  # Steinley (2004), Properties of the Hubert-Arabie adjusted Rand index: good recovery from here
+STABLE_GROUP = 0.75  # Jaccard index; Hennig (2007), Cluster-wise assessment of cluster stability: a valid, stable cluster
+
+Centres = NDArray[np.floating]
 
 
-def split_half_agreements(
+@dataclass(frozen=True)
+class SplitHalf:
+    """Clusterings of two halves of n points.
+
+    Attributes:
+        is_first: (n,) whether the point is in the first half.
+        centres: centres (k, P) of the first and of the second half by number of clusters k; a number is missing where a half does
+            not fill so many clusters.
+    """
+
+    is_first: NDArray[np.bool_]
+    centres: Mapping[int, tuple[Centres, Centres]]
+
+    def agreements(self, points: NDArray[np.floating]) -> dict[int, float]:
+        """Return the adjusted Rand index over all n points (n, P) by number of clusters."""
+        labels = {k: [pairwise_distances_argmin(points, own) for own in both] for k, both in self.centres.items()}
+        return {k: float(adjusted_rand_score(*both)) for k, both in labels.items()}
+
+    def matched(self, centres: Centres) -> tuple[Centres, Centres] | None:
+        """Return the centres of both halves in the order of (k, P) centres of all points; none if there are none for k.
+
+        The order minimises the summed distances (Hungarian method).
+        """
+        both = self.centres.get(len(centres))
+        if both is None:
+            return None
+        first, second = (own[linear_sum_assignment(pairwise_distances(centres, own))[1]] for own in both)
+        return first, second
+
+
+def cluster_halves(
     points: NDArray[np.floating],
     groups: NDArray[np.int64],
     clusterer: Clusterer,
-    clusters: int,
-    splits: int,
+    counts: Iterable[int],
     seed: int,
-    persons: int | None = None,
-) -> NDArray[np.float64]:
-    """Return the split-half adjusted Rand index of several random splits.
+) -> SplitHalf:
+    """Cluster two random halves of the images.
 
     Args:
-        points: (N, P).
-        groups: (N,) the image of each.
+        points: (n, P).
+        groups: (n,) the image of each.
         clusterer: clusterer of each half.
-        clusters: number of clusters that it is expected to return.
-        splits: S.
-        seed: random seed of the splits.
-        persons: approximate number of persons per split, sampled by whole images for each split; none: all.
-
-    Returns:
-        (S,) over the persons that were split; shorter if a half has fewer than two points per cluster, or all of them coincide.
+        counts: numbers of clusters; those with fewer than two points per cluster in a half are left out.
+        seed: random seed of the split and of the clusterer.
     """
-    agreements = []
-    for split in range(splits):
-        rows = sample_images(groups, persons, seed + split)
-        sample, is_first = points[rows], split_images(groups[rows], seed + split)
-        halves = (sample[is_first], sample[~is_first])
-        if any(len(half) < 2 * clusters or not np.ptp(half, axis=0).any() for half in halves):
-            continue
-        centres = [clusterer(half, seed=seed + split).centres.astype(sample.dtype) for half in halves]
-        agreements.append(adjusted_rand_score(*(pairwise_distances_argmin(sample, own) for own in centres)))
-    return np.array(agreements, dtype=np.float64)
+    is_first = split_images(groups, seed)
+    halves = (points[is_first], points[~is_first])
+    least = min(len(half) for half in halves)
+    possible = [k for k in counts if 2 * k <= least]
+    if not possible or not all(np.ptp(half, axis=0).any() for half in halves):
+        return SplitHalf(is_first, {})
+    first, second = (cluster_range(clusterer, half, seed, possible) for half in halves)
+    dtype = points.dtype
+    return SplitHalf(
+        is_first,
+        {k: (first[k].centres.astype(dtype), second[k].centres.astype(dtype)) for k in possible if k in first and k in second},
+    )
 
 
 def sample_images(groups: NDArray[np.int64], persons: int | None, seed: int) -> NDArray[np.int64]:

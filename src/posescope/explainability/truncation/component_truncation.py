@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
 from posescope.core.plugins import Component, Options
-from posescope.explainability.answers import state_sample
 from posescope.explainability.base import AnalysisInputs, AnalysisResult, StudyPersons
 from posescope.explainability.components.pca import Components
 from posescope.explainability.features.activation_patching import describe_patching_obstacle
@@ -117,7 +116,7 @@ class Truncation(Component[TruncationOptions]):
             },
             images={"truncation_joints": plot_joint_drops(joints)},
             note=describe(study),
-            findings=state_sample(findings_of(study), inputs.judged.groups[rows]),
+            findings=findings_of(study),
             plots={"truncation_curve": plot_curve(curves[0], asked)},
             captions=CAPTIONS,
         )

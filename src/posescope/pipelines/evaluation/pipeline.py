@@ -51,15 +51,7 @@ def _error_analysis() -> Pipeline:
         [
             step(
                 nodes.gather_error_cases,
-                [
-                    "crops",
-                    "predictions_val",
-                    "evaluated_persons_val",
-                    *persons,
-                    "skeleton",
-                    "setting_val",
-                    "evaluated_images_val",
-                ],
+                ["crops", "predictions_val", "evaluated_persons_val", *persons, "skeleton", "setting_val"],
                 "cases_val",
             ),
             step(
@@ -80,18 +72,7 @@ def _error_analysis() -> Pipeline:
             ),
             step(
                 nodes.measure_decoding_effects,
-                [
-                    "model",
-                    "crops",
-                    "targets",
-                    "persons",
-                    *persons,
-                    "setting_val",
-                    PREDICTION,
-                    RESULTS,
-                    ERROR_ANALYSIS,
-                    "evaluated_images_val",
-                ],
+                ["model", "crops", "targets", "persons", *persons, "setting_val", PREDICTION, RESULTS, ERROR_ANALYSIS],
                 "decoding_effects",
             ),
         ],

@@ -129,10 +129,12 @@ def describe_groups(clusters: AnalysisResult | None, subject: SubjectWords) -> S
 
 
 def _reality(clusters: AnalysisResult) -> str:
-    real = clusters.facts.get("verdict") == "real clusters"
-    if real:
-        return "The groups are real: data without groups do not divide as well."
-    return "No gaps were found: the groups divide a continuum."
+    if clusters.facts.get("verdict") != "separate groups":
+        return "They divide a continuum: no gaps between them were found."
+    separate, count = clusters.facts.get("separate_groups"), clusters.facts.get("clusters")
+    if separate == count:
+        return "They are separate: few are in between."
+    return f"{separate} of these {count} groups {'is' if separate == 1 else 'are'} separate; the others merge into one another."
 
 
 def _group_item(clusters: AnalysisResult, row: Mapping[Any, Any], subject: SubjectWords) -> SummaryItem:
