@@ -52,7 +52,7 @@ Planted = tuple[np.ndarray, np.ndarray]  # annotations, rows of the persons with
 Persons = tuple[AnnotatedPoses, HeatmapReader, np.ndarray]  # and (N,) longer side of the box, fraction of the crop's side
 
 FRACTION, BAR = 0.05, 0.6
-DATA_SETS, RUN_DATA_SETS, PERSONS = 20, 20, 2000
+DATA_SETS, PERSONS = 20, 2000
 PAIRS = flip_pairs(COCO_PERSON.flip_indices)
 _IMPRECISE = [COCO_PERSON.index(f"{side}_{part}") for side in ("left", "right") for part in ("wrist", "ankle")]
 _PEAK_SIGMA = 0.04  # of a heatmap's peak, fraction of the crop's side
@@ -65,16 +65,13 @@ def run(most: int | None = None, data_dir: Path = Path("data")) -> dict[str, Any
         most: maximum number of data sets per bar; none: all.
         data_dir: data_dir of a finished run; without one its bars are left out.
     """
-    bars = {}
-    for kind in PLANTS:
-        found = [_count_found(synthetic_persons(seed, PERSONS), kind, seed) for seed in range(min(DATA_SETS, most or DATA_SETS))]
-        bars[f"synthetic_{kind}"] = _bar(found)
-    if any((data_dir / "06_models/model").rglob("model.json")):
-        persons = run_persons(data_dir)
-        for kind in PLANTS:
-            found = [_count_found(persons, kind, seed) for seed in range(min(RUN_DATA_SETS, most or RUN_DATA_SETS))]
-            bars[f"run_{kind}"] = _bar(found)
-    return bars
+    found: dict[str, list[tuple[int, int]]] = {}
+    real = run_persons(data_dir) if any((data_dir / "06_models/model").rglob("model.json")) else None
+    for seed in range(min(DATA_SETS, most or DATA_SETS)):
+        for name, persons in {"synthetic": synthetic_persons(seed, PERSONS), "run": real}.items():
+            for kind in PLANTS if persons is not None else ():
+                found.setdefault(f"{name}_{kind}", []).append(_count_found(persons, kind, seed))
+    return {name: _bar(counts) for name, counts in sorted(found.items())}
 
 
 def _bar(found: list[tuple[int, int]]) -> dict[str, Any]:

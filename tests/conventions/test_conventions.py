@@ -119,11 +119,12 @@ def test_components_named_by_files_are_built_only_if_trusted() -> None:
         and item.func.id == "ComponentSpec"
         and not all(isinstance(keyword.value, ast.Constant) for keyword in item.keywords)
     }
-    # From parameters; from --detector and --set; a network with autoencoder, from the options of a trusted one.
+    # From parameters; from --detector, --set, --analysis and --device; a network with autoencoder, from those of a trusted one.
     assert made == {
         "core/plugins.py",
         "data/crops/options.py",
         "cli/predict.py",
+        "kedro_support/model_explanation.py",
         "artifacts/model_assembly.py",
         "evaluation/scoring_options.py",
     }

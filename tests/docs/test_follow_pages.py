@@ -214,6 +214,19 @@ def test_use_a_model(page, checkout, painted) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("page", ["docs/how-to/explain-a-model.md"], indirect=True)
+def test_explain_a_model(page, checkout, painted) -> None:
+    shutil.copytree(painted, checkout.root / "my_data")
+    checkout.follow(page)
+    named = {word for word in page.words() if re.fullmatch(r"explained/\S+", word)}
+    assert named
+    # The 20 validation persons of the small sample are too few to rank their annotations; the second command explains 80.
+    places = {place.replace("explained/", "blurred/", 1) if "doubtful" in place else place for place in named}
+    assert [place for place in places if not (checkout.root / place).exists()] == []
+    assert (checkout.root / "blurred" / "summary.html").stat().st_size > 10_000
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("page", ["README.md"], indirect=True)
 def test_readme(page, checkout, painted) -> None:
     shutil.copytree(painted, checkout.root / "data" / "01_raw" / "coco")

@@ -1,7 +1,9 @@
+import numpy as np
 import pytest
+from tests.findings import make_finding
 
 from posescope.evaluation.bootstrap import Interval
-from posescope.explainability.answers import Answer, answer_at_most, answer_more, need_also
+from posescope.explainability.answers import Answer, answer_at_most, answer_more, difference_of, need_also, state_sample
 
 NAN = float("nan")
 
@@ -40,3 +42,14 @@ def test_yes_needs_both_tests_and_a_no_one() -> None:
     assert need_also(Answer("supported", 0.001), 0.2) == Answer("inconclusive", 0.2)
     assert need_also(Answer("inconclusive", 0.3), 0.01) == Answer("inconclusive", 0.3)
     assert need_also(Answer("refuted", 0.01), 0.9) == Answer("refuted", 0.01)
+
+
+def test_difference_of_two_intervals_equals_the_hand_computed_one() -> None:
+    found = difference_of(Interval(10.0, 7.0, 14.0), Interval(4.0, 1.0, 8.0))
+    assert (found.estimate, found.low, found.high) == pytest.approx((6.0, 6 - 5, 6 + 5))
+
+
+def test_sample_of_few_photographs_leaves_questions_open() -> None:
+    (many,), (few,) = (state_sample([make_finding()], np.arange(40) % count) for count in (20, 19))
+    assert (many.verdict, many.person_count, many.photograph_count) == ("supported", 40, 20)
+    assert (few.verdict, few.statement) == ("inconclusive", few.unclear)

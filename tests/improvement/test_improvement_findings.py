@@ -9,7 +9,7 @@ from tests.improvement.conftest import hits, scores
 
 from posescope.core.origin import Origin, OriginMismatchError, add_origin
 from posescope.improvement.code_size import CodeSize
-from posescope.improvement.improvement_findings import _claim_of_reconstruction, _claims_of_reconstruction, conclude
+from posescope.improvement.improvement_findings import conclude
 from posescope.improvement.options import FineTuning
 from posescope.improvement.variant_comparison import COMPARISONS, compare_by_joint, compare_by_person
 
@@ -57,65 +57,59 @@ def test_comparisons_name_both_models() -> None:
 
 
 @pytest.mark.parametrize(
-    ("gain", "verdict", "passed"),
-    [(0.1, "helps", True), (-0.1, "harms", False), (0.0, "makes no significant difference", False)],
+    ("gain", "verdict", "words"),
+    [(0.1, "supported", "higher than"), (-0.1, "refuted", "lower than"), (0.0, "refuted", "counts as no difference")],
 )
-def test_verdict_follows_the_difference(gain, verdict, passed) -> None:
+def test_verdict_follows_the_difference(gain, verdict, words) -> None:
     found = outcome(gain)
-    claim = found["findings"][0]
-    assert f"in the bottleneck {verdict}:" in claim["statement"]
-    assert claim["passed"] is passed
-    assert claim["value"] == pytest.approx(gain, abs=0.005)
-    assert claim["control"]["value"] == pytest.approx(0.05, abs=0.005)
-    assert claim["importance"] == pytest.approx(gain if passed else 0.0, abs=0.005)
-    assert claim["statement"] in found["note"]
+    finding = found["findings"][0]
+    assert (finding["id"], finding["verdict"]) == ("autoencoder-helps", verdict)
+    assert words in finding["statement"]
+    assert finding["effect"] == pytest.approx(gain, abs=0.005)
+    assert finding["control"]["value"] == pytest.approx(0.05, abs=0.005)
+    assert finding["importance"] == pytest.approx(max(gain, 0.0), abs=0.005)
+    assert finding["statement"] in found["note"]
+    assert finding["p_adjusted"] >= finding["p_value"]
 
 
 def test_gain_of_fine_tuning_alone_is_no_gain() -> None:
     """0.05 above the original with an interval above zero, but the control gains as much."""
-    claim = outcome(0.0)["findings"][0]
-    assert claim["control"]["low"] > 0
-    assert not claim["passed"]
+    finding = outcome(0.0)["findings"][0]
+    assert finding["control"]["low"] > 0
+    assert finding["verdict"] == "refuted"
 
 
-def test_claims_of_insertion_reconstruction_dimensionality_and_joints() -> None:
+def test_findings_of_insertion_and_reconstruction_and_the_note() -> None:
     found = outcome(0.1, better="knee")
-    _, inserted, reconstruction, directions = found["findings"]
-    assert "a code of 4 numbers is not enough" in inserted["statement"]
-    assert (inserted["value"], inserted["control"]["value"]) == pytest.approx((-0.3, -0.4), abs=0.01)
-    assert not inserted["passed"]
-    assert (reconstruction["value"], reconstruction["control"]["value"], reconstruction["passed"]) == (0.8, 0.7, True)
-    assert (directions["value"], directions["control"]["value"], directions["passed"]) == (3.0, 19.0, True)
+    _, inserted, reconstruction = found["findings"]
+    assert "a code of 4 numbers is not enough" in inserted["statement"].lower()
+    assert (inserted["effect"], inserted["control"]["value"]) == pytest.approx((0.3, 0.4), abs=0.01)
+    assert inserted["verdict"] == "refuted"
+    assert (reconstruction["effect"], reconstruction["control"]["value"]) == (0.8, 0.7)
+    assert reconstruction["verdict"] == "supported"
+    assert reconstruction["statement"] == (
+        "The 4 numbers of the autoencoder keep 80.0% of the variance of the bottleneck, more than as many principal components."
+    )
+    # Without an interval there is no answer, so the dimensions are in the note.
+    assert "95 % of its variance in 3 components, in 20 in the original, and in 19 after fine-tuning" in found["note"]
     assert "Of 2 joints 1 are better with it (knee) and 0 worse (none)" in found["note"]
     assert found["scores"]["inserted"]["pck_thesis"] == pytest.approx(found["scores"]["original"]["pck_thesis"] - 0.3, abs=0.01)
     json.dumps(found, allow_nan=False)
 
 
-@pytest.mark.parametrize(
-    ("mean_ablated", "passed", "verdict"), [(-0.4, True, "is enough"), (0.0, False, "hardly needs its bottleneck")]
-)
-def test_code_is_sufficient_only_if_the_bottleneck_matters(mean_ablated, passed, verdict) -> None:
+@pytest.mark.parametrize(("mean_ablated", "verdict"), [(-0.4, "supported"), (0.0, "inconclusive")])
+def test_code_is_sufficient_only_if_the_bottleneck_matters(mean_ablated, verdict) -> None:
     table = scores(0.1)
     base = table.loc[table["variant"] == "original", "pck_thesis"].to_numpy()
     table.loc[table["variant"] == "inserted", "pck_thesis"] = base
     table.loc[table["variant"] == "mean_ablated", "pck_thesis"] = base + mean_ablated
     metric_values, joints = compare_by_person(table, 0, 200), compare_by_joint(hits("nose"), 0, 200)
-    claim = conclude(CodeSize(4, "planted"), metric_values, joints, RECONSTRUCTION, BOTTLENECKS, FineTuning(epochs=5))[
-        "findings"
-    ][1]
-    assert claim["passed"] is passed
-    assert verdict in claim["statement"]
+    found = conclude(CodeSize(4, "planted"), metric_values, joints, RECONSTRUCTION, BOTTLENECKS, FineTuning(epochs=5))
+    assert found["findings"][1]["verdict"] == verdict
 
 
-def test_claim_of_the_reconstruction() -> None:
-    claim = _claim_of_reconstruction(RECONSTRUCTION).statement
-    assert claim == (
-        "On 30 evaluation persons the 4 numbers of the autoencoder of stack 1 (4 in use) explain 80.0% of the variance of the "
-        "bottleneck, more than as many principal components (70.0%)."
-    )
-
-
-def test_reconstruction_without_an_interval_is_no_claim() -> None:
-    assert len(list(_claims_of_reconstruction(RECONSTRUCTION))) == 1
+def test_reconstruction_without_an_interval_is_no_finding() -> None:
     unknown = RECONSTRUCTION.assign(low=np.nan, high=np.nan)
-    assert not list(_claims_of_reconstruction(unknown))
+    metric_values, joints = compare_by_person(scores(0.1), 0, 200), compare_by_joint(hits("nose"), 0, 200)
+    found = conclude(CodeSize(4, "planted"), metric_values, joints, unknown, BOTTLENECKS, FineTuning(epochs=5))
+    assert [finding["id"] for finding in found["findings"]] == ["autoencoder-helps", "code-is-enough"]

@@ -20,6 +20,7 @@ from kedro.framework.startup import bootstrap_project
 
 from posescope.artifacts.description import model_fingerprint
 from posescope.artifacts.model_folder import load_model
+from posescope.artifacts.uncertainty import read_uncertainty
 from posescope.cli import cli
 from posescope.core.origin import OriginMismatchError
 from posescope.drawing.rgb_images import read_png
@@ -90,7 +91,8 @@ def test_metrics_have_the_documented_shape(run: Path) -> None:
         assert set(metric) == {"value", "low", "high", "persons", "protocol", "model", "data", "results", *setting}, name
         assert {key: metric[key] for key in setting} == setting
         assert math.isfinite(metric["value"])
-        assert 0 <= metric["low"] <= metric["value"] <= metric["high"] <= 1, name
+        most = math.inf if name == "mse" else 1
+        assert 0 <= metric["low"] <= metric["value"] <= metric["high"] <= most, name
         assert metric["persons"] > 0
         assert metric["protocol"] == ("coco" if name in METRICS_OF_ALL_PERSONS else "crops"), name
     table = pd.read_csv(metrics_file(run).with_suffix(".csv"))
@@ -135,6 +137,9 @@ def test_results_name_their_model_and_data(run: Path) -> None:
         "error_costs",
         "reliability",
         "rank_correlations",
+        "uncertainty_coverage",
+        "risk_coverage",
+        "joint_trust",
         "joint_scores",
         "person_scores",
         "history",
@@ -144,7 +149,15 @@ def test_results_name_their_model_and_data(run: Path) -> None:
         assert {key: table[key].unique().tolist() for key in own} == {key: [value] for key, value in own.items()}, name
     for name in ("data_distribution", "rejected", "joint_labels"):
         assert pd.read_csv(reporting / f"{name}.csv", dtype={"data": str})["data"].unique().tolist() == [own["data"]], name
-    for name in ("strata_plot", "error_types_plot", "error_costs_plot", "reliability_plot", "joint_scores_plot", "history_plot"):
+    for name in (
+        "strata_plot",
+        "error_types_plot",
+        "error_costs_plot",
+        "reliability_plot",
+        "joint_scores_plot",
+        "history_plot",
+        "uncertainty_plot",
+    ):
         assert own.items() <= json.loads((reporting / f"{name}.json").read_text())["layout"]["meta"].items(), name
     for name in ("worst_persons", "person_examples"):
         assert own.items() <= read_png(reporting / f"{name}.png").text.items(), name
@@ -245,11 +258,25 @@ def test_model_folder_has_its_provenance(run: Path) -> None:
     assert decoded.joints.shape == (1, len(model.skeleton), 2)
 
 
+def test_the_model_is_calibrated_and_its_radii_are_judged(run: Path) -> None:
+    (folder,) = (run / "data" / "06_models" / "model").glob("*/model")
+    uncertainty = read_uncertainty(folder, model_fingerprint(folder), load_model(folder).skeleton.joints)
+    assert uncertainty is not None
+    persons = pd.read_parquet(run / "data" / "03_primary" / "persons.parquet")
+    calibration = persons[persons["split"] == "calibration"]
+    assert uncertainty.persons == len(calibration) > 0
+    table = pd.read_csv(run / "data" / "08_reporting" / "uncertainty_coverage.csv")
+    judged = table[(table["joint"] == "all") & table["main"]].iloc[0]
+    assert judged["level"] == uncertainty.level == 0.5
+    assert judged["labelled"] > 0
+    assert judged["persons"] <= (persons["split"] == "val").sum()
+
+
 def test_images_are_in_one_split_only(run: Path) -> None:
     persons = pd.read_parquet(run / "data" / "03_primary" / "persons.parquet")
     splits = persons.groupby(["source_split", "image_id"])["split"].nunique()
     assert splits.max() == 1
-    assert set(persons["split"]) == {"train", "val", "test"}
+    assert set(persons["split"]) == {"train", "val", "test", "calibration"}
 
 
 def test_inference_predicts_every_image_of_a_folder(copy: Path) -> None:

@@ -226,8 +226,9 @@ def test_pictures_of_the_summary_are_not_repeated(inputs):
     shown = with_result(inputs, images={"traversal_strip_1": IMAGE, "other": IMAGE}, findings=(finding,))
     section = find_section(report_of(shown), "Latent traversal")
     assert [image.anchor for image in section.images] == ["figure-latent-traversal-other"]
-    assert section.findings[0].picture == "summary"
+    assert section.findings[0].picture == "figure-latent-traversal-traversal-strip-1"
     assert "summary" in section.text
+    assert 'id="figure-latent-traversal-traversal-strip-1"' in render_report(report_of(shown))
 
 
 def test_plots_of_an_analysis_get_the_plot_style_and_words(inputs):

@@ -15,6 +15,7 @@ from posescope.core.errors import DataError
 from posescope.core.joint_matching import joint_names_of
 from posescope.core.skeleton import Skeleton
 from posescope.core.tables import joints_of, matrices_of
+from posescope.evaluation.bootstrap import ImageResamples, resample_images
 from posescope.geometry.affine import apply_affine
 
 __all__ = ["Cases", "Neighbours", "ScoredPersons", "find_neighbours", "gather_cases", "gather_scored"]
@@ -101,11 +102,29 @@ class Neighbours:
 
 @dataclass(frozen=True)
 class Cases:
-    """N scored persons, their neighbours, and the (N, 2) height and width px of their images: the input of the error analysis."""
+    """The input of the error analysis.
+
+    Attributes:
+        scored: N scored persons.
+        neighbours: other persons in their images.
+        image_sizes: (N, 2) height and width px of their images.
+        images: ids of all images of the evaluation, those without evaluated persons included, so that the bootstrap draws are
+            those of the metrics. None: the images of the persons.
+    """
 
     scored: ScoredPersons
     neighbours: Neighbours
     image_sizes: NDArray[np.int64]
+    images: NDArray[np.int64] | None = None
+
+    def resample(self, seed: int, resamples: int) -> ImageResamples:
+        """Draw images with replacement.
+
+        Args:
+            seed: random seed of the draws.
+            resamples: number of draws.
+        """
+        return resample_images(self.scored.image_ids if self.images is None else self.images, seed, resamples)
 
 
 def gather_scored(

@@ -7,12 +7,17 @@
 Everything else is inconclusive. The p-value belongs to the null hypothesis at the nearest limit.
 """
 
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
 
 from posescope.evaluation.bootstrap import Interval
-from posescope.explainability.findings import Verdict, p_from_interval
+from posescope.explainability.findings import MIN_IMAGES, Finding, Verdict, p_from_interval
 
-__all__ = ["Answer", "answer_at_most", "answer_more", "need_also"]
+__all__ = ["Answer", "answer_at_most", "answer_more", "difference_of", "need_also", "state_sample"]
 
 _LEVEL = 0.05
 
@@ -29,6 +34,22 @@ class Answer:
 
     verdict: Verdict
     p_value: float
+
+
+def difference_of(first: Interval, second: Interval) -> Interval:
+    """Return the interval of a difference from the intervals of both values.
+
+    The variances are recovered from the ends of the intervals (Zou and Donner, 2008, Construction of confidence limits about
+    effect measures, Statistics in Medicine 27:1693), as for independent values. Values of the same persons usually vary together;
+    the interval is then too wide. Pair by person where that is possible.
+
+    Args:
+        first, second: the values and their intervals; NaN if one is unknown.
+    """
+    below = math.hypot(first.estimate - first.low, second.high - second.estimate)
+    above = math.hypot(first.high - first.estimate, second.estimate - second.low)
+    gap = first.estimate - second.estimate
+    return Interval(gap, gap - below, gap + above)
 
 
 def answer_more(difference: Interval, margin: float = 0.0) -> Answer:
@@ -72,3 +93,15 @@ def need_also(answer: Answer, p_value: float) -> Answer:
         return answer
     yes = answer.verdict == "supported" and p_value <= _LEVEL
     return Answer("supported" if yes else "inconclusive", max(answer.p_value, p_value))
+
+
+def state_sample(findings: Iterable[Finding], groups: NDArray[np.int64]) -> tuple[Finding, ...]:
+    """State the persons of findings that were measured on a sample; with fewer than `MIN_IMAGES` photographs they are open.
+
+    Args:
+        findings: findings of these persons.
+        groups: (n,) photograph of each person of the sample.
+    """
+    photographs = len(np.unique(groups))
+    counted = [replace(one, person_count=len(groups), photograph_count=photographs) for one in findings]
+    return tuple(counted) if photographs >= MIN_IMAGES else tuple(one.as_unclear() for one in counted)

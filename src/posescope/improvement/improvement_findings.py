@@ -9,7 +9,8 @@ import pandas as pd
 
 from posescope.core.origin import check_origins, origin_of_table
 from posescope.evaluation.bootstrap import Interval
-from posescope.explainability.findings import Control, Finding, finding_from_claim
+from posescope.explainability.answers import answer_at_most, answer_more, need_also
+from posescope.explainability.findings import Control, Finding, control_of, correct_findings, p_from_interval
 from posescope.improvement.code_size import CodeSize
 from posescope.improvement.options import FineTuning
 
@@ -48,97 +49,140 @@ def conclude(
     origin = origin_of_table(metrics)
     found = {"joints": joints, "reconstruction": reconstruction, "bottlenecks": bottlenecks}
     check_origins(origin, {name: origin_of_table(table) for name, table in found.items()}, "improve")
-    claims = [
-        *_claims_of_score(metrics, code_size, fine_tuning.epochs),
-        *_claims_of_inserted(metrics, code_size),
-        *_claims_of_reconstruction(reconstruction),
-        *_claims_of_dimensionality(bottlenecks),
-    ]
+    findings = correct_findings(
+        [
+            *_ask_about_score(metrics, code_size, fine_tuning.epochs),
+            *_ask_about_insertion(metrics, code_size),
+            *_ask_about_reconstruction(reconstruction),
+        ]
+    )
+    sentences = [finding.statement for finding in findings]
     return {
         **({} if origin is None else origin.to_dict()),
         "models": _models(metrics),
         "code_size": code_size.to_dict(),
         "epochs": fine_tuning.epochs,
         "scores": _scores(metrics),
-        "findings": [{**asdict(claim), "command": _COMMAND} for claim in claims],
-        "note": " ".join([*(claim.statement for claim in claims), _note_of_joints(joints)]).strip(),
+        "findings": [{**asdict(finding), "command": _COMMAND} for finding in findings],
+        "note": " ".join([*sentences, *_notes_of_dimensionality(bottlenecks), _note_of_joints(joints)]).strip(),
     }
 
 
-def _claims_of_score(metrics: pd.DataFrame, code_size: CodeSize, epochs: int) -> Iterable[Finding]:
-    """Yield the claim that the autoencoder helps; the control is fine-tuning alone."""
+def _ask_about_score(metrics: pd.DataFrame, code_size: CodeSize, epochs: int) -> Iterable[Finding]:
+    """Ask whether the autoencoder makes the network better than as many epochs without it."""
     fair, control = _compared(metrics, "continued", "improved"), _compared(metrics, "original", "continued")
     if not _all_known(fair, control):
         return
-    helped, harmed = fair["low"] > 0, fair["high"] < 0
-    verdict = "helps" if helped else "harms" if harmed else "makes no significant difference"
-    claim = (
-        f"An autoencoder of {code_size.dimensions} numbers in the bottleneck {verdict}: after {epochs} epochs of fine-tuning "
-        f"the PCK (thesis) is {fair['value_b']:.3f}, and {fair['value_a']:.3f} after as many without it "
-        f"(difference {_with_interval(fair)}). Those epochs alone changed the original's PCK by {_with_interval(control)}."
+    gain, alone = _estimate(fair), _estimate(control)
+    answer = answer_more(gain, _TOLERANCE)
+    what = f"With an autoencoder of {code_size.dimensions} numbers the PCK is"
+    than = f"than after {epochs} epochs of fine-tuning without it"
+    size = f"{abs(gain.estimate):.3f} {'higher' if gain.estimate >= 0 else 'lower'}"
+    unclear = f"{what} {size} {than}, which is not a clear difference."
+    no = f"{what} {size} {than}." if gain.high < 0 else f"{what} {size} {than}, which counts as no difference."
+    yield Finding(
+        id="autoencoder-helps",
+        question=f"Does an autoencoder of {code_size.dimensions} numbers in the bottleneck make the network better?",
+        statement={"supported": f"{what} {size} {than}.", "refuted": no, "inconclusive": unclear}[answer.verdict],
+        unclear=unclear,
+        verdict=answer.verdict,
+        effect=gain.estimate,
+        unit="PCK",
+        low=gain.low,
+        high=gain.high,
+        control=control_of("gain of the same epochs without an autoencoder, against the original", alone),
+        p_value=answer.p_value,
+        picture=_PLOT,
+        importance=gain.estimate if answer.verdict == "supported" else 0.0,
+        detail=f"The PCK is {fair['value_b']:.3f} with it and {fair['value_a']:.3f} without it; a difference up to "
+        f"{_TOLERANCE:g} does not count.",
+        person_count=int(fair["persons"]),
     )
-    alone = Control("as many epochs without an autoencoder, against the original", *_estimate(control))
-    stake = fair["difference"] if helped else 0.0
-    yield finding_from_claim(claim, Interval(*_estimate(fair)), alone, passed=helped, picture=_PLOT, importance=stake)
 
 
-def _claims_of_inserted(metrics: pd.DataFrame, code_size: CodeSize) -> Iterable[Finding]:
-    """Yield the claim that the code without fine-tuning is sufficient; the control is a mean-ablated bottleneck."""
+def _ask_about_insertion(metrics: pd.DataFrame, code_size: CodeSize) -> Iterable[Finding]:
+    """Ask whether the code is enough without fine-tuning. A yes needs a bottleneck that matters: without it more must be lost."""
     inserted, ablated = _compared(metrics, "original", "inserted"), _compared(metrics, "original", "mean_ablated")
     if not _all_known(inserted, ablated):
         return
-    enough = inserted["low"] >= -_TOLERANCE
-    verdict = "is enough" if enough else "is not enough" if inserted["high"] < 0 else "may or may not be enough"
-    needed = "" if ablated["high"] < 0 else ": this network hardly needs its bottleneck, so codes cannot be distinguished"
-    claim = (
-        f"Without fine-tuning, a code of {code_size.dimensions} numbers {verdict}: it changes the PCK by "
-        f"{_with_interval(inserted)}. With the bottleneck at its mean it changes by {_with_interval(ablated)}{needed}."
+    drop, control = (_reversed(_estimate(row)) for row in (inserted, ablated))
+    answer = answer_at_most(drop, _TOLERANCE)
+    if answer.verdict == "supported":
+        answer = need_also(answer, p_from_interval(control, _TOLERANCE) if control.low > _TOLERANCE else 1.0)
+    change = f"without fine-tuning the PCK {'falls' if drop.estimate >= 0 else 'rises'} by {abs(drop.estimate):.3f}"
+    code = f"a code of {code_size.dimensions} numbers"
+    unclear = f"It is not clear whether {code} is enough: {change}."
+    statements = {
+        "supported": f"A{code[1:]} is enough: {change}.",
+        "refuted": f"A{code[1:]} is not enough: {change}.",
+        "inconclusive": unclear,
+    }
+    yield Finding(
+        id="code-is-enough",
+        question=f"Is {code} enough for what the bottleneck carries?",
+        statement=statements[answer.verdict],
+        unclear=unclear,
+        verdict=answer.verdict,
+        effect=drop.estimate,
+        unit="drop of PCK",
+        low=drop.low,
+        high=drop.high,
+        control=control_of("PCK drop with the bottleneck at its mean", control),
+        p_value=answer.p_value,
+        picture=_PLOT,
+        detail=f"A drop up to {_TOLERANCE:g} does not count. If the PCK hardly falls with the bottleneck at its mean, the "
+        "network does not need it, and codes cannot be compared.",
+        person_count=int(inserted["persons"]),
     )
-    control = Control("the bottleneck at its mean", *_estimate(ablated))
-    passed = bool(enough and ablated["high"] < -_TOLERANCE)
-    yield finding_from_claim(claim, Interval(*_estimate(inserted)), control, passed=passed)
 
 
-def _claims_of_reconstruction(reconstruction: pd.DataFrame) -> Iterable[Finding]:
-    """One claim per stack; none without an interval."""
+def _ask_about_reconstruction(reconstruction: pd.DataFrame) -> Iterable[Finding]:
+    """Ask one question per stack; none without an interval."""
     for _, rows in reconstruction.groupby("stack", sort=True):
         if rows["low"].notna().all():
-            yield _claim_of_reconstruction(rows)
+            yield _ask_about_stack(rows)
 
 
-def _claim_of_reconstruction(rows: pd.DataFrame) -> Finding:
-    """Yield the claim that the autoencoder explains more variance than as many principal components, on evaluation persons."""
+def _ask_about_stack(rows: pd.DataFrame) -> Finding:
+    """Ask whether the autoencoder explains more variance than as many principal components, on evaluation persons."""
     by = {row["method"]: row for row in rows.to_dict("records")}
     own, pca = by["autoencoder"], by["pca"]
-    better, worse = own["low"] > 0, own["high"] < 0
-    verdict = "more than" if better else "less than" if worse else "not significantly more or less than"
-    claim = (
-        f"On {own['persons']} evaluation persons the {own['dimensions']} numbers of the autoencoder of stack {own['stack']} "
-        f"({own['active_dimensions']} in use) explain {own['explained_variance']:.1%} of the variance of the bottleneck, "
-        f"{verdict} as many principal components ({pca['explained_variance']:.1%})."
+    gain = Interval(float(own["difference_to_pca"]), float(own["low"]), float(own["high"]))
+    answer = answer_more(gain, _TOLERANCE)
+    kept, other = float(own["explained_variance"]), float(pca["explained_variance"])
+    keeps = f"The {own['dimensions']} numbers of the autoencoder keep {kept:.1%} of the variance of the bottleneck"
+    than = "as many principal components"
+    unclear = f"{keeps}, not clearly more or less than {than}."
+    no = "less than" if gain.high < 0 else "no more than"
+    return Finding(
+        id=f"autoencoder-keeps-more-{own['stack']}",
+        question=f"Does the autoencoder of stack {own['stack']} keep more of the variance than {than} do?",
+        statement={"supported": f"{keeps}, more than {than}.", "refuted": f"{keeps}, {no} {than}."}.get(answer.verdict, unclear),
+        unclear=unclear,
+        verdict=answer.verdict,
+        effect=kept,
+        unit="fraction of the variance",
+        low=other + gain.low,
+        high=other + gain.high,
+        control=Control(f"{pca['dimensions']} principal components", other),
+        p_value=answer.p_value,
+        detail=f"{own['active_dimensions']} of the numbers are in use. The interval is that of the difference, paired by person.",
+        person_count=int(own["persons"]),
     )
-    low, high = (float(pca["explained_variance"] + own[end]) for end in ("low", "high"))
-    control = Control(f"{pca['dimensions']} principal components", float(pca["explained_variance"]))
-    measured = Interval(float(own["explained_variance"]), low, high)
-    return finding_from_claim(claim, measured, control, passed=bool(better))
 
 
-def _claims_of_dimensionality(bottlenecks: pd.DataFrame) -> Iterable[Finding]:
-    """Yield the claims that the input of the decoder of each stack has fewer dimensions than before."""
+def _notes_of_dimensionality(bottlenecks: pd.DataFrame) -> Iterable[str]:
+    """State the number of dimensions of the input of each decoder; it has no interval, so it answers no question."""
     by = {(row["variant"], row["layer"]): row for row in bottlenecks.to_dict("records")}
     for layer in [layer for variant, layer in by if variant == "continued"]:
         before, control = by["original", layer], by["continued", layer]
         after = by["improved", layer.replace("bottleneck", "restored")]
-        passed = 0 < after["components_95"] < control["components_95"]
-        claim = (
+        yield (
             f"The input of the decoder of {layer.partition('.')[0]} has 95 % of its variance in {after['components_95']} "
             f"components, in {before['components_95']} in the original, and in {control['components_95']} after fine-tuning "
             f"without an autoencoder (participation ratio {after['participation_ratio']:.1f}, "
             f"{before['participation_ratio']:.1f} and {control['participation_ratio']:.1f})."
         )
-        alone = Control("as many epochs without an autoencoder", float(control["components_95"]))
-        count = float(after["components_95"])
-        yield finding_from_claim(claim, Interval(count, count, count), alone, passed=bool(passed))
 
 
 def _note_of_joints(joints: pd.DataFrame) -> str:
@@ -171,14 +215,14 @@ def _compared(metrics: pd.DataFrame, a: str, b: str) -> dict[str, Any]:
     return {str(name): value for name, value in chosen.to_dict("records")[0].items()}
 
 
-def _estimate(row: dict[str, Any]) -> tuple[float, float, float]:
+def _estimate(row: dict[str, Any]) -> Interval:
     """Difference and ends of its interval."""
-    return row["difference"], row["low"], row["high"]
+    return Interval(row["difference"], row["low"], row["high"])
+
+
+def _reversed(change: Interval) -> Interval:
+    return Interval(-change.estimate, -change.high, -change.low)
 
 
 def _all_known(*rows: dict[str, Any]) -> bool:
-    return all(math.isfinite(value) for row in rows for value in _estimate(row))
-
-
-def _with_interval(row: dict[str, Any]) -> str:
-    return f"{row['difference']:+.3f}, 95 % interval {row['low']:+.3f} to {row['high']:+.3f}"
+    return all(_estimate(row).is_known for row in rows)

@@ -13,7 +13,7 @@ from posescope.codecs.base import Codec, find_peaks
 from posescope.core.joint_matching import match_joints, reorder_skeleton
 from posescope.core.records import PosePredictions
 from posescope.data.crops.crop_set import CropSet
-from posescope.evaluation.bootstrap import resample_images
+from posescope.evaluation.bootstrap import ImageResamples
 from posescope.evaluation.error_analysis.decoding_effects import FLIPPED_OWN, FLIPPED_PLAIN, OWN, PLAIN, decoding_effect_table
 from posescope.evaluation.scored_persons import gather_scored
 from posescope.prediction.backends.torch_backend import TorchBackend
@@ -79,8 +79,7 @@ def measure_decoding_effects(
     keypoints: pd.DataFrame,
     crop_boxes: pd.DataFrame,
     options: PredictionOptions,
-    seed: int,
-    resamples: int,
+    draws: ImageResamples,
 ) -> pd.DataFrame:
     """Decode N persons in four variants and compare the variants.
 
@@ -89,7 +88,7 @@ def measure_decoding_effects(
         crops: crops of the N persons, ascending by person_id.
         persons, keypoints, crop_boxes: tables that hold these persons.
         options: device and batch size.
-        seed, resamples: random seed and number of the draws of images.
+        draws: bootstrap draws of the images.
 
     Returns:
         As `decoding_effect_table`.
@@ -100,4 +99,4 @@ def measure_decoding_effects(
     found = PosePredictions(crops.targets.person_ids, joints, np.ones(joints.shape[:2], np.float32))
     crop_size = crops.crop_size if len(crops) else (1, 1)
     scored = gather_scored(predictions_table(found, crop_boxes), persons, keypoints, crop_boxes, skeleton, crop_size)
-    return decoding_effect_table(scored, decoded, resample_images(scored.image_ids, seed, resamples))
+    return decoding_effect_table(scored, decoded, draws)

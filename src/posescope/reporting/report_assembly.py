@@ -225,6 +225,6 @@ def _training_section(inputs: ReportInputs) -> Section:
         anchor="training",
         facts=_model_facts(inputs),
         facts_title="The model",
-        plots=(ReportPlot(inputs.history_plot, "Losses and PCK per epoch.", "Training curves"),),
+        plots=(ReportPlot(inputs.history_plot, "Losses and PCK per epoch.", "Training curves", folded=True),),
         tables=(recipe, ReportTable("Epochs", inputs.history, decimals=5)),
     )

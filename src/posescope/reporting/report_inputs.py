@@ -141,7 +141,7 @@ def select_report_inputs(
         setting: title, and how photographs are shown.
         model: the model.
         data: the fields of `DataInputs`.
-        training: `history` and `history_plot`.
+        training: `history` and `history_plot`; empty for a model that this run did not train.
         evaluation: `metrics` (content of metrics.json), `joint_scores`, `joint_scores_plot`, the fields of `FailureInputs`, and
             those of `UncertaintyInputs`, if there are any.
         explainability: `components`, `findings` (content of findings.json), and results of analyses by `analysis_<name>`.
@@ -149,7 +149,8 @@ def select_report_inputs(
     """
     mode = setting.photographs
     analyses = _select_analyses(results, explainability, mode)
-    curves = results.keep_all({name: training[name] for name in ("history", "history_plot")}, "modelling", any_data=True) or {}
+    found_curves = {name: training[name] for name in ("history", "history_plot") if name in training}
+    curves = results.keep_all(found_curves, "modelling", any_data=True) or {}
     joints = results.keep_all({name: evaluation[name] for name in ("joint_scores", "joint_scores_plot")}, "evaluation") or {}
     return ReportInputs(
         title=setting.title,

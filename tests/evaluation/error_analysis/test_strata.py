@@ -120,3 +120,13 @@ def test_without_persons_there_are_no_groups(make_scored) -> None:
     scored = make_scored(np.empty((0, 2, 2)), np.empty((0, 2, 2)), np.empty((0, 2)), boxes=np.empty((0, 4)))
     cases = Cases(scored, neighbours_of([], []), np.empty((0, 2), dtype=np.int64))
     assert stratum_table(cases, resample_images(scored.image_ids, 0, 5)).empty
+
+
+def test_draws_are_of_all_evaluated_images_so_that_intervals_are_those_of_the_metrics(make_scored) -> None:
+    scored = make_scored(np.full((3, 2, 2), 50.0), np.full((3, 2, 2), 50.0), [[2, 2]] * 3)
+    images = np.array([*scored.image_ids, 700, 900])
+    draws = Cases(scored, neighbours_of([], []), np.full((3, 2), 300), images).resample(0, 5)
+    assert draws.image_ids.tolist() == sorted(set(images.tolist()))
+    np.testing.assert_array_equal(draws.counts, resample_images(images, 0, 5).counts)
+    alone = Cases(scored, neighbours_of([], []), np.full((3, 2), 300)).resample(0, 5)
+    assert alone.image_ids.tolist() == sorted(set(scored.image_ids.tolist()))

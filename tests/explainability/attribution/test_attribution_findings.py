@@ -3,12 +3,12 @@ import pytest
 
 from posescope.evaluation.bootstrap import resample_images
 from posescope.explainability.attribution.attribution_findings import (
-    claim_errors,
-    claim_regions,
-    claim_weight_randomisation,
+    ask_errors,
+    ask_regions,
+    ask_weight_randomisation,
     rank_correlations,
 )
-from posescope.explainability.attribution.body_regions import REGIONS, RegionFractions, tabulate_regions
+from posescope.explainability.attribution.body_regions import RegionFractions, tabulate_regions
 
 
 def fractions_like(on_joint: float, spread: float, count: int, seed: int) -> RegionFractions:
@@ -24,18 +24,19 @@ def region_findings(trained: RegionFractions, random: RegionFractions, moved: Re
         draws=resample_images(np.arange(20), 0),
     )  # fmt: skip
     assert len(table) == 4 * 5
-    return dict(zip(REGIONS, claim_regions(table, "occlusion"), strict=True))
+    return {finding.id.removeprefix("attribution-"): finding for finding in ask_regions(table, "occlusion")}
 
 
 def test_region_finding_must_exceed_random_weights() -> None:
     weak = fractions_like(0.2, 0.05, 20, 1)
     found = region_findings(fractions_like(0.5, 0.05, 20, 0), weak, weak)
     assert found["joint"].is_supported
-    assert found["joint"].value == pytest.approx(10, abs=0.5)
+    assert found["joint"].effect == pytest.approx(10, abs=0.5)
     assert found["joint"].control.value == pytest.approx(4, abs=0.5)
-    assert not found["other side"].is_supported
+    assert not found["other-side"].is_supported
     assert found["background"].is_supported
     alike = region_findings(fractions_like(0.2, 0.05, 20, 0), weak, weak)
+    assert set(alike) == {"joint", "other-side", "background"}
     assert not any(finding.is_supported for finding in alike.values())
 
 
@@ -58,8 +59,9 @@ def test_weight_randomisation_needs_a_lower_correlation() -> None:
     rng, groups = np.random.default_rng(0), np.arange(20)
     draws = resample_images(groups, 0)
     low, high = 0.1 * rng.normal(size=(20, 3)), 0.8 + 0.1 * rng.normal(size=(20, 3))
-    assert claim_weight_randomisation(low, high, groups, draws).is_supported
-    assert not claim_weight_randomisation(high, high + 0.01, groups, draws).is_supported
+    assert ask_weight_randomisation(low, high, groups, draws).is_supported
+    as_high = 0.8 + 0.1 * rng.normal(size=(20, 3))
+    assert not ask_weight_randomisation(high, as_high, groups, draws).is_supported
 
 
 def test_wrong_predictions_with_attribution_on_the_other_side() -> None:
@@ -69,11 +71,11 @@ def test_wrong_predictions_with_attribution_on_the_other_side() -> None:
     fractions[..., 2] = np.where(correct, 0.05, 0.4) + 0.02 * np.random.default_rng(0).normal(size=correct.shape)
 
     def claim(correct: np.ndarray):
-        return claim_errors(RegionFractions(fractions, fractions, groups), correct, resample_images(groups, 0), "occlusion")
+        return ask_errors(RegionFractions(fractions, fractions, groups), correct, resample_images(groups, 0), "occlusion")
 
     found = claim(correct)
     assert found.is_supported
-    assert found.value == pytest.approx(0.4, abs=0.02)
+    assert found.effect == pytest.approx(0.4, abs=0.02)
     fractions[..., 2] = 0.05
     assert not claim(correct).is_supported
     assert claim(correct | True) is None

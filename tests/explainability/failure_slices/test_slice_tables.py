@@ -5,6 +5,7 @@ import pytest
 from posescope.explainability.failure_slices.cross_fitting import SearchOptions
 from posescope.explainability.failure_slices.slice_judgement import find_failure_slices
 from posescope.explainability.failure_slices.slice_tables import (
+    describe_errors,
     tabulate_conditions,
     tabulate_error_types,
     tabulate_properties,
@@ -44,6 +45,9 @@ def test_error_types_are_fractions_of_the_labelled_joints(slices):
     assert found["inside", "miss"] == pytest.approx(2 / 3)
     assert (found["inside", "jitter"], found["outside", "good"]) == (pytest.approx(1 / 3), 1.0)
     assert len(tabulate_error_types(slices, None)) == 0
+    described = describe_errors(tabulate_error_types(slices, types), 1)
+    assert described == " Most increased error: joints far off (67% of the joints, 0% on all others)."
+    assert describe_errors(tabulate_error_types(slices, None), 1) == ""
 
 
 def test_no_slices_give_empty_tables_with_columns():

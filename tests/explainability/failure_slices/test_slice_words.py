@@ -24,6 +24,8 @@ NAN = float("nan")
         (Condition("component_9", "above", 1.2), "component 9 more than 1.2 standard deviations above the mean"),
         (Condition("component_9", "below", -1.2), "component 9 more than 1.2 standard deviations below the mean"),
         (Condition("knee_angle", "unknown", NAN), "knees or ankles not labelled"),
+        (Condition("head_aside", "above", 0.3), "nose more than 0.30 torso lengths beside the middle of the shoulders"),
+        (Condition("head_aside", "unknown", NAN), "nose not labelled"),
         (Condition("tail_length", "above", 3.0), "tail_length more than 3"),
     ],
 )

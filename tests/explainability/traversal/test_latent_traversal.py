@@ -52,10 +52,10 @@ def test_single_step_has_no_chance_distance(inputs_of, shifting_crops) -> None:
 def test_findings_and_tables_agree(inputs_of, shifting_crops) -> None:
     steps = (-3, -1.5, -1, -0.5, 0.5, 1, 1.5, 3)
     found = LatentTraversal(LatentTraversalOptions(components=1, steps=steps, random_directions=8))(inputs_of(shifting_crops))
-    match, displacement = found.findings  # two dots have no pose attributes
-    assert match.is_supported
+    (displacement,) = found.findings  # two dots have no pose attributes
     # 4 of the 7 persons of other steps are on the other side, 20 px away in one joint of two.
-    assert match.effect == pytest.approx(10 * 4 / 7)
+    assert found.facts["chance_nearest_person_distance_px"] == pytest.approx(10 * 4 / 7)
+    assert found.facts["mean_nearest_person_distance_px"] == pytest.approx(0, abs=1e-3)
     # One sd are 11.8 of 41 even steps: for 23 persons near the middle red changes sides, by 20 px in one joint of two.
     assert displacement.effect == pytest.approx(10 * 23 / 41)
     # With one component every direction with the covariance of the data is this component.
@@ -75,7 +75,8 @@ def test_every_image_plot_and_table_has_a_caption(inputs_of, shifting_crops) -> 
     found = LatentTraversal(LatentTraversalOptions(components=1, random_directions=2))(inputs_of(shifting_crops))
     assert set(found.captions) == {*found.images, *found.plots, *found.tables}
     assert {"traversal_strip_1", "traversal_pc1"} == set(found.images)
-    assert found.findings[1].picture == "traversal_strip_1"
+    assert found.findings[0].picture == "traversal_strip_1"
+    assert (found.findings[0].person_count, found.findings[0].photograph_count) == (41, 41)
 
 
 def test_no_component_of_noise_beats_random_changes(inputs_of, noise_crops) -> None:

@@ -8,7 +8,6 @@ from posescope.explainability.traversal.perturbation import AttributeEffect, Dis
 from posescope.explainability.traversal.traversal_findings import (
     ask_about_displacement,
     ask_about_displacements,
-    ask_about_nearest_persons,
 )
 
 PERTURBATION = Perturbation(40, 1.0)
@@ -47,15 +46,6 @@ def test_detail_names_the_strongest_effect_on_the_pose() -> None:
         "from 'standing' towards 'sitting or lying', by 1.30" in ask_about_displacement(own, PERTURBATION, "", "p", effect).detail
     )
     assert "attribute" not in ask_about_displacement(own, PERTURBATION, "", "p").detail
-
-
-def test_nearest_persons_need_the_right_pairs() -> None:
-    rng = np.random.default_rng(0)
-    decoded = rng.uniform(0, 90, (12, 5, 2)).astype(np.float32)
-    groups = np.arange(12)
-    assert ask_about_nearest_persons(decoded, decoded + 1, groups, "p", 0).is_supported
-    assert not ask_about_nearest_persons(decoded, decoded[rng.permutation(12)], groups, "p", 0).is_supported
-    assert ask_about_nearest_persons(decoded[:1], decoded[:1], groups[:1], "p", 0) is None
 
 
 def first_component_finding(seed: int, weight: float) -> Finding:

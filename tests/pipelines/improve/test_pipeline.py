@@ -153,9 +153,10 @@ def test_findings_and_dimensions_are_written(finished_run: tuple[Path, Any, set[
     improvement = json.loads((root / "data" / "08_reporting" / "improve" / "improvement.json").read_text())
     assert improvement["code_size"]["dimensions"] == 5
     assert set(improvement["scores"]) == VARIANTS
-    assert all(set(claim) >= {"claim", "value", "low", "high", "control", "passed"} for claim in improvement["findings"])
-    # Two findings on scores and one per stack on dimensions; with fewer than ten images there is none on reconstruction.
-    assert len(improvement["findings"]) == 2 + 2
+    assert all(set(claim) >= {"statement", "effect", "low", "high", "control", "verdict"} for claim in improvement["findings"])
+    # Two findings on scores; with few images there is none on reconstruction. Dimensions have no interval and stand in the note.
+    assert len(improvement["findings"]) == 2
+    assert "95 % of its variance" in improvement["note"]
     assert context.catalog.load("reconstruction")["low"].isna().all()
     directions = context.catalog.load("bottleneck_dimensions").set_index(["variant", "layer"])
     assert directions.loc[("improved", "stack2.restored"), "components_95"] <= 16

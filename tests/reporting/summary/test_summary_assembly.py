@@ -96,6 +96,12 @@ def test_quality_is_one_sentence_with_its_interval(inputs):
     assert "Not measured" in block(replace(inputs, metrics=None), "How good").text
 
 
+def test_model_of_other_data_may_have_seen_these_photographs(inputs):
+    assert "it has not learned from" in block(inputs, "How good").text
+    other = replace(inputs, trained_on_this_data=False)
+    assert "may or may not have learned from" in block(other, "How good").text
+
+
 def test_failing_groups_have_pictures_numbers_and_the_known_cause(inputs):
     fails = block(inputs, "fails")
     assert [item.title for item in fails.items] == [

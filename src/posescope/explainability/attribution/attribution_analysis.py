@@ -4,7 +4,8 @@ Per joint: the fraction of the attribution on each body region (`body_regions`),
 matter most (`faithfulness_curves`), and whether a network with random weights gives the same map.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
@@ -14,12 +15,13 @@ from pydantic import Field
 
 from posescope.core.plugins import Component, Options
 from posescope.evaluation.bootstrap import ImageResamples, resample_images
+from posescope.explainability.answers import state_sample
 from posescope.explainability.attribution.attribution_findings import (
-    claim_curves,
-    claim_errors,
-    claim_regions,
-    claim_shortcuts,
-    claim_weight_randomisation,
+    ask_curves,
+    ask_errors,
+    ask_regions,
+    ask_shortcuts,
+    ask_weight_randomisation,
     rank_correlations,
 )
 from posescope.explainability.attribution.attribution_maps import (
@@ -54,12 +56,27 @@ from posescope.models.base import PoseNetwork
 __all__ = ["Attribution", "AttributionOptions"]
 
 METHODS = ("integrated_gradients", "occlusion")
+CAPTIONS: Mapping[str, str] = MappingProxyType(
+    {
+        "maps_integrated_gradients": "Pixels on which the prediction of each joint depends, by integrated gradients: the "
+        "brighter, the more. The white dot is the explained place.",
+        "maps_occlusion": "The same by occlusion: how much the prediction changes when a part of the image is covered.",
+        "maps_random_weights": "The same for a network that has learned nothing. Where it looks alike, the map shows the "
+        "architecture and nothing learned.",
+        "attribution_density": "How dense the attribution of each joint is on each part of the body and in the background, "
+        "compared with an average pixel.",
+        "attribution_curves": "Value of the prediction while pixels are deleted or inserted in the order of the maps. A map that "
+        "marks what matters falls faster than a random order.",
+        "attribution_regions": "Fraction and density of the attribution per joint and region, with both controls.",
+        "attribution_faithfulness": "Area under each curve and its gain over a random order.",
+    }
+)
 
 
 class AttributionOptions(Options):
     """Options of the analysis `attribution`."""
 
-    persons: int = Field(12, ge=2, description="Maximum number of persons")
+    persons: int = Field(24, ge=2, description="Maximum number of persons")
     joints: tuple[str, ...] | None = Field(
         None, min_length=1, description="Joints; null: the left joint of each pair and the joints without a partner"
     )
@@ -75,7 +92,7 @@ class AttributionOptions(Options):
         0.06, gt=0, le=1, description="Radius of the capsule around a limb, as a fraction of the person's size"
     )
     control_persons: int = Field(
-        6, ge=2, description="Number of these persons for the controls: random weights, deletion and insertion"
+        24, ge=2, description="Number of these persons for the controls: random weights, deletion and insertion"
     )
     control_steps: int = Field(8, ge=4, le=512, description="Integration points with random weights")
     patches: int = Field(12, ge=3, le=64, description="Patches along a side of the crop, for deletion and insertion")
@@ -131,15 +148,17 @@ class Attribution(Component[AttributionOptions]):
             self._correlate(random["integrated_gradients"], other_random["integrated_gradients"]),
         )
         findings = _findings(explained, table, fractions, random_fractions, curves, draws)
-        findings.append(claim_weight_randomisation(*correlations, groups[few], draws))
+        findings.append(ask_weight_randomisation(*correlations, groups[few], draws))
         facts = _facts(explained, table, curves, correlations)
         return AnalysisResult(
             facts=facts,
             tables={"attribution_regions": table, "attribution_faithfulness": tabulate_curves(curves, draws, "random")},
             images=self._images(inputs, explained, maps, random, fractions, table),
             note=_note(facts),
-            findings=tuple(finding for finding in findings if finding is not None),
+            findings=state_sample([finding for finding in findings if finding is not None], groups[few]),
             plots={"attribution_curves": plot_curves(curves)},
+            captions=CAPTIONS,
+            photographs=inputs.photographs,
         )
 
     def _values(self, network: PoseNetwork, explained: ExplainedJoints) -> HeatmapValues:
@@ -223,7 +242,7 @@ class Attribution(Component[AttributionOptions]):
         table: pd.DataFrame,
     ) -> dict[str, NDArray[np.uint8]]:
         shown = slice(0, min(self.options.shown, len(random["occlusion"])))
-        crops = inputs.judged.crops.read_images(explained.rows[shown])
+        crops = inputs.judged.shown_crops(explained.rows[shown], inputs.photographs)
         shown_maps = {
             f"maps_{name}": (
                 maps[name][shown],
@@ -252,13 +271,13 @@ def _findings(
     curves: FaithfulnessCurves,
     draws: ImageResamples,
 ) -> list[Finding | None]:
-    found: list[Finding | None] = []
-    for method in METHODS:
-        found += claim_regions(table, method)
-        found += claim_shortcuts(fractions[method], random_fractions[method], explained.names, draws, method)
-        found += claim_curves(curves, method, draws)
-        found.append(claim_errors(fractions[method], explained.correct, draws, method))
-    return found
+    asked = METHODS[0]
+    return [
+        *ask_regions(table, asked),
+        *ask_shortcuts(fractions[asked], random_fractions[asked], explained.names, draws, asked),
+        *(ask_curves(curves, method, draws) for method in METHODS),
+        ask_errors(fractions[asked], explained.correct, draws, asked),
+    ]
 
 
 def _facts(

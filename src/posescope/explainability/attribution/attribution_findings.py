@@ -5,68 +5,99 @@ shortcuts        joints with dense attribution in the background                
 faithfulness     pixels with high attribution matter                               control: a random order
 randomisation    the maps depend on the learned weights                            control: two networks with random weights
 errors           wrong predictions use the other side of the body                  control: correct predictions
+
+Density: the fraction of the attribution in a region divided by its fraction of the pixels; 1 by chance. Regions, shortcuts and
+errors are asked about with integrated gradients; the tables have the same numbers of occlusion.
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from posescope.evaluation.bootstrap import ImageResamples, Interval
+from posescope.explainability.answers import Answer, answer_more, difference_of, need_also
 from posescope.explainability.attribution.body_regions import ALL, REGIONS, RegionFractions
 from posescope.explainability.attribution.faithfulness_curves import CURVES, FaithfulnessCurves
-from posescope.explainability.findings import Finding, control_of, finding_from_claim
+from posescope.explainability.findings import Control, Finding, control_of, p_from_interval
 
-__all__ = ["claim_curves", "claim_errors", "claim_regions", "claim_shortcuts", "claim_weight_randomisation", "rank_correlations"]
+__all__ = ["ask_curves", "ask_errors", "ask_regions", "ask_shortcuts", "ask_weight_randomisation", "rank_correlations"]
 
 _METHODS = {"integrated_gradients": "integrated gradients", "occlusion": "occlusion"}
-_REGIONS = {
-    "joint": "the joint itself",
-    "limb": "its limbs",
-    "other side": "the joint of the other side and its limbs",
-    "body": "the rest of the body",
-}
 _MIN_PREDICTIONS = 8  # correct ones and wrong ones, to compare them
+_RANDOM_WEIGHTS = "the same maps of a network with random weights"
+_ASKED: tuple[tuple[str, Literal["dense", "sparse"], str], ...] = (
+    ("joint", "dense", "the joint itself"),
+    ("other side", "dense", "the same joint of the other side of the body"),
+    ("background", "sparse", "the background"),
+)
 
 
-def claim_regions(regions: pd.DataFrame, method: str) -> list[Finding]:
-    """Test the density of the attribution in each region, over all joints.
+def _finding(
+    id_: str, question: str, sentences: tuple[str, str, str], answer: Answer, effect: Interval, unit: str, control: Control,
+    picture: str, detail: str = "",
+) -> Finding:  # fmt: skip
+    """Return a finding with the sentences for yes, no and unclear."""
+    yes, no, unclear = sentences
+    statement = {"supported": yes, "refuted": no, "inconclusive": unclear}[answer.verdict]
+    return Finding(
+        id_, question, statement, unclear, answer.verdict, effect.estimate, unit, effect.low, effect.high, control,
+        answer.p_value, picture, detail=detail,
+    )  # fmt: skip
+
+
+def ask_regions(regions: pd.DataFrame, method: str) -> list[Finding]:
+    """Ask how dense the attribution is on the joint, on the other side and in the background, over all joints.
 
     The control of the joint itself is random weights, since the attribution around the explained px depends first of all on the
-    architecture. The control of the other regions is the stricter one of random weights and shifted maps of other persons.
+    architecture. The control of the other regions is the stricter one of random weights and shifted maps of other persons. A yes
+    needs a density beyond the control and beyond 1.
 
     Args:
         regions: table of `tabulate_regions`.
         method: name of the attribution method.
     """
     pooled = regions[(regions["method"] == method) & (regions["joint"] == ALL)]
+    by_region = {str(row["region"]): row for row in pooled.to_dict("records")}
     findings = []
-    for row in pooled.to_dict("records"):
+    for region, kind, words in _ASKED:
+        row = by_region[region]
         own = Interval(*(float(row[name]) for name in ("density", "low", "high")))
         random, moved = (
             Interval(*(float(row[f"{name}{end}"]) for end in ("", "_low", "_high")))
             for name in ("random_weights", "other_person")
         )
-        if not (own.is_known and random.is_known and moved.is_known):
-            continue
-        region = str(row["region"])
-        control, what = _stricter_control(region, random, moved)
-        passed, verdict = _judge_region(region, own, control)
-        fraction, area = float(row["fraction"]), float(row["area_fraction"])
-        claim = (
-            f"{verdict}: {fraction:.0%} of it on {area:.0%} of the pixels, density {own:.2f}; with random weights {random:.2f}"
-        )
-        if region != "joint":
-            claim += f", shifted maps of other persons {moved:.2f}"
-        claim += f" ({_METHODS[method]})."
-        findings.append(finding_from_claim(claim, own, control_of(what, control), passed=passed, picture=f"maps_{method}"))
+        if own.is_known and random.is_known and moved.is_known:
+            control, what = _stricter_control(region, random, moved)
+            findings.append(_ask_region(region, kind, words, own, control_of(what, control), control, f"maps_{method}"))
     return findings
+
+
+def _ask_region(region: str, kind: str, words: str, own: Interval, shown: Control, control: Interval, picture: str) -> Finding:
+    sign = 1 if kind == "dense" else -1
+    beyond = difference_of(own, control) if sign > 0 else difference_of(control, own)
+    chance = Interval(sign * (own.estimate - 1), *sorted((sign * (own.low - 1), sign * (own.high - 1))))
+    answer = need_also(answer_more(beyond), p_from_interval(chance) if chance.estimate > 0 else 1.0)
+    more, less = ("more", "less") if sign > 0 else ("less", "more")
+    has = f"The attribution on {words} is {own.estimate:.1f} times as dense as on an average pixel"
+    sentences = (
+        f"{has}, {more} than by chance.",
+        f"{has}, {less} than by chance.",
+        f"{has}, not clearly {more} than by chance.",
+    )
+    question = (
+        f"Does the prediction of a joint depend on {words} more than by chance?"
+        if sign > 0
+        else f"Does the prediction of a joint depend on {words} less than by chance?"
+    )
+    return _finding(f"attribution-{region.replace(' ', '-')}", question, sentences, answer, own, "density", shown, picture)
 
 
 def _stricter_control(region: str, random: Interval, moved: Interval) -> tuple[Interval, str]:
     """Return the control that is harder to beat, and its description."""
-    weights = (random, "the same maps of the network with random weights")
+    weights = (random, _RANDOM_WEIGHTS)
     persons = (moved, "the network's maps of other persons, shifted to the same joint")
     if region == "joint":
         return weights
@@ -75,73 +106,68 @@ def _stricter_control(region: str, random: Interval, moved: Interval) -> tuple[I
     return max(weights, persons, key=lambda control: control[0].high)
 
 
-def _judge_region(region: str, own: Interval, control: Interval) -> tuple[bool, str]:
-    """Return whether the claim about a region passes, and its first words."""
-    if region == "background":
-        passed = own.high < min(1.0, control.low)
-        return passed, f"The background {'has little' if passed else 'has no less than chance'} attribution for a joint"
-    passed = own.low > max(1.0, control.high)
-    return (
-        passed,
-        f"The attribution for a joint {'is dense on' if passed else 'is no denser than by chance on'} {_REGIONS[region]}",
-    )
-
-
-def claim_shortcuts(
+def ask_shortcuts(
     fractions: RegionFractions, random: RegionFractions, joints: Sequence[str], draws: ImageResamples, method: str
 ) -> list[Finding]:
     """Find joints whose attribution is denser in the background than elsewhere, and than with random weights.
 
-    Intervals are widened for the number of joints (Bonferroni).
+    p-values are multiplied by the number of joints (Bonferroni), since only joints with an effect become a finding.
 
     Args:
         fractions: fractions for the network.
         random: fractions for random weights.
         joints: J names.
-        draws, method: see `claim_curves`.
+        draws: bootstrap resamples of photographs.
+        method: name of the attribution method.
     """
-    level, background = 1 - 0.05 / len(joints), REGIONS.index("background")
-    found = []
-    for index, name in enumerate(joints):
-        own = fractions.density(index, background, draws, level)
-        control = random.density(index, background, draws, level)
-        if not own.low > 1.0 or not own.low > control.high:  # also if NaN
+    background, found = REGIONS.index("background"), []
+    for index, joint in enumerate(joints):
+        own, control = (one.density(index, background, draws) for one in (fractions, random))
+        gap = difference_of(own, control)
+        p = min(1.0, len(joints) * max(p_from_interval(own, 1.0), p_from_interval(gap)))
+        if not own.low > 1.0 or not gap.low > 0 or p > 0.05:  # also if NaN
             continue
-        fraction = float(np.nanmean(fractions.of(index, background)[0]))
-        claim = (
-            f"Shortcut: {fraction:.0%} of the attribution for {name.replace('_', ' ')} is in the background, "
-            f"density {own:.2f}; with random weights {control.estimate:.2f} ({_METHODS[method]})."
-        )
-        what = control_of("the same maps of the network with random weights", control)
-        found.append(finding_from_claim(claim, own, what, passed=True, picture=f"maps_{method}"))
+        name = joint.replace("_", " ")
+        has = f"The attribution for {name} is {own.estimate:.1f} times as dense in the background as on an average pixel"
+        question = f"Does the prediction of {name} depend on the background?"
+        sentences = (f"{has}.", f"{has}.", f"{has}, which is not a clear effect.")
+        shown = control_of(_RANDOM_WEIGHTS, control)
+        id_ = f"shortcut-{joint.replace('_', '-').lower()}"
+        found.append(_finding(id_, question, sentences, Answer("supported", p), own, "density", shown, f"maps_{method}"))
     return found
 
 
-def claim_curves(curves: FaithfulnessCurves, method: str, draws: ImageResamples) -> list[Finding]:
-    """Test whether the pixels with high attribution matter.
+def ask_curves(curves: FaithfulnessCurves, method: str, draws: ImageResamples) -> Finding | None:
+    """Ask whether the pixels with high attribution matter: both deletion and insertion must say so.
 
     Args:
         curves: curves of deletion and insertion.
         method: name of the attribution method.
-        draws: bootstrap resamples of images.
+        draws: bootstrap resamples of photographs.
+
+    Returns:
+        The finding; None if the areas are unknown.
     """
-    found = []
-    for index, curve in enumerate(CURVES):
-        own, control, near = (curves.area(ranking, index, draws) for ranking in (method, "random", "near_joint"))
-        gain = curves.advantage(method, "random", index, draws)
-        gain_over_near = curves.advantage(method, "near_joint", index, draws)
-        if not (own.is_known and control.is_known and gain.is_known):
-            continue
-        passed = gain.low > 0
-        comparison = "better than" if gain_over_near.low > 0 else "worse than" if gain_over_near.high < 0 else "as good as"
-        claim = (
-            f"{_METHODS[method].capitalize()} {'ranks' if passed else 'does not significantly rank'} the pixels by their effect: "
-            f"{curve} in its order has an area under the curve of {own:.2f}, in a random order {control:.2f}; it is "
-            f"{comparison} the order of the distance from the joint ({near.estimate:.2f})."
-        )
-        what = control_of("a random order", control)
-        found.append(finding_from_claim(claim, own, what, passed=passed, picture="attribution_curves"))
-    return found
+    gains = [curves.advantage(method, "random", index, draws) for index in range(len(CURVES))]
+    deletion = CURVES.index("deletion")
+    own, control, near = (curves.area(ranking, deletion, draws) for ranking in (method, "random", "near_joint"))
+    if not all(value.is_known for value in (*gains, own, control)):
+        return None
+    others = max(p_from_interval(gain) if gain.estimate > 0 else 1.0 for gain in gains)
+    answer = need_also(answer_more(gains[deletion]), others)
+    words = _METHODS[method]
+    left = f"While pixels are deleted in the order of {words}, {max(own.estimate, 0):.0%} of the heatmap value is left on average"
+    sentences = (
+        f"{left}, less than in a random order.",
+        f"{left}, more than in a random order.",
+        f"{left}, not clearly less than in a random order.",
+    )
+    return _finding(
+        f"{method.replace('_', '-')}-marks-pixels-that-matter",
+        f"Do the pixels that {words} mark{'' if method.endswith('s') else 's'} matter for the prediction?",
+        sentences, answer, own, "fraction of the heatmap value", control_of("a random order", control), "attribution_curves",
+        f"In the order of the distance from the joint it is {max(near.estimate, 0):.0%}.",
+    )  # fmt: skip
 
 
 def rank_correlations(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -164,43 +190,48 @@ def rank_correlations(first: NDArray[np.float64], second: NDArray[np.float64]) -
     return np.where(constant, np.nan, (normalised_ranks(first) * normalised_ranks(second)).sum(axis=-1))
 
 
-def claim_weight_randomisation(
+def ask_weight_randomisation(
     to_random: NDArray[np.float64],
     between_random: NDArray[np.float64],
     groups: NDArray[np.int64],
     draws: ImageResamples,
 ) -> Finding | None:
-    """Test whether maps depend on the learned weights.
+    """Ask whether maps depend on the learned weights.
 
     They must correlate less with maps of random weights than maps of two networks with random weights correlate with each other.
 
     Args:
         to_random: (N, J) rank correlations of the network's maps with those of random weights.
         between_random: (N, J) rank correlations between two networks with random weights.
-        groups: (N,) image of each person.
-        draws: bootstrap resamples of images.
+        groups: (N,) photograph of each person.
+        draws: bootstrap resamples of photographs.
     """
     repeated = np.repeat(groups, to_random.shape[1])
-    own, control = (draws.mean_interval(values.ravel(), repeated) for values in (to_random, between_random))
-    if not (own.is_known and control.is_known):
-        return None
-    passed = own.high < control.low
-    verdict = "depend on the learned weights" if passed else "may depend on the architecture only"
-    claim = (
-        f"The maps {verdict}: their rank correlation with those of random weights is {own:.2f}, that of two networks with "
-        f"random weights {control:.2f} (integrated gradients)."
+    own, control, less = (
+        draws.mean_interval(values.ravel(), repeated) for values in (to_random, between_random, between_random - to_random)
     )
-    what = control_of("two networks with random weights", control)
-    return finding_from_claim(claim, own, what, passed=passed, picture="maps_random_weights")
+    if not (own.is_known and control.is_known and less.is_known):
+        return None
+    has = f"The maps have a rank correlation of {own.estimate:.2f} with those of random weights"
+    sentences = (
+        f"{has}, less than two networks with random weights have.",
+        f"{has}, more than two networks with random weights have.",
+        f"{has}, not clearly less than two networks with random weights have.",
+    )
+    return _finding(
+        "maps-depend-on-weights", "Do the maps depend on what the network has learned?", sentences, answer_more(less), own,
+        "rank correlation", control_of("two networks with random weights", control), "maps_random_weights",
+    )  # fmt: skip
 
 
-def claim_errors(fractions: RegionFractions, correct: NDArray[np.bool_], draws: ImageResamples, method: str) -> Finding | None:
-    """Test whether wrong predictions have more attribution on the other side of the body than correct ones.
+def ask_errors(fractions: RegionFractions, correct: NDArray[np.bool_], draws: ImageResamples, method: str) -> Finding | None:
+    """Ask whether wrong predictions have more attribution on the other side of the body than correct ones.
 
     Args:
         fractions: fractions for the network.
         correct: (N, J) whether a prediction is correct.
-        draws, method: see `claim_curves`.
+        draws: bootstrap resamples of photographs.
+        method: name of the attribution method.
 
     Returns:
         The finding; None if there are too few wrong or correct predictions.
@@ -215,11 +246,14 @@ def claim_errors(fractions: RegionFractions, correct: NDArray[np.bool_], draws: 
     gap = draws.interval(own.estimate - control.estimate, draws.means(of_wrong, repeated) - draws.means(of_correct, repeated))
     if not (own.is_known and control.is_known and gap.is_known):
         return None
-    passed = gap.low > 0
-    verdict = f"Wrong predictions {'use' if passed else 'do not significantly use'} the other side of the body"
-    claim = (
-        f"{verdict}: {own:.0%} of the attribution for {counts[1]} wrong predictions is there, {control:.0%} for {counts[0]} "
-        f"correct ones ({_METHODS[method]})."
+    has = f"{own.estimate:.0%} of the attribution for wrong predictions is on the other side of the body"
+    sentences = (
+        f"{has}, more than for correct ones.",
+        f"{has}, less than for correct ones.",
+        f"{has}, not clearly more than for correct ones.",
     )
-    what = control_of("correct predictions", control)
-    return finding_from_claim(claim, own, what, passed=passed, picture=f"maps_{method}")
+    return _finding(
+        "errors-use-the-other-side", "Do wrong predictions depend on the other side of the body more than correct ones do?",
+        sentences, answer_more(gap), own, "fraction of the attribution", control_of("correct predictions", control),
+        f"maps_{method}", f"There are {counts[1]} wrong and {counts[0]} correct predictions.",
+    )  # fmt: skip

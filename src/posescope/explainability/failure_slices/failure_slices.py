@@ -20,6 +20,7 @@ from posescope.explainability.failure_slices.slice_findings import slice_finding
 from posescope.explainability.failure_slices.slice_images import choose_shown, draw_slice, plot_slices
 from posescope.explainability.failure_slices.slice_judgement import JudgedSlice, find_failure_slices
 from posescope.explainability.failure_slices.slice_tables import (
+    describe_errors,
     tabulate_conditions,
     tabulate_error_types,
     tabulate_members,
@@ -101,7 +102,11 @@ class FailureSlices(Component[FailureSlicesOptions]):
         }
         inside, outside = ([getattr(slices[number - 1], side) for number in claimed] for side in ("inside", "outside"))
         plots = {"slices_pck": plot_slices(names, inside, outside)} if claimed else {}
-        shown = {f"slice_{number}": _image_caption(slices[number - 1], words[number - 1]) for number in claimed}
+        types = tables["slice_error_types"]
+        shown = {
+            f"slice_{number}": _image_caption(slices[number - 1], words[number - 1]) + describe_errors(types, number)
+            for number in claimed
+        }
         if claimed:
             shown["slices_pck"] = "Mean PCK of each group and of all others, with 95 % intervals over photographs."
         return AnalysisResult(

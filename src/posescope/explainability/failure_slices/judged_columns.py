@@ -1,4 +1,4 @@
-"""The columns that rules read: attributes of the judged persons and their component scores."""
+"""The columns that rules read: attributes of the judged persons, magnitudes of signed attributes, and component scores."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from posescope.explainability.base import AnalysisInputs, StudyPersons
 from posescope.explainability.components.component_titles import name_components
-from posescope.explainability.failure_slices.slice_words import COMPONENT
+from posescope.explainability.failure_slices.slice_words import COMPONENT, MAGNITUDES
 
 __all__ = ["PROPERTIES", "JudgedColumns", "gather_columns"]
 
@@ -23,8 +23,8 @@ class JudgedColumns:
 
     Attributes:
         persons: the persons.
-        table: N rows, a float column per attribute and component (`component_1`, in standard deviations of the fitted persons);
-            NaN where unknown.
+        table: N rows, a float column per attribute, magnitude (`MAGNITUDES`) and component (`component_1`, in standard
+            deviations of the fitted persons); NaN where unknown.
         components: words for the low and high end by number of the component, those with a name only.
         missed, labelled: (N,) number of missed and of labelled joints.
     """
@@ -56,6 +56,8 @@ def gather_columns(inputs: AnalysisInputs, components: int) -> JudgedColumns:
     deviations = np.sqrt(np.maximum(inputs.components.variances[:count], np.finfo(np.float32).tiny))
     names = [f"{COMPONENT}{number}" for number in range(1, count + 1)]
     attributes = persons.attributes.drop(columns="person_id", errors="ignore").select_dtypes("number").astype(np.float64)
+    magnitudes = {name: attributes[signed].abs() for name, signed in MAGNITUDES.items() if signed in attributes}
+    attributes = attributes.assign(**magnitudes)
     table = pd.concat(
         [attributes.reset_index(drop=True), pd.DataFrame(scores / deviations, columns=names, index=range(len(rows)))], axis=1
     )

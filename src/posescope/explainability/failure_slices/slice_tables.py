@@ -13,15 +13,29 @@ from posescope.explainability.failure_slices.judged_columns import JudgedColumns
 from posescope.explainability.failure_slices.known_properties import SEVERAL
 from posescope.explainability.failure_slices.rules import Rule
 from posescope.explainability.failure_slices.slice_judgement import JudgedSlice
-from posescope.explainability.failure_slices.slice_words import RuleWords
+from posescope.explainability.failure_slices.slice_words import PROPERTY_WORDS, RuleWords
 
-__all__ = ["tabulate_conditions", "tabulate_error_types", "tabulate_members", "tabulate_properties", "tabulate_slices"]
+__all__ = [
+    "describe_errors",
+    "tabulate_conditions",
+    "tabulate_error_types",
+    "tabulate_members",
+    "tabulate_properties",
+    "tabulate_slices",
+]
 
+_ERROR_WORDS = {
+    "jitter": "joints slightly off",
+    "inversion": "left and right exchanged",
+    "swap": "joints of another person",
+    "miss": "joints far off",
+    "not found": "persons not found",
+}
 _UNKNOWN = Interval(float("nan"), float("nan"), float("nan"))
 _SLICES = (
     "slice", "words", "rule", "conditions", "persons", "photographs", "pck_inside", "pck_inside_low", "pck_inside_high",
     "pck_outside", "pck_outside_low", "pck_outside_high", "gap", "gap_low", "gap_high", "share_of_error", "chance_gap", "p_value",
-    "claimed", "explained_by", "adjusted_gap", "adjusted_gap_low", "adjusted_gap_high",
+    "claimed", "explained_by", "explanation", "adjusted_gap", "adjusted_gap_low", "adjusted_gap_high",
 )  # fmt: skip
 
 
@@ -30,7 +44,8 @@ def tabulate_slices(slices: Sequence[JudgedSlice], words: Sequence[RuleWords]) -
 
     Columns: slice (from 1), words, rule (exact conditions in words), conditions (JSON), persons, photographs, pck_inside,
     pck_outside and gap with low and high, share_of_error, chance_gap (that 5 % of the searches on permuted PCK exceed), p_value,
-    claimed, explained_by, and the gap adjusted for that property, or for all properties if none explains the slice.
+    claimed, explained_by (name of a property), explanation (in words), and the gap adjusted for that property, or for all
+    properties if none explains the slice.
 
     Args:
         slices, words: the slices and their words.
@@ -54,6 +69,7 @@ def tabulate_slices(slices: Sequence[JudgedSlice], words: Sequence[RuleWords]) -
                 "p_value": one.p_value,
                 "claimed": one.is_claimed,
                 "explained_by": one.explained_by,
+                "explanation": PROPERTY_WORDS.get(one.explained_by, one.explained_by),
                 **adjusted.columns("adjusted_gap"),
             }
         )
@@ -135,3 +151,19 @@ def tabulate_error_types(slices: Sequence[JudgedSlice], types: NDArray[np.int8] 
                 joints = int((own == kind).sum())
                 rows.append((number, side, name, joints, joints / labelled if labelled else float("nan")))
     return pd.DataFrame(rows, columns=["slice", "side", "type", "joints", "fraction"])
+
+
+def describe_errors(types: pd.DataFrame, number: int) -> str:
+    """Return a sentence on the error type that is most increased in a slice; empty if the types are unknown or none is increased.
+
+    Args:
+        types: table of `tabulate_error_types`.
+        number: number of the slice.
+    """
+    own = types[(types["slice"] == number) & types["type"].isin(_ERROR_WORDS)]
+    sides = own.pivot_table(index="type", columns="side", values="fraction")
+    if sides.empty or (sides["inside"] <= sides["outside"]).all():
+        return ""
+    kind = str((sides["inside"] - sides["outside"]).idxmax())
+    inside, outside = (float(sides[side][kind]) for side in ("inside", "outside"))
+    return f" Most increased error: {_ERROR_WORDS[kind]} ({inside:.0%} of the joints, {outside:.0%} on all others)."

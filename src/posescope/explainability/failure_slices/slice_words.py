@@ -12,9 +12,20 @@ import numpy as np
 from posescope.explainability.attributes.person_attributes import attribute_named
 from posescope.explainability.failure_slices.rules import Columns, Condition, Rule
 
-__all__ = ["COMPONENT", "PROPERTY_WORDS", "RuleWords", "component_number", "describe_rule", "exact_words", "short_words"]
+__all__ = [
+    "COMPONENT",
+    "MAGNITUDES",
+    "PROPERTY_WORDS",
+    "RuleWords",
+    "component_number",
+    "describe_rule",
+    "exact_words",
+    "short_words",
+]
 
 COMPONENT = "component_"  # features are named component_1 and so on
+# Columns of magnitudes of signed attributes: a profile to the left and one to the right are one group.
+MAGNITUDES: Mapping[str, str] = {"head_aside": "looking_right", "shoulder_width": "facing"}
 _MORE_THAN_HALF = 0.5
 
 _PHRASES: Mapping[str, tuple[str, str]] = {
@@ -26,6 +37,8 @@ _PHRASES: Mapping[str, tuple[str, str]] = {
     "elbow_angle": ("with bent elbows", "with stretched elbows"),
     "facing": ("seen from behind or from the side", "seen from the front"),
     "looking_right": ("with the head turned to the left", "with the head turned to the right"),
+    "head_aside": ("with the head straight", "with the head turned to the side"),
+    "shoulder_width": ("seen from the side", "seen from the front or from behind"),
     "reach": ("with hands and feet near the body", "with hands or feet far from the body"),
     "legs_apart": ("with the legs together", "with the legs apart"),
     "legs_labelled": ("with legs out of view", "with whole legs in view"),
@@ -85,6 +98,8 @@ _EXACT: Mapping[str, Callable[[str, float], str]] = {
     "looking_right": _signed(
         "nose {comparison} {length:.2f} torso lengths to the {side} of the middle of the shoulders", "right", "left"
     ),
+    "head_aside": _plain("nose {comparison} {value:.2f} torso lengths beside the middle of the shoulders"),
+    "shoulder_width": _plain("shoulders {comparison} {value:.2f} torso lengths apart in the image"),
     "reach": _plain("wrists and ankles on average {comparison} {value:.1f} torso lengths from the middle of the torso"),
     "legs_apart": _plain("ankles {comparison} {value:.1f} torso lengths apart"),
     "legs_labelled": _plain("{comparison} {value:.0f} % of the knees and ankles labelled", 100),
@@ -147,7 +162,7 @@ def short_words(condition: Condition, components: Mapping[int, tuple[str, str]])
         if number in components:
             return f"at the end “{components[number][is_high]}” of component {number}"
         return f"with {'high' if is_high else 'low'} values of component {number}"
-    attribute = attribute_named(condition.feature)
+    attribute = attribute_named(MAGNITUDES.get(condition.feature, condition.feature))
     if condition.comparison == "unknown":
         return f"with {attribute.words(is_high=True, of_unknown=True)}"
     if condition.feature in _PHRASES:
@@ -157,7 +172,8 @@ def short_words(condition: Condition, components: Mapping[int, tuple[str, str]])
 
 def exact_words(condition: Condition) -> str:
     """Return the condition with its threshold and unit."""
-    attribute, number = attribute_named(condition.feature), component_number(condition.feature)
+    attribute = attribute_named(MAGNITUDES.get(condition.feature, condition.feature))
+    number = component_number(condition.feature)
     if condition.comparison == "unknown":
         return attribute.words(is_high=True, of_unknown=True)
     comparison = "less than" if condition.comparison == "below" else "more than"

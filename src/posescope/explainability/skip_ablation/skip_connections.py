@@ -26,6 +26,7 @@ from tqdm import tqdm
 from posescope.artifacts.pose_model import PoseModel
 from posescope.core.plugins import Component, Options
 from posescope.evaluation.metrics.pck_thesis import pck_thesis_hits
+from posescope.explainability.answers import state_sample
 from posescope.explainability.base import AnalysisInputs, AnalysisResult
 from posescope.explainability.features.activation_patching import constant_patches, zero_patch
 from posescope.explainability.features.activations import mean_activations, read_activations
@@ -48,9 +49,8 @@ from posescope.models.layers import Interventions, bottleneck_layers
 __all__ = ["SkipAblation", "SkipAblationOptions", "sample_derangement"]
 
 _Decode: TypeAlias = Callable[[Interventions], Tensor]
-_MOST_ROWS = 40  # of the heat map; for deeper networks it shows the mode `shuffled` only
-_LEVELS = {ALL: "all skip connections", BOTTLENECK: "bottleneck", EVERYTHING: "all and bottleneck"}
-_MODES = {"zero": "zero", "mean": "mean", "shuffled": "of another person"}
+_LEVELS = {ALL: "all skip connections", BOTTLENECK: "bottleneck", EVERYTHING: "both"}
+_MODES = {"mean": "the average person", "shuffled": "another person"}
 
 
 class SkipAblationOptions(Options):
@@ -100,9 +100,9 @@ class SkipAblation(Component[SkipAblationOptions]):
         return AnalysisResult(
             facts=facts_of(ablation, len(rows)),
             tables=tables,
-            images={"skip_ablation": _plot_drops(by_joint, layers)},
+            images={"skip_ablation": _plot_drops(by_joint, ablation)},
             note=describe(ablation, len(rows)),
-            findings=findings_of(ablation, inputs.seed),
+            findings=state_sample(findings_of(ablation, inputs.seed), judged.groups[rows]),
             captions=CAPTIONS,
         )
 
@@ -199,18 +199,15 @@ def _partner_table(person_ids: NDArray[np.int64], groups: NDArray[np.int64], par
     return pd.DataFrame({"person_id": person_ids, "image_group": groups, "partner_person_id": person_ids[partners]})
 
 
-def _plot_drops(by_joint: pd.DataFrame, layers: tuple[str, ...]) -> NDArray[np.uint8]:
-    modes = ["zero", "mean", "shuffled"]
-    if 3 * (len(layers) + 2) > _MOST_ROWS and (by_joint["mode"] == "shuffled").any():
-        modes = ["shuffled"]
-    shown = by_joint[by_joint["mode"].isin(modes)]
-    joints = list(dict.fromkeys(shown["joint"]))
-    keys = list(dict.fromkeys(zip(shown["level"], shown["mode"], strict=True)))
-    names = [f"{_LEVELS.get(level) or words_of_layer(level, layers)}, {_MODES[mode]}" for level, mode in keys]
-    drops = shown["drop"].to_numpy(dtype=np.float64).reshape(len(names), len(joints))
-    title = "Drop of PCK when skip connections or the bottleneck get other values"
+def _plot_drops(by_joint: pd.DataFrame, ablation: Ablation) -> NDArray[np.uint8]:
+    """Plot the drops of the mode that the findings use; the table has the others."""
+    shown = by_joint[by_joint["mode"] == ablation.mode]
+    joints, levels = list(dict.fromkeys(shown["joint"])), list(dict.fromkeys(shown["level"]))
+    drops = shown["drop"].to_numpy(dtype=np.float64).reshape(len(levels), len(joints))
+    rows = [_LEVELS.get(level) or words_of_layer(level, ablation.layers) for level in levels]
     columns = ["all joints" if joint == ALL else joint.replace("_", " ") for joint in joints]
-    return plot_matrix(drops, names, columns, title=title, unit="drop of PCK")
+    title = f"Drop of PCK with values of {_MODES[ablation.mode]}"
+    return plot_matrix(drops, rows, columns, title=title, unit="drop of PCK")
 
 
 def sample_derangement(groups: NDArray[np.int64], seed: int) -> NDArray[np.int64] | None:

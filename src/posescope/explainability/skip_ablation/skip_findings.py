@@ -38,8 +38,8 @@ _FACE_MARGIN = 0.05  # a difference of relative losses up to this size counts as
 
 CAPTIONS: Mapping[str, str] = MappingProxyType(
     {
-        _PICTURE: "Fraction of each joint's labels that the network no longer finds when it gets other values through a skip "
-        "connection (a path that carries fine detail past the bottleneck) or through the bottleneck. Red: more is lost.",
+        _PICTURE: "Loss of PCK of each joint when the network gets values of another person through a skip connection (a path "
+        "that carries fine detail past the bottleneck), through the bottleneck, or through both. Red: more joints are wrong.",
         "skip_ablation": "PCK of each joint under each change, its drop from the unchanged network, and 95 % intervals.",
         "skip_ablation_levels": "PCK over all joints under each change. 'own' replaces the activations by the same person's own, "
         "which must change nothing: a check of the software.",

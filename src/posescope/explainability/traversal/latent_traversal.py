@@ -8,8 +8,8 @@ changes. Layers before the patched one see an image of the mean colour, or with 
 hourglasses, paths that bypass the layer carry the features of that image.
 
 Components, mean activations and the scales of pose attributes are of the fitted persons; nearest persons and perturbed persons
-are judged ones. The controls are persons paired at random, and random changes of the same length with the covariance of the
-data (`random_directions`). Features that are pooled over space cannot be decoded.
+are judged ones. The control is random changes of the same length with the covariance
+of the data (`random_directions`). Features that are pooled over space cannot be decoded.
 """
 
 import math
@@ -26,6 +26,7 @@ from torch import Tensor
 
 from posescope.core.plugins import Component, Options
 from posescope.evaluation.bootstrap import Interval
+from posescope.explainability.answers import state_sample
 from posescope.explainability.attributes.person_attributes import measure_poses
 from posescope.explainability.base import AnalysisInputs, AnalysisResult, Facts
 from posescope.explainability.components.component_titles import ComponentName, name_components
@@ -45,7 +46,7 @@ from posescope.explainability.traversal.perturbation import (
 )
 from posescope.explainability.traversal.random_directions import mean_joint_distances_px
 from posescope.explainability.traversal.traversal_captions import caption_traversals
-from posescope.explainability.traversal.traversal_findings import ask_about_displacements, ask_about_nearest_persons
+from posescope.explainability.traversal.traversal_findings import ask_about_displacements
 from posescope.explainability.traversal.traversal_plots import draw_strip, draw_traversal, plot_traversals
 from posescope.explainability.traversal.traversal_steps import (
     DecodedFeatures,
@@ -125,7 +126,7 @@ class LatentTraversal(Component[LatentTraversalOptions]):
             tables=tables,
             images=images,
             note=_note(facts, count, inputs.judged.crops.crop_size),
-            findings=tuple(_findings(inputs, traversal, perturbation, names)),
+            findings=_findings(perturbation, inputs.judged.groups[self._perturbed_rows(inputs)], names),
             plots=plots,
             captions=caption_traversals(names, steps),
             photographs=inputs.photographs,
@@ -149,7 +150,7 @@ class LatentTraversal(Component[LatentTraversalOptions]):
     ) -> Perturbation:
         """Measure the effect of each component on the joints and pose attributes of judged persons."""
         options, judged, skeleton = self.options, inputs.judged, inputs.model.skeleton
-        rows = sample_rows(len(judged), options.perturbed_persons, inputs.seed)
+        rows = self._perturbed_rows(inputs)
         return perturb_persons(
             inputs.components,
             count,
@@ -164,6 +165,9 @@ class LatentTraversal(Component[LatentTraversalOptions]):
             measure_attributes=lambda joints: measure_poses(joints, skeleton),
             seed=inputs.seed,
         )
+
+    def _perturbed_rows(self, inputs: AnalysisInputs) -> NDArray[np.int64]:
+        return sample_rows(len(inputs.judged), self.options.perturbed_persons, inputs.seed)
 
     def _context(self, inputs: AnalysisInputs) -> tuple[Interventions, Tensor]:
         """Return the constant activations of the skip connections and the (1, H, W, 3) input image."""
@@ -206,18 +210,17 @@ def _step_attributes(inputs: AnalysisInputs, table: pd.DataFrame, traversal: Tra
     return pd.concat([table[["component", "step"]], poses], axis=1)
 
 
-def _findings(
-    inputs: AnalysisInputs, traversal: Traversal, perturbation: Perturbation, names: Sequence[ComponentName]
-) -> list[Finding]:
-    """Return the findings about the nearest persons and the displacement by each component."""
-    points = traversal.distinct
-    groups = inputs.judged.groups[traversal.nearest.rows[points]]
-    match = ask_about_nearest_persons(
-        traversal.decoded.joints[points], traversal.predicted[points], groups, "traversal_pc1", inputs.seed
-    )
+def _findings(perturbation: Perturbation, groups: NDArray[np.int64], names: Sequence[ComponentName]) -> tuple[Finding, ...]:
+    """Return the findings about the displacement by each component.
+
+    Args:
+        perturbation: displacements of perturbed persons.
+        groups: (n,) photograph of each perturbed person.
+        names: name of each component.
+    """
     strips = [f"traversal_strip_{name.number}" for name in names]
     moved = ask_about_displacements(perturbation, [name.ends if name.is_named else "" for name in names], strips)
-    return [*([] if match is None else [match]), *moved]
+    return state_sample(moved, groups)
 
 
 def _facts(components: Components, table: pd.DataFrame, traversal: Traversal, perturbation: Perturbation) -> Facts:

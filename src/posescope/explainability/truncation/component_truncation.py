@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
 from posescope.core.plugins import Component, Options
+from posescope.explainability.answers import state_sample
 from posescope.explainability.base import AnalysisInputs, AnalysisResult, StudyPersons
 from posescope.explainability.components.pca import Components
 from posescope.explainability.features.activation_patching import describe_patching_obstacle
@@ -116,7 +117,7 @@ class Truncation(Component[TruncationOptions]):
             },
             images={"truncation_joints": plot_joint_drops(joints)},
             note=describe(study),
-            findings=findings_of(study),
+            findings=state_sample(findings_of(study), inputs.judged.groups[rows]),
             plots={"truncation_curve": plot_curve(curves[0], asked)},
             captions=CAPTIONS,
         )

@@ -16,8 +16,12 @@ _LINES: tuple[tuple[SubsetKind, str, str], ...] = (
     ("first", "first components", "#0072b2"),
     ("persons", "random persons", "#e69f00"),
 )
-_TITLES = {"own": "own skip activations", "mean": "mean skip activations", "none": "no skip connections"}
-_ROWS = 7  # maximum number of rows of the heat map per treatment of the skip connections
+_TITLES = {
+    "own": "skip connections unchanged",
+    "mean": "skip connections at their average",
+    "none": "no skip connections",
+}
+_ROWS = 5  # maximum number of rows of the heat map per treatment of the skip connections
 
 
 def plot_curve(curve: TruncationCurve, asked: int | None) -> go.Figure:
@@ -75,7 +79,7 @@ def plot_joint_drops(joints: pd.DataFrame) -> NDArray[np.uint8]:
     for skips, own in joints.groupby("skips", sort=False):
         counts = np.unique(own["k"])[:-1]  # with all components the drop is near zero
         for count in counts[np.unique(np.linspace(0, len(counts) - 1, _ROWS).round().astype(int))]:
-            names.append(f"first {count}, {_TITLES[str(skips)]}" if count else f"none, {_TITLES[str(skips)]}")
+            names.append(f"{f'first {count}' if count else 'none'}, {_TITLES[str(skips)]}")
             values.append(own[own["k"] == count].set_index("joint")["drop"].reindex(columns).to_numpy(dtype=np.float64))
     title = "Drop of PCK per joint when only the first components are kept"
-    return plot_matrix(np.stack(values), names, columns, title=title, unit="drop of PCK")
+    return plot_matrix(np.stack(values), names, [joint.replace("_", " ") for joint in columns], title=title, unit="drop of PCK")

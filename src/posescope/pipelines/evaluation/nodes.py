@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from posescope.artifacts.pose_model import PoseModel
@@ -53,6 +54,7 @@ def gather_error_cases(
     crop_boxes: pd.DataFrame,
     skeleton: Skeleton,
     setting: EvaluationSetting,
+    images: list[int],
 ) -> Cases:
     """Gather all evaluated persons, predicted or missed, with their neighbours in the image.
 
@@ -63,10 +65,12 @@ def gather_error_cases(
         keypoints, crop_boxes: `Keypoints` and `CropBoxes`.
         skeleton: joints and OKS sigmas.
         setting: evaluation setting of the run.
+        images: ids of all evaluated images, those without persons included.
     """
     check_origins(setting.origin, {"predictions": origin_of_table(predictions)}, "evaluation")
     ids = ids_of(evaluated, SPLIT)
-    return gather_cases(predictions, persons_read, keypoints, crop_boxes, skeleton, crops.crop_size, ids)
+    cases = gather_cases(predictions, persons_read, keypoints, crop_boxes, skeleton, crops.crop_size, ids)
+    return replace(cases, images=np.array(images, dtype=np.int64))
 
 
 def classify_errors(
@@ -95,7 +99,7 @@ def classify_errors(
         `joint_errors` (`JointErrors`), `error_types` (`ErrorTypes`) and `error_costs` (`ErrorCosts`).
     """
     scored, types = cases.scored, joint_error_types(cases)
-    draws = resample_images(scored.image_ids, error_analysis.seed, error_analysis.resamples)
+    draws = cases.resample(error_analysis.seed, error_analysis.resamples)
     truth = load_annotation_file(raw_source.annotation_file(source, source.val_split))
     to_find = annotations_to_find(scoring.precision_protocol, evaluated)
     costs = error_cost_table(scored, types, truth, persons_read, draws, to_find, with_precision=results is None)
@@ -117,7 +121,7 @@ def score_strata(cases: Cases, setting: EvaluationSetting, error_analysis: Error
     Returns:
         A `Strata` table.
     """
-    draws = resample_images(cases.scored.image_ids, error_analysis.seed, error_analysis.resamples)
+    draws = cases.resample(error_analysis.seed, error_analysis.resamples)
     return add_setting(stratum_table(cases, draws), setting)
 
 
@@ -135,8 +139,7 @@ def relate_scores_to_errors(
         `reliability` (`Reliability`) and `ranks` (`RankCorrelations`).
     """
     draws, few = (
-        resample_images(cases.scored.image_ids, error_analysis.seed, number)
-        for number in (error_analysis.resamples, error_analysis.rank_resamples)
+        cases.resample(error_analysis.seed, number) for number in (error_analysis.resamples, error_analysis.rank_resamples)
     )
     return {
         "reliability": add_setting(reliability_table(cases.scored, draws, error_analysis.score_bins), setting),
@@ -168,7 +171,7 @@ def judge_uncertainty(
     check_origins(setting.origin, {"uncertainty": Origin(model=uncertainty.model)}, "modelling")
     scored, flip_test = cases.scored, bool(setting.flip_test)
     table = uncertainty.radius_table(scored.skeleton.joints, flip_test)
-    draws = resample_images(scored.image_ids, error_analysis.seed, error_analysis.resamples)
+    draws = cases.resample(error_analysis.seed, error_analysis.resamples)
     judged = joint_uncertainty.judge_radii(scored, table, uncertainty.level, uncertainty.max_radius_px)
     return {
         "coverage": add_setting(joint_uncertainty.coverage_table(judged, uncertainty.reasons(flip_test), draws), setting),
@@ -189,6 +192,7 @@ def measure_decoding_effects(
     prediction: PredictionOptions,
     results: str | None,
     error_analysis: ErrorAnalysisOptions,
+    images: list[int],
 ) -> pd.DataFrame:
     """Measure the effects of decoding and flip test; empty if disabled, or if results of another system are scored.
 
@@ -201,6 +205,7 @@ def measure_decoding_effects(
         prediction: batch size, device and flip test.
         results: file of another system's results. None: the model is evaluated.
         error_analysis: whether the effects are measured; seed and resamples.
+        images: ids of all evaluated images.
 
     Returns:
         A `DecodingEffects` table.
@@ -208,9 +213,8 @@ def measure_decoding_effects(
     if model is None or results is not None or not error_analysis.decoding_effects:
         return DecodingEffects.empty()
     members = crops.select(targets, ids_of(persons, SPLIT))
-    effects = decoding_effects.measure_decoding_effects(
-        model, members, persons_read, keypoints, crop_boxes, prediction, error_analysis.seed, error_analysis.resamples
-    )
+    draws = resample_images(np.array(images, dtype=np.int64), error_analysis.seed, error_analysis.resamples)
+    effects = decoding_effects.measure_decoding_effects(model, members, persons_read, keypoints, crop_boxes, prediction, draws)
     return add_setting(effects, replace(setting, protocol="crops"))
 
 

@@ -51,7 +51,15 @@ def _error_analysis() -> Pipeline:
         [
             step(
                 nodes.gather_error_cases,
-                ["crops", "predictions_val", "evaluated_persons_val", *persons, "skeleton", "setting_val"],
+                [
+                    "crops",
+                    "predictions_val",
+                    "evaluated_persons_val",
+                    *persons,
+                    "skeleton",
+                    "setting_val",
+                    "evaluated_images_val",
+                ],
                 "cases_val",
             ),
             step(
@@ -72,7 +80,18 @@ def _error_analysis() -> Pipeline:
             ),
             step(
                 nodes.measure_decoding_effects,
-                ["model", "crops", "targets", "persons", *persons, "setting_val", PREDICTION, RESULTS, ERROR_ANALYSIS],
+                [
+                    "model",
+                    "crops",
+                    "targets",
+                    "persons",
+                    *persons,
+                    "setting_val",
+                    PREDICTION,
+                    RESULTS,
+                    ERROR_ANALYSIS,
+                    "evaluated_images_val",
+                ],
                 "decoding_effects",
             ),
         ],

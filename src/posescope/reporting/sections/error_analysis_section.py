@@ -40,10 +40,7 @@ _PLOTS = {
 }
 _OPENED = "strata_plot"
 _MIN_PERSONS = 20  # smaller groups are not named as those with the lowest or highest OKS
-_STRATA_CAPTION = (
-    "Rows of the stratum visibility are groups of joints, all others are groups of persons. Intervals resample only images with "
-    "evaluated persons, so those of all persons differ slightly from those of the metrics."
-)
+_STRATA_CAPTION = "Rows of the stratum visibility are groups of joints, all others are groups of persons."
 _GROUPS = {
     ("size", "small"): "small persons",
     ("size", "medium"): "medium-sized persons",

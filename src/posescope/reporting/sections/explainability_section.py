@@ -12,8 +12,9 @@ from posescope.reporting.plots.explainability_plots import plot_explained_varian
 from posescope.reporting.plots.plot_style import apply_plot_style
 from posescope.reporting.plots.plot_words import use_words_in_plot
 from posescope.reporting.report_content import FindingCard, ReportImage, ReportPlot, ReportTable, Section
-from posescope.reporting.sections.finding_cards import card_of_finding, figure_anchor, picture_of, section_anchor
+from posescope.reporting.sections.finding_cards import card_of_finding, picture_of, section_anchor
 from posescope.reporting.subject_words import PERSONS, SubjectWords
+from posescope.reporting.summary.summary_content import figure_anchor
 from posescope.reporting.wording import in_words
 
 __all__ = ["ExplainInputs", "assemble_explain_sections"]
@@ -21,7 +22,7 @@ __all__ = ["ExplainInputs", "assemble_explain_sections"]
 _MOST_ROWS = 300  # tables with one row per person are not shown; they are saved as CSV
 _ROWS_SHOWN = 30
 _HEIGHT_PX = 340
-_MOST_ASPECT = 1.0  # height by width: a higher image is folded, since it would be illegible if fitted into a screen
+_MOST_ASPECT = 0.6  # height by width: a higher image is folded, since it would be illegible if fitted into a screen
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +81,7 @@ def _findings_section(inputs: ExplainInputs) -> tuple[Section, ...]:
 
 
 def _card(found: FindingRecord, inputs: ExplainInputs) -> FindingCard:
-    return card_of_finding(found, inputs.subject, inputs.in_summary)
+    return card_of_finding(found, inputs.subject)
 
 
 def _components_section(components: Components) -> Section:

@@ -1,15 +1,15 @@
 """Findings of the analyses as cards: question, answer, statement, and the numbers behind them."""
 
-from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from posescope.core.errors import pluralise
 from posescope.explainability.findings_file import ControlRecord, FindingRecord
 from posescope.reporting.report_content import Fact, FindingCard
 from posescope.reporting.subject_words import PERSONS, SubjectWords
+from posescope.reporting.summary.summary_content import figure_anchor
 from posescope.reporting.wording import in_words
 
-__all__ = ["card_of_finding", "figure_anchor", "picture_of", "section_anchor", "with_range"]
+__all__ = ["card_of_finding", "picture_of", "section_anchor", "with_range"]
 
 
 def picture_of(finding: FindingRecord) -> str:
@@ -24,25 +24,14 @@ def section_anchor(analysis: str) -> str:
     return f"analysis-{analysis.replace('_', '-')}"
 
 
-def figure_anchor(analysis: str, name: str) -> str:
-    """Return the anchor of an image or a plot of an analysis."""
-    return f"figure-{analysis}-{name}".replace("_", "-").replace(".", "-")
-
-
-def card_of_finding(
-    finding: FindingRecord, subject: SubjectWords = PERSONS, in_summary: Iterable[tuple[str, str]] = ()
-) -> FindingCard:
+def card_of_finding(finding: FindingRecord, subject: SubjectWords = PERSONS) -> FindingCard:
     """Return a finding as a card.
 
     Args:
         finding: the finding, corrected for the number of all findings of its run.
         subject: words for the persons.
-        in_summary: analysis and name of the images that the summary shows.
     """
     name = picture_of(finding)
-    picture = figure_anchor(finding.analysis, name) if name else ""
-    if (finding.analysis, name) in set(in_summary):
-        picture = "summary"
 
     def words(text: str) -> str:
         return subject.adapt(in_words(text))
@@ -54,7 +43,7 @@ def card_of_finding(
         statement=words(finding.statement),
         numbers=tuple(Fact(fact.name, words(fact.value)) for fact in _numbers(finding)),
         detail=words(finding.detail),
-        picture=picture,
+        picture=figure_anchor(finding.analysis, name) if name else "",
     )
 
 

@@ -130,11 +130,11 @@ def describe_groups(clusters: AnalysisResult | None, subject: SubjectWords) -> S
 
 def _reality(clusters: AnalysisResult) -> str:
     if clusters.facts.get("verdict") != "separate groups":
-        return "They divide a continuum: no gaps between them were found."
+        return "No gaps were found: the groups divide a continuum."
     separate, count = clusters.facts.get("separate_groups"), clusters.facts.get("clusters")
     if separate == count:
-        return "They are separate: few are in between."
-    return f"{separate} of these {count} groups {'is' if separate == 1 else 'are'} separate; the others merge into one another."
+        return "The groups are separate: few are in between."
+    return f"{separate} of the {count} groups {'is' if separate == 1 else 'are'} separate; the others merge into one another."
 
 
 def _group_item(clusters: AnalysisResult, row: Mapping[Any, Any], subject: SubjectWords) -> SummaryItem:

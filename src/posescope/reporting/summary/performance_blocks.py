@@ -39,12 +39,13 @@ def describe_task(joints: tuple[str, ...], example: SummaryFigure | None, subjec
     )
 
 
-def describe_quality(metrics: Mapping[str, Any] | None, subject: SubjectWords) -> SummaryBlock:
+def describe_quality(metrics: Mapping[str, Any] | None, subject: SubjectWords, *, unseen: bool = True) -> SummaryBlock:
     """Return the block on the main metric.
 
     Args:
         metrics: content of metrics.json. None: no result of this model on this data.
         subject: words for the persons.
+        unseen: whether the network was trained on other photographs for certain.
     """
     heading, chapter, link = "How good it is", "metrics", "All metrics"
     figures = {} if metrics is None else metrics["val"]
@@ -59,7 +60,7 @@ def describe_quality(metrics: Mapping[str, Any] | None, subject: SubjectWords) -
     text = (
         f"Of 100 marked joints it places {count_of_hundred(value)} close enough{chance}.\n\n"
         f"Close enough: {_CLOSE[name].format(one=subject.one)} from the mark. This share is called PCK. It was measured on "
-        f"{people}{subject.many} in photographs it has not learned from."
+        f"{people}{subject.many} in photographs {'it has not' if unseen else 'that it may or may not have'} learned from."
     )
     return SummaryBlock(heading, chapter, link, text, scales=(Scale(_BAR, value, low, high),))
 

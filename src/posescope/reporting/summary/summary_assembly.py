@@ -20,7 +20,7 @@ def assemble_summary(inputs: ReportInputs) -> Summary:
     subject, analyses = inputs.subject, inputs.analyses
     blocks = (
         describe_task(inputs.model.skeleton.joints, _example(inputs), subject),
-        describe_quality(inputs.metrics, subject),
+        describe_quality(inputs.metrics, subject, unseen=inputs.trained_on_this_data),
         describe_failures(analyses.get("failure_slices"), inputs.joint_scores, subject),
         describe_components(inputs.components, analyses, subject),
         describe_needed(analyses.get("truncation")),
@@ -60,6 +60,6 @@ def _limits(inputs: ReportInputs) -> SummaryBlock:
         else f"Photographs of other places or other {subject.many} may give other numbers.",
         "Pictures were cut at the marked joints; in use, where these are unknown, it does worse.",
         "That groups or components cause errors is not shown.",
-        "They describe this network; trained again, it may have others.",
+        "Trained again, the network may have other groups and components.",
     ]
     return SummaryBlock("What this does not show", "findings", "All findings", "\n".join(f"- {line}" for line in lines))

@@ -7,7 +7,12 @@ from numpy.typing import NDArray
 
 from posescope.drawing.rgb_images import check_rgb
 
-__all__ = ["Curve", "Scale", "Summary", "SummaryBlock", "SummaryFigure", "SummaryItem"]
+__all__ = ["Curve", "Scale", "Summary", "SummaryBlock", "SummaryFigure", "SummaryItem", "figure_anchor"]
+
+
+def figure_anchor(analysis: str, name: str) -> str:
+    """Return the id on the page of an image or a plot of an analysis."""
+    return f"figure-{analysis}-{name}".replace("_", "-").replace(".", "-")
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,11 @@ class SummaryFigure:
 
     def __post_init__(self) -> None:
         check_rgb(self.image, f"image '{self.alt}'")
+
+    @property
+    def anchor(self) -> str:
+        """Id of the figure on the page; empty if it is of no analysis."""
+        return figure_anchor(*self.source) if self.source[0] else ""
 
 
 @dataclass(frozen=True)

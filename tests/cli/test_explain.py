@@ -1,0 +1,131 @@
+"""Tests of `posescope explain`: pages of a small model, and errors with a remedy."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner, Result
+
+from posescope.artifacts.model_folder import save_model
+from posescope.artifacts.pose_model import PoseModel
+from posescope.cli import cli
+from posescope.core.plugins import ComponentSpec, build
+from posescope.core.skeleton import COCO_PERSON
+from posescope.geometry.crop_recipe import CropRecipe
+from posescope.sample.generator import generate_sample
+from posescope.sample.options import SampleOptions
+
+VAL = "annotations/person_keypoints_val2017.json"
+
+
+def explain(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(cli, ["explain", *map(str, arguments)])
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an untrained network for COCO's joints and crops of 32 px."""
+    network, codec = (
+        ComponentSpec(name="hourglass", options={"channels": 8, "depth": 2, "stem_channels": 8}), ComponentSpec(name="gaussian")
+    )  # fmt: skip
+    context = {"crop_size": (32, 32), "joint_count": len(COCO_PERSON)}
+    torch.manual_seed(0)
+    untrained = PoseModel(
+        network=build("models", network, **context).eval(),
+        codec=build("codecs", codec, **context),
+        skeleton=COCO_PERSON,
+        crop_size=(32, 32),
+        mean_rgb=(0.4, 0.5, 0.6),
+        model_spec=network,
+        codec_spec=codec,
+        crop=CropRecipe(rule=ComponentSpec(name="padded_square")),
+    )
+    folder = tmp_path_factory.mktemp("models") / "model"
+    save_model(folder, untrained)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sample") / "sample"
+    generate_sample(folder, SampleOptions(train_persons=30, val_persons=40, workers=1))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def explained(model: Path, sample: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Result, Path]:
+    output = tmp_path_factory.mktemp("explained")
+    quick = ("--analysis", "label_errors", "--analysis", "truncation", "--device", "cpu", "--photographs", "none")
+    return explain(model, "--data", sample / VAL, "--output", output, *quick), output
+
+
+def test_pages_are_written_and_named_at_the_end(explained: tuple[Result, Path]) -> None:
+    result, output = explained
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert lines == [str(output / "summary.html"), str(output / "report.html")]
+    assert all(Path(line).stat().st_size > 10_000 for line in lines)
+    assert "analysis: label errors" in result.stderr
+    assert "analysis: clusters" not in result.stderr
+    assert "WARNING" not in result.output
+
+
+def test_results_beside_the_pages(explained: tuple[Result, Path]) -> None:
+    results = explained[1] / "results"
+    metrics = json.loads((results / "metrics.json").read_text())
+    # The judged half of the photographs: all numbers are of the same persons.
+    findings = json.loads((results / "findings.json").read_text())
+    assert {finding["person_count"] for finding in findings} == {metrics["val"]["pck_thesis"]["persons"]}
+    assert 15 <= metrics["val"]["pck_thesis"]["persons"] <= 25
+    assert (results / "explainability" / "label_errors" / "label_errors.csv").is_file()
+
+
+@pytest.mark.slow
+def test_all_analyses_of_both_halves_of_a_folder(model: Path, sample: Path, tmp_path: Path) -> None:
+    result = explain(model, "--data", sample, "--output", tmp_path, "--device", "cpu", "--max-persons", "25")
+    assert result.exit_code == 0, result.output
+    assert "analysis: clusters" in result.stderr
+    assert "analysis: attribution" not in result.stderr
+
+
+def test_unknown_analysis(model: Path, sample: Path, tmp_path: Path) -> None:
+    result = explain(model, "--data", sample / VAL, "--output", tmp_path / "out", "--analysis", "colours")
+    assert result.exit_code == 2
+    assert "label_errors" in result.stderr
+
+
+def test_nothing_else_is_left_in_the_output(explained: tuple[Result, Path]) -> None:
+    assert {path.name for path in explained[1].iterdir()} <= {"summary.html", "report.html", "results"}
+
+
+def test_joints_of_another_skeleton(model: Path, sample: Path, tmp_path: Path) -> None:
+    content = json.loads((sample / VAL).read_text())
+    content["categories"][0]["keypoints"][0] = "beak"
+    path = tmp_path / "birds.json"
+    path.write_text(json.dumps(content))
+    result = explain(model, "--data", path, "--images", sample / "val2017", "--output", tmp_path / "out")
+    assert result.exit_code == 1
+    assert result.stderr.count("\n") == 1
+    assert "beak" in result.stderr
+    assert "rename" in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_missing_images(model: Path, sample: Path, tmp_path: Path) -> None:
+    result = explain(model, "--data", sample / VAL, "--images", sample / "train2017", "--output", tmp_path / "out")
+    assert result.exit_code == 1
+    assert result.stderr.count("\n") == 1
+    assert "--images FOLDER" in result.stderr
+    lost = tmp_path / "lost.json"
+    shutil.copy(sample / VAL, lost)
+    result = explain(model, "--data", lost, "--output", tmp_path / "out")
+    assert result.exit_code == 1
+    assert "--images FOLDER" in result.stderr
+
+
+def test_folder_without_a_model(sample: Path, tmp_path: Path) -> None:
+    result = explain(tmp_path, "--data", sample / VAL, "--output", tmp_path / "out")
+    assert result.exit_code == 1
+    assert "no trained model" in result.stderr
