@@ -63,7 +63,7 @@ def first_component_finding(seed: int, weight: float) -> Finding:
 
     found = perturb_persons(
         components, 1, 1.0, features=rng.normal(size=(40, WIDTH)) * SDS @ axes.T, groups=np.arange(40), scales={},
-        directions=99, persons_each=8, decode=decode, measure_attributes=lambda joints: None, seed=seed,
+        directions=99, persons_each=6, decode=decode, measure_attributes=lambda joints: None, seed=seed,
     )  # fmt: skip
     (finding,) = ask_about_displacements(found, [""], ["p"])
     return finding

@@ -22,15 +22,11 @@ def test_decoded_joint_is_in_the_quarter_of_the_feature(model) -> None:
     points = np.zeros((2, 3, 2, 2))
     points[0, 0, 1, 0] = 1.0  # red, lower left quarter: rows 4..7, columns 0..3
     points[1, 2, 0, 1] = 1.0  # blue, upper right
-    found = decode_features(
-        points.reshape(2, 12),
-        model=model,
-        layer="bottleneck",
-        shape=(3, 2, 2),
-        image=mean_colour_image(model),
-        interventions={},
-        batch_size=1,
-    )
+    settings = {"model": model, "layer": "bottleneck", "shape": (3, 2, 2), "image": mean_colour_image(model)}
+    found = decode_features(points.reshape(2, 12), **settings, interventions={}, batch_size=1)
+    joints_only = decode_features(points.reshape(2, 12), **settings, interventions={}, batch_size=2, keep_heatmaps=False)
+    np.testing.assert_array_equal(joints_only.joints, found.joints)
+    assert joints_only.heatmaps.shape == (0, 2, 8, 8)
     assert found.heatmaps.shape == (2, 2, 8, 8)
     assert found.scores[0].tolist() == [16.0, 0.0]
     assert (found.heatmaps[0, 0, 4:, :4] == 16).all()

@@ -75,7 +75,7 @@ class LatentTraversalOptions(Options):
     random_directions: int = Field(
         199, ge=2, le=10_000, description="Random directions per component, as control; the smallest p-value is 1 / (1 + this)"
     )
-    direction_persons: int = Field(8, ge=1, description="Persons whose features are changed along each random direction")
+    direction_persons: int = Field(6, ge=1, description="Persons whose features are changed along each random direction")
     perturbed_persons: int = Field(64, ge=2, description="Persons whose features are perturbed along each component")
     perturbation_sd: float = Field(1.0, gt=0, le=10, description="Perturbation to each side, in standard deviations")
     neighbours: int = Field(500, gt=1, description="Maximum number of persons for the distribution of neighbour distances")
@@ -105,7 +105,7 @@ class LatentTraversal(Component[LatentTraversalOptions]):
         traversal = traverse_components(inputs, count, steps, decode)
         rows = sample_rows(len(inputs.judged), self.options.neighbours, inputs.seed)
         table = tabulate_steps(inputs, traversal, measure_neighbour_distances(inputs.judged.features, inputs.judged.groups, rows))
-        perturbation = self._perturb(inputs, count, decode)
+        perturbation = self._perturb(inputs, count, partial(decode, keep_heatmaps=False))
         facts = _facts(inputs.components, table, traversal, perturbation)
         tables = {
             "traversal_steps": table,
@@ -132,7 +132,7 @@ class LatentTraversal(Component[LatentTraversalOptions]):
             photographs=inputs.photographs,
         )
 
-    def _decoder(self, inputs: AnalysisInputs) -> Callable[[NDArray[np.float64]], DecodedFeatures]:
+    def _decoder(self, inputs: AnalysisInputs) -> partial[DecodedFeatures]:
         """Return a function that decodes (M, D) points."""
         interventions, image = self._context(inputs)
         return partial(

@@ -100,6 +100,7 @@ def decode_features(
     image: Tensor,
     interventions: Interventions,
     batch_size: int,
+    keep_heatmaps: bool = True,
 ) -> DecodedFeatures:
     """Decode features by patching them into their layer.
 
@@ -111,17 +112,22 @@ def decode_features(
         image: (1, H, W, 3) uint8, the input of the layers before it.
         interventions: functions of activations of other layers, such as the skip connections.
         batch_size: points per forward pass.
+        keep_heatmaps: whether the result has heatmaps; of many points they take gigabytes.
 
     Returns:
-        Heatmaps, joints and scores of the points.
+        Heatmaps, joints and scores of the points; the heatmaps are (0, K, h, w) if they are not kept.
     """
     values = torch.from_numpy(points.astype(np.float32)).reshape(len(points), *shape)
     batches = tqdm(batches_of_rows(np.arange(len(points)), batch_size), desc="decode features", leave=False)
     patcher = ActivationPatcher(model, layer, image, interventions)
-    heatmaps = torch.cat([patcher.heatmaps(values[batch]) for batch in batches])
-    decoded = model.codec.decode(heatmaps)
-    heatmaps_np, joints, scores = (value.float().cpu().numpy() for value in (heatmaps, decoded.joints, decoded.scores))
-    return DecodedFeatures(heatmaps=heatmaps_np, joints=joints, scores=scores)
+    maps, joints, scores = [], [], []
+    for batch in batches:
+        heatmaps = patcher.heatmaps(values[batch])
+        decoded = model.codec.decode(heatmaps)
+        joints.append(decoded.joints.float().cpu().numpy())
+        scores.append(decoded.scores.float().cpu().numpy())
+        maps.append((heatmaps if keep_heatmaps else heatmaps[:0]).float().cpu().numpy())
+    return DecodedFeatures(heatmaps=np.concatenate(maps), joints=np.concatenate(joints), scores=np.concatenate(scores))
 
 
 def traverse_components(
