@@ -109,7 +109,7 @@ def _slice_items(slices: AnalysisResult, subject: SubjectWords) -> tuple[Summary
 
 
 def _slice_item(slices: AnalysisResult, row: Mapping[Any, Any], subject: SubjectWords) -> SummaryItem:
-    explained = row.get("explained_by")
+    explained = row.get("explanation", row.get("explained_by"))
     because = f", explained by the {in_words(explained)}" if isinstance(explained, str) and explained else ""
     share = f"; {100 * row['share_of_error']:.0f} % of all misses" if row.get("share_of_error", 0) > 0 else ""
     scales = tuple(
