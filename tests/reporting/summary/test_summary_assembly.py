@@ -146,6 +146,24 @@ def test_groups_have_four_pictures_and_their_pck(inputs):
     assert all(len(item.figures) == 1 for item in groups.items)
 
 
+def test_group_with_the_lowest_pck_is_always_shown(inputs):
+    clusters = inputs.analyses["clusters"]
+    table = pd.concat([clusters.tables["clusters"][:1]] * 5 + [clusters.tables["clusters"][1:]], ignore_index=True)
+    many = replace(clusters, tables={"clusters": table.assign(cluster=range(1, 7))})
+    items = block(replace(inputs, analyses={**inputs.analyses, "clusters": many}), "groups").items
+    assert [item.title.partition(":")[0] for item in items] == ["Group 1", "Group 2", "Group 3", "Group 6"]
+
+
+def test_groups_are_separate_or_a_division_of_a_continuum(inputs):
+    def text(**facts):
+        clusters = replace(inputs.analyses["clusters"], facts=facts)
+        return block(replace(inputs, analyses={**inputs.analyses, "clusters": clusters}), "groups").text
+
+    assert "continuum" in text(verdict="a continuum")
+    assert "are separate" in text(verdict="separate groups", separate_groups=2, clusters=2)
+    assert "1 of the 2 groups is separate" in text(verdict="separate groups", separate_groups=1, clusters=2)
+
+
 def test_missing_analyses_are_one_line_each(inputs):
     text = text_of(replace(inputs, analyses={}, components=None, uncertainty=None, joint_scores=None))
     assert text.count("Not looked at") == 4

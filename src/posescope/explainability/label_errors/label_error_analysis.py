@@ -84,6 +84,7 @@ class LabelErrors(Component[LabelErrorsOptions]):
             note=_note(facts),
             findings=() if finding is None else (finding,),
             captions=_CAPTIONS,
+            photographs=inputs.photographs,
         )
 
     def _draw(self, inputs: AnalysisInputs, study: StudyPoses, ranked: SuspiciousPersons) -> NDArray[np.uint8]:

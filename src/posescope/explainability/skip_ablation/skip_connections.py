@@ -104,6 +104,7 @@ class SkipAblation(Component[SkipAblationOptions]):
             note=describe(ablation, len(rows)),
             findings=state_sample(findings_of(ablation, inputs.seed), judged.groups[rows]),
             captions=CAPTIONS,
+            photographs=inputs.photographs,
         )
 
 

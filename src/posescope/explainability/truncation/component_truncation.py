@@ -120,6 +120,7 @@ class Truncation(Component[TruncationOptions]):
             findings=state_sample(findings_of(study), inputs.judged.groups[rows]),
             plots={"truncation_curve": plot_curve(curves[0], asked)},
             captions=CAPTIONS,
+            photographs=inputs.photographs,
         )
 
     def _modes(self, inputs: AnalysisInputs) -> tuple[SkipMode, ...]:

@@ -99,7 +99,8 @@ def describe_needed(truncation: AnalysisResult | None) -> SummaryBlock:
         )
     bypassed = truncation.facts.get("pck_no_components_own")
     if bypassed is not None:
-        text += f" Without any, {count_of_hundred(float(bypassed))} of 100 are close enough: much flows past the middle."
+        way = "much flows past" if float(bypassed) > intact / 2 else "most comes through"
+        text += f" Without any, {count_of_hundred(float(bypassed))} of 100 are close enough: {way} the middle."
     curve = Curve(
         positions=tuple(first["k"].astype(float)),
         values=tuple(first["pck"]), lows=tuple(first["low"]), highs=tuple(first["high"]),
@@ -121,11 +122,20 @@ def describe_groups(clusters: AnalysisResult | None, subject: SubjectWords) -> S
     if clusters is None or table.empty:
         return SummaryBlock(heading, "", "", "Not looked at: the analysis clusters was not run.")
     text = f"The method k-means puts {subject.many} with similar inner numbers into one group. {_reality(clusters)}"
-    items = tuple(_group_item(clusters, row, subject) for row in table.head(_GROUPS_SHOWN).to_dict("records"))
+    items = tuple(_group_item(clusters, row, subject) for row in _shown_groups(table).to_dict("records"))
     figures = (
         () if any(item.figures for item in items) else tuple(_figures(clusters, "clusters", "clusters", "One group per row."))
     )
     return SummaryBlock(heading, chapter, "More on groups", text, figures=figures, items=items, wide=True)
+
+
+def _shown_groups(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the largest groups and, always, the one with the lowest PCK."""
+    shown = table.head(_GROUPS_SHOWN)
+    worst = table.loc[[table["mean_pck"].idxmin()]] if table["mean_pck"].notna().any() else table[:0]
+    if worst.index.isin(shown.index).all():
+        return shown
+    return pd.concat([shown.head(_GROUPS_SHOWN - 1), worst])
 
 
 def _reality(clusters: AnalysisResult) -> str:
