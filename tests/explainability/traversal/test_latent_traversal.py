@@ -67,6 +67,11 @@ def test_findings_and_tables_agree(inputs_of, shifting_crops) -> None:
     control = (row["random_displacement_px"], row["random_displacement_px_high"])
     assert control == (displacement.control.value, displacement.control.high)
     assert (row["directions"], row["directions_farther"]) == (8, 8)
+    moved = found.tables["traversal_displacements"]
+    assert moved[moved["direction"] == 0]["displacement_px"].mean() == pytest.approx(displacement.effect)
+    by_direction = moved[moved["direction"] > 0].groupby("direction")["displacement_px"].mean()
+    assert by_direction.mean() == pytest.approx(displacement.control.value)
+    assert set(moved["person_id"]) == set(range(100, 141))
     # Persons are evenly spaced: a point between them is nearer than they are to each other; at 3 sd it is far away.
     assert found.tables["traversal_steps"]["distance_quantile"].iloc[[0, 3, 7]].tolist() == pytest.approx([1.0, 0.0, 1.0])
 

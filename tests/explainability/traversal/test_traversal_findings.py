@@ -27,6 +27,7 @@ def displacement(difference: tuple[float, float, float], farther: int) -> Displa
         ((2.0, 1.5, 2.5), 30, "inconclusive"),  # above the average direction, but many directions move the joints as far
         ((0.1, -0.5, 0.6), 0, "inconclusive"),
         ((-0.5, -0.7, -0.3), 150, "refuted"),
+        ((-0.5, -0.7, -0.3), 90, "inconclusive"),  # below the average direction, but not below most of them
     ],
 )
 def test_yes_needs_both_comparisons(difference, farther, verdict) -> None:

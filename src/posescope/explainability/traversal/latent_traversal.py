@@ -85,9 +85,10 @@ class LatentTraversal(Component[LatentTraversalOptions]):
     """Analysis `latent_traversal`.
 
     Tables: traversal_steps (one row per step), traversal_step_attributes (pose attributes of the decoded joints of each step),
-    traversal_components (displacement of the joints by each component and by random directions), perturbation_attributes (effect
-    of each component on the pose attributes of persons). Images: traversal_strip_<i>, decoded steps in one row, and
-    traversal_pc<i>, nearest persons above decoded steps. Plot: traversal_slider.
+    traversal_components (displacement of the joints by each component and by random directions), traversal_displacements (the
+    same of each person), perturbation_attributes (effect of each component on the pose attributes of persons). Images:
+    traversal_strip_<i>, decoded steps in one row, and traversal_pc<i>, nearest persons above decoded steps. Plot:
+    traversal_slider.
     """
 
     def __call__(self, inputs: AnalysisInputs) -> AnalysisResult:
@@ -112,6 +113,7 @@ class LatentTraversal(Component[LatentTraversalOptions]):
             "traversal_step_attributes": _step_attributes(inputs, table, traversal),
             "perturbation_attributes": tabulate_effects(perturbation.effects),
             "traversal_components": tabulate_displacements(inputs.components, count, perturbation.displacements),
+            "traversal_displacements": self._displacements(inputs, perturbation),
         }
         images = {f"traversal_strip_{name.number}": draw_strip(inputs, traversal, name) for name in names}
         for name, (_, steps_of) in zip(names, table.groupby("component"), strict=True):
@@ -165,6 +167,12 @@ class LatentTraversal(Component[LatentTraversalOptions]):
             measure_attributes=lambda joints: measure_poses(joints, skeleton),
             seed=inputs.seed,
         )
+
+    def _displacements(self, inputs: AnalysisInputs, perturbation: Perturbation) -> pd.DataFrame:
+        """Tabulate the displacement of each perturbed person, with the person's id and photograph."""
+        rows = self._perturbed_rows(inputs)[perturbation.moved["person"].to_numpy(dtype=np.int64)]
+        persons = pd.DataFrame({"person_id": inputs.judged.person_ids[rows], "image_group": inputs.judged.groups[rows]})
+        return pd.concat([perturbation.moved.drop(columns="person"), persons], axis=1)
 
     def _perturbed_rows(self, inputs: AnalysisInputs) -> NDArray[np.int64]:
         return sample_rows(len(inputs.judged), self.options.perturbed_persons, inputs.seed)

@@ -13,7 +13,7 @@ same persons, and the fraction of directions that move them at least as far is t
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -43,6 +43,7 @@ __all__ = [
 
 _MIN_PERSONS = 10  # with a known attribute, to estimate its standard deviation
 _RANGE = (0.025, 0.975)
+_MOVED = ("component", "direction", "person", "displacement_px")
 
 
 @dataclass(frozen=True)
@@ -126,12 +127,15 @@ class Perturbation:
         perturbation_sd: distance to each side, in standard deviations.
         displacements: one per component; empty if the persons are in fewer than two photographs.
         effects: one per component and attribute; empty in the same case.
+        moved: one row per perturbation of a person: component, direction (0: the component, others from 1), person (row), and
+            displacement_px.
     """
 
     persons: int
     perturbation_sd: float
     displacements: tuple[Displacement, ...] = ()
     effects: tuple[AttributeEffect, ...] = ()
+    moved: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=_MOVED), compare=False)
 
 
 def measure_scale(poses: pd.DataFrame) -> dict[str, AttributeScale]:
@@ -185,6 +189,7 @@ def perturb_persons(
     draws = resample_images(groups, seed, max(1000, 800 * len(scales)))
     displacements: list[Displacement] = []
     effects: list[AttributeEffect] = []
+    tables: list[pd.DataFrame] = []
     for component in range(count):
         rng = np.random.default_rng((seed, component))
         drawn = covariance_directions(components, directions, rng)
@@ -196,10 +201,14 @@ def perturb_persons(
         joints = decode(points.reshape(-1, features.shape[1]))
         moved = mean_joint_distances_px(*joints.reshape(2, len(chosen), *joints.shape[1:]))
         own, random = moved[: len(features)], moved[len(features) :].reshape(rows.shape)
+        numbers = np.concatenate([np.zeros(len(features), dtype=np.int64), np.repeat(np.arange(directions) + 1, rows.shape[1])])
+        tables.append(pd.DataFrame(dict(zip(_MOVED, (component + 1, numbers, chosen, moved), strict=True))))
         displacements.append(measure_displacement(component + 1, own, random, rows, draws, groups))
         if scales:
             effects += measure_effects(component + 1, measure_attributes(joints), rows, scales, draws, groups)
-    return Perturbation(len(features), perturbation_sd, tuple(displacements), tuple(effects))
+    return Perturbation(
+        len(features), perturbation_sd, tuple(displacements), tuple(effects), pd.concat(tables, ignore_index=True)
+    )
 
 
 def measure_displacement(

@@ -15,6 +15,8 @@ _TABLES = {
     "traversal_step_attributes": "Pose attributes of the skeleton drawn at each step, for example the angle of the knees.",
     "traversal_components": "Distance by which the joints move when the features of persons change along a component, and when "
     "they change at random by the same amount. directions_farther counts the random changes that move them at least as far.",
+    "traversal_displacements": "The displacements of which traversal_components is the summary, one row per person and change; "
+    "direction 0 is the component, the others are random.",
     "perturbation_attributes": "Change of each pose attribute when the features of persons change along a component, in standard "
     "deviations of the attribute over persons, and the mean size of the change along random directions.",
 }

@@ -8,7 +8,7 @@ interval.
 
 from collections.abc import Iterable, Sequence
 
-from posescope.explainability.answers import answer_more, need_also
+from posescope.explainability.answers import Answer, answer_more, need_also
 from posescope.explainability.attributes.person_attributes import attribute_named
 from posescope.explainability.findings import Finding, control_of
 from posescope.explainability.traversal.perturbation import AttributeEffect, Displacement, Perturbation, strongest_effects
@@ -35,7 +35,7 @@ def ask_about_displacement(
     """Ask whether a component moves the joints more than random changes of the features do.
 
     A yes needs both: the difference from the average direction, paired by person, is above zero, and at most 5 % of the
-    directions move their persons at least as far. A no needs a displacement below that of the average direction.
+    directions move their persons at least as far. A no needs a difference below zero, and that most directions move them farther.
 
     Args:
         displacement: displacement by one component.
@@ -46,12 +46,14 @@ def ask_about_displacement(
     """
     number, own = displacement.component, displacement.own
     answer = need_also(answer_more(displacement.difference), displacement.direction_p_value)
+    if answer.verdict == "refuted" and 2 * displacement.farther <= displacement.directions:
+        answer = Answer("inconclusive", displacement.direction_p_value)
     named = f"component {number} ({ends})" if ends else f"component {number}"
     moves = f"Changing {named} moves the drawn joints by {own.estimate:.1f} px"
     unclear = f"{moves}, which is not clearly more or less than random changes of the same size do."
     statements = {
         "supported": f"{moves}, more than random changes of the same size do.",
-        "refuted": f"{moves}, less than the average random change of the same size does.",
+        "refuted": f"{moves}, less than most random changes of the same size do.",
         "inconclusive": unclear,
     }
     return Finding(
