@@ -224,7 +224,7 @@ class UncertaintyCoverage(_JudgedJoints):
     coverage: Series[np.float64] = _metric(ge=0, le=1)
     coverage_low: Series[np.float64] = _metric(ge=0, le=1)
     coverage_high: Series[np.float64] = _metric(ge=0, le=1)
-    radius: Series[np.float64] = _metric(ge=0)
+    radius_px: Series[np.float64] = _metric(ge=0)
     radius_fraction: Series[np.float64] = _metric(ge=0)
     do_not_trust: Series[np.float64] = _metric(ge=0, le=1)
     reason: Series[str] = pa.Field(nullable=True)

@@ -27,7 +27,7 @@ _EVALUATION = (
     "metrics", "person_scores_val", "joint_scores_val", "joint_scores_plot", "error_types", "error_costs", "strata",
     "reliability", "rank_correlations", "decoding_effects", "error_types_plot", "error_costs_plot", "strata_plot",
     "reliability_plot", "worst_persons", "uncertainty_coverage", "risk_coverage", "joint_trust", "uncertainty_plot",
-    "risk_coverage_plot",
+    "risk_coverage_plot", "joint_circles",
 )  # fmt: skip
 
 

@@ -167,7 +167,7 @@ def select_report_inputs(
         failures=_select_failures(results, evaluation, mode),
         findings=_select_findings(results, explainability, analyses),
         example=_select_image(results, "summary_example", example, mode),
-        uncertainty=_select_uncertainty(results, evaluation),
+        uncertainty=_select_uncertainty(results, evaluation, mode),
         generated=setting.generated,
         subject=name_subjects(setting.category, model.skeleton.joints),
         photographs=mode,
@@ -195,12 +195,14 @@ def _select_failures(results: ResultFilter, evaluation: Mapping[str, Any], mode:
     return FailureInputs(**{**kept, "worst_persons": _shown(results, "worst_persons", kept["worst_persons"], mode)})
 
 
-def _select_uncertainty(results: ResultFilter, evaluation: Mapping[str, Any]) -> UncertaintyInputs | None:
+def _select_uncertainty(results: ResultFilter, evaluation: Mapping[str, Any], mode: PhotographMode) -> UncertaintyInputs | None:
     named = {field.name: evaluation[field.name] for field in fields(UncertaintyInputs) if field.name in evaluation}
     if len(named) < len(fields(UncertaintyInputs)) or named["uncertainty_coverage"].empty:
         return None
     kept = results.keep_all(named, "evaluation")
-    return None if kept is None else UncertaintyInputs(**kept)
+    if kept is None:
+        return None
+    return UncertaintyInputs(**{**kept, "joint_circles": _shown(results, "joint_circles", kept["joint_circles"], mode)})
 
 
 def _select_data(results: ResultFilter, data: Mapping[str, Any], mode: PhotographMode) -> DataInputs | None:

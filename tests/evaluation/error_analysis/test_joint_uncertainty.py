@@ -40,8 +40,8 @@ def test_coverage_by_hand() -> None:
         ("all", 0.5): 5, ("all", 0.9): 5, ("nose", 0.5): 3, ("nose", 0.9): 3, ("hand", 0.5): 2, ("hand", 0.9): 2,
     }  # fmt: skip
     assert table["coverage"].tolist() == pytest.approx([2 / 5, 3 / 5, 1 / 3, 2 / 3, 1 / 2, 1 / 2])
-    assert table.loc[("nose", 0.9), ["radius", "radius_fraction", "do_not_trust"]].tolist() == [5.0, 0.05, 0.0]
-    assert table.loc[("hand", 0.9), ["radius", "do_not_trust", "reason"]].tolist() == [8.0, 1.0, "few"]
+    assert table.loc[("nose", 0.9), ["radius_px", "radius_fraction", "do_not_trust"]].tolist() == [5.0, 0.05, 0.0]
+    assert table.loc[("hand", 0.9), ["radius_px", "do_not_trust", "reason"]].tolist() == [8.0, 1.0, "few"]
     assert table["main"].tolist() == [False, True] * 3
     assert table.loc[("hand", 0.9), ["photographs", "persons"]].tolist() == [1, 2]
     # Image 1 has two joints of the nose, both inside; image 2 has one, outside.

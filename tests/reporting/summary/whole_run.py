@@ -17,8 +17,8 @@ IMAGE = np.full((60, 180, 3), 90, np.uint8)
 def coverage() -> pd.DataFrame:
     """Coverage of all joints and of two joints."""
     rows = [("all", 0.9, 100, 0.91, 5.0, 0.05), ("nose", 0.9, 60, 0.92, 3.0, 0.03), ("left_hand", 0.9, 40, 0.89, 20.0, 0.2)]
-    table = pd.DataFrame(rows, columns=["joint", "level", "labelled", "coverage", "radius", "radius_fraction"])
-    return table.assign(coverage_low=0.88, coverage_high=0.94)
+    table = pd.DataFrame(rows, columns=["joint", "level", "labelled", "coverage", "radius_px", "radius_fraction"])
+    return table.assign(coverage_low=0.88, coverage_high=0.94, main=True)
 
 
 def whole_run(model, data, failures) -> ReportInputs:
@@ -27,6 +27,7 @@ def whole_run(model, data, failures) -> ReportInputs:
     Args:
         model, data, failures: of the tiny run.
     """
+    trust = pd.DataFrame({"trust": ["trusted", "do not trust"], "fraction": [0.7, 0.3], "pck": [0.93, 0.66]})
     joints = pd.DataFrame(
         [
             (joint, visibility, 9, 1.0, 0.1, pck)
@@ -58,7 +59,9 @@ def whole_run(model, data, failures) -> ReportInputs:
         examples=IMAGE,
         failures=failures,
         example=IMAGE,
-        uncertainty=UncertaintyInputs(coverage(), pd.DataFrame({"kept": [0.5], "pck": [0.9]}), go.Figure(), go.Figure()),
+        uncertainty=UncertaintyInputs(
+            coverage(), pd.DataFrame({"kept": [0.5], "pck": [0.9]}), trust, IMAGE, go.Figure(), go.Figure()
+        ),
     )
 
 

@@ -97,7 +97,7 @@ def coverage_table(judged: JudgedRadii, reasons: Mapping[str, str], draws: Image
     Returns:
         One row for all joints and one per joint, for each level: joint, level, main (whether this is the main level), labelled
         (joints that are judged and have a radius), photographs and persons (of these), coverage with low and high (NaN if there
-        is no such joint), radius (median, px of the crop), radius_fraction (the same, fraction of the crop side), do_not_trust
+        is no such joint), radius_px (median, px of the crop), radius_fraction (the same, fraction of the crop side), do_not_trust
         (fraction of these joints that is flagged), reason.
     """
     rows = []
@@ -111,7 +111,7 @@ def coverage_table(judged: JudgedRadii, reasons: Mapping[str, str], draws: Image
             rows.append(
                 {
                     "joint": name, "level": level, "main": level == judged.level, **_counts(known, judged.image_ids),
-                    **_ratio(inside, known, judged.image_ids, draws, "coverage"), "radius": radius,
+                    **_ratio(inside, known, judged.image_ids, draws, "coverage"), "radius_px": radius,
                     "radius_fraction": radius / judged.crop_side_px, "do_not_trust": fraction, "reason": reasons.get(name, ""),
                 }
             )  # fmt: skip

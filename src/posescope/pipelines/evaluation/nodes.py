@@ -32,7 +32,7 @@ from posescope.evaluation.table_schemas import DecodingEffects, JointTrust, Risk
 from posescope.pipelines.evaluation.options import ErrorAnalysisOptions
 from posescope.prediction import decoding_variants as decoding_effects
 from posescope.prediction.options import PredictionOptions
-from posescope.reporting.image_grids import worst_persons
+from posescope.reporting.image_grids import joint_circles, worst_persons
 from posescope.reporting.result_filter import add_image_origin
 
 __all__: list[str] = []
@@ -242,6 +242,38 @@ def draw_worst_persons(
     check_origins(origin_of_table(person_scores), found, "evaluation")
     grid = worst_persons.draw_worst_persons(
         person_scores, joint_errors, predictions, crops, targets, crop_boxes, skeleton, error_analysis.worst_persons, photographs
+    )
+    return add_image_origin(grid, origin_of_table(person_scores), photographs)
+
+
+def draw_joint_circles(
+    person_scores: pd.DataFrame,
+    predictions: pd.DataFrame,
+    uncertainty: Uncertainty | None,
+    coverage: pd.DataFrame,
+    setting: EvaluationSetting,
+    crops: CropStore,
+    targets: PoseTargets,
+    skeleton: Skeleton,
+    photographs: PhotographMode,
+) -> PngImage:
+    """Draw some persons with the circles of their joints; plain ground without calibration.
+
+    Args:
+        person_scores, predictions: `PersonScores` and `Predictions` of the persons.
+        uncertainty: radii of the model. None: it was not calibrated.
+        coverage: `UncertaintyCoverage`; empty if the radii were not judged.
+        setting: evaluation setting of the run.
+        crops, targets: crops of the data set and their joints.
+        skeleton: joints and limbs.
+        photographs: how photographs are shown.
+    """
+    if uncertainty is None or coverage.empty:
+        return joint_circles.plain_ground()
+    check_origins(origin_of_table(person_scores), {"predictions": origin_of_table(predictions)}, "evaluation")
+    check_origins(setting.origin, {"uncertainty": Origin(model=uncertainty.model)}, "modelling")
+    grid = joint_circles.draw_joint_circles(
+        person_scores, predictions, uncertainty, bool(setting.flip_test), crops, targets, skeleton, photographs
     )
     return add_image_origin(grid, origin_of_table(person_scores), photographs)
 

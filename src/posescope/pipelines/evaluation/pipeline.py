@@ -108,6 +108,14 @@ def _previews() -> Pipeline:
                 ["person_scores_val", "joint_errors_val", "predictions_val", *crops, ERROR_ANALYSIS, PHOTOGRAPHS],
                 "worst_persons",
             ),
+            step(
+                nodes.draw_joint_circles,
+                [
+                    *("person_scores_val", "predictions_val", "uncertainty", "uncertainty_coverage", "setting_val"),
+                    *("crops", "targets", "skeleton", PHOTOGRAPHS),
+                ],
+                "joint_circles",
+            ),
             step(plot_joint_scores, "joint_scores_val", "joint_scores_plot"),
             step(plot_error_types, "error_types", "error_types_plot"),
             step(plot_error_costs, "error_costs", "error_costs_plot"),

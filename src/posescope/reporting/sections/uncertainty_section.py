@@ -2,16 +2,22 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from numpy.typing import NDArray
 
-from posescope.reporting.report_content import ReportPlot, ReportTable, Section
+from posescope.reporting.report_content import ReportImage, ReportPlot, ReportTable, Section
 from posescope.reporting.setting_captions import add_setting_to_caption, drop_setting_columns
 from posescope.reporting.wording import in_words
 
 __all__ = ["UncertaintyInputs", "assemble_uncertainty_section"]
 
-_LEVEL = 0.9
+_CIRCLES = (
+    "Persons of the validation set from the best to the worst PCK. The true place of a joint (white dot) should be inside the "
+    "circle of its prediction. Orange circles are too large for the joint to be trusted. Where left and right are swapped, each "
+    "circle holds the other joint."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,13 +25,17 @@ class UncertaintyInputs:
     """Results on the uncertainty of each joint.
 
     Attributes:
-        uncertainty_coverage: a row per joint, `all` first: level, coverage with its interval, radius, fraction of flagged joints.
+        uncertainty_coverage: a row per joint, `all` first, and level: coverage with its interval, radius.
         risk_coverage: PCK of the most certain joints by the fraction that is kept.
+        joint_trust: PCK of trusted joints, and of those that are flagged as not to be trusted.
+        joint_circles: some persons with the circles of their joints, (H, W, 3) uint8 RGB. None: photographs are not shown.
         uncertainty_plot, risk_coverage_plot: plotly figures.
     """
 
     uncertainty_coverage: pd.DataFrame
     risk_coverage: pd.DataFrame
+    joint_trust: pd.DataFrame
+    joint_circles: NDArray[np.uint8] | None
     uncertainty_plot: go.Figure
     risk_coverage_plot: go.Figure
 
@@ -43,7 +53,8 @@ def assemble_uncertainty_section(inputs: UncertaintyInputs | None) -> Section:
     return Section(
         title="Uncertainty",
         anchor="uncertainty",
-        text=_describe(table),
+        text=" ".join(filter(None, (_describe(table), _describe_trust(inputs.joint_trust)))),
+        images=() if inputs.joint_circles is None else (ReportImage(inputs.joint_circles, _CIRCLES, "Persons with circles"),),
         plots=(
             ReportPlot(
                 inputs.risk_coverage_plot,
@@ -52,8 +63,10 @@ def assemble_uncertainty_section(inputs: UncertaintyInputs | None) -> Section:
             ),
             ReportPlot(
                 inputs.uncertainty_plot,
-                "Stated against measured fraction of joints inside their radius; on the diagonal the radius keeps its promise.",
-                "Curves of stated and measured coverage",
+                "Left: the measured fraction of joints inside their circle by the stated one; thick: all joints, thin: each "
+                "joint. On the dotted line the circles hold what is stated; above it they are too large, below it too small. "
+                "Right: median radius of each joint.",
+                "Curves of stated and measured coverage, and bars of the radius of each joint",
                 folded=True,
             ),
         ),
@@ -61,7 +74,9 @@ def assemble_uncertainty_section(inputs: UncertaintyInputs | None) -> Section:
             ReportTable(
                 "Radius and coverage of each joint",
                 drop_setting_columns(table),
-                caption=add_setting_to_caption("The radius is in px of the crop.", table),
+                caption=add_setting_to_caption(
+                    "The radius is the median, in px of the crop and as a fraction of its side.", table
+                ),
                 row_limit=200,
             ),
             ReportTable("Joints kept and PCK", drop_setting_columns(risk), caption=add_setting_to_caption("", risk).strip()),
@@ -70,14 +85,25 @@ def assemble_uncertainty_section(inputs: UncertaintyInputs | None) -> Section:
 
 
 def _describe(table: pd.DataFrame) -> str:
-    rows = table[((table["level"] - _LEVEL).abs() < 1e-6) & table["radius"].notna()]
+    rows = table[table["main"] & table["radius_px"].notna()]
     every, joints = rows[rows["joint"] == "all"], rows[rows["joint"] != "all"].sort_values("radius_fraction")
     if every.empty or joints.empty:
         return "No joint has a radius."
     found, worst = every.iloc[0], joints.iloc[-1]
     return (
-        f"Each joint has a radius that should hold the true position with a probability of {_LEVEL:.0%}. Measured on "
+        f"Each joint has a radius that should hold the true position with a probability of {found['level']:.0%}. Measured on "
         f"{int(found['labelled']):,} joints, it held {found['coverage']:.1%} (95 % interval {found['coverage_low']:.1%} to "
         f"{found['coverage_high']:.1%}). The radius is largest for the {in_words(str(worst['joint']))}: "
         f"{worst['radius_fraction']:.1%} of the side of the crop."
+    )
+
+
+def _describe_trust(table: pd.DataFrame) -> str:
+    rows = table.set_index("trust")
+    if not {"trusted", "do not trust"} <= set(rows.index[rows["pck"].notna()]):
+        return ""
+    flagged, others = rows.loc["do not trust"], rows.loc["trusted"]
+    return (
+        f"{flagged['fraction']:.0%} of the joints have a circle so large that they are flagged as not to be trusted: "
+        f"{flagged['pck']:.0%} of these are correct, and {others['pck']:.0%} of the others."
     )

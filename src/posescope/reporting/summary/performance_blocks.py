@@ -133,7 +133,7 @@ def describe_certainty(coverage: pd.DataFrame | None) -> SummaryBlock | None:
     """
     if coverage is None or coverage.empty:
         return None
-    rows = coverage[(coverage["level"].round(6) == 0.9) & coverage["radius"].notna()]
+    rows = coverage[(coverage["level"].round(6) == 0.9) & coverage["radius_px"].notna()]
     every, joints = rows[rows["joint"] == "all"], rows[rows["joint"] != "all"].sort_values("radius_fraction")
     if every.empty or joints.empty or math.isnan(every["coverage"].iloc[0]):
         return None
