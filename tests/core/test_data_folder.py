@@ -177,6 +177,10 @@ def test_checksum_is_xxh3_of_content_and_of_names_in_a_folder(tmp_path):
     whole = checksum_of(tmp_path / "a")
     (tmp_path / "a" / ".DS_Store").touch()
     assert checksum_of(tmp_path / "a") == whole
+    (tmp_path / "a" / "d.txt").touch()
+    assert checksum_of(tmp_path / "a") != whole
+    assert checksum_of(tmp_path / "a", without=("d.txt",)) == whole
+    (tmp_path / "a" / "d.txt").unlink()
     (tmp_path / "a" / "b.txt").rename(tmp_path / "a" / "c.txt")
     assert checksum_of(tmp_path / "a") != whole
 

@@ -13,7 +13,7 @@ from kedro_datasets.json import JSONDataset
 from kedro_datasets.pandas import CSVDataset
 
 from posescope.core.errors import OptionsError
-from posescope.datasets import ModelDataset, StoreDataset
+from posescope.datasets import ModelDataset, StoreDataset, UncertaintyDataset
 from posescope.kedro_support.run_checks import InputsCheck, MissingInputError, ParametersCheck
 
 
@@ -123,6 +123,13 @@ def test_model_is_not_needed_if_all_nodes_read_external_results(tmp_path: Path, 
         return
     InputsCheck().before_pipeline_run({}, Pipeline(nodes), catalog)
     assert catalog.load("model") is None
+
+
+def test_a_model_without_uncertainty_is_evaluated_without(tmp_path: Path) -> None:
+    place = str(tmp_path / "model" / "uncertainty.json")
+    catalog = catalog_of(tmp_path, uncertainty=UncertaintyDataset(filepath=place, version=Version(None, "now")))
+    InputsCheck().before_pipeline_run({}, join("uncertainty"), catalog)
+    assert catalog.load("uncertainty") is None
 
 
 def test_missing_version_is_reported_with_the_existing_ones(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Tests of posescope.prediction.uncertainty_calibration, and of the radii that a calibrated model gives with each pose."""
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -9,12 +10,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
 from posescope.artifacts.description import ModelFolderError
 from posescope.artifacts.model_folder import fingerprint_of_model, save_model
 from posescope.artifacts.onnx_export import export_onnx
 from posescope.artifacts.pose_model import PoseModel
 from posescope.artifacts.uncertainty import UNCERTAINTY, Uncertainty, write_uncertainty
+from posescope.cli import cli
 from posescope.core.errors import DataError
 from posescope.core.records import PoseTargets
 from posescope.data.crops.crop_set import CropSet
@@ -143,3 +146,12 @@ def test_uncertainty_of_another_model_is_refused(folders: Any, tmp_path: Path, m
         PoseEstimator.load(tmp_path / "model", device="cpu")
     with pytest.raises(ModelFolderError, match="expected the uncertainty of the model"):
         export_onnx(tmp_path / "model", tmp_path / "onnx", IMAGE[None, :32, :32])
+
+
+def test_info_states_the_calibration(folders: Any) -> None:
+    facts = json.loads(CliRunner().invoke(cli, ["info", str(folders.onnx), "--json"]).output)
+    assert {name: facts[name] for name in ("joints_with_radius", "radius_level", "calibration_persons")} == {
+        "joints_with_radius": 2,
+        "radius_level": 0.9,
+        "calibration_persons": 60,
+    }

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from posescope.artifacts.description import ModelDescription, model_fingerprint, read_description
+from posescope.artifacts.uncertainty import read_uncertainty
 from posescope.cli.base import LocalPathType, PosescopeCommand, allow_component
 from posescope.core.text_escaping import escape_control
 from posescope.runs.project_models import find_model
@@ -59,9 +60,18 @@ def _facts(about: ModelDescription, allow: Collection[str]) -> dict[str, Any]:
             for name in ("data_fingerprint", "train_persons", "epochs", "epoch", "val_pck_thesis", "posescope")
             if name in known
         },
+        **_uncertainty_facts(about),
         "weights_sha256": about.weights_sha256,
         **({"onnx_largest_difference": about.onnx.get("largest_difference")} if about.onnx else {}),
     }
+
+
+def _uncertainty_facts(about: ModelDescription) -> dict[str, Any]:
+    found = read_uncertainty(about.folder, model_fingerprint(about.folder), about.skeleton.joints)
+    if found is None:
+        return {}
+    with_radius = len(found.joints) - len(found.reasons())
+    return {"joints_with_radius": with_radius, "radius_level": found.level, "calibration_persons": found.persons}
 
 
 def _format(value: Any) -> str:
