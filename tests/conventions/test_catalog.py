@@ -26,7 +26,7 @@ MAY_BE_NONE = {"params:data_engineering.sample", "params:evaluation.results"}
 WORDS = {"params:reporting.photographs"}
 # Datasets that are never written.
 IN_MEMORY = {
-    "download_plan", "fetched_archives", "test_access", "test_model", "cases_val", "explained_tables",
+    "download_plan", "fetched_archives", "test_access", "test_model", "cases_val",
     "setting_val", "setting_test", "data_results", "training_results", "evaluation_results", "explainability_results",
 }  # fmt: skip
 # Parameters that only a hook reads.

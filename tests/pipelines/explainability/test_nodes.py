@@ -86,8 +86,8 @@ def analyse(model, crops, store, prediction, monkeypatch) -> torch.device:
     monkeypatch.setattr(nodes.study, "run_analysis", lambda spec, **inputs: seen.append(inputs["model"].device))
     components = principal_components(extract_features(model, crops, None, store))
     nodes.AnalysisNodes("latent_traversal").analyse(
-        model, Store(crops), crops.targets, model.skeleton, store, components, None, AnalysesOptions(), PersonsOptions(),
-        prediction,
+        model, Store(crops), crops.targets, model.skeleton, store, components, *([None] * 5), AnalysesOptions(),
+        PersonsOptions(), prediction,
     )  # fmt: skip
     return seen[0]
 

@@ -173,17 +173,6 @@ def fit_components(features: FeatureStore, chosen: pd.DataFrame, reducer: Compon
     return build("reducers", reducer)(fitted)  # type: ignore[no-any-return]
 
 
-def gather_tables(
-    chosen: pd.DataFrame, predictions: pd.DataFrame, scores: pd.DataFrame, error_types: pd.DataFrame, attributes: pd.DataFrame
-) -> study.StudyTables:
-    """Gather the tables of the explained persons for the analyses.
-
-    Args:
-        chosen, predictions, scores, error_types, attributes: the tables.
-    """
-    return study.StudyTables(chosen, predictions, scores, error_types, attributes)
-
-
 @dataclass(frozen=True)
 class AnalysisNodes:
     """Node of an installed analysis; a method, because runners with several processes pickle it.
@@ -202,7 +191,11 @@ class AnalysisNodes:
         skeleton: Skeleton,
         features: FeatureStore,
         components: Components,
-        tables: study.StudyTables,
+        chosen: pd.DataFrame,
+        predictions: pd.DataFrame,
+        scores: pd.DataFrame,
+        error_types: pd.DataFrame,
+        attributes: pd.DataFrame,
         options: AnalysesOptions,
         persons: PersonsOptions,
         prediction: PredictionOptions,
@@ -214,7 +207,7 @@ class AnalysisNodes:
             model: the trained model.
             crops, targets, skeleton: crops of the data set, their joints and the skeleton.
             features, components: features of the explained persons and the components of the fitted ones.
-            tables: tables of the explained persons.
+            chosen, predictions, scores, error_types, attributes: tables of the explained persons.
             options: the selected analyses.
             persons: selection of the persons.
             prediction: batch size and device.
@@ -229,7 +222,7 @@ class AnalysisNodes:
             skeleton=skeleton,
             features=features.open(),
             components=components,
-            tables=tables,
+            tables=study.StudyTables(chosen, predictions, scores, error_types, attributes),
             seed=options.seed,
             batch_size=prediction.batch_size,
             population=persons.in_words(),

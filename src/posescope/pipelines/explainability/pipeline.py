@@ -53,11 +53,10 @@ def _features() -> Pipeline:
 def _analyses() -> Pipeline:
     names = [row.name for row in installed("analyses")]
     tables = ["explained_persons", "explained_predictions", "explained_scores", "explained_error_types", "pose_attributes"]
-    inputs = [*DATA, "skeleton", "features", "components", "explained_tables", "params:explainability.analyses"]
+    inputs = [*DATA, "skeleton", "features", "components", *tables, "params:explainability.analyses"]
     return stage(
         "explainability.analyses",
         [
-            step(nodes.gather_tables, tables, "explained_tables"),
             *(
                 step(
                     nodes.AnalysisNodes(name).analyse,
