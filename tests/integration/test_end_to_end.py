@@ -22,6 +22,7 @@ from posescope.artifacts.description import model_fingerprint
 from posescope.artifacts.model_folder import load_model
 from posescope.artifacts.uncertainty import read_uncertainty
 from posescope.cli import cli
+from posescope.core.files import read_json
 from posescope.core.origin import OriginMismatchError
 from posescope.drawing.rgb_images import read_png
 from posescope.pipeline_registry import DEFAULT_PIPELINES
@@ -444,3 +445,14 @@ def test_only_missing_outputs_are_written_again(copy: Path) -> None:
     assert run_missing() == ["metrics"]
     changed = {name for name, time in modification_times().items() if before[name] != time}
     assert changed == {"data/08_reporting/metrics.json"}
+
+
+def test_command_of_a_finding_repeats_its_analysis(copy: Path) -> None:
+    folder = copy / "data" / "08_reporting" / "explainability"
+    finding = read_json(folder / "findings.json")[-1]
+    result = folder / finding["analysis"] / "result.json"
+    before = result.read_bytes()
+    shutil.rmtree(result.parent)
+    _, *arguments = finding["command"].split()
+    python("-m", "kedro", *arguments, "--env", "test", "--params", path_params(copy))
+    assert result.read_bytes() == before
