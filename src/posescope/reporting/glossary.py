@@ -24,6 +24,7 @@ _TERMS = {
     "PCK": "the fraction of joints that are close enough to their mark: nearer than 5 % of the side of the crop, unless stated.",
     "Probe": "a simple prediction of an attribute, such as the facing, from features.",
     "R²": "the fraction of differences that a prediction explains, 0 to 1.",
+    "Radius": "the circle around a predicted joint that contains its true place with a stated probability.",
     "Skip connection": "a side path that carries detail past the narrow middle of the network.",
     "Split": "training photographs teach the network, validation photographs judge it, test photographs are kept for the end.",
     "Truncation": "components are left out to see how many are needed.",

@@ -60,6 +60,7 @@ def assemble_uncertainty_section(inputs: UncertaintyInputs | None) -> Section:
                 inputs.risk_coverage_plot,
                 "PCK of the joints that are kept when the least certain ones are left out. It rises if the uncertainty is right.",
                 "Curve of PCK by fraction of joints kept",
+                folded=True,
             ),
             ReportPlot(
                 inputs.uncertainty_plot,
@@ -91,10 +92,10 @@ def _describe(table: pd.DataFrame) -> str:
         return "No joint has a radius."
     found, worst = every.iloc[0], joints.iloc[-1]
     return (
-        f"Each joint has a radius that should hold the true position with a probability of {found['level']:.0%}. Measured on "
-        f"{int(found['labelled']):,} joints, it held {found['coverage']:.1%} (95 % interval {found['coverage_low']:.1%} to "
-        f"{found['coverage_high']:.1%}). The radius is largest for the {in_words(str(worst['joint']))}: "
-        f"{worst['radius_fraction']:.1%} of the side of the crop."
+        f"Each joint has a radius: with a probability of {found['level']:.0%} its true place is not farther from the prediction. "
+        f"Of {int(found['labelled']):,} joints that did not set the radii, {found['coverage']:.1%} are inside their circle (95 % "
+        f"interval {found['coverage_low']:.1%} to {found['coverage_high']:.1%}). The median radius is largest for the "
+        f"{in_words(str(worst['joint']))}: {worst['radius_fraction']:.1%} of the side of the crop."
     )
 
 
