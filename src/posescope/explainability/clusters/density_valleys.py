@@ -12,8 +12,8 @@ the pieces are rounder than those of null reference data. But along an arc as ma
     ratio = density in the valley / density in the sparser core           at least 1 within one mode
     z     = (third of all counted - counted in the valley) / its binomial standard error        the core is twice as wide
 
-- Groups that are large enough are cut in two across their longest axis, and each piece is compared with each piece of another
-  group. Short pieces of an arc are straight; a long one folds onto the line, which looks like a valley.
+- Large groups are cut across their longest axis into pieces of at most an eighth of the images, and each piece is compared with
+  each piece of another group. Short pieces of an arc are straight; a long one folds onto the line, which looks like a valley.
 - Centres and the emptiest place are found in one half of the images, and persons of the other half are counted (both ways), so
   that neither can follow the counted persons.
 - Images are counted, so persons of one image count once.
@@ -34,7 +34,8 @@ __all__ = ["GroupSeparation", "measure_separation"]
 
 _CORE, _VALLEY = 0.5, 0.25  # half widths of the intervals, in halves of the distance between the centres
 _PLACES = np.linspace(-0.5, 0.5, 21)
-_LEAST_PIECE = 25  # images: smaller groups are not cut
+_PIECES = 8  # so large groups are cut that no piece has more than this part of all images
+_LEAST_PIECE = 25  # images of a piece
 _ITERATIONS = 20  # of the power method; the longest axis need not be exact
 
 Floats = NDArray[np.floating]
@@ -136,17 +137,26 @@ def _count(
 
 
 def _cut(points: Floats, groups: NDArray[np.int64], centres: Floats) -> tuple[Floats, NDArray[np.int64]]:
-    """Centres of the pieces (m, P) and the group of each: two pieces of a group with enough images, else the group."""
+    """Centres of the pieces (m, P) and the group of each; a group of which there are no points is one piece."""
     labels = pairwise_distances_argmin(points, centres)
-    pieces, owner = [], []
+    most = max(2 * _LEAST_PIECE, len(np.unique(groups)) // _PIECES)
+    pieces: list[Floats] = []
+    owner: list[int] = []
     for group, centre in enumerate(centres):
-        own = points[labels == group]
-        sides = _sides(own)
-        is_large = min(len(np.unique(groups[labels == group][side])) for side in (sides, ~sides)) >= _LEAST_PIECE
-        found = [own[side].mean(axis=0) for side in (sides, ~sides)] if is_large else [centre]
+        inside = labels == group
+        found = _halve(points[inside], groups[inside], most) if inside.any() else [centre]
         pieces += found
         owner += [group] * len(found)
     return np.stack(pieces).astype(points.dtype), np.array(owner)
+
+
+def _halve(points: Floats, groups: NDArray[np.int64], most: int) -> list[Floats]:
+    """Means of the pieces of (m, P) points: cut in two, and again, until each has at most so many images."""
+    side = _sides(points)
+    halves = [len(np.unique(groups[own])) for own in (side, ~side)]
+    if len(np.unique(groups)) <= most or min(halves) < _LEAST_PIECE:
+        return [points.mean(axis=0)]
+    return [mean for own in (side, ~side) for mean in _halve(points[own], groups[own], most)]
 
 
 def _sides(points: Floats) -> NDArray[np.bool_]:
