@@ -125,6 +125,13 @@ def test_missing_images(model: Path, sample: Path, tmp_path: Path) -> None:
     assert "--images FOLDER" in result.stderr
 
 
+def test_output_that_cannot_be_written(model: Path, sample: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    result = explain(model, "--data", sample / VAL, "--output", tmp_path / "file" / "out")
+    assert result.exit_code == 1
+    assert result.stderr.count("\n") == 1
+
+
 def test_folder_without_a_model(sample: Path, tmp_path: Path) -> None:
     result = explain(tmp_path, "--data", sample / VAL, "--output", tmp_path / "out")
     assert result.exit_code == 1

@@ -82,6 +82,7 @@ def explain(model: Path, data: Path, images: Path | None, output: Path, **option
         category = keypoint_category(load_annotation_file(source.annotations), source.annotations)
         match_joints(joints, category["keypoints"], model_name=str(folder), data_name=str(source.annotations))
     settings = ExplanationOptions(**options)
+    output.mkdir(parents=True, exist_ok=True)  # before the work, not after it
     with TemporaryDirectory(prefix="posescope-") as work:
         study = make_study_folder(sources, Path(work), settings.max_persons, settings.seed)
         pages = explain_model(folder, study, Path(work), output, settings, lambda step: echo(step, err=True), allow)

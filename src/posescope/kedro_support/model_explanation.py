@@ -14,7 +14,7 @@ from typing import Any
 from kedro.framework.hooks import hook_impl
 from kedro.framework.hooks.markers import HOOK_NAMESPACE
 from kedro.framework.hooks.specs import DatasetSpecs, NodeSpecs
-from kedro.io import DataCatalog, MemoryDataset
+from kedro.io import DataCatalog, DatasetError, MemoryDataset
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from kedro.runner import SequentialRunner
@@ -24,6 +24,7 @@ from pydantic import Field
 from posescope.artifacts.model_folder import fingerprint_of_model, load_model
 from posescope.artifacts.pose_model import PoseModel
 from posescope.artifacts.uncertainty import read_uncertainty
+from posescope.core.errors import PosescopeError, causes_of
 from posescope.core.hardware import DEVICE_PATTERN
 from posescope.core.plugins import ComponentSpec, Options, installed
 from posescope.data.coco.failure_limits import FailureLimits
@@ -87,6 +88,9 @@ def explain_model(
 
     Returns:
         The written pages, the one to read first in front.
+
+    Raises:
+        PosescopeError: of any step, or if a file cannot be written.
     """
     model = load_model(folder, allow=allow)
     pipelines = register_pipelines()
@@ -101,8 +105,14 @@ def explain_model(
         **_parameters(pipeline, _options_of(model, study, options, folder.name)),
     }
     catalog = _make_catalog(pipeline, output, given)
-    with _quiet_logs():
-        SequentialRunner().run(pipeline, catalog, _hooks(report_step, options.selected))
+    try:
+        with _quiet_logs():
+            SequentialRunner().run(pipeline, catalog, _hooks(report_step, options.selected))
+    except DatasetError as error:
+        cause = next((cause for cause in causes_of(error) if isinstance(cause, PosescopeError | OSError)), None)
+        if cause is None:
+            raise
+        raise cause from error
     return tuple(output / name for page, name in _PAGES.items() if page in pipeline.outputs())
 
 
