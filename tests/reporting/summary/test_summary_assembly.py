@@ -173,8 +173,8 @@ def test_missing_analyses_are_one_line_each(inputs):
 def test_uncertainty_says_stated_and_measured_coverage(inputs):
     sure = block(inputs, "sure")
     assert "held 91 of 100" in sure.text
-    none = UncertaintyInputs(coverage()[:0], pd.DataFrame(), pd.DataFrame(), None, None, None)
-    assert not any("sure" in one.heading for one in assemble_summary(replace(inputs, uncertainty=none)).blocks)
+    for none in (None, UncertaintyInputs(coverage()[:0], pd.DataFrame(), pd.DataFrame(), None, None, None)):
+        assert "Not known" in block(replace(inputs, uncertainty=none), "sure").text
 
 
 def test_mice_have_no_persons_and_no_faces(inputs):

@@ -34,7 +34,7 @@ def assemble_summary(inputs: ReportInputs) -> Summary:
         lead=f"A neural network finds the joints of a {subject.one} in a photograph. Five minutes to read; every part "
         "links to the full report.",
         notice=_notice(inputs),
-        blocks=tuple(block for block in blocks if block is not None),
+        blocks=blocks,
     )
 
 
