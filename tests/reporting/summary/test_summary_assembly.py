@@ -137,6 +137,23 @@ def test_curve_marks_the_number_of_components_that_suffice(inputs):
     assert needed.curve is not None
     assert needed.curve.marked == 10
     assert needed.curve.positions == (1.0, 10.0, 100.0)
+    assert "With the first 10 of 576 components" in needed.text
+    assert "60 of 100 are close enough: much flows past the middle" in needed.text
+
+
+def test_curve_of_a_network_without_skip_connections(inputs):
+    truncation = inputs.analyses["truncation"]
+    table = truncation.tables["truncation"]
+    alone = replace(
+        truncation,
+        tables={"truncation": table[table["skips"] == "own"].assign(skips="none")},
+        facts={"components": 576, "components_sufficient_none": None, "pck_no_components_none": 0.1},
+    )
+    needed = block(replace(inputs, analyses={**inputs.analyses, "truncation": alone}), "needed")
+    assert needed.curve.marked is None
+    assert needed.text == (
+        "No number of components was shown to be enough. Without any, 10 of 100 are close enough: most comes through the middle."
+    )
 
 
 def test_groups_have_four_pictures_and_their_pck(inputs):

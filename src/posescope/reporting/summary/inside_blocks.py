@@ -17,6 +17,7 @@ _SHOWN = 3
 _GROUPS_SHOWN, _TRAITS_SHOWN = 4, 2
 
 Analyses = Mapping[str, AnalysisResult]
+Fact = float | int | str | None
 
 
 def describe_components(components: Components | None, analyses: Analyses, subject: SubjectWords) -> SummaryBlock:
@@ -87,27 +88,31 @@ def describe_needed(truncation: AnalysisResult | None) -> SummaryBlock:
     table = pd.DataFrame() if truncation is None else truncation.tables.get("truncation", pd.DataFrame())
     if truncation is None or table.empty:
         return SummaryBlock(heading, "", "", "Not looked at: the analysis truncation was not run.")
-    intact = float(table.loc[(table["subset"] == "intact") & (table["skips"] == "own"), "pck"].iloc[0])
-    first = table[(table["subset"] == "first") & (table["skips"] == "own") & (table["k"] >= 1)].sort_values("k")
-    sufficient = truncation.facts.get("components_sufficient_own")
-    if sufficient is None:
-        text = "No number of components was shown to be enough."
-    else:
-        text = (
-            f"With the first {int(sufficient):,} of {int(truncation.facts['components'] or 0):,} components it loses at most 1 "
-            "of 100 joints."
-        )
-    bypassed = truncation.facts.get("pck_no_components_own")
-    if bypassed is not None:
-        way = "much flows past" if float(bypassed) > intact / 2 else "most comes through"
-        text += f" Without any, {count_of_hundred(float(bypassed))} of 100 are close enough: {way} the middle."
+    skips = str(table["skips"].iloc[0])  # own, or none if the network has no skip connections
+    own = table[table["skips"] == skips]
+    intact = float(own.loc[own["subset"] == "intact", "pck"].iloc[0])
+    first = own[(own["subset"] == "first") & (own["k"] >= 1)].sort_values("k")
+    sufficient = truncation.facts.get(f"components_sufficient_{skips}")
+    bypassed = truncation.facts.get(f"pck_no_components_{skips}")
     curve = Curve(
         positions=tuple(first["k"].astype(float)),
         values=tuple(first["pck"]), lows=tuple(first["low"]), highs=tuple(first["high"]),
         marked=None if sufficient is None else float(sufficient), level=intact, across="components kept",
         up="joints close enough, of 100", caption="Dotted: all components.",
     )  # fmt: skip
+    text = _needed_text(sufficient, truncation.facts.get("components"), bypassed, intact)
     return SummaryBlock(heading, chapter, link, text, curve=curve)
+
+
+def _needed_text(sufficient: Fact, count: Fact, bypassed: Fact, intact: float) -> str:
+    """Return the sentences on the sufficient number of components, and on the PCK without any."""
+    sentences = ["No number of components was shown to be enough."]
+    if sufficient is not None:
+        sentences = [f"With the first {int(sufficient):,} of {int(count or 0):,} components it loses at most 1 of 100 joints."]
+    if bypassed is not None:
+        way = "much flows past" if float(bypassed) > intact / 2 else "most comes through"
+        sentences.append(f"Without any, {count_of_hundred(float(bypassed))} of 100 are close enough: {way} the middle.")
+    return " ".join(sentences)
 
 
 def describe_groups(clusters: AnalysisResult | None, subject: SubjectWords) -> SummaryBlock:
