@@ -26,7 +26,7 @@ _TERMS = {
     "R²": "the fraction of differences that a prediction explains, 0 to 1.",
     "Radius": "the circle around a predicted joint that contains its true place with a stated probability.",
     "Skip connection": "a side path that carries detail past the narrow middle of the network.",
-    "Split": "training photographs teach the network, validation photographs judge it, test photographs are kept for the end.",
+    "Split": "photographs for training, for judging (validation), for setting the radii (calibration), and for the end (test).",
     "Truncation": "components are left out to see how many are needed.",
 }  # fmt: skip
 

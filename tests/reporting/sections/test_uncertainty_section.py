@@ -36,7 +36,7 @@ def test_section_states_coverage_and_the_largest_radius():
     section = assemble_uncertainty_section(inputs())
     for words in (
         "90%",
-        "100 joints",
+        "100 joints of the judged persons",
         "91.0%",
         "88.0%",
         "93.0%",

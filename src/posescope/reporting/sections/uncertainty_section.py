@@ -93,7 +93,7 @@ def _describe(table: pd.DataFrame) -> str:
     found, worst = every.iloc[0], joints.iloc[-1]
     return (
         f"Each joint has a radius: with a probability of {found['level']:.0%} its true place is not farther from the prediction. "
-        f"Of {int(found['labelled']):,} joints that did not set the radii, {found['coverage']:.1%} are inside their circle (95 % "
+        f"Of {int(found['labelled']):,} joints of the judged persons, {found['coverage']:.1%} are inside their circle (95 % "
         f"interval {found['coverage_low']:.1%} to {found['coverage_high']:.1%}). The median radius is largest for the "
         f"{in_words(str(worst['joint']))}: {worst['radius_fraction']:.1%} of the side of the crop."
     )
