@@ -31,6 +31,9 @@ def similarity(data_dirs: tuple[Path, ...], components: int, shuffles: int, seed
     The networks, for example of different seeds or sizes, were trained on the same data, and the pipeline explainability was run
     for each. Features are compared by linear CKA, components by R2 and correlation, clusters by the adjusted Rand index.
 
+    Any two networks that see the same images exceed the controls with shuffled persons, also one that was never trained: for a
+    claim that training made two networks alike, compare both with a network of random weights as well.
+
     DATA_DIRS: the data_dirs of two to eight such runs.
     """
     if not 2 <= len(data_dirs) <= 8:

@@ -8,8 +8,9 @@ Components and clusters of two networks do not correspond by number, so the meas
                   most similar component of the other network (correlation, one-to-one assignment)
     clusters      adjusted Rand index (Hubert and Arabie, 1985): 1 for the same partition, 0 by chance
 
-The control of each measure is the same with the persons of one network shuffled by whole images. Networks with random weights are
-similar too, as far as their features follow the image; compare with one of them as well.
+The control of each measure is the same with the persons of one network shuffled by whole images: the value by chance. It is no
+control of what training adds, since networks with random weights exceed it too, as far as their features follow the image.
+Compare with one of them as well.
 """
 
 from dataclasses import dataclass

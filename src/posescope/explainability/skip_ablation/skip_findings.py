@@ -40,7 +40,6 @@ CAPTIONS: Mapping[str, str] = MappingProxyType(
     {
         _PICTURE: "Loss of PCK of each joint when the network gets values of another person through a skip connection (a path "
         "that carries fine detail past the bottleneck), through the bottleneck, or through both. Red: more joints are wrong.",
-        "skip_ablation": "PCK of each joint under each change, its drop from the unchanged network, and 95 % intervals.",
         "skip_ablation_levels": "PCK over all joints under each change. 'own' replaces the activations by the same person's own, "
         "which must change nothing: a check of the software.",
         "skip_ablation_hits": "Which joints of each person are correct under each change: 1 correct, 0 wrong, - unlabelled, in "
@@ -95,15 +94,17 @@ def describe(ablation: Ablation, persons: int) -> str:
         f"all {len(ablation.layers)} skip connections are changed, PCK is {', '.join(modes)}. "
     )
     if ablation.mode != "shuffled":
-        text += "More than half of the persons share one image, so activations could not be shuffled between images. "
+        text += "More than half of the persons share one image, so activations could not be exchanged between images. "
+    name = words_of_layer(most, ablation.layers)
     if drop.low <= 0:
-        return text + f"No single skip connection matters significantly: the largest drop is {drop:.3f}, of {most}."
-    idle = ablation.idle()
+        return text + f"No single skip connection matters significantly: the largest drop is {drop:.3f}, of {name}."
+    idle = [words_of_layer(layer, ablation.layers) for layer in ablation.idle()]
     if idle:
-        text += f"Redundant skip connections: {', '.join(idle)}. "
+        text += f"Redundant: {', '.join(idle)}. "
+    joint = worst[0].replace("_", " ")
     text += (
-        f"The most important one is {most}: with its activations {_WORDS[ablation.mode]}, PCK drops by {drop:.3f}"
-        f"{_rival_words(ablation)}. With the activations of all skip connections {_WORDS[ablation.mode]}, the PCK of {worst[0]} "
+        f"The most important one is {name}: with its activations {_WORDS[ablation.mode]}, PCK drops by {drop:.3f}"
+        f"{_rival_words(ablation)}. With the activations of all skip connections {_WORDS[ablation.mode]}, the PCK of the {joint} "
         f"drops most, by {worst[1]:.3f}. "
     )
     return text + "The network was not retrained, so this shows what it relies on, not what it could learn to do without."
@@ -128,7 +129,7 @@ def _ask_skips_or_bottleneck(ablation: Ablation) -> Iterator[Finding]:
     answer = answer_more(ablation.scores.drop(ablation.hits[BOTTLENECK, mode], ablation.hits[ALL, mode]), ablation.tolerance)
     falls = f"With the skip connections of {_OF[mode]} the PCK {_change(skips)}"
     than = f"with the bottleneck of {_OF[mode]}"
-    unclear = f"{falls}, about as much as {than}."
+    unclear = f"{falls}, which is not clearly more or less than {than}."
     no = "less than" if skips.estimate < bottleneck.estimate - ablation.tolerance else "no more than"
     statements = {"supported": f"{falls}, more than {than}.", "refuted": f"{falls}, {no} {than}.", "inconclusive": unclear}
     yield Finding(
@@ -269,7 +270,11 @@ def _rival_words(ablation: Ablation) -> str:
     if len(order) == 1:
         return ""
     first, second = (ablation.hits[layer, ablation.mode] for layer in order[:2])
-    return "" if ablation.scores.drop(second, first).low > 0 else f" ({order[1]} may matter as much)"
+    return (
+        ""
+        if ablation.scores.drop(second, first).low > 0
+        else f" ({words_of_layer(order[1], ablation.layers)} may matter as much)"
+    )
 
 
 def _worst_joint(ablation: Ablation) -> tuple[str, float]:

@@ -19,6 +19,7 @@ from posescope.explainability.traversal.traversal_steps import Traversal
 __all__ = ["draw_strip", "draw_traversal", "plot_traversals"]
 
 _BACKGROUND_GREY = 225
+_FAR = 0.95  # quantile of the distances between neighbours from which a step has left the data
 _STRIP_TILES = 7
 _STRIP_PX = 110
 _SIDES = ("left", "right", "centre")
@@ -78,19 +79,18 @@ def draw_traversal(inputs: AnalysisInputs, table: pd.DataFrame, traversal: Trave
     ]
     labels = ["mean" if step == 0 else f"{step:+g} sd" for step in table["step"]]
     captions = [
-        f"{label}: person {person}, {_farther(quantile)}"
+        f"{label}: person {person}{_distance_words(quantile)}"
         for label, person, quantile in zip(labels, table["nearest_person_id"], table["distance_quantile"], strict=True)
     ]
-    captions += [
-        f"{label} decoded, {px:.0f} px apart" for label, px in zip(labels, table["nearest_person_distance_px"], strict=True)
-    ]
+    captions += [f"{label}, drawn" for label in labels]
     ratio = inputs.components.explained_variance_ratio[name.number - 1]
-    title = f"{name.title[0].upper()}{name.title[1:]} ({ratio:.0%} of the variance). Above: nearest person, below: decoded step"
+    title = f"{name.title[0].upper()}{name.title[1:]}, {ratio:.0%} of the variance. Above: nearest person, below: drawn step"
     return draw_image_grid([*upper, *lower], columns=len(upper), captions=captions, title=title)
 
 
-def _farther(quantile: float) -> str:
-    return "no neighbours" if np.isnan(quantile) else f"farther than {quantile:.0%} of neighbours"
+def _distance_words(quantile: float) -> str:
+    """State whether the nearest person is farther than `_FAR` of the persons are from each other."""
+    return ", no person is near" if quantile >= _FAR else ""
 
 
 def plot_traversals(
@@ -137,10 +137,10 @@ def plot_traversals(
         for name, slider in zip(names, sliders, strict=True)
     ]  # fmt: skip
     figure.update_layout(
-        height=560, sliders=[first], margin={"t": 120},
+        height=590, sliders=[first], margin={"t": 150},
         title={"text": start["args"][1]["title.text"], "font": {"size": 14}, "y": 0.98, "yanchor": "top"},
         updatemenus=[{"buttons": buttons, "x": 0, "y": 1.02, "xanchor": "left", "yanchor": "bottom", "showactive": True}],
-        legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1.02, "yanchor": "bottom"},
+        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1.15, "yanchor": "bottom"},
     )  # fmt: skip
     return figure
 
@@ -164,12 +164,10 @@ def _slider(rows: pd.DataFrame, traversal: Traversal, skeleton: Skeleton) -> dic
 
 def _title(row: Mapping[Hashable, Any]) -> str:
     step = f"at {row['step']:+g} sd" if row["step"] else "at the mean"
-    text = (
-        f"Component {row['component']:.0f} {step}: {row['displacement_px']:.1f} px per joint from the mean, "
-        f"{row['nearest_person_distance_px']:.1f} px from the nearest person"
+    return (
+        f"Component {row['component']:.0f} {step}: joints {row['displacement_px']:.1f} px from the average skeleton,<br>"
+        f"{row['nearest_person_distance_px']:.1f} px from the nearest person{_distance_words(row['distance_quantile'])}"
     )
-    quantile = row["distance_quantile"]
-    return text if np.isnan(quantile) else f"{text}<br>(farther than {quantile:.0%} of the neighbour distances)"
 
 
 def _limbs_of(skeleton: Skeleton, side: str) -> list[tuple[int, int]]:

@@ -22,8 +22,8 @@ from posescope.explainability.truncation.truncation_curve import TruncationCurve
 __all__ = ["CAPTIONS", "TruncationStudy", "describe", "facts_of", "findings_of"]
 
 _CONDITIONS = {
-    "own": "with each person's own skip activations",
-    "mean": "with mean skip activations",
+    "own": "with unchanged skip connections",
+    "mean": "with skip connections at their average",
     "none": "in this network without skip connections",
 }
 _CURVE, _JOINTS = "truncation_curve", "truncation_joints"
@@ -34,9 +34,9 @@ CAPTIONS: Mapping[str, str] = MappingProxyType(
         _CURVE: "How good the network is when its layer receives only a part of the features: the first components (blue), or "
         "what the features of as many random persons span (orange). The dashed line is the whole network. Where the blue line "
         "meets the dashed one, more components add nothing.",
-        _JOINTS: "Loss of PCK of each joint when only the first components are kept. Red: more joints are wrong.",
+        _JOINTS: "Loss of PCK of each joint when only the first components are kept, with unchanged skip connections and with "
+        "skip connections at their average. Red: more joints are wrong.",
         "truncation": "PCK with each part of the features, its drop from the whole network, and 95 % intervals.",
-        "truncation_joints": "The same for each joint, with the first components.",
         "truncation_hits": "Which joints of each person are correct with each part of the features: 1 correct, 0 wrong, - "
         "unlabelled, in the model's order of joints.",
         "truncation_persons": "Photograph of each judged person, and the draw of random persons of its control.",
@@ -187,9 +187,9 @@ def _ask_noise(study: TruncationStudy, curve: TruncationCurve, count: int) -> Fi
         control=control_of(_persons_words(count), curve.drop(ComponentSubset("persons", count))),
         p_value=answer.p_value,
         picture=_JOINTS,
-        detail=f"{_capital(_CONDITIONS[curve.skips])}, and a drop up to {curve.tolerance:g} does not count; the first {count} "
-        f"explain {_variance_ratio(study.components, count):.0%} of the variance. The later ones alone give a PCK of "
-        f"{alone:.3f}, no component at all {curve.pck(_NO_COMPONENTS).estimate:.3f}.",
+        detail=f"Measured {_CONDITIONS[curve.skips]}; a drop up to {curve.tolerance:g} does not count. The first {count} explain "
+        f"{_variance_ratio(study.components, count):.0%} of the variance; the later ones alone give a PCK of {alone:.3f}, no "
+        f"component at all {curve.pck(_NO_COMPONENTS).estimate:.3f}.",
     )
 
 
