@@ -121,5 +121,5 @@ def _note(facts: Facts) -> str:
     return (
         f"Of {facts['persons']} persons, {above} have a score above {limit}: the evidence is 20 times as probable with an error "
         "in the annotation as without. About 1 % of the persons reach it where all annotations are right (generated sample). "
-        "The network saw the annotations of the fitted persons in training, so it contradicts them less."
+        "A network contradicts annotations less that it has seen in training."
     )

@@ -41,7 +41,7 @@ def card_of_finding(finding: FindingRecord, subject: SubjectWords = PERSONS) -> 
         question=words(finding.question),
         verdict=finding.verdict,
         statement=words(finding.statement),
-        numbers=tuple(Fact(fact.name, words(fact.value)) for fact in _numbers(finding)),
+        numbers=(*(Fact(fact.name, words(fact.value)) for fact in _numbers(finding)), Fact("Command", finding.command)),
         detail=words(finding.detail),
         picture=figure_anchor(finding.analysis, name) if name else "",
     )
@@ -59,7 +59,6 @@ def _numbers(finding: FindingRecord) -> list[Fact]:
         facts.append(Fact("Persons", persons))
     if finding.p_adjusted is not None:
         facts.append(Fact("Probability without an effect (p, corrected)", _p_words(finding.p_adjusted)))
-    facts.append(Fact("Command", finding.command))
     return facts
 
 
