@@ -78,6 +78,8 @@ def test_results_beside_the_pages(explained: tuple[Result, Path]) -> None:
     # The judged half of the photographs: all numbers are of the same persons.
     findings = json.loads((results / "findings.json").read_text())
     assert {finding["person_count"] for finding in findings} == {metrics["val"]["pck_thesis"]["persons"]}
+    command = "posescope explain MODEL --data DATA --output OUTPUT --max-persons 2000 --seed 0 --analysis "
+    assert {finding["command"] for finding in findings} == {command + finding["analysis"] for finding in findings}
     assert 15 <= metrics["val"]["pck_thesis"]["persons"] <= 25
     assert (results / "explainability" / "label_errors" / "label_errors.csv").is_file()
 

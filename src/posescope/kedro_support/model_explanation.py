@@ -33,13 +33,16 @@ from posescope.data.coco.study_folder import StudyFolder
 from posescope.data.crops.crop_store import CropStore
 from posescope.data.crops.options import CropOptions, SplitOptions
 from posescope.drawing.photographs import PhotographMode
+from posescope.explainability.base import AnalysisResult
 from posescope.explainability.features.feature_store import FeatureStore
+from posescope.explainability.findings_file import list_findings
 from posescope.pipeline_registry import register_pipelines
 from posescope.pipelines.data_engineering.options import DataEngineeringOptions
 from posescope.pipelines.evaluation.options import EvaluationOptions
 from posescope.pipelines.explainability.options import AnalysesOptions, ExplainabilityOptions, PersonsOptions
 from posescope.pipelines.reporting.options import PageOptions, ReportingOptions
 from posescope.pipelines.stage_results import collect_training
+from posescope.pipelines.steps import stage, step
 from posescope.prediction.options import PredictionOptions
 
 __all__ = ["ExplanationOptions", "explain_model"]
@@ -95,6 +98,7 @@ def explain_model(
     model = load_model(folder, allow=allow)
     pipelines = register_pipelines()
     pipeline = sum((pipelines[name] for name in _PIPELINES), Pipeline([])) - collect_training()
+    pipeline = _with_commands(pipeline, options)
     given = {
         "model": model,
         "uncertainty": read_uncertainty(folder, fingerprint_of_model(model), model.skeleton.joints),
@@ -114,6 +118,19 @@ def explain_model(
             raise
         raise cause from error
     return tuple(output / name for page, name in _PAGES.items() if page in pipeline.outputs())
+
+
+def _with_commands(pipeline: Pipeline, options: ExplanationOptions) -> Pipeline:
+    """Return the pipeline with findings whose commands need no project; paths are left out, since pages are passed on."""
+    command = f"posescope explain MODEL --data DATA --output OUTPUT --max-persons {options.max_persons} --seed {options.seed}"
+
+    def list_own_findings(**results: AnalysisResult) -> list[dict[str, Any]]:
+        return [{**found, "command": f"{command} --analysis {found['analysis']}"} for found in list_findings(**results)]
+
+    (listing,) = (node for node in pipeline.nodes if "findings" in node.outputs)
+    inputs = {row.name: f"analysis_{row.name}" for row in installed("analyses")}
+    own = stage(str(listing.namespace), [step(list_own_findings, inputs, "findings")])
+    return pipeline - Pipeline([listing]) + own
 
 
 def _options_of(
