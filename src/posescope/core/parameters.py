@@ -75,6 +75,7 @@ RENAMED_PARAMETERS: Mapping[str, str] = {
     "evaluation.failures": "evaluation.error_analysis",
     "final_test.unseal_again": "final_test.allow_repeated_access",
     "explainability.persons.tap": "explainability.persons.layer",
+    "explainability.persons.split": "explainability.persons.judge_split",
     "improve.autoencoder.held_out_share": "improve.autoencoder.validation_fraction",
     "improve.autoencoder.measured_share": "improve.autoencoder.evaluation_fraction",
     "improve.fine_tuning.learning_rate_share": "improve.fine_tuning.learning_rate_factor",
