@@ -1,19 +1,19 @@
 import numpy as np
-import pandas as pd
 import pytest
 
 from posescope.core.skeleton import COCO_PERSON
 from posescope.evaluation.bootstrap import resample_images
 from posescope.explainability.attributes.person_attributes import measure_poses
-from posescope.explainability.traversal.perturbation import (
+from posescope.explainability.traversal.attribute_effects import (
     AttributeScale,
+    strongest_effects,
+    tabulate_effects,
+)
+from posescope.explainability.traversal.perturbation import (
     Perturbation,
     measure_displacement,
-    measure_scale,
     perturb_persons,
-    strongest_effects,
     tabulate_displacements,
-    tabulate_effects,
 )
 
 SCALES = {"standing": AttributeScale(0.2, -9, 9), "facing": AttributeScale(0.1, -9, 9)}
@@ -102,11 +102,6 @@ def test_values_are_clipped_to_the_range_of_persons(perturb) -> None:
     first, _ = strongest_effects(perturb(50.0, {"standing": AttributeScale(0.2, 0.9, 1.1)}).effects)
     assert (first.low, first.high) == pytest.approx((0.9, 1.1))
     assert first.own.estimate == pytest.approx(1.0)
-
-
-def test_scale_equals_the_hand_computed_one() -> None:
-    poses = pd.DataFrame({"standing": np.arange(101.0), "facing": [1.0] * 9 + [np.nan] * 92, "reach": 3.0})
-    assert measure_scale(poses) == {"standing": AttributeScale(34.0, 2.0, 98.0)}
 
 
 def test_without_scales_there_are_displacements_only(perturb) -> None:

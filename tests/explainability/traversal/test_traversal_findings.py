@@ -4,7 +4,8 @@ import pytest
 from posescope.evaluation.bootstrap import Interval
 from posescope.explainability.components.pca import Components
 from posescope.explainability.findings import Finding
-from posescope.explainability.traversal.perturbation import AttributeEffect, Displacement, Perturbation, perturb_persons
+from posescope.explainability.traversal.attribute_effects import AttributeEffect
+from posescope.explainability.traversal.perturbation import Displacement, Perturbation, perturb_persons
 from posescope.explainability.traversal.traversal_findings import (
     ask_about_displacement,
     ask_about_displacements,

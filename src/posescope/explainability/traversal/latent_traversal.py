@@ -36,14 +36,9 @@ from posescope.explainability.features.activation_patching import constant_patch
 from posescope.explainability.features.activations import mean_activations, mean_colour_image, read_activations
 from posescope.explainability.features.row_blocks import sample_rows
 from posescope.explainability.findings import Finding
+from posescope.explainability.traversal.attribute_effects import measure_scale, tabulate_effects
 from posescope.explainability.traversal.neighbour_distances import measure_neighbour_distances, nearest_persons
-from posescope.explainability.traversal.perturbation import (
-    Perturbation,
-    measure_scale,
-    perturb_persons,
-    tabulate_displacements,
-    tabulate_effects,
-)
+from posescope.explainability.traversal.perturbation import Perturbation, perturb_persons, tabulate_displacements
 from posescope.explainability.traversal.random_directions import mean_joint_distances_px
 from posescope.explainability.traversal.traversal_captions import caption_traversals
 from posescope.explainability.traversal.traversal_findings import ask_about_displacements

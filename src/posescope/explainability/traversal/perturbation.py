@@ -13,7 +13,7 @@ same persons, and the fraction of directions that move them at least as far is t
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -21,43 +21,17 @@ from numpy.typing import NDArray
 
 from posescope.evaluation.bootstrap import ImageResamples, Interval, resample_images
 from posescope.explainability.components.pca import Components
+from posescope.explainability.traversal.attribute_effects import AttributeEffect, AttributeScale, measure_effects
 from posescope.explainability.traversal.random_directions import (
     assign_persons,
     covariance_directions,
     mean_joint_distances_px,
 )
 
-__all__ = [
-    "AttributeEffect",
-    "AttributeScale",
-    "Displacement",
-    "Perturbation",
-    "measure_displacement",
-    "measure_effects",
-    "measure_scale",
-    "perturb_persons",
-    "strongest_effects",
-    "tabulate_displacements",
-    "tabulate_effects",
-]
+__all__ = ["Displacement", "Perturbation", "measure_displacement", "perturb_persons", "tabulate_displacements"]
 
-_MIN_PERSONS = 10  # with a known attribute, to estimate its standard deviation
 _RANGE = (0.025, 0.975)
 _MOVED = ("component", "direction", "person", "displacement_px")
-
-
-@dataclass(frozen=True)
-class AttributeScale:
-    """Variation of one attribute over persons.
-
-    Attributes:
-        sd: robust standard deviation, half the range of the middle 68 %.
-        low, high: limits of the middle 96 %, to which values are clipped.
-    """
-
-    sd: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -88,37 +62,6 @@ class Displacement:
 
 
 @dataclass(frozen=True)
-class AttributeEffect:
-    """Effect of a perturbation from the lower to the upper end on a pose attribute.
-
-    Attributes:
-        component: number, from 1.
-        attribute: name.
-        own: mean effect over persons, in standard deviations of the attribute; interval over photographs, widened for the number
-            of attributes.
-        random: mean absolute effect of a random direction, and the range of the middle 95 % of the directions.
-        low, high: mean value at the two ends, in the attribute's unit.
-    """
-
-    component: int
-    attribute: str
-    own: Interval
-    random: Interval
-    low: float
-    high: float
-
-    @property
-    def least(self) -> float:
-        """Lower bound of the absolute effect; negative if the interval contains zero."""
-        return max(self.own.low, -self.own.high)
-
-    @property
-    def is_significant(self) -> bool:
-        """Whether the interval excludes zero and the effect exceeds those of the random directions."""
-        return self.least > 0 and abs(self.own.estimate) > self.random.high
-
-
-@dataclass(frozen=True)
 class Perturbation:
     """Result of perturbing persons along the first components.
 
@@ -136,19 +79,6 @@ class Perturbation:
     displacements: tuple[Displacement, ...] = ()
     effects: tuple[AttributeEffect, ...] = ()
     moved: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=_MOVED), compare=False)
-
-
-def measure_scale(poses: pd.DataFrame) -> dict[str, AttributeScale]:
-    """Estimate the scale of each attribute that is known for at least ten persons and varies between them."""
-    scales: dict[str, AttributeScale] = {}
-    for name, values in poses.items():
-        known = values.dropna().to_numpy(dtype=np.float64)
-        if len(known) < _MIN_PERSONS:
-            continue
-        low, below, above, high = (float(value) for value in np.quantile(known, [0.02, 0.16, 0.84, 0.98]))
-        if above > below:
-            scales[str(name)] = AttributeScale((above - below) / 2, low, high)
-    return scales
 
 
 def perturb_persons(
@@ -194,21 +124,42 @@ def perturb_persons(
         rng = np.random.default_rng((seed, component))
         drawn = covariance_directions(components, directions, rng)
         rows = assign_persons(len(features), directions, persons_each, rng)
-        chosen = np.concatenate([np.arange(len(features)), rows.ravel()])
-        along = np.concatenate([np.tile(components.axes[component], (len(features), 1)), np.repeat(drawn, rows.shape[1], axis=0)])
-        along *= perturbation_sd * np.sqrt(components.variances[component])
-        points = features[chosen].astype(np.float64) + np.stack([-along, along])  # (lower or upper end, person, D)
-        joints = decode(points.reshape(-1, features.shape[1]))
-        moved = mean_joint_distances_px(*joints.reshape(2, len(chosen), *joints.shape[1:]))
+        length = perturbation_sd * float(np.sqrt(components.variances[component]))
+        joints = decode(_perturbed(features, components.axes[component], drawn, rows, length))
+        moved = mean_joint_distances_px(*joints.reshape(2, -1, *joints.shape[1:]))
         own, random = moved[: len(features)], moved[len(features) :].reshape(rows.shape)
-        numbers = np.concatenate([np.zeros(len(features), dtype=np.int64), np.repeat(np.arange(directions) + 1, rows.shape[1])])
-        tables.append(pd.DataFrame(dict(zip(_MOVED, (component + 1, numbers, chosen, moved), strict=True))))
         displacements.append(measure_displacement(component + 1, own, random, rows, draws, groups))
+        tables.append(_tabulate_moved(component + 1, own, random, rows))
         if scales:
             effects += measure_effects(component + 1, measure_attributes(joints), rows, scales, draws, groups)
     return Perturbation(
         len(features), perturbation_sd, tuple(displacements), tuple(effects), pd.concat(tables, ignore_index=True)
     )
+
+
+def _perturbed(
+    features: NDArray[np.floating],
+    axis: NDArray[np.float64],
+    drawn: NDArray[np.float64],
+    rows: NDArray[np.int64],
+    length: float,
+) -> NDArray[np.float64]:
+    """Return the lower ends of all persons along the axis and of `rows` along each direction, then all upper ends."""
+    chosen = np.concatenate([np.arange(len(features)), rows.ravel()])
+    along = length * np.concatenate([np.tile(axis, (len(features), 1)), np.repeat(drawn, rows.shape[1], axis=0)])
+    ends = features[chosen].astype(np.float64) + np.stack([-along, along])
+    points: NDArray[np.float64] = ends.reshape(-1, features.shape[1])
+    return points
+
+
+def _tabulate_moved(
+    component: int, own: NDArray[np.float64], random: NDArray[np.float64], rows: NDArray[np.int64]
+) -> pd.DataFrame:
+    """Tabulate the displacement of every perturbed person."""
+    directions = np.concatenate([np.zeros(len(own), dtype=np.int64), np.repeat(np.arange(len(rows)) + 1, rows.shape[1])])
+    persons = np.concatenate([np.arange(len(own)), rows.ravel()])
+    columns = (component, directions, persons, np.concatenate([own, random.ravel()]))
+    return pd.DataFrame(dict(zip(_MOVED, columns, strict=True)))
 
 
 def measure_displacement(
@@ -241,69 +192,6 @@ def measure_displacement(
         directions=len(random),
         farther=int((means >= own[rows].mean(axis=1)).sum()),
     )
-
-
-def measure_effects(
-    component: int,
-    poses: pd.DataFrame,
-    rows: NDArray[np.int64],
-    scales: Mapping[str, AttributeScale],
-    draws: ImageResamples,
-    groups: NDArray[np.int64],
-) -> list[AttributeEffect]:
-    """Measure the effect of one component on every attribute.
-
-    Args:
-        component: number, from 1.
-        poses: attributes of 2 (n + R m) decoded skeletons: at the lower ends of the component (n) and of the random directions
-            (R m), and the same at the upper ends.
-        rows: (R, m) rows of the persons of each random direction.
-        scales: scales of the attributes to measure.
-        draws: bootstrap resamples of photographs.
-        groups: (n,) photograph of each person.
-
-    Returns:
-        One record per attribute; none for an attribute that no decoded skeleton has.
-    """
-    effects = []
-    for name, scale in scales.items():
-        ends = poses[name].to_numpy(dtype=np.float64).reshape(2, -1).clip(scale.low, scale.high)
-        difference = (ends[1] - ends[0]) / scale.sd
-        own = draws.mean_interval(difference[: len(groups)], groups, 1 - 0.05 / len(scales))
-        control = _absolute_means(difference[len(groups) :].reshape(rows.shape))
-        if own.is_known and control.is_known:
-            known = ~np.isnan(difference[: len(groups)])
-            low, high = (float(end[: len(groups)][known].mean()) for end in ends)
-            effects.append(AttributeEffect(component, name, own, control, low, high))
-    return effects
-
-
-def _absolute_means(effects: NDArray[np.float64]) -> Interval:
-    """Return mean and range of the absolute mean effects of (R, m) effects; NaN where no person has the attribute."""
-    known = ~np.isnan(effects)
-    some = known.any(axis=1)
-    if not some.any():
-        return Interval(float("nan"), float("nan"), float("nan"))
-    means = np.abs(np.where(known, effects, 0.0).sum(axis=1)[some] / known.sum(axis=1)[some])
-    low, high = np.quantile(means, _RANGE)
-    return Interval(float(means.mean()), float(low), float(high))
-
-
-def strongest_effects(effects: Sequence[AttributeEffect]) -> list[AttributeEffect]:
-    """Return the effect with the largest lower bound for each component."""
-    best: dict[int, AttributeEffect] = {}
-    for effect in effects:
-        known = best.get(effect.component)
-        if known is None or effect.least > known.least:
-            best[effect.component] = effect
-    return list(best.values())
-
-
-def tabulate_effects(effects: Sequence[AttributeEffect]) -> pd.DataFrame:
-    """Tabulate effects in standard deviations with their intervals and controls, one row per component and attribute."""
-    names = ["component", "attribute", "at_low_end", "at_high_end", "effect", "effect_low", "effect_high"]
-    rows = [(one.component, one.attribute, one.low, one.high, *astuple(one.own), *astuple(one.random)) for one in effects]
-    return pd.DataFrame(rows, columns=[*names, "random_effect", "random_effect_low", "random_effect_high"])
 
 
 def tabulate_displacements(components: Components, count: int, displacements: Sequence[Displacement]) -> pd.DataFrame:

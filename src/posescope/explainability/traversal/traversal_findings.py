@@ -11,7 +11,8 @@ from collections.abc import Iterable, Sequence
 from posescope.explainability.answers import Answer, answer_more, need_also
 from posescope.explainability.attributes.person_attributes import attribute_named
 from posescope.explainability.findings import Finding, control_of
-from posescope.explainability.traversal.perturbation import AttributeEffect, Displacement, Perturbation, strongest_effects
+from posescope.explainability.traversal.attribute_effects import AttributeEffect, strongest_effects
+from posescope.explainability.traversal.perturbation import Displacement, Perturbation
 
 __all__ = ["ask_about_displacement", "ask_about_displacements"]
 
