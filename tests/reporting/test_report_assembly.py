@@ -20,7 +20,7 @@ from posescope.reporting.report_inputs import ReportInputs
 from posescope.reporting.subject_words import SubjectWords
 from posescope.reporting.summary.summary_assembly import assemble_summary
 
-IMAGE = np.full((8, 12, 3), 90, np.uint8)
+IMAGE = np.full((6, 12, 3), 90, np.uint8)
 
 
 def joint_scores():

@@ -24,6 +24,6 @@ def test_all_rows_have_the_same_width(inputs_of, scattered_crops) -> None:
     for group in (0, 1):
         shown = rank_members(MEMBERS, group, 2, 3)
         image = draw_members(inputs.judged, shown, 5, "Group", inputs.model.skeleton, "full")
-        assert image.shape[1] == 5 * 128 + 6 * 4
+        assert image.shape[1] == 4 * 128 + 5 * 4
     hidden = draw_members(inputs.judged, shown, 5, "Group", inputs.model.skeleton, "none")
     assert not np.array_equal(hidden, image)

@@ -12,6 +12,7 @@ from posescope.explainability.clusters.cluster_members import ClusterMembers
 
 __all__ = ["draw_members", "rank_members"]
 
+_IN_A_ROW = 4
 _TILE_PX = 128
 
 
@@ -40,13 +41,13 @@ def rank_members(members: ClusterMembers, group: int, nearest: int, farthest: in
 def draw_members(
     persons: StudyPersons, shown: list[tuple[int, str]], columns: int, title: str, skeleton: Skeleton, photographs: PhotographMode
 ) -> NDArray[np.uint8]:
-    """Draw a row of crops with predicted skeletons.
+    """Draw crops with predicted skeletons, four in a row, which can be seen on a phone.
 
     Args:
         persons: the judged persons.
         shown: result of `rank_members`, not empty.
-        columns: width of the row in crops, the same for all groups.
-        title: title of the row.
+        columns: most crops of a group, so that the images of all groups have the same width.
+        title: title of the image.
         skeleton: joints of the model.
         photographs: how photographs are shown.
     """
@@ -54,10 +55,11 @@ def draw_members(
     crops = persons.shown_crops(rows, photographs)
     images = [draw_skeleton(crop, persons.predictions.joints[row], skeleton) for crop, row in zip(crops, rows, strict=True)]
     captions = [f"{word}: {_caption(persons, row)}" for row, word in shown]
-    blank = columns - len(images)
+    width = min(columns, _IN_A_ROW)
+    blank = -len(images) % width
     images += [np.full_like(crops[0], 255)] * blank
     return draw_image_grid(
-        images, columns=columns, captions=[*captions, *[""] * blank], tile_size=(_TILE_PX, _TILE_PX), title=title
+        images, columns=width, captions=[*captions, *[""] * blank], tile_size=(_TILE_PX, _TILE_PX), title=title
     )  # fmt: skip
 
 

@@ -99,6 +99,7 @@ def describe_needed(truncation: AnalysisResult | None) -> SummaryBlock:
         values=tuple(first["pck"]), lows=tuple(first["low"]), highs=tuple(first["high"]),
         marked=None if sufficient is None else float(sufficient), level=intact, across="components kept",
         up="joints close enough, of 100", caption="Dotted: all components.",
+        source=("truncation", "truncation_curve"),
     )  # fmt: skip
     text = _needed_text(sufficient, truncation.facts.get("components"), bypassed, intact)
     return SummaryBlock(heading, chapter, link, text, curve=curve)

@@ -66,6 +66,7 @@ class Curve:
         marked: position of the vertical mark. None: there is none.
         level: height of the dotted horizontal line, 0..1. None: there is none.
         across, up: titles of the axes.
+        source: analysis and name of the plot that shows more of it; empty: there is none.
         caption: words below.
     """
 
@@ -78,6 +79,7 @@ class Curve:
     across: str = ""
     up: str = ""
     caption: str = ""
+    source: tuple[str, str] = ("", "")
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +134,8 @@ class Summary:
 
     @property
     def sources(self) -> frozenset[tuple[str, str]]:
-        """Analysis and name of all images."""
+        """Analysis and name of all images and curves."""
+        curves = [block.curve.source for block in self.blocks if block.curve is not None]
         figures = [figure for block in self.blocks for figure in block.figures]
         figures += [figure for block in self.blocks for item in block.items for figure in item.figures]
-        return frozenset(figure.source for figure in figures if figure.source[0])
+        return frozenset(source for source in [*curves, *(figure.source for figure in figures)] if source[0])
