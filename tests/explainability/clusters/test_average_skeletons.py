@@ -47,10 +47,11 @@ def test_few_persons_have_no_average(persons: StudyPersons) -> None:
     assert np.isnan(average_skeleton(persons, ROWS[:4], TOY_SKELETON)).all()
 
 
-def test_row_per_group_and_column_per_side(persons: StudyPersons) -> None:
+def test_column_per_group_and_row_per_side(persons: StudyPersons) -> None:
     labels = np.repeat([0, 1], 6)
     grid = draw_average_skeletons(persons, labels, ["group 1", "group 2"], TOY_SKELETON)
     assert grid is not None
-    assert grid.shape[1] == 3 * 170 + 4 * 4
+    assert grid.shape[1] == 2 * 170 + 3 * 4
+    assert grid.shape[0] > 3 * 170
     unknown = replace(persons, attributes=pd.DataFrame(index=range(12)))
     assert draw_average_skeletons(unknown, labels, ["group 1", "group 2"], TOY_SKELETON) is None

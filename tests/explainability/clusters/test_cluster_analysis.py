@@ -89,6 +89,7 @@ def test_planted_groups_are_separate_and_the_failing_one_is_described(featured, 
     assert described.is_supported
     assert "'cut at the border' sets group 3 apart" in described.statement
     assert described.low > described.control.high
+    assert "Of the shown groups, the PCK is lowest in group 3 (cut at the border, sitting or lying)" in found.note
 
 
 def test_noise_has_no_groups_no_description_and_no_failures(featured) -> None:

@@ -65,7 +65,7 @@ def average_skeleton(persons: StudyPersons, rows: NDArray[np.int64], skeleton: S
 def draw_average_skeletons(
     persons: StudyPersons, labels: NDArray[np.int64], names: list[str], skeleton: Skeleton
 ) -> NDArray[np.uint8] | None:
-    """Draw the average skeletons on grey, a row per group and a column per side.
+    """Draw the average skeletons on grey, a column per group and a row per side.
 
     Args:
         persons: N persons.
@@ -80,12 +80,12 @@ def draw_average_skeletons(
     ground = np.full((_GROUND_PX, _GROUND_PX, 3), _GROUND_GREY, dtype=np.uint8)
     place = crop_from_image(0, 0, max(persons.crops.crop_size), ground.shape[:2])
     images, captions, is_empty = [], [], True
-    for group, name in enumerate(names):
-        for side in SIDES:
+    for side in SIDES:
+        for group, name in enumerate(names):
             rows = np.flatnonzero((labels == group) & (sides == side))
             mean = average_skeleton(persons, rows, skeleton)
             is_known = not np.isnan(mean).all()
             is_empty &= not is_known
             images.append(draw_skeleton(ground, apply_affine(place, mean), skeleton) if is_known else np.full_like(ground, 255))
             captions.append(f"{name.split(' (')[0]}, {side}: {len(rows)} persons")
-    return None if is_empty else draw_image_grid(images, columns=len(SIDES), captions=captions, tile_size=(_TILE_PX, _TILE_PX))
+    return None if is_empty else draw_image_grid(images, columns=len(names), captions=captions, tile_size=(_TILE_PX, _TILE_PX))

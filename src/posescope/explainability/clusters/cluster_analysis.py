@@ -39,6 +39,7 @@ __all__ = ["Clusters", "ClustersOptions"]
 
 ClustererSpec = Annotated[ComponentSpec, component_validator("clusterers")]
 _PLANE = "clusters_plane"
+_MUCH = 0.9  # of the largest gap in PCK: then the shown group is named
 
 
 class ClustersOptions(EvidenceOptions):
@@ -164,8 +165,8 @@ _CAPTIONS = {
 _IMAGE_CAPTIONS = {
     True: "Judged persons of one group with predicted skeletons: the typical person, those nearest to the centre of the group, "
     "and the farthest ones.",
-    False: "Average annotated skeleton of the fitted persons of each group (rows), seen from the front, in profile (all facing "
-    "right) and from behind. Empty cells have fewer than five persons.",
+    False: "Average annotated skeleton of the fitted persons of each group (columns), seen from the front, in profile (all "
+    "facing right) and from behind. Empty cells have fewer than five persons.",
 }
 
 
@@ -198,12 +199,19 @@ def _note(weighed: WeighedGroups, counts: list[dict[Any, Any]], fitted: int, spa
         texts.append(f"{len(shown)} groups are shown, of which {int(shown.separate.sum())} separate; the rest is a continuum.")
     else:
         texts.append(f"The {len(shown)} groups that are shown are a convenient division of a continuum.")
+    return " ".join([*texts, *_worst_words(counts)])
+
+
+def _worst_words(counts: list[dict[Any, Any]]) -> list[str]:
+    """Describe the group with the lowest PCK: one of the shown groups, unless another number has one with a much larger gap."""
     known = [row for row in counts if row["worst_group"] is not None and row["gap_low"] > 0]
-    if known:
-        worst = max(known, key=lambda row: row["gap"])
-        words = f" ({worst['worst_description']})" if worst["worst_description"] else ""
-        texts.append(
-            f"Over all numbers of groups, the PCK is lowest with {worst['clusters']} groups in group {worst['worst_group']:.0f}"
-            f"{words}: {worst['worst_pck']:.2f} of {worst['worst_persons']:.0f} persons, {worst['rest_pck']:.2f} of the others."
-        )
-    return " ".join(texts)
+    if not known:
+        return []
+    largest = max(row["gap"] for row in known)
+    worst = max(known, key=lambda row: (row["shown"] and row["gap"] >= _MUCH * largest, row["gap"]))
+    where = "Of the shown groups" if worst["shown"] else f"Over all numbers of groups ({worst['clusters']} groups)"
+    words = f" ({worst['worst_description']})" if worst["worst_description"] else ""
+    return [
+        f"{where}, the PCK is lowest in group {worst['worst_group']:.0f}{words}: {worst['worst_pck']:.2f} of "
+        f"{worst['worst_persons']:.0f} persons, {worst['rest_pck']:.2f} of the others."
+    ]
