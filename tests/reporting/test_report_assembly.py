@@ -1,5 +1,6 @@
 """Tests of posescope.reporting.report_assembly: sections, headlines, findings and analyses of a report."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -265,6 +266,11 @@ def test_mice_are_no_persons(inputs):
     content = report_of(mice)
     assert find_section(content, "Latent traversal").findings[0].statement == "A mouse with a tail fails."
     assert "joints of a mouse" in content.subtitle
+    for section in content.sections:
+        shown = [*section.images, *section.plots, *section.tables]
+        texts = [section.text, section.numbers, *(one.caption for one in shown), *(fact.value for fact in section.facts)]
+        assert re.search(r"\bpersons?\b", " ".join(texts), re.IGNORECASE) is None, section.title
+    assert any("mice" in section.text for section in content.sections)
 
 
 def test_default_sigmas_are_stated(inputs):

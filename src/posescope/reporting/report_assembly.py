@@ -16,6 +16,7 @@ from posescope.reporting.sections.error_analysis_section import assemble_failure
 from posescope.reporting.sections.explainability_section import ExplainInputs, assemble_explain_sections
 from posescope.reporting.sections.uncertainty_section import assemble_uncertainty_section
 from posescope.reporting.setting_captions import add_setting_to_caption, drop_setting_columns
+from posescope.reporting.subject_texts import adapt_section
 from posescope.reporting.summary.summary_content import Summary
 from posescope.reporting.wording import in_words
 
@@ -69,7 +70,7 @@ def assemble_report(inputs: ReportInputs, summary: Summary) -> ReportContent:
         subtitle=f"What one network that finds the joints of a {inputs.subject.one} does, and why: first a summary in plain "
         "words, then the full report.",
         summary=summary,
-        sections=sections,
+        sections=tuple(adapt_section(section, inputs.subject) for section in sections),
         glossary=list_terms(inputs.subject),
         footer="Metrics and errors are of the validation set. In images, open circles are occluded joints, orange is the left "
         "side of the body, and blue is its right side.",
