@@ -163,11 +163,11 @@ def test_results_name_their_model_and_data(run: Path) -> None:
     for name in ("worst_persons", "person_examples"):
         assert own.items() <= read_png(reporting / f"{name}.png").text.items(), name
     for name in ("crop_grid", "target_grid", "average_crop"):
-        assert read_png(reporting / f"{name}.png").text == {"data": own["data"]}, name
+        assert read_png(reporting / f"{name}.png").text == {"data": own["data"], "photographs": "full"}, name
     for result in (reporting / "explainability").glob("*/result.json"):
         content = json.loads(result.read_text())
         assert {key: content[key] for key in own} == own or not content["facts"], result
-    assert "Left out" not in (reporting / "report.html").read_text(encoding="utf-8")
+    assert "of another model or of other data" not in (reporting / "report.html").read_text(encoding="utf-8")
     assert "left out" not in (reporting / "model_card.md").read_text(encoding="utf-8")
 
 
