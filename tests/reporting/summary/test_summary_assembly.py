@@ -171,6 +171,13 @@ def test_group_with_the_lowest_pck_is_always_shown(inputs):
     assert [item.title.partition(":")[0] for item in items] == ["Group 1", "Group 2", "Group 3", "Group 6"]
 
 
+def test_group_without_judged_persons_is_not_shown(inputs):
+    clusters = inputs.analyses["clusters"]
+    table = clusters.tables["clusters"].assign(persons=[362, 0], mean_pck=[0.9, np.nan])
+    empty = replace(clusters, tables={"clusters": table})
+    assert len(block(replace(inputs, analyses={**inputs.analyses, "clusters": empty}), "groups").items) == 1
+
+
 def test_groups_are_separate_or_a_division_of_a_continuum(inputs):
     def text(**facts):
         clusters = replace(inputs.analyses["clusters"], facts=facts)

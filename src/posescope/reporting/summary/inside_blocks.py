@@ -136,9 +136,10 @@ def describe_groups(clusters: AnalysisResult | None, subject: SubjectWords) -> S
 
 
 def _shown_groups(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the largest groups and, always, the one with the lowest PCK."""
+    """Return the largest groups with a known PCK and, always, the one with the lowest PCK."""
+    table = table[table["mean_pck"].notna()]
     shown = table.head(_GROUPS_SHOWN)
-    worst = table.loc[[table["mean_pck"].idxmin()]] if table["mean_pck"].notna().any() else table[:0]
+    worst = table.loc[[table["mean_pck"].idxmin()]] if len(table) else table
     if worst.index.isin(shown.index).all():
         return shown
     return pd.concat([shown.head(_GROUPS_SHOWN - 1), worst])
