@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pandas as pd
 import pytest
-from tests.reporting.summary.whole_run import IMAGE, coverage, whole_run
+from tests.reporting.summary.whole_run import IMAGE, answers_of, coverage, whole_run
 
 from posescope.reporting.html_page import render_summary
 from posescope.reporting.sections.uncertainty_section import UncertaintyInputs
@@ -64,7 +64,8 @@ def test_page_with_most_slices_and_groups_has_at_most_600_words(inputs):
     described = groups.assign(cluster=range(1, 9), description="seen from the front, few joints occluded, many joints labelled")
     analyses["failure_slices"] = replace(analyses["failure_slices"], tables={"failure_slices": slices})
     analyses["clusters"] = replace(analyses["clusters"], tables={"clusters": described})
-    whole = replace(inputs, analyses=analyses, generated=True)
+    every = answers_of(failure_slices_slice_3="supported", truncation_components_are_enough="inconclusive")
+    whole = replace(inputs, analyses=analyses, findings=every, generated=True)
     assert len(block(whole, "fails").items) == 3
     assert len(block(whole, "groups").items) == 4
     assert len(text_of(whole).split()) <= MOST_WORDS
@@ -137,7 +138,7 @@ def test_curve_marks_the_number_of_components_that_suffice(inputs):
     assert needed.curve is not None
     assert needed.curve.marked == 10
     assert needed.curve.positions == (1.0, 10.0, 100.0)
-    assert "With the first 10 of 576 components" in needed.text
+    assert "With the first 10 of 576 components it loses 0.4 of 100 joints, at most 1." in needed.text
     assert "60 of 100 are close enough: much flows past the middle" in needed.text
 
 
@@ -147,13 +148,27 @@ def test_curve_of_a_network_without_skip_connections(inputs):
     alone = replace(
         truncation,
         tables={"truncation": table[table["skips"] == "own"].assign(skips="none")},
-        facts={"components": 576, "components_sufficient_none": None, "pck_no_components_none": 0.1},
+        facts={"components": 576, "components_asked": None, "pck_no_components_none": 0.1},
     )
     needed = block(replace(inputs, analyses={**inputs.analyses, "truncation": alone}), "needed")
     assert needed.curve.marked is None
     assert needed.text == (
         "No number of components was shown to be enough. Without any, 10 of 100 are close enough: most comes through the middle."
     )
+
+
+def test_answers_are_those_after_the_correction(inputs):
+    verdicts = {
+        "failure_slices_slice_1": "inconclusive",
+        "truncation_components_are_enough": "inconclusive",
+        "clusters_separate_groups": "inconclusive",
+    }
+    unclear = replace(inputs, findings=answers_of(**verdicts))
+    assert [item.title for item in block(unclear, "fails").items] == ["Persons far from the camera"]
+    assert "0.4 of 100 joints, perhaps more than 1." in block(unclear, "needed").text
+    assert "cannot be said" in block(unclear, "groups").text
+    enough = replace(inputs, findings=answers_of(truncation_components_are_enough="refuted"))
+    assert "more than 1." in block(enough, "needed").text
 
 
 def test_groups_have_four_pictures_and_their_pck(inputs):

@@ -3,13 +3,15 @@
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from tests.findings import make_finding
 
 from posescope.explainability.base import AnalysisResult
 from posescope.explainability.components.pca import Components
+from posescope.explainability.findings_file import FindingRecord, list_findings, read_findings
 from posescope.reporting.report_inputs import ReportInputs
 from posescope.reporting.sections.uncertainty_section import UncertaintyInputs
 
-__all__ = ["IMAGE", "coverage", "whole_run"]
+__all__ = ["IMAGE", "answers_of", "coverage", "whole_run"]
 
 IMAGE = np.full((60, 180, 3), 90, np.uint8)
 
@@ -19,6 +21,30 @@ def coverage() -> pd.DataFrame:
     rows = [("all", 0.9, 100, 0.91, 5.0, 0.05), ("nose", 0.9, 60, 0.92, 3.0, 0.03), ("left_hand", 0.9, 40, 0.89, 20.0, 0.2)]
     table = pd.DataFrame(rows, columns=["joint", "level", "labelled", "coverage", "radius_px", "radius_fraction"])
     return table.assign(coverage_low=0.88, coverage_high=0.94, main=True)
+
+
+def answers_of(**verdicts: str) -> tuple[FindingRecord, ...]:
+    """Findings that the summary looks up: two failure slices and the number of components, all supported.
+
+    Args:
+        **verdicts: verdict by id, with underscores.
+    """
+    found = {
+        "failure_slices": [
+            make_finding(id="slice-1", p_value=1e-6),
+            make_finding(id="slice-2", p_value=1e-6),
+            make_finding(id="slice-3", p_value=0.3),
+        ],
+        "truncation": [make_finding(id="components-are-enough", effect=0.0044, p_value=1e-6)],
+        "clusters": [make_finding(id="separate-groups", p_value=1e-6)],
+    }
+    results = {name: AnalysisResult(facts={}, findings=tuple(own)) for name, own in found.items()}
+    records = list_findings(**results)
+    changed = [
+        {**record, "verdict": verdicts.get(record["id"].replace("-", "_").replace(".", "_"), record["verdict"])}
+        for record in records
+    ]
+    return read_findings(changed)
 
 
 def whole_run(model, data, failures) -> ReportInputs:
@@ -56,6 +82,7 @@ def whole_run(model, data, failures) -> ReportInputs:
             "skip_ablation": AnalysisResult(facts={"pck_intact": 0.84, "pck_all_shuffled": 0.41}),
             "clusters": _clusters(),
         },
+        findings=answers_of(),
         examples=IMAGE,
         failures=failures,
         example=IMAGE,
@@ -102,7 +129,7 @@ def _truncation() -> AnalysisResult:
         ("mean", "first", 10, 0.4, 0.3, 0.5),
     ]
     table = pd.DataFrame(rows, columns=["skips", "subset", "k", "pck", "low", "high"])
-    facts = {"components": 576, "components_sufficient_own": 10, "pck_no_components_own": 0.6}
+    facts = {"components": 576, "components_asked": 10, "pck_no_components_own": 0.6}
     return AnalysisResult(facts=facts, tables={"truncation": table})
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 
 from posescope.explainability.base import AnalysisResult
 from posescope.explainability.components.pca import Components
+from posescope.explainability.findings_file import FindingRecord
 from posescope.reporting.subject_words import SubjectWords
 from posescope.reporting.summary.summary_content import Curve, Scale, SummaryBlock, SummaryFigure, SummaryItem
 from posescope.reporting.wording import count_of_hundred, in_words
@@ -17,7 +18,7 @@ _SHOWN = 3
 _GROUPS_SHOWN, _TRAITS_SHOWN = 4, 2
 
 Analyses = Mapping[str, AnalysisResult]
-Fact = float | int | str | None
+Answers = Mapping[str, FindingRecord]
 
 
 def describe_components(components: Components | None, analyses: Analyses, subject: SubjectWords) -> SummaryBlock:
@@ -78,11 +79,12 @@ def _row_of(result: AnalysisResult | None, table: str, column: str, value: int) 
     return rows[0] if rows else {}
 
 
-def describe_needed(truncation: AnalysisResult | None) -> SummaryBlock:
+def describe_needed(truncation: AnalysisResult | None, answers: Answers) -> SummaryBlock:
     """Return the block on how many components are needed.
 
     Args:
         truncation: result of the analysis of that name. None: no result.
+        answers: findings by id.
     """
     heading, chapter, link = "How many components are needed", "analysis-truncation", "More on this curve"
     table = pd.DataFrame() if truncation is None else truncation.tables.get("truncation", pd.DataFrame())
@@ -92,42 +94,46 @@ def describe_needed(truncation: AnalysisResult | None) -> SummaryBlock:
     own = table[table["skips"] == skips]
     intact = float(own.loc[own["subset"] == "intact", "pck"].iloc[0])
     first = own[(own["subset"] == "first") & (own["k"] >= 1)].sort_values("k")
-    sufficient = truncation.facts.get(f"components_sufficient_{skips}")
-    bypassed = truncation.facts.get(f"pck_no_components_{skips}")
+    asked = truncation.facts.get("components_asked")
     curve = Curve(
         positions=tuple(first["k"].astype(float)),
         values=tuple(first["pck"]), lows=tuple(first["low"]), highs=tuple(first["high"]),
-        marked=None if sufficient is None else float(sufficient), level=intact, across="components kept",
+        marked=None if asked is None else float(asked), level=intact, across="components kept",
         up="joints close enough, of 100", caption="Dotted: all components.",
         source=("truncation", "truncation_curve"),
     )  # fmt: skip
-    text = _needed_text(sufficient, truncation.facts.get("components"), bypassed, intact)
-    return SummaryBlock(heading, chapter, link, text, curve=curve)
-
-
-def _needed_text(sufficient: Fact, count: Fact, bypassed: Fact, intact: float) -> str:
-    """Return the sentences on the sufficient number of components, and on the PCK without any."""
-    sentences = ["No number of components was shown to be enough."]
-    if sufficient is not None:
-        sentences = [f"With the first {int(sufficient):,} of {int(count or 0):,} components it loses at most 1 of 100 joints."]
+    sentences = [_enough_text(truncation, answers.get("truncation.components-are-enough"))]
+    bypassed = truncation.facts.get(f"pck_no_components_{skips}")
     if bypassed is not None:
         way = "much flows past" if float(bypassed) > intact / 2 else "most comes through"
         sentences.append(f"Without any, {count_of_hundred(float(bypassed))} of 100 are close enough: {way} the middle.")
-    return " ".join(sentences)
+    return SummaryBlock(heading, chapter, link, " ".join(sentences), curve=curve)
 
 
-def describe_groups(clusters: AnalysisResult | None, subject: SubjectWords) -> SummaryBlock:
+def _enough_text(truncation: AnalysisResult, answer: FindingRecord | None) -> str:
+    """Return the sentence on the number of components that may be enough, under the corrected verdict."""
+    asked, count = truncation.facts.get("components_asked"), truncation.facts.get("components")
+    if answer is None or asked is None:
+        return "No number of components was shown to be enough."
+    ends = {"supported": ", at most 1", "refuted": ", more than 1", "inconclusive": ", perhaps more than 1"}
+    kept = f"With the first {int(asked):,} of {int(count or 0):,} components"
+    return f"{kept} it loses {max(0.0, 100 * answer.effect):.1f} of 100 joints{ends[answer.verdict]}."
+
+
+def describe_groups(clusters: AnalysisResult | None, answers: Answers, subject: SubjectWords) -> SummaryBlock:
     """Return the block on the groups of k-means.
 
     Args:
         clusters: result of the analysis clusters. None: no result.
+        answers: findings by id.
         subject: words for the persons.
     """
     heading, chapter = "Which groups it forms", "analysis-clusters"
     table = pd.DataFrame() if clusters is None else clusters.tables.get("clusters", pd.DataFrame())
     if clusters is None or table.empty:
         return SummaryBlock(heading, "", "", "Not looked at: the analysis clusters was not run.")
-    text = f"The method k-means puts {subject.many} with similar inner numbers into one group. {_reality(clusters)}"
+    reality = _reality(clusters, answers.get("clusters.separate-groups"))
+    text = f"The method k-means puts {subject.many} with similar inner numbers into one group. {reality}"
     items = tuple(_group_item(clusters, row, subject) for row in _shown_groups(table).to_dict("records"))
     figures = (
         () if any(item.figures for item in items) else tuple(_figures(clusters, "clusters", "clusters", "One group per row."))
@@ -145,7 +151,9 @@ def _shown_groups(table: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([shown.head(_GROUPS_SHOWN - 1), worst])
 
 
-def _reality(clusters: AnalysisResult) -> str:
+def _reality(clusters: AnalysisResult, answer: FindingRecord | None) -> str:
+    if answer is not None and answer.verdict == "inconclusive":
+        return "Whether there are gaps between the groups cannot be said."
     if clusters.facts.get("verdict") != "separate groups":
         return "No gaps were found: the groups divide a continuum."
     separate, count = clusters.facts.get("separate_groups"), clusters.facts.get("clusters")

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from posescope.explainability.base import AnalysisResult
+from posescope.explainability.findings_file import FindingRecord
 from posescope.reporting.subject_words import SubjectWords
 from posescope.reporting.summary.summary_content import Scale, SummaryBlock, SummaryFigure, SummaryItem
 from posescope.reporting.wording import count_of_hundred, in_words, range_of_hundred
@@ -60,17 +61,20 @@ def describe_quality(metrics: Mapping[str, Any] | None, subject: SubjectWords, *
     people = f"{figure['persons']:,} " if "persons" in figure else ""
     text = (
         f"Of 100 marked joints it places {count_of_hundred(value)} close enough{chance}.\n\n"
-        f"Close enough: {_CLOSE[name].format(one=subject.one)} from the mark. This share is called PCK. It was measured on "
+        f"Close enough: {_CLOSE[name].format(one=subject.one)} from the mark. This share is called PCK. Measured on "
         f"{people}{subject.many} in photographs {'it has not' if unseen else 'that it may or may not have'} learned from."
     )
     return SummaryBlock(heading, chapter, link, text, scales=(Scale(_BAR, value, low, high),))
 
 
-def describe_failures(slices: AnalysisResult | None, joint_scores: pd.DataFrame | None, subject: SubjectWords) -> SummaryBlock:
+def describe_failures(
+    slices: AnalysisResult | None, answers: Mapping[str, FindingRecord], joint_scores: pd.DataFrame | None, subject: SubjectWords
+) -> SummaryBlock:
     """Return the block on groups and joints that fail.
 
     Args:
         slices: result of the analysis failure_slices. None, here and below: no result.
+        answers: findings by id; groups whose answer is not yes after the correction for all findings are not shown.
         joint_scores: scores per joint.
         subject: words for the persons.
     """
@@ -79,7 +83,7 @@ def describe_failures(slices: AnalysisResult | None, joint_scores: pd.DataFrame 
     if slices is None or slices.is_empty:
         sentences.append(f"Groups of {subject.many} that fail were not searched for.")
     else:
-        items = _slice_items(slices, subject)
+        items = _slice_items(slices, answers, subject)
         none = f"No group of {subject.many} was found that fails more than the others."
         found = f"Groups of {subject.many} that fail more often, tested on other photographs:"
         sentences.append(found if items else none)
@@ -103,9 +107,10 @@ def _joints_sentence(joint_scores: pd.DataFrame | None) -> str:
     )
 
 
-def _slice_items(slices: AnalysisResult, subject: SubjectWords) -> tuple[SummaryItem, ...]:
+def _slice_items(slices: AnalysisResult, answers: Mapping[str, FindingRecord], subject: SubjectWords) -> tuple[SummaryItem, ...]:
     table = slices.tables.get("failure_slices", pd.DataFrame())
-    rows = [row for row in table.to_dict("records") if row["claimed"]]
+    shown = {name for name, answer in answers.items() if answer.verdict == "supported"}
+    rows = [row for row in table.to_dict("records") if f"failure_slices.slice-{row['slice']}" in shown]
     return tuple(_slice_item(slices, row, subject) for row in rows[:_SLICES])
 
 

@@ -18,14 +18,15 @@ _SHOWN: dict[PhotographMode, str] = {
 def assemble_summary(inputs: ReportInputs) -> Summary:
     """Return the summary: what the network does, where it fails, what it holds inside, what is not shown."""
     subject, analyses = inputs.subject, inputs.analyses
+    answers = {finding.id: finding for finding in inputs.findings}
     blocks = (
         describe_task(inputs.model.skeleton.joints, _example(inputs), subject),
         describe_quality(inputs.metrics, subject, unseen=inputs.trained_on_this_data),
-        describe_failures(analyses.get("failure_slices"), inputs.joint_scores, subject),
+        describe_failures(analyses.get("failure_slices"), answers, inputs.joint_scores, subject),
         describe_components(inputs.components, analyses, subject),
-        describe_needed(analyses.get("truncation")),
+        describe_needed(analyses.get("truncation"), answers),
         describe_skips(analyses.get("skip_ablation"), subject),
-        describe_groups(analyses.get("clusters"), subject),
+        describe_groups(analyses.get("clusters"), answers, subject),
         describe_certainty(None if inputs.uncertainty is None else inputs.uncertainty.uncertainty_coverage),
         _limits(inputs),
     )
