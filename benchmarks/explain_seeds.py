@@ -30,8 +30,7 @@ IMAGES = {  # file in 08_reporting/explainability -> name and largest width (px)
     "latent_traversal/traversal_strip_1.png": ("traversal_strip_1.jpg", 900),
     "latent_traversal/traversal_strip_2.png": ("traversal_strip_2.jpg", 900),
     "failure_slices/slice_1.png": ("slice_1.jpg", 900),
-    "clusters/clusters.png": ("clusters.jpg", 900),
-    "label_errors/label_errors.png": ("label_errors.jpg", 900),
+    "label_errors/doubtful_annotations.png": ("doubtful_annotations.jpg", 900),
 }
 _BLOCK = re.compile(r"(<!-- (findings|table) ([^>]*?) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
