@@ -38,7 +38,6 @@ _PLOTS = {
         "Curves by score",
     ),
 }
-_OPENED = "strata_plot"
 _MIN_PERSONS = 20  # smaller groups are not named as those with the lowest or highest OKS
 _STRATA_CAPTION = "Rows of the stratum visibility are groups of joints, all others are groups of persons."
 _GROUPS = {
@@ -103,7 +102,7 @@ def assemble_failure_section(inputs: FailureInputs) -> Section:
         text=listed,
         numbers=text,
         numbers_title="What the types of errors mean",
-        plots=tuple(ReportPlot(getattr(inputs, name), *texts, folded=name != _OPENED) for name, texts in _PLOTS.items()),
+        plots=tuple(ReportPlot(getattr(inputs, name), *texts, folded=True) for name, texts in _PLOTS.items()),
         images=_worst(inputs),
         tables=_tables(inputs),
     )
