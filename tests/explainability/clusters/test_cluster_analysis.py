@@ -177,7 +177,7 @@ def test_images_plot_and_captions(featured) -> None:
     found = Clusters(ClustersOptions(gallery=8, farthest=3, **QUICK))(featured(planted(rng), **failing(rng)))
     rows = [f"cluster_{number}_persons" for number in (1, 2, 3)]
     assert set(found.images) == {*rows, "clusters_skeletons"}
-    assert {found.images[name].shape[1] for name in rows} == {11 * 128 + 12 * 4}
+    assert {found.images[name].shape[1] for name in rows} == {4 * 128 + 5 * 4}
     figure = found.plots["clusters_plane"]
     assert [len(trace.x) for trace in figure.data] == [110, 80, 50]
     assert figure.data[1].text[0].startswith("person ")

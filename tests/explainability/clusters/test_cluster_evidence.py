@@ -86,8 +86,9 @@ def test_shuffled_coordinates_lose_the_groups() -> None:
 def evidence_of(k: int, ratio: float = 0.1, **changes: float) -> CountEvidence:
     group = GroupSeparation(nearest=0, valley=ratio * 50, core=100, z=5.0, jaccard=changes.pop("jaccard", 1.0))
     values = {
-        "silhouette": 0.3, "null_silhouette": 0.1, "p_silhouette": 0.001, "agreement": 0.9, "null_agreement": 0.5,
-        "null_agreement_high": 0.7, "p_valleys": 0.001, **changes,
+        "silhouette": 0.3, "null_silhouette": 0.1, "null_silhouette_high": 0.2, "p_silhouette": 0.001,
+        "agreement": 0.9, "null_agreement": 0.5,
+        "null_agreement_high": 0.7, "p_value": 0.001, **changes,
     }  # fmt: skip
     clustering = Clustering(np.arange(k), np.zeros((k, 1)))
     return CountEvidence(clustering=clustering, groups=(group,) * k, p_groups=(1.0,) * k, **values)
@@ -98,14 +99,14 @@ def test_every_condition_is_needed() -> None:
     assert evidence_of(2, agreement=0.96, null_agreement_high=0.97).is_supported  # no room above null data
     for change in (
         {"ratio": 0.6}, {"jaccard": 0.7}, {"agreement": 0.7, "null_agreement_high": 0.6}, {"null_agreement_high": 0.93},
-        {"p_silhouette": 0.02}, {"p_valleys": 0.02}, {"p_silhouette": float("nan")}, {"agreement": float("nan")},
+        {"null_silhouette_high": 0.31}, {"p_value": 0.02}, {"null_silhouette_high": float("nan")}, {"agreement": float("nan")},
     ):  # fmt: skip
         assert not evidence_of(2, **change).is_supported, change
 
 
 def test_choice_of_the_shown_number() -> None:
-    unsupported = {"p_silhouette": 0.5}
-    largest = ClusterEvidence({2: evidence_of(2, p_valleys=1e-6), 3: evidence_of(3), 4: evidence_of(4, **unsupported)}, (), 10)
+    unsupported = {"p_value": 0.5}
+    largest = ClusterEvidence({2: evidence_of(2, p_value=1e-6), 3: evidence_of(3), 4: evidence_of(4, **unsupported)}, (), 10)
     assert largest.shown == 3
     assert largest.supported == [2, 3]
     excess = ClusterEvidence({2: evidence_of(2, **unsupported), 3: evidence_of(3, **unsupported, silhouette=0.4)}, (), 10)

@@ -193,8 +193,8 @@ def _note(weighed: WeighedGroups, counts: list[dict[Any, Any]], fitted: int, spa
     shown = weighed.shown
     sought = f"Groups were sought among {fitted} persons by their {space}, from {counts[0]['clusters']} to "
     texts = [f"{sought}{counts[-1]['clusters']} groups, and judged on {len(weighed.members.labels)} other persons."]
-    if shown.is_supported:
-        texts.append(f"{len(shown)} groups are shown: the largest number whose groups are all separate.")
+    if shown.separate.all():
+        texts.append(f"{len(shown)} groups are shown, which are all separate.")
     elif shown.separate.any():
         texts.append(f"{len(shown)} groups are shown, of which {int(shown.separate.sum())} separate; the rest is a continuum.")
     else:

@@ -2,14 +2,16 @@
 
 A number of clusters is supported if
 
-    silhouette   exceeds that of null reference data,
-    stability    halves of the images agree (adjusted Rand index of at least 0.8) and more than those of any null data; at 0.95
-                 there is no room above null data,
-    valleys      every group is separate from every other: the valleys around it are deeper than those around any group of null
-                 data, at most half as dense as the sparser side, and halves find the group again (Jaccard index from 0.75)
+    silhouette   exceeds that of every draw of null reference data,
+    stability    halves of the images agree (adjusted Rand index of at least 0.8), and more than those of every draw of null data;
+                 at 0.95 there is no room above null data,
+    valleys      every group is separate from every other: there is a valley around the weakest group, the valleys around all
+                 groups are at most half as dense as the sparser side, and halves find each group again (Jaccard index of 0.75).
 
-Silhouettes and valleys are tested at a family-wise level of 1 % over all numbers of clusters (`null_tests`). A rare group may be
-separate at a k at which the rest is cut into pieces of a continuum; it then counts by itself.
+The valley of the weakest group is tested at a family-wise level of 1 % over all numbers of clusters. Every condition is needed,
+so this is the level of the whole. A rare group may be separate at a k at which the rest is cut into pieces of a continuum. It
+then counts by itself, if the valleys around it are deeper than around any group of null data, at the same level over all groups
+of all numbers (`null_tests`).
 """
 
 from collections import defaultdict
@@ -19,6 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
+from scipy.stats import norm
 
 from posescope.core.plugins import Options
 from posescope.explainability.clustering.base import Clusterer, Clustering, cluster_range
@@ -65,25 +68,27 @@ class CountEvidence:
 
     Attributes:
         clustering: the clusters of all points.
-        silhouette, null_silhouette: mean silhouette of the points, and of null data on average.
-        p_silhouette: adjusted over the numbers of clusters; NaN if unknown.
+        silhouette, null_silhouette, null_silhouette_high: mean silhouette of the points; mean and largest one of null data.
+        p_silhouette: adjusted over the numbers of clusters, for the table; NaN if unknown.
         agreement: mean split-half adjusted Rand index; NaN if undefined.
         null_agreement, null_agreement_high: mean and largest value of null data; NaN if undefined.
         groups: separation of each group; empty if no half has so many clusters.
-        p_valleys: of the null hypothesis that the weakest of the groups is no deeper separated than that of null data, adjusted
-            over the numbers of clusters; 1 if unknown.
-        p_groups: the same for each group by itself, adjusted over all groups of all numbers of clusters.
+        p_value: of the null hypothesis that the weakest of the groups has no valley around it (normal approximation of its z),
+            multiplied by the number of numbers of clusters (Bonferroni); 1 if unknown.
+        p_groups: of the null hypothesis that a group is separated no deeper than any group of null data, for each group by
+            itself; adjusted over all groups of all numbers of clusters.
     """
 
     clustering: Clustering
     silhouette: float
     null_silhouette: float
+    null_silhouette_high: float
     p_silhouette: float
     agreement: float
     null_agreement: float
     null_agreement_high: float
     groups: tuple[GroupSeparation, ...]
-    p_valleys: float
+    p_value: float
     p_groups: tuple[float, ...]
 
     def __len__(self) -> int:
@@ -100,14 +105,10 @@ class CountEvidence:
         return bool(self.agreement >= min(_FULL_AGREEMENT, max(STABLE_AGREEMENT, self.null_agreement_high)))
 
     @property
-    def p_value(self) -> float:
-        """Adjusted p-value of the number of clusters: the larger of its tests; NaN if one of them is unknown."""
-        return float(np.max([self.p_silhouette, self.p_valleys]))
-
-    @property
     def is_supported(self) -> bool:
         """Whether this number of clusters is supported."""
-        return bool(self.p_value <= LEVEL and self.is_stable and self.clear.all())
+        is_compact = self.silhouette > self.null_silhouette_high
+        return bool(self.p_value <= LEVEL and is_compact and self.is_stable and self.clear.all())
 
     @property
     def separate(self) -> NDArray[np.bool_]:
@@ -232,7 +233,7 @@ def weigh_clusters(observed: ObservedClusters, null: list[NullDraw]) -> ClusterE
         observed: result of `observe_clusters`.
         null: result of `cluster_null_data` for the same numbers of clusters and as many points.
     """
-    weakest, deepest = _by_kind(null, "weakest"), _by_kind(null, "deepest")
+    deepest = _by_kind(null, "deepest")
     p_silhouettes = adjusted_p_values(observed.silhouettes, _by_kind(null, "silhouettes"))
     counts = {}
     for k, clustering in sorted(observed.clusterings.items()):
@@ -242,12 +243,13 @@ def weigh_clusters(observed: ObservedClusters, null: list[NullDraw]) -> ClusterE
             clustering=clustering,
             silhouette=observed.silhouettes[k],
             null_silhouette=float(np.mean(null_silhouettes)),
+            null_silhouette_high=max(null_silhouettes),
             p_silhouette=p_silhouettes.get(k, float("nan")),
             agreement=observed.agreements.get(k, float("nan")),
             null_agreement=float(np.mean(null_agreements)),
             null_agreement_high=max(null_agreements),
             groups=groups,
-            p_valleys=p_of_largest([min((group.z for group in groups), default=-np.inf)], weakest)[0],
+            p_value=min(1.0, len(observed.clusterings) * float(norm.sf(min((group.z for group in groups), default=-np.inf)))),
             p_groups=tuple(p_of_largest([group.z for group in groups], deepest)) or (1.0,) * k,
         )
     return ClusterEvidence(counts, tuple(null), observed.persons)

@@ -111,7 +111,7 @@ class WeighedGroups:
         )  # fmt: skip
 
     def _separate_statement(self, ratio: float) -> str:
-        if self.shown.is_supported:
+        if self.shown.separate.all():
             return (
                 f"Yes: the persons form {len(self.shown)} groups, and the density between the two that are closest is "
                 f"{ratio:.0%} of that inside."
@@ -214,11 +214,13 @@ _UNCLEAR_STRUCTURE = "It cannot be said whether the persons form separate groups
 def _deepest(evidence: ClusterEvidence) -> tuple[int, GroupSeparation, float] | None:
     """Return number of clusters, separation and adjusted p-value of the group on which the finding about structure rests.
 
-    Of a supported number it is the group that is separated least; otherwise the separate group, or any, that is separated most.
+    If all shown groups are separate, it is the one that is separated least; otherwise the separate one, or any, that is separated
+    most.
     """
     shown = evidence.counts[evidence.shown]
-    if shown.is_supported:
-        return len(shown), min(shown.groups, key=lambda group: group.z), shown.p_value
+    if shown.separate.all():
+        weakest = min(range(len(shown)), key=lambda number: shown.groups[number].z)
+        return len(shown), shown.groups[weakest], shown.p_value if shown.is_supported else shown.p_groups[weakest]
     numbers = [shown] if shown.separate.any() else list(evidence.counts.values())
     found = [
         (len(own), group, p)

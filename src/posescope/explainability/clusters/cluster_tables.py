@@ -47,8 +47,8 @@ def tabulate_counts(evidence: ClusterEvidence, judged: Mapping[int, JudgedGroups
         judged: groups of the judged persons by number of clusters.
 
     Returns:
-        clusters, shown, supported, separate_groups, p_value; silhouette, null_silhouette and p_silhouette; agreement,
-        null_agreement and null_agreement_high; valley_ratio of the weakest separation and p_valleys; inertia, restart_agreement,
+        clusters, shown, supported, separate_groups, p_value; silhouette, null_silhouette, null_silhouette_high, p_silhouette;
+        agreement, null_agreement, null_agreement_high; valley_ratio of the weakest separation; inertia, restart_agreement,
         smallest_group (fitted persons); worst_group with its description, judged persons, PCK, that of the rest, and the gap with
         its interval. NaN where unknown.
     """
@@ -65,12 +65,12 @@ def _count_row(k: int, own: CountEvidence, shown: int, judged: JudgedGroups) -> 
         "p_value": own.p_value,
         "silhouette": own.silhouette,
         "null_silhouette": own.null_silhouette,
+        "null_silhouette_high": own.null_silhouette_high,
         "p_silhouette": own.p_silhouette,
         "agreement": own.agreement,
         "null_agreement": own.null_agreement,
         "null_agreement_high": own.null_agreement_high,
         "valley_ratio": max((group.ratio for group in own.groups), default=nan),
-        "p_valleys": own.p_valleys,
         "inertia": own.clustering.inertias.get(k, nan),
         "restart_agreement": own.clustering.restart_agreements.get(k, nan),
         "smallest_group": int(own.clustering.sizes.min()),

@@ -96,14 +96,13 @@ class NullDraw:
         kind: kind of the null data.
         silhouettes: mean silhouettes by number of clusters.
         agreements: split-half adjusted Rand indices by number of clusters; a number is missing where it is undefined.
-        weakest, deepest: z of the valleys around the group that is separated least, and most (`GroupSeparation.z`), likewise.
-        ratios: density in the valleys around the group that is separated most (`GroupSeparation.ratio`), likewise.
+        deepest: z of the valleys around the group that is separated most (`GroupSeparation.z`), likewise.
+        ratios: density in the valleys around this group (`GroupSeparation.ratio`), likewise.
     """
 
     kind: NullKind
     silhouettes: Mapping[int, float]
     agreements: Mapping[int, float]
-    weakest: Mapping[int, float]
     deepest: Mapping[int, float]
     ratios: Mapping[int, float]
 
@@ -184,13 +183,12 @@ def cluster_null_data(
         persons = np.arange(count)
         halves = cluster_halves(points, persons, clusterer, clusterings, seed + draw)
         groups = {k: measure_separation(points, persons, one.centres, [halves]) for k, one in clusterings.items()}
-        least, most = ({k: choose(own, key=lambda one: one.z) for k, own in groups.items() if own} for choose in (min, max))
+        most = {k: max(own, key=lambda one: one.z) for k, own in groups.items() if own}
         found.append(
             NullDraw(
                 kind,
                 silhouettes_of(points, clusterings),
                 halves.agreements(points),
-                weakest={k: group.z for k, group in least.items()},
                 deepest={k: group.z for k, group in most.items()},
                 ratios={k: group.ratio for k, group in most.items()},
             )
