@@ -211,6 +211,7 @@ def test_missing_analyses_are_one_line_each(inputs):
 
 def test_uncertainty_says_stated_and_measured_coverage(inputs):
     sure = block(inputs, "sure")
+    assert "9 times in 10" in sure.text
     assert "held 91 of 100" in sure.text
     for none in (None, UncertaintyInputs(coverage()[:0], pd.DataFrame(), pd.DataFrame(), None, None, None)):
         assert "Not known" in block(replace(inputs, uncertainty=none), "sure").text

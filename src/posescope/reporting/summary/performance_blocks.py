@@ -15,7 +15,6 @@ from posescope.reporting.wording import count_of_hundred, in_words, range_of_hun
 __all__ = ["describe_certainty", "describe_failures", "describe_quality", "describe_task"]
 
 _SLICES = 3
-_LEVEL = 0.9
 _BAR = "joints close enough, of 100 (all bars)"
 _CLOSE = {
     "pck_thesis": "at most 5 % of the picture's side",
@@ -132,21 +131,21 @@ def _slice_item(slices: AnalysisResult, row: Mapping[Any, Any], subject: Subject
 
 
 def describe_certainty(coverage: pd.DataFrame | None) -> SummaryBlock:
-    """Return the block on the 90 % radius.
+    """Return the block on the radius at the main level.
 
     Args:
         coverage: table `uncertainty_coverage`. None: no result.
     """
     heading, chapter, link = "How sure it is", "uncertainty", "More on uncertainty"
-    table = pd.DataFrame(columns=["joint", "level", "radius_px"]) if coverage is None else coverage
-    rows = table[((table["level"].astype(float) - _LEVEL).abs() < 1e-6) & table["radius_px"].notna()]
+    table = pd.DataFrame(columns=["joint", "main", "radius_px"]) if coverage is None else coverage
+    rows = table[table["main"].astype(bool) & table["radius_px"].notna()]
     every, joints = rows[rows["joint"] == "all"], rows[rows["joint"] != "all"]
     if every.empty or joints.empty or math.isnan(every["coverage"].iloc[0]):
         return SummaryBlock(heading, chapter, link, "Not known: no circle was fitted for the joints of this model.")
     ranked = joints.sort_values("radius_fraction")["joint"]
     small, large = (in_words(str(name)) for name in (ranked.iloc[0], ranked.iloc[-1]))
     text = (
-        "Each joint comes with a circle that should hold the true place 9 times in 10. Tested, it held "
-        f"{count_of_hundred(every['coverage'].iloc[0])} of 100. It is smallest for the {small}, largest for the {large}."
+        f"Each joint comes with a circle that should hold the true place {10 * every['level'].iloc[0]:g} times in 10. Tested, it "
+        f"held {count_of_hundred(every['coverage'].iloc[0])} of 100. It is smallest for the {small}, largest for the {large}."
     )
     return SummaryBlock(heading, chapter, link, text)
