@@ -197,15 +197,3 @@ def correct_findings(findings: Iterable[Finding], rate: float = FALSE_DISCOVERY_
 def rank_findings(findings: Iterable[Finding]) -> list[Finding]:
     """Sort findings by importance, then those with an answer first; otherwise keep their order."""
     return sorted(findings, key=lambda finding: (-finding.importance, finding.verdict == "inconclusive"))
-
-
-def finding_from_claim(
-    claim: str, measured: Interval, control: Control, *, passed: bool, picture: str | None = None, importance: float = 0.0
-) -> Finding:
-    """Transitional: a finding of an analysis whose findings are not rewritten yet."""
-    return Finding(
-        id="-".join("".join(c if c.isalnum() else " " for c in claim.lower()).split()[:40]),
-        question=claim, statement=claim, unclear=claim, verdict="supported" if passed else "inconclusive",
-        effect=measured.estimate, unit="", low=measured.low, high=measured.high, control=control,
-        p_value=p_from_interval(measured), picture=picture, importance=importance,
-    )  # fmt: skip
