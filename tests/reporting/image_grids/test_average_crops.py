@@ -92,7 +92,8 @@ def test_average_of_a_run_uses_valid_pixels_only(tiny_run, monkeypatch):
     with np.errstate(invalid="ignore"):
         expected = np.where(valid.any(axis=0), (crops * valid).sum(axis=0) / valid.sum(axis=0), 128)
     assert np.abs(seen["train"].image - expected).max() <= 0.5
-    np.testing.assert_allclose(seen["train"].facing, facing_mean(tiny_run), rtol=1e-6)
+    np.testing.assert_allclose(seen["train"].turned, turned_mean(tiny_run), rtol=1e-6)
+    assert (seen["train"].facing_persons, seen["train"].turned_persons) == (0, 2)
     assert seen["val"].persons == 3
 
 
@@ -148,11 +149,11 @@ def test_person_without_crop_is_omitted(tiny_run, monkeypatch):
     assert seen[0][1][:2] == ["train: mean of 4 crops", "val: mean of 3 crops"]
 
 
-def facing_mean(run):
-    """Mean joints of the training persons whose left hand is right of the right hand."""
+def turned_mean(run):
+    """Mean joints of the training persons whose left hand is left of the right hand: all who have both hands."""
     joints = run.targets.joints[:4]
     left, right = run.skeleton.index("left_hand"), run.skeleton.index("right_hand")
-    return np.nanmean(joints[joints[:, left, 0] > joints[:, right, 0]], axis=0)
+    return joints[joints[:, left, 0] < joints[:, right, 0]].mean(axis=0)
 
 
 def test_mean_joints_are_separate_for_either_side():
@@ -172,16 +173,16 @@ def test_average_crop_without_pixels_in_mode_none(tiny_run, monkeypatch):
     assert drawn.text["photographs"] == "none"
 
 
-def test_mean_skeleton_is_drawn_in_the_second_row_only(tiny_run, monkeypatch):
+def test_mean_skeletons_are_drawn_below_the_first_row(tiny_run, monkeypatch):
     drawn = []
     draw = average_crop.draw_skeleton
     monkeypatch.setattr(average_crop, "draw_skeleton", lambda *args: drawn.append(args) or draw(*args))
     monkeypatch.setattr(average_crop, "draw_image_grid", lambda images, *args, **kwargs: images)
-    train_plain, _, train_drawn, *_ = draw_average_crops(*parts(tiny_run), PreviewOptions()).image
-    background, joints, skeleton = drawn[0]
+    train_plain, _, _, _, train_drawn, _ = draw_average_crops(*parts(tiny_run), PreviewOptions()).image
+    background, joints, skeleton = drawn[1]
     assert skeleton == tiny_run.skeleton
     # 32 px become 256: (x + 0.5) * 8 - 0.5.
-    mean = facing_mean(tiny_run)
+    mean = turned_mean(tiny_run)
     np.testing.assert_allclose(joints, (mean + 0.5) * 8 - 0.5, rtol=1e-5)
     assert background.std() > train_plain.std()  # the contrast is stretched
     np.testing.assert_array_equal(train_drawn, draw(background, joints, skeleton))

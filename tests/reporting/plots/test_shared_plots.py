@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from posescope.reporting.plots.evaluation_plots import plot_joint_scores
-from posescope.reporting.plots.explainability_plots import plot_explained_variance, plot_silhouettes, plot_skip_ablation
+from posescope.reporting.plots.explainability_plots import plot_explained_variance
 from posescope.reporting.plots.training_plots import plot_history
 
 
@@ -79,18 +79,3 @@ def test_explained_variance_annotates_components_per_fraction() -> None:
 
 def test_explained_variance_omits_fractions_that_are_not_reached() -> None:
     assert len(plot_explained_variance(np.array([0.2, 0.1])).layout.annotations) == 0
-
-
-def test_best_silhouette_is_marked() -> None:
-    table = pd.DataFrame({"clusters": [2, 3, 4], "silhouette": [0.1, np.nan, 0.18]})
-    figure = plot_silhouettes(table)
-    assert figure.data[1].name == "best: 4 clusters"
-    assert figure.data[1].text == ("0.180",)
-
-
-def test_skip_ablation_has_a_symmetric_colour_scale() -> None:
-    drops = pd.DataFrame([[0.4, -0.1], [0.0, np.nan]], index=["level 1", "level 2"], columns=["left_eye", "nose"])
-    (heatmap,) = plot_skip_ablation(drops).data
-    assert (heatmap.zmin, heatmap.zmid, heatmap.zmax) == (-0.4, 0, 0.4)
-    assert list(heatmap.x) == ["left eye", "nose"]
-    assert np.array_equal(np.asarray(heatmap.z), drops.to_numpy(), equal_nan=True)
