@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["NULL_KINDS", "null_data", "planted_data", "spectrum"]
+__all__ = ["NULL_KINDS", "SEPARATION", "null_data", "planted_data", "spectrum"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

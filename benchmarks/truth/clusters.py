@@ -3,7 +3,7 @@
 A data set is called clusters if the analysis supports a number of clusters or finds a separate group. Planted clusters are found
 if it does and, among the groups that it shows, one has a recall and a precision of at least 0.8 for each planted cluster; of the
 rare kind only the rare one counts, since the rest may be shown in pieces that are marked as parts of a continuum. The data sets
-are those of `cluster_data`.
+are those of `cluster_data`. The rare kind is planted at two separations: as far away as the larger clusters, and farther.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ from posescope.explainability.clusters.cluster_evidence import (
     weigh_clusters,
 )
 from posescope.explainability.clusters.null_reference import cluster_null_data, fit_null_model
-from truth.cluster_data import NULL_KINDS, null_data, planted_data
+from truth.cluster_data import NULL_KINDS, SEPARATION, null_data, planted_data
 
 __all__ = ["examine", "is_found", "run"]
 
@@ -28,6 +28,7 @@ NULL_SETS = 6  # per kind
 PLANTED_SETS = 10
 UNEQUAL, RARE = (0.80, 0.15, 0.05), (0.98, 0.02)
 _GOOD = 0.8  # recall and precision
+_FAR = 8.0  # separation at which a rare cluster is found; at 5, as the others, 2,000 persons are too few for a test
 
 
 def run(most: int | None) -> dict[str, Any]:
@@ -40,12 +41,14 @@ def run(most: int | None) -> dict[str, Any]:
     called = [(kind, seed) for kind, seed in nulls if _is_called(kind, seed)]
     unequal = _count_found(UNEQUAL, (0, 1, 2), most)
     rare = _count_found(RARE, (1,), most)
+    far = _count_found(RARE, (1,), most, _FAR)
     if called:
         print(f"null data sets that are called clusters: {called}")
     return {
         "null_data_called_clusters": _bar(len(called), len(nulls), "at most 2 of 78", lambda share: share <= 2 / 78),
         "unequal_clusters_found": _bar(*unequal, "9 of 10", lambda share: share >= 0.9),
         "rare_cluster_found": _bar(*rare, "8 of 10", lambda share: share >= 0.8),
+        "rare_and_far_cluster_found": _bar(*far, "8 of 10", lambda share: share >= 0.8),
     }
 
 
@@ -90,11 +93,13 @@ def _is_called(kind: str, seed: int) -> bool:
     return found is not None and found.has_groups
 
 
-def _count_found(shares: Sequence[float], wanted: Sequence[int], most: int | None) -> tuple[int, int]:
+def _count_found(
+    shares: Sequence[float], wanted: Sequence[int], most: int | None, separation: float = SEPARATION
+) -> tuple[int, int]:
     count = PLANTED_SETS if most is None else min(most, PLANTED_SETS)
     hits = 0
     for seed in range(count):
-        points, groups, kinds = planted_data(shares, seed)
+        points, groups, kinds = planted_data(shares, seed, separation)
         found = examine(points, groups)
         hits += found is not None and is_found(found, kinds, wanted)
     return hits, count
