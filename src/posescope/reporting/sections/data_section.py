@@ -28,7 +28,11 @@ _PLOTS = {
 _IMAGES = {
     "crop_grid": ("Crops with their annotation.", "Image grid of crops"),
     "target_grid": ("Crops with their annotation and, below, their target heatmaps.", "Image grid of heatmaps"),
-    "average_crop": ("Average crop of each split, without padding.", "Average image and average skeleton by split"),
+    "average_crop": (
+        "Average crop of each split, without padding; below, the average skeletons of persons with the left joints on the right "
+        "(seen from the front) and on the left (from behind).",
+        "Average image and average skeletons by split",
+    ),
 }
 
 
