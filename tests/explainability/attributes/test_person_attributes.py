@@ -56,13 +56,26 @@ def test_standing_person_by_hand() -> None:
         assert row[name] == pytest.approx(value), name
 
 
+@pytest.mark.parametrize("degrees", [0, 37, 90, 180, 250])
+def test_facing_and_looking_do_not_depend_on_the_tilt(degrees: float) -> None:
+    """From the front, from behind (left and right exchanged), and with the head to one side, turned in the image plane."""
+    behind = {name.replace("left", "x").replace("right", "left").replace("x", "right"): point for name, point in STANDING.items()}
+    aside = {**STANDING, "nose": (110, 30)}
+    angle = np.radians(degrees)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    turned = [{name: tuple(turn @ point) for name, point in person.items()} for person in (STANDING, behind, aside)]
+    rows = measured(*turned)
+    assert rows["facing"].to_numpy() == pytest.approx([0.8, -0.8, 0.8])
+    assert rows["looking_right"].to_numpy() == pytest.approx([0, 0, 0.2], abs=1e-9)
+
+
 def test_sitting_and_upside_down() -> None:
     turned = {name: (200 - x, 230 - y) for name, (x, y) in STANDING.items()}
     sitting, handstand = measured(SITTING, turned).to_dict("records")
     assert (sitting["standing"], sitting["hip_angle"], sitting["knee_angle"]) == pytest.approx((0.8, 90, 90))
     assert np.isnan([sitting["arms_raised"], sitting["elbow_angle"], sitting["looking_right"]]).all()
     assert (handstand["standing"], handstand["torso_tilt"]) == pytest.approx((-1.6, 180))
-    assert handstand["facing"] == pytest.approx(-0.8)  # the left shoulder is at the image's left
+    assert handstand["facing"] == pytest.approx(0.8)  # still from the front, though the left shoulder is at the image's left
 
 
 def test_mirroring_changes_the_sign_of_horizontal_attributes_only() -> None:

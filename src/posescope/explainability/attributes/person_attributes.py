@@ -10,8 +10,8 @@ labelled or not in the skeleton.
     knee_angle       hip - knee - ankle, 180 degrees: straight
     arms_raised      height of the wrists above the shoulders
     elbow_angle      shoulder - elbow - wrist, 180 degrees: straight
-    facing           x of the left shoulder minus x of the right one: above 0 from the front, below 0 from behind, 0 in profile
-    looking_right    x of the nose minus x of the midpoint of the shoulders
+    facing           left shoulder minus right one, across the torso: above 0 from the front, below 0 from behind, 0 in profile
+    looking_right    nose minus midpoint of the shoulders, across the torso
     reach            mean distance of wrists and ankles from the centre of the torso
     legs_apart       distance between the ankles
     legs_labelled    fraction of knees and ankles that are labelled
@@ -22,6 +22,12 @@ Image attributes come from the pixels of the crop; a component that correlates w
     brightness       mean of all pixels and channels, 0 black, 1 white
     contrast         standard deviation of the grey values, 0..0.5
     detail           mean absolute difference of grey values between horizontal neighbours, 0..1
+
+"Across the torso" is the direction perpendicular to the line from hips to shoulders: x for an upright person, -x for one upside
+down. Without it, a person upside down would seem to be turned round.
+
+        upright    u up,    across to the right          u: from the hips to the shoulders
+        head down  u down,  across to the left           across = u turned by 90 degrees clockwise on the screen
 
 The 2D projection shortens limbs that point at the camera: the thighs of a seated person seen from the front are short, not bent.
 """
@@ -217,6 +223,11 @@ class _Body:
         offset = self.of_sides(lambda side: self.joint(f"{side}_{low}")[:, 1] - self.joint(f"{side}_{high}")[:, 1])
         return np.asarray(offset / self.torso_px)
 
+    def across(self, offsets: Floats) -> Floats:
+        """Component (N,) of (N, 2) offsets across the torso, in torsos."""
+        # The torso points up on the screen (y falls), so (x, y) -> (-y, x) turns it clockwise.
+        return np.asarray((offsets[:, 1] * self.torso[:, 0] - offsets[:, 0] * self.torso[:, 1]) / self.torso_px**2)
+
     def reach(self) -> Floats:
         """Mean distance (N,) of the known wrists and ankles from the torso's centre, in torsos; NaN for fewer than two."""
         middle = (self.middle("shoulder") + self.middle("hip")) / 2
@@ -225,7 +236,7 @@ class _Body:
 
     def measure(self) -> dict[str, Floats]:
         """Return the pose attributes by name, (N,) each."""
-        shoulders = self.joint("left_shoulder")[:, 0] - self.joint("right_shoulder")[:, 0]
+        shoulders = self.across(self.joint("left_shoulder") - self.joint("right_shoulder"))
         legs = self.joint("left_ankle") - self.joint("right_ankle")
         return {
             "standing": self.rise("ankle", "hip"),
@@ -234,8 +245,8 @@ class _Body:
             "knee_angle": self.angle("hip", "knee", "ankle"),
             "arms_raised": self.rise("shoulder", "wrist"),
             "elbow_angle": self.angle("shoulder", "elbow", "wrist"),
-            "facing": shoulders / self.torso_px,
-            "looking_right": (self.joint("nose")[:, 0] - self.middle("shoulder")[:, 0]) / self.torso_px,
+            "facing": shoulders,
+            "looking_right": self.across(self.joint("nose") - self.middle("shoulder")),
             "reach": self.reach(),
             "legs_apart": np.hypot(legs[:, 0], legs[:, 1]) / self.torso_px,
         }
