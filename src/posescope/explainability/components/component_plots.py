@@ -122,7 +122,7 @@ def draw_ends(inputs: AnalysisInputs, scores: Floats, name: ComponentName, count
         draw_image_grid(
             _draw_persons(inputs, rows),
             count,
-            [_attribute_words(inputs, row, attribute) for row in rows],
+            [_attribute_words(inputs, row, attribute) if words else "" for row in rows],
             _END_TILE,
             title=f"Component {name.number}, {end} end" + (f": {words}" if words else ""),
         )
@@ -145,11 +145,14 @@ def _deviations(inputs: AnalysisInputs, row: int, component: int, scores: Floats
 
 
 def _attribute_words(inputs: AnalysisInputs, row: int, attribute: str) -> str:
-    if not attribute:
-        return ""
+    """Return the value in a unit that needs no explanation, `unknown`, or nothing."""
     value, unit = float(inputs.judged.attributes[attribute].iloc[row]), attribute_named(attribute).unit
-    words = f"{value:.0%}" if unit == "fraction" else f"{value:.3g} {unit}".strip()
-    return f"{attribute.replace('_', ' ')}: " + ("unknown" if np.isnan(value) else words)
+    if np.isnan(value):
+        return f"{attribute.replace('_', ' ')}: unknown"
+    if unit not in {"fraction", "degrees"}:
+        return ""
+    words = f"{value:.0%}" if unit == "fraction" else f"{value:.0f} {unit}"
+    return f"{attribute.replace('_', ' ')}: {words}"
 
 
 def _capitalised(text: str) -> str:

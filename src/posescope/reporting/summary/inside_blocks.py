@@ -115,9 +115,9 @@ def _enough_text(truncation: AnalysisResult, answer: FindingRecord | None) -> st
     asked, count = truncation.facts.get("components_asked"), truncation.facts.get("components")
     if answer is None or asked is None:
         return "No number of components was shown to be enough."
-    ends = {"supported": ", at most 1", "refuted": ", more than 1", "inconclusive": ", perhaps more than 1"}
+    loses = {"supported": "loses at most 1", "refuted": "loses more than 1", "inconclusive": "may lose more than 1"}
     kept = f"With the first {int(asked):,} of {int(count or 0):,} components"
-    return f"{kept} it loses {max(0.0, 100 * answer.effect):.1f} of 100 joints{ends[answer.verdict]}."
+    return f"{kept} it {loses[answer.verdict]} of 100 joints."
 
 
 def describe_groups(clusters: AnalysisResult | None, answers: Answers, subject: SubjectWords) -> SummaryBlock:

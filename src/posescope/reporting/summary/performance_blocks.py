@@ -124,7 +124,8 @@ def _slice_item(slices: AnalysisResult, row: Mapping[Any, Any], subject: Subject
     name = f"slice_{row['slice']}"
     image = slices.images.get(name)
     figures = () if image is None else (SummaryFigure(image, "", f"{subject.many} of this group", ("failure_slices", name)),)
-    title = subject.adapt(in_words(f"{subject.many} {row['words']}"))
+    below = " (explained below)" if "component" in str(row["words"]) else ""
+    title = subject.adapt(in_words(f"{subject.many} {row['words']}")) + below
     return SummaryItem(
         f"{title[:1].upper()}{title[1:]}", f"{int(row['persons']):,} {subject.many}{share}{because}.", scales, figures
     )
