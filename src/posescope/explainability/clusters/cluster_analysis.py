@@ -196,7 +196,9 @@ def _note(weighed: WeighedGroups, counts: list[dict[Any, Any]], fitted: int, spa
     if shown.separate.all():
         texts.append(f"{len(shown)} groups are shown, which are all separate.")
     elif shown.separate.any():
-        texts.append(f"{len(shown)} groups are shown, of which {int(shown.separate.sum())} separate; the rest is a continuum.")
+        count = int(shown.separate.sum())
+        verb = "is" if count == 1 else "are"
+        texts.append(f"{len(shown)} groups are shown, of which {count} {verb} separate; the others divide a continuum.")
     else:
         texts.append(f"The {len(shown)} groups that are shown are a convenient division of a continuum.")
     return " ".join([*texts, *_worst_words(counts)])
