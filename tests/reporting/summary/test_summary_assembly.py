@@ -168,7 +168,7 @@ def test_answers_are_those_after_the_correction(inputs):
     assert "it may lose more than 1 of 100 joints." in block(unclear, "needed").text
     assert "cannot be said" in block(unclear, "groups").text
     enough = replace(inputs, findings=answers_of(truncation_components_are_enough="refuted"))
-    assert "more than 1." in block(enough, "needed").text
+    assert "loses more than 1 of 100" in block(enough, "needed").text
 
 
 def test_groups_have_four_pictures_and_their_pck(inputs):
