@@ -139,7 +139,7 @@ def test_curve_marks_the_number_of_components_that_suffice(inputs):
     assert needed.curve.marked == 10
     assert needed.curve.positions == (1.0, 10.0, 100.0)
     assert "With the first 10 of 576 components it loses at most 1 of 100 joints." in needed.text
-    assert "60 of 100 are close enough: much flows past the middle" in needed.text
+    assert "60 of 100 are close enough: much comes by side paths" in needed.text
 
 
 def test_curve_of_a_network_without_skip_connections(inputs):
@@ -153,7 +153,8 @@ def test_curve_of_a_network_without_skip_connections(inputs):
     needed = block(replace(inputs, analyses={**inputs.analyses, "truncation": alone}), "needed")
     assert needed.curve.marked is None
     assert needed.text == (
-        "No number of components was shown to be enough. Without any, 10 of 100 are close enough: most comes through the middle."
+        "No number of components was shown to be enough. With all at their average, 10 of 100 are close enough: most comes "
+        "through the components."
     )
 
 
@@ -194,13 +195,17 @@ def test_group_without_judged_persons_is_not_shown(inputs):
 
 
 def test_groups_are_separate_or_a_division_of_a_continuum(inputs):
-    def text(**facts):
-        clusters = replace(inputs.analyses["clusters"], facts=facts)
+    def text(separate=(), **facts):
+        former = inputs.analyses["clusters"]
+        table = former.tables["clusters"]
+        table = table.assign(separate=table["cluster"].isin(separate))
+        clusters = replace(former, facts=facts, tables={**former.tables, "clusters": table})
         return block(replace(inputs, analyses={**inputs.analyses, "clusters": clusters}), "groups").text
 
     assert "continuum" in text(verdict="a continuum")
-    assert "are separate" in text(verdict="separate groups", separate_groups=2, clusters=2)
-    assert "1 of the 2 groups is separate" in text(verdict="separate groups", separate_groups=1, clusters=2)
+    every = inputs.analyses["clusters"].tables["clusters"]["cluster"].tolist()
+    assert "The groups are separate" in text(every, verdict="separate groups")
+    assert f"Of {len(every)}, group 2 is separate" in text([2], verdict="separate groups")
 
 
 def test_missing_analyses_are_one_line_each(inputs):
@@ -212,7 +217,7 @@ def test_missing_analyses_are_one_line_each(inputs):
 def test_uncertainty_says_stated_and_measured_coverage(inputs):
     sure = block(inputs, "sure")
     assert "9 times in 10" in sure.text
-    assert "held 91 of 100" in sure.text
+    assert "91 of 100 circles did" in sure.text
     for none in (None, UncertaintyInputs(coverage()[:0], pd.DataFrame(), pd.DataFrame(), None, None, None)):
         assert "Not known" in block(replace(inputs, uncertainty=none), "sure").text
 

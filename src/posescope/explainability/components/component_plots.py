@@ -145,11 +145,9 @@ def _deviations(inputs: AnalysisInputs, row: int, component: int, scores: Floats
 
 
 def _attribute_words(inputs: AnalysisInputs, row: int, attribute: str) -> str:
-    """Return the value in a unit that needs no explanation, `unknown`, or nothing."""
+    """Return the value if it is known and its unit needs no explanation."""
     value, unit = float(inputs.judged.attributes[attribute].iloc[row]), attribute_named(attribute).unit
-    if np.isnan(value):
-        return f"{attribute.replace('_', ' ')}: unknown"
-    if unit not in {"fraction", "degrees"}:
+    if np.isnan(value) or unit not in {"fraction", "degrees"}:
         return ""
     words = f"{value:.0%}" if unit == "fraction" else f"{value:.0f} {unit}"
     return f"{attribute.replace('_', ' ')}: {words}"

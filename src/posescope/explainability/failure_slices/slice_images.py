@@ -11,6 +11,7 @@ from posescope.drawing.image_grids import draw_image_grid
 from posescope.drawing.photographs import PhotographMode
 from posescope.drawing.skeletons import draw_skeleton
 from posescope.evaluation.bootstrap import Interval
+from posescope.evaluation.error_analysis.error_types import ERROR_TYPES
 from posescope.explainability.base import StudyPersons
 
 __all__ = ["SHOWN", "choose_shown", "draw_slice", "plot_slices"]
@@ -60,7 +61,7 @@ def draw_slice(
     """
     images, captions, targets = [], [], persons.crops.targets
     columns = max(len(part) for part in rows)
-    for kind, part in zip(("lowest", "typical"), rows, strict=True):
+    for kind, part in zip(("worst", "typical"), rows, strict=True):
         if not len(part):
             continue
         crops = persons.shown_crops(part, photographs)
@@ -74,10 +75,20 @@ def draw_slice(
         blank = [np.full_like(crops[0], 255)] * (columns - len(part))
         empty = [""] * len(blank)
         images += [*annotated, *blank, *predicted, *blank]
-        captions += [f"{kind}, annotated: person {persons.person_ids[row]}" for row in part] + empty
-        captions += [f"predicted: PCK {persons.per_person_pck[row]:.2f}" for row in part] + empty
+        captions += [f"{kind}, true joints: person {persons.person_ids[row]}" for row in part] + empty
+        captions += [_answer_caption(persons, row) for row in part] + empty
     tile = tuple(max(side, _MIN_TILE_PX) for side in persons.crops.crop_size)
     return draw_image_grid(images, columns=columns, captions=captions, tile_size=(tile[0], tile[1]))
+
+
+def _answer_caption(persons: StudyPersons, row: int) -> str:
+    """Return the PCK of a person, and whether left and right are exchanged at half of the labelled joints or more."""
+    caption = f"answer: PCK {persons.per_person_pck[row]:.2f}"
+    if persons.error_types is None:
+        return caption
+    types = persons.error_types[row]
+    exchanged, labelled = (types == ERROR_TYPES.index("inversion")).sum(), (types >= 0).sum()
+    return f"{caption}, left and right exchanged" if 2 * exchanged >= labelled > 0 else caption
 
 
 def plot_slices(names: Sequence[str], inside: Sequence[Interval], outside: Sequence[Interval]) -> go.Figure:

@@ -33,14 +33,14 @@ def describe_components(components: Components | None, analyses: Analyses, subje
     if components is None:
         return SummaryBlock(heading, "", "", "Not looked at: the pipeline explainability was not run.")
     text = (
-        f"In its middle the network turns each picture into {components.mean.size:,} numbers. Principal component analysis (PCA) "
-        f"finds the directions, called components, along which these numbers differ most between {subject.many}."
+        f"Half way, a picture has become {components.mean.size:,} numbers. Principal component analysis (PCA) finds the scales, "
+        f"called components, on which they differ most between {subject.many}."
     )
     ratios = components.explained_variance_ratio[:_SHOWN]
     items = tuple(_component_item(number, float(ratio), analyses, subject) for number, ratio in enumerate(ratios, 1))
     chapter = "analysis-component-names" if "component_names" in analyses else "variance"
     if any(item.figures for item in items):
-        text += f" Pictures: {subject.many} at either end; then its answer when only this component changes."
+        text += f" Pictures: {subject.many} at both ends; then the skeleton when only this component changes."
     else:
         text += " Their pictures were not made: the analysis of component names was not run."
     return SummaryBlock(heading, chapter, "More on components", text, items=items, wide=True)
@@ -59,7 +59,7 @@ def _component_item(number: int, ratio: float, analyses: Analyses, subject: Subj
             f"traversal_strip_{number}",
         ),
     ]
-    return SummaryItem(f"Component {number}: {named}", f"{100 * ratio:.0f} % of all differences.", figures=tuple(figures))
+    return SummaryItem(f"Component {number}: {named}", f"{100 * ratio:.0f} % of the differences.", figures=tuple(figures))
 
 
 def _text(value: object) -> str:
@@ -99,14 +99,15 @@ def describe_needed(truncation: AnalysisResult | None, answers: Answers) -> Summ
         positions=tuple(first["k"].astype(float)),
         values=tuple(first["pck"]), lows=tuple(first["low"]), highs=tuple(first["high"]),
         marked=None if asked is None else float(asked), level=intact, across="components kept",
-        up="joints close enough, of 100", caption="Dotted: all components.",
+        up="joints close enough, of 100", caption="Dotted: all components. Dashed: enough.",
         source=("truncation", "truncation_curve"),
     )  # fmt: skip
     sentences = [_enough_text(truncation, answers.get("truncation.components-are-enough"))]
     bypassed = truncation.facts.get(f"pck_no_components_{skips}")
     if bypassed is not None:
-        way = "much flows past" if float(bypassed) > intact / 2 else "most comes through"
-        sentences.append(f"Without any, {count_of_hundred(float(bypassed))} of 100 are close enough: {way} the middle.")
+        through = float(bypassed) <= intact / 2
+        way = "most comes through the components" if through else "much comes by side paths"
+        sentences.append(f"With all at their average, {count_of_hundred(float(bypassed))} of 100 are close enough: {way}.")
     return SummaryBlock(heading, chapter, link, " ".join(sentences), curve=curve)
 
 
@@ -132,9 +133,11 @@ def describe_groups(clusters: AnalysisResult | None, answers: Answers, subject: 
     table = pd.DataFrame() if clusters is None else clusters.tables.get("clusters", pd.DataFrame())
     if clusters is None or table.empty:
         return SummaryBlock(heading, "", "", "Not looked at: the analysis clusters was not run.")
-    reality = _reality(clusters, answers.get("clusters.separate-groups"))
-    text = f"The method k-means puts {subject.many} with similar inner numbers into one group. {reality}"
-    items = tuple(_group_item(clusters, row, subject) for row in _shown_groups(table).to_dict("records"))
+    reality = _reality(clusters, answers.get("clusters.separate-groups"), subject)
+    text = f"K-means puts {subject.many} with similar numbers into one group. {reality}"
+    shown = _shown_groups(table)
+    text += "" if len(shown) == len(table) else " Shown: the largest and the worst."
+    items = tuple(_group_item(clusters, row, subject) for row in shown.to_dict("records"))
     figures = (
         () if any(item.figures for item in items) else tuple(_figures(clusters, "clusters", "clusters", "One group per row."))
     )
@@ -151,15 +154,19 @@ def _shown_groups(table: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([shown.head(_GROUPS_SHOWN - 1), worst])
 
 
-def _reality(clusters: AnalysisResult, answer: FindingRecord | None) -> str:
+def _reality(clusters: AnalysisResult, answer: FindingRecord | None, subject: SubjectWords) -> str:
     if answer is not None and answer.verdict == "inconclusive":
         return "Whether there are gaps between the groups cannot be said."
     if clusters.facts.get("verdict") != "separate groups":
         return "No gaps were found: the groups divide a continuum."
-    separate, count = clusters.facts.get("separate_groups"), clusters.facts.get("clusters")
-    if separate == count:
-        return "The groups are separate: few are in between."
-    return f"{separate} of the {count} groups {'is' if separate == 1 else 'are'} separate; the others merge into one another."
+    table = clusters.tables["clusters"]
+    separate = table.loc[table["separate"].astype(bool), "cluster"].tolist() if "separate" in table else []
+    if len(separate) == len(table):
+        return f"The groups are separate: few {subject.many} are in between."
+    if not separate:
+        return "Some are separate; the others merge into one another."
+    names = " and ".join(f"group {number}" for number in separate)
+    return f"Of {len(table)}, {names} {'is' if len(separate) == 1 else 'are'} separate; the others merge into one another."
 
 
 def _group_item(clusters: AnalysisResult, row: Mapping[Any, Any], subject: SubjectWords) -> SummaryItem:
@@ -187,7 +194,7 @@ def describe_skips(skips: AnalysisResult | None, subject: SubjectWords) -> Summa
     if intact is None or changed is None:
         return SummaryBlock(heading, "", "", "Not looked at: the analysis skip ablation was not run.")
     text = (
-        f"Skip connections are side paths that carry detail past the narrow middle. With the detail of another {subject.one}, "
+        f"Side paths (skip connections) carry fine detail around these numbers. Given those of another {subject.one}, "
         f"{count_of_hundred(float(changed))} instead of {count_of_hundred(float(intact))} of 100 joints are close enough."
     )
     return SummaryBlock(heading, "analysis-skip-ablation", "More on side paths", text)

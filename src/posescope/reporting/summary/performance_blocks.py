@@ -15,7 +15,7 @@ from posescope.reporting.wording import count_of_hundred, in_words, range_of_hun
 __all__ = ["describe_certainty", "describe_failures", "describe_quality", "describe_task"]
 
 _SLICES = 3
-_BAR = "joints close enough, of 100 (all bars)"
+_BAR = "joints close enough, of 100; dark: range"
 _CLOSE = {
     "pck_thesis": "at most 5 % of the picture's side",
     "pck@0.2": "at most 20 % of the side of the box around the {one}",
@@ -56,12 +56,12 @@ def describe_quality(metrics: Mapping[str, Any] | None, subject: SubjectWords, *
     figure = figures[name]
     value, low, high = float(figure["value"]), figure.get("low"), figure.get("high")
     ends = range_of_hundred(low, high)
-    chance = f" ({ends}, by chance of which photographs were taken)" if ends else ""
+    chance = f"; with other pictures of this kind, probably {ends}" if ends else ""
     people = f"{figure['persons']:,} " if "persons" in figure else ""
     text = (
         f"Of 100 marked joints it places {count_of_hundred(value)} close enough{chance}.\n\n"
         f"Close enough: {_CLOSE[name].format(one=subject.one)} from the mark. This share is called PCK. Measured on "
-        f"{people}{subject.many} in photographs {'it has not' if unseen else 'that it may or may not have'} learned from."
+        f"{people}{subject.many} in pictures {'it has not' if unseen else 'that it may or may not have'} learned from."
     )
     return SummaryBlock(heading, chapter, link, text, scales=(Scale(_BAR, value, low, high),))
 
@@ -84,7 +84,7 @@ def describe_failures(
     else:
         items = _slice_items(slices, answers, subject)
         none = f"No group of {subject.many} was found that fails more than the others."
-        found = f"Groups of {subject.many} that fail more often, tested on other photographs:"
+        found = f"It fails more often on these {subject.many} (tested on other pictures):"
         sentences.append(found if items else none)
     text = " ".join(filter(None, sentences))
     return SummaryBlock(
@@ -124,7 +124,7 @@ def _slice_item(slices: AnalysisResult, row: Mapping[Any, Any], subject: Subject
     name = f"slice_{row['slice']}"
     image = slices.images.get(name)
     figures = () if image is None else (SummaryFigure(image, "", f"{subject.many} of this group", ("failure_slices", name)),)
-    below = " (explained below)" if "component" in str(row["words"]) else ""
+    below = " (below)" if "component" in str(row["words"]) else ""
     title = subject.adapt(in_words(f"{subject.many} {row['words']}")) + below
     return SummaryItem(
         f"{title[:1].upper()}{title[1:]}", f"{int(row['persons']):,} {subject.many}{share}{because}.", scales, figures
@@ -146,7 +146,8 @@ def describe_certainty(coverage: pd.DataFrame | None) -> SummaryBlock:
     ranked = joints.sort_values("radius_fraction")["joint"]
     small, large = (in_words(str(name)) for name in (ranked.iloc[0], ranked.iloc[-1]))
     text = (
-        f"Each joint comes with a circle that should hold the true place {10 * every['level'].iloc[0]:g} times in 10. Tested, it "
-        f"held {count_of_hundred(every['coverage'].iloc[0])} of 100. It is smallest for the {small}, largest for the {large}."
+        f"Each joint comes with a circle that should hold the true place {10 * every['level'].iloc[0]:g} times in 10. Tested, "
+        f"{count_of_hundred(every['coverage'].iloc[0])} of 100 circles did. It is surest of the {small} (small circles), least "
+        f"sure of the {large}."
     )
     return SummaryBlock(heading, chapter, link, text)

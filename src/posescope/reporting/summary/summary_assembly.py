@@ -32,8 +32,7 @@ def assemble_summary(inputs: ReportInputs) -> Summary:
     )
     return Summary(
         title="What the network does, where it fails, what it holds inside",
-        lead=f"A neural network finds the joints of a {subject.one} in a photograph. Five minutes to read; every part "
-        "links to the full report.",
+        lead=f"A neural network finds the joints of a {subject.one} in a picture.",
         notice=_notice(inputs),
         blocks=blocks,
     )
@@ -51,18 +50,18 @@ def _notice(inputs: ReportInputs) -> str:
 def _example(inputs: ReportInputs) -> SummaryFigure | None:
     if inputs.example is None:
         return None
-    caption = "Picture, all heatmaps in one, skeleton (orange: left, blue: right)."
+    caption = "Picture, all heatmaps in one, skeleton (orange: the body's left side)."
     return SummaryFigure(inputs.example, caption, "Picture, heatmaps and skeleton of one example")
 
 
 def _limits(inputs: ReportInputs) -> SummaryBlock:
     subject = inputs.subject
     lines = [
-        "It has seen generated pictures only: nothing here holds for photographs."
+        "It has seen generated pictures only: nothing here holds for real photographs."
         if inputs.generated
         else f"Photographs of other places or other {subject.many} may give other numbers.",
-        "Pictures were cut at the marked joints; in use, where these are unknown, it does worse.",
-        "That groups or components cause errors is not shown.",
-        "Trained again, the network may have other groups and components.",
+        "Pictures were cut out around the marked joints; in use these are unknown, and it does worse.",
+        "Whether a group is the reason for its misses is not known.",
+        "Trained again, it may have other groups and components.",
     ]
     return SummaryBlock("What this does not show", "findings", "All findings", "\n".join(f"- {line}" for line in lines))
