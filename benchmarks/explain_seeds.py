@@ -3,7 +3,8 @@
 The page has blocks that this script fills; the text between them is written by hand:
 
     <!-- findings clusters -->            a row per question of the analysis, a column per seed: answer, effect, interval
-    <!-- table clusters groups a b -->    columns a and b of the table `groups` of the analysis, a row per row and seed
+    <!-- table clusters groups a b -->    columns a and b of the table `groups` of the analysis, a row per row and seed;
+                                          groups:3: the first three rows of each seed
     <!-- end -->                          end of a block
 
     python benchmarks/explain_seeds.py [--seeds 0 1 2] [--work FOLDER] [--write]
@@ -64,9 +65,11 @@ def findings_table(analysis: str, runs: list[Run]) -> str:
 def rows_table(analysis: str, table: str, columns: list[str], runs: list[Run]) -> str:
     """Return columns of a table of an analysis, a row per row and seed."""
     rows = []
+    name, _, most = table.partition(":")
     for run in runs:
-        frame = pd.read_csv(run.folder / "08_reporting" / "explainability" / analysis / f"{table}.csv")
-        rows += [[str(run.seed), *(_cell(row[name]) for name in columns)] for _, row in frame.iterrows()]
+        frame = pd.read_csv(run.folder / "08_reporting" / "explainability" / analysis / f"{name}.csv")
+        frame = frame.head(int(most)) if most else frame
+        rows += [[str(run.seed), *(_cell(row[column]) for column in columns)] for _, row in frame.iterrows()]
     return _markdown(["seed", *(name.replace("_", " ") for name in columns)], rows)
 
 
