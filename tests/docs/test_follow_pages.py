@@ -96,7 +96,7 @@ def follow_your_own_data(checkout, page, joints: list[str]) -> None:
     for name in ("crop_grid.png", "target_grid.png", "data_distribution.csv", "issues.csv"):
         assert (data / "08_reporting" / name).stat().st_size > 0
     assert [record["pipelines"] for record in records(checkout, "data/my_data")] == [
-        ["data_engineering"], ["__default__"], ["inference"], ["inference"]
+        ["data_engineering"], ["__default__"], ["__default__"], ["inference"], ["inference"]
     ]  # fmt: skip
     # The last command reads the boxes of the annotations: all persons except crowds.
     truth = read(checkout.root / "my_data" / "annotations" / "person_keypoints_val.json")
