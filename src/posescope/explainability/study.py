@@ -174,9 +174,9 @@ def _without_small_samples(result: AnalysisResult, images: int) -> AnalysisResul
 
 def _warn_of_one_image(result: AnalysisResult, judged: StudyPersons) -> AnalysisResult:
     """Add a warning if one image has a large share of the judged persons."""
-    share = np.unique(judged.groups, return_counts=True)[1].max(initial=0) / max(1, len(judged))
-    if share <= _LARGE_SHARE or not result.findings:
+    largest = int(np.unique(judged.groups, return_counts=True)[1].max(initial=0))
+    if largest <= _LARGE_SHARE * len(judged) or not result.findings:
         return result
-    note = f"One image has {share:.0%} of the judged persons, so the intervals depend much on it and may be too narrow."
+    note = f"One image has {largest} of the {len(judged)} judged persons: the intervals depend much on it and may be too narrow."
     _log.warning("Analysis: %s", note)
     return replace(result, note=f"{result.note} {note}".strip())

@@ -47,7 +47,7 @@ class CrossFittedSlice:
     """A slice that most folds found.
 
     Attributes:
-        rule: the rule in words: the most frequent one, with the median of its thresholds.
+        rule: the combined rule: the most frequent one, with the median of its thresholds.
         inside: (N,) int8, 1 inside and 0 outside by the rule of the person's fold; -1: no rule for this fold, not judged.
         rules: the rule that judged each fold; none where it was not found.
         folds: (N,) fold of each person, from 0.

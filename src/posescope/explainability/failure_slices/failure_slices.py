@@ -37,7 +37,7 @@ _CAPTIONS = {
     "share of all missed joints; `chance_gap` is the gap that 5 % of the searches on permuted PCK exceed.",
     "slice_members": "The fold of each judged person, whether the rule of the other folds covers it, and its PCK: the gaps are "
     "computed from these rows.",
-    "slice_conditions": "The rule of each fold, searched without its photographs; fold -1 is the rule in words.",
+    "slice_conditions": "The rule of each fold, searched without its photographs; fold -1 is the combined rule.",
     "slice_properties": "The gap among persons who are alike in a property that is known without the network: where it vanishes, "
     "the property explains the group.",
     "slice_error_types": "Types of errors inside and outside of each group, as fractions of the labelled joints.",

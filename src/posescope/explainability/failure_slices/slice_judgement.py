@@ -25,7 +25,7 @@ class JudgedSlice:
     """A slice and its numbers on persons that did not make its rules.
 
     Attributes:
-        rule: the rule in words: the one of most folds, with the median of its thresholds.
+        rule: the combined rule: the one of most folds, with the median of its thresholds.
         fitted: rules and members by fold.
         persons, photographs: numbers inside.
         inside, outside: mean PCK with 95 % interval.

@@ -111,7 +111,7 @@ def tabulate_members(slices: Sequence[JudgedSlice], judged: JudgedColumns) -> pd
 
 
 def tabulate_conditions(slices: Sequence[JudgedSlice]) -> pd.DataFrame:
-    """Return a row per condition of each fold's rule: slice, fold (-1: the rule in words), feature, comparison, threshold."""
+    """Return a row per condition of each fold's rule: slice, fold (-1: the combined rule), feature, comparison, threshold."""
     rows = [
         (number, fold, condition.feature, condition.comparison, condition.threshold)
         for number, one in enumerate(slices, start=1)
