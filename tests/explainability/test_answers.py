@@ -3,7 +3,17 @@ import pytest
 from tests.findings import make_finding
 
 from posescope.evaluation.bootstrap import Interval
-from posescope.explainability.answers import Answer, answer_at_most, answer_more, difference_of, need_also, state_sample
+from posescope.explainability.answers import (
+    Answer,
+    Question,
+    answer_at_most,
+    answer_more,
+    difference_of,
+    need_also,
+    state_sample,
+)
+from posescope.explainability.errors import ExplainabilityError
+from posescope.explainability.findings import Control
 
 NAN = float("nan")
 
@@ -53,3 +63,22 @@ def test_sample_of_few_photographs_leaves_questions_open() -> None:
     (many,), (few,) = (state_sample([make_finding()], np.arange(40) % count) for count in (20, 19))
     assert (many.verdict, many.person_count, many.photograph_count) == ("supported", 40, 20)
     assert (few.verdict, few.statement) == ("inconclusive", few.unclear)
+
+
+@pytest.mark.parametrize(("verdict", "statement"), [("supported", "Yes."), ("refuted", "No."), ("inconclusive", "Open.")])
+def test_finding_has_the_sentence_of_the_answer(verdict, statement) -> None:
+    question = Question("a-question", "Is it so?", "Open.", yes="Yes.", no="No.")
+    control = Control("chance", 0.1)
+    finding = question.to_finding(Answer(verdict, 0.02), Interval(0.3, 0.2, NAN), "PCK", control, importance=0.4, person_count=7)
+    assert (finding.id, finding.question, finding.unclear) == ("a-question", "Is it so?", "Open.")
+    assert (finding.verdict, finding.statement, finding.p_value) == (verdict, statement, 0.02)
+    assert (finding.effect, finding.low, finding.high, finding.unit) == (0.3, 0.2, None, "PCK")
+    assert (finding.control, finding.importance, finding.person_count) == (control, 0.4, 7)
+    assert (finding.picture, finding.detail) == (None, "")
+
+
+@pytest.mark.parametrize("verdict", ["supported", "refuted"])
+def test_answer_without_a_sentence_is_refused(verdict) -> None:
+    question = Question("a-question", "Is it so?", "Open.")
+    with pytest.raises(ExplainabilityError):
+        question.to_finding(Answer(verdict, 0.02), Interval(0.3, 0.2, 0.4), "PCK", Control("chance", 0.1))

@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posescope.evaluation.bootstrap import Interval
-from posescope.explainability.findings import MIN_IMAGES, Finding, Verdict, p_from_interval
+from posescope.explainability.errors import ExplainabilityError
+from posescope.explainability.findings import MIN_IMAGES, Control, Finding, Verdict, p_from_interval
 
-__all__ = ["Answer", "answer_at_most", "answer_more", "difference_of", "need_also", "state_sample"]
+__all__ = ["Answer", "Question", "answer_at_most", "answer_more", "difference_of", "need_also", "state_sample"]
 
 _LEVEL = 0.05
 
@@ -34,6 +35,67 @@ class Answer:
 
     verdict: Verdict
     p_value: float
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question with the sentence for each answer.
+
+    Attributes:
+        id: unique within its analysis, as in `Finding`.
+        text: a question that yes or no answers.
+        unclear: the statement if the answer is open.
+        yes, no: the statement if the answer is yes or no; empty if this answer is impossible.
+
+    Example:
+        >>> question = Question("enough", "Are 5 components enough?", "It is unclear.", yes="5 are enough.", no="5 are too few.")
+        >>> drop = Interval(0.002, -0.001, 0.005)
+        >>> question.to_finding(answer_at_most(drop, 0.01), drop, "drop of PCK", Control("5 random persons", 0.2)).statement
+        '5 are enough.'
+    """
+
+    id: str
+    text: str
+    unclear: str
+    yes: str = ""
+    no: str = ""
+
+    def to_finding(
+        self,
+        answer: Answer,
+        effect: Interval,
+        unit: str,
+        control: Control | None,
+        *,
+        picture: str | None = None,
+        importance: float = 0.0,
+        detail: str = "",
+        person_count: int = 0,
+    ) -> Finding:
+        """Return the finding with the statement of an answer.
+
+        Args:
+            answer: the answer.
+            effect: the number of the statement with its 95 % interval; ends that are NaN become None.
+            unit: unit of the effect.
+            control: what the effect is compared with. None: there is none, and the answer is open.
+            picture, importance, detail, person_count: as in `Finding`.
+
+        Raises:
+            ExplainabilityError: if the question has no sentence for the answer, or the numbers do not fit (see `Finding`).
+        """
+        statement = {"supported": self.yes, "refuted": self.no, "inconclusive": self.unclear}[answer.verdict]
+        if not statement:
+            raise ExplainabilityError(
+                f"Question '{self.id}': expected a sentence for the verdict '{answer.verdict}', found none. Add it to the "
+                "question."
+            )
+        low, high = (None if math.isnan(end) else end for end in (effect.low, effect.high))
+        return Finding(
+            id=self.id, question=self.text, statement=statement, unclear=self.unclear, verdict=answer.verdict,
+            effect=effect.estimate, unit=unit, low=low, high=high, control=control, p_value=answer.p_value, picture=picture,
+            importance=importance, detail=detail, person_count=person_count,
+        )  # fmt: skip
 
 
 def difference_of(first: Interval, second: Interval) -> Interval:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from posescope.core.origin import check_origins, origin_of_table
 from posescope.evaluation.bootstrap import Interval
-from posescope.explainability.answers import answer_at_most, answer_more, need_also
+from posescope.explainability.answers import Question, answer_at_most, answer_more, need_also
 from posescope.explainability.findings import Control, Finding, control_of, correct_findings, p_from_interval
 from posescope.improvement.code_size import CodeSize
 from posescope.improvement.options import FineTuning
@@ -78,20 +78,18 @@ def _ask_about_score(metrics: pd.DataFrame, code_size: CodeSize, epochs: int) ->
     what = f"With an autoencoder of {code_size.dimensions} numbers the PCK is"
     than = f"than after {epochs} epochs of fine-tuning without it"
     size = f"{abs(gain.estimate):.3f} {'higher' if gain.estimate >= 0 else 'lower'}"
-    unclear = f"{what} {size} {than}, which is not a clear difference."
-    no = f"{what} {size} {than}." if gain.high < 0 else f"{what} {size} {than}, which counts as no difference."
-    yield Finding(
+    question = Question(
         id="autoencoder-helps",
-        question=f"Does an autoencoder of {code_size.dimensions} numbers in the bottleneck make the network better?",
-        statement={"supported": f"{what} {size} {than}.", "refuted": no, "inconclusive": unclear}[answer.verdict],
-        unclear=unclear,
-        verdict=answer.verdict,
-        effect=gain.estimate,
-        unit="PCK",
-        low=gain.low,
-        high=gain.high,
-        control=control_of("gain of the same epochs without an autoencoder, against the original", alone),
-        p_value=answer.p_value,
+        text=f"Does an autoencoder of {code_size.dimensions} numbers in the bottleneck make the network better?",
+        yes=f"{what} {size} {than}.",
+        no=f"{what} {size} {than}." if gain.high < 0 else f"{what} {size} {than}, which counts as no difference.",
+        unclear=f"{what} {size} {than}, which is not a clear difference.",
+    )
+    yield question.to_finding(
+        answer,
+        gain,
+        "PCK",
+        control_of("gain of the same epochs without an autoencoder, against the original", alone),
         picture=_PLOT,
         importance=gain.estimate if answer.verdict == "supported" else 0.0,
         detail=f"The PCK is {fair['value_b']:.3f} with it and {fair['value_a']:.3f} without it; a difference up to "
@@ -111,24 +109,18 @@ def _ask_about_insertion(metrics: pd.DataFrame, code_size: CodeSize) -> Iterable
         answer = need_also(answer, p_from_interval(control, _TOLERANCE) if control.low > _TOLERANCE else 1.0)
     change = f"without fine-tuning the PCK {'falls' if drop.estimate >= 0 else 'rises'} by {abs(drop.estimate):.3f}"
     code = f"a code of {code_size.dimensions} numbers"
-    unclear = f"It is not clear whether {code} is enough: {change}."
-    statements = {
-        "supported": f"A{code[1:]} is enough: {change}.",
-        "refuted": f"A{code[1:]} is not enough: {change}.",
-        "inconclusive": unclear,
-    }
-    yield Finding(
+    question = Question(
         id="code-is-enough",
-        question=f"Is {code} enough for what the bottleneck carries?",
-        statement=statements[answer.verdict],
-        unclear=unclear,
-        verdict=answer.verdict,
-        effect=drop.estimate,
-        unit="drop of PCK",
-        low=drop.low,
-        high=drop.high,
-        control=control_of("PCK drop with the bottleneck at its mean", control),
-        p_value=answer.p_value,
+        text=f"Is {code} enough for what the bottleneck carries?",
+        yes=f"A{code[1:]} is enough: {change}.",
+        no=f"A{code[1:]} is not enough: {change}.",
+        unclear=f"It is not clear whether {code} is enough: {change}.",
+    )
+    yield question.to_finding(
+        answer,
+        drop,
+        "drop of PCK",
+        control_of("PCK drop with the bottleneck at its mean", control),
         picture=_PLOT,
         detail=f"A drop up to {_TOLERANCE:g} does not count. If the PCK hardly falls with the bottleneck at its mean, the "
         "network does not need it, and codes cannot be compared.",
@@ -152,20 +144,19 @@ def _ask_about_stack(rows: pd.DataFrame) -> Finding:
     kept, other = float(own["explained_variance"]), float(pca["explained_variance"])
     keeps = f"The {own['dimensions']} numbers of the autoencoder keep {kept:.1%} of the variance of the bottleneck"
     than = "as many principal components"
-    unclear = f"{keeps}, not clearly more or less than {than}."
     no = "less than" if gain.high < 0 else "no more than"
-    return Finding(
+    question = Question(
         id=f"autoencoder-keeps-more-{own['stack']}",
-        question=f"Does the autoencoder of stack {own['stack']} keep more of the variance than {than} do?",
-        statement={"supported": f"{keeps}, more than {than}.", "refuted": f"{keeps}, {no} {than}."}.get(answer.verdict, unclear),
-        unclear=unclear,
-        verdict=answer.verdict,
-        effect=kept,
-        unit="fraction of the variance",
-        low=other + gain.low,
-        high=other + gain.high,
-        control=Control(f"{pca['dimensions']} principal components", other),
-        p_value=answer.p_value,
+        text=f"Does the autoencoder of stack {own['stack']} keep more of the variance than {than} do?",
+        yes=f"{keeps}, more than {than}.",
+        no=f"{keeps}, {no} {than}.",
+        unclear=f"{keeps}, not clearly more or less than {than}.",
+    )
+    return question.to_finding(
+        answer,
+        Interval(kept, other + gain.low, other + gain.high),
+        "fraction of the variance",
+        Control(f"{pca['dimensions']} principal components", other),
         detail=f"{own['active_dimensions']} of the numbers are in use. The interval is that of the difference, paired by person.",
         person_count=int(own["persons"]),
     )

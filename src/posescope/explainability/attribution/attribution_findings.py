@@ -18,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from posescope.evaluation.bootstrap import ImageResamples, Interval
-from posescope.explainability.answers import Answer, answer_more, difference_of, need_also
+from posescope.explainability.answers import Answer, Question, answer_more, difference_of, need_also
 from posescope.explainability.attribution.body_regions import ALL, REGIONS, RegionFractions
 from posescope.explainability.attribution.faithfulness_curves import CURVES, FaithfulnessCurves
 from posescope.explainability.findings import Control, Finding, control_of, p_from_interval
@@ -33,19 +33,6 @@ _ASKED: tuple[tuple[str, Literal["dense", "sparse"], str], ...] = (
     ("other side", "dense", "the same joint of the other side of the body"),
     ("background", "sparse", "the background"),
 )
-
-
-def _finding(
-    id_: str, question: str, sentences: tuple[str, str, str], answer: Answer, effect: Interval, unit: str, control: Control,
-    picture: str, detail: str = "",
-) -> Finding:  # fmt: skip
-    """Return a finding with the sentences for yes, no and unclear."""
-    yes, no, unclear = sentences
-    statement = {"supported": yes, "refuted": no, "inconclusive": unclear}[answer.verdict]
-    return Finding(
-        id_, question, statement, unclear, answer.verdict, effect.estimate, unit, effect.low, effect.high, control,
-        answer.p_value, picture, detail=detail,
-    )  # fmt: skip
 
 
 def ask_regions(regions: pd.DataFrame, method: str) -> list[Finding]:
@@ -82,17 +69,14 @@ def _ask_region(region: str, kind: str, words: str, own: Interval, shown: Contro
     answer = need_also(answer_more(beyond), p_from_interval(chance) if chance.estimate > 0 else 1.0)
     more, less = ("more", "less") if sign > 0 else ("less", "more")
     has = f"The attribution on {words} is {own.estimate:.1f} times as dense as on an average pixel"
-    sentences = (
-        f"{has}, {more} than by chance.",
-        f"{has}, {less} than by chance.",
-        f"{has}, not clearly {more} than by chance.",
+    question = Question(
+        id=f"attribution-{region.replace(' ', '-')}",
+        text=f"Does the prediction of a joint depend on {words} {more} than by chance?",
+        yes=f"{has}, {more} than by chance.",
+        no=f"{has}, {less} than by chance.",
+        unclear=f"{has}, not clearly {more} than by chance.",
     )
-    question = (
-        f"Does the prediction of a joint depend on {words} more than by chance?"
-        if sign > 0
-        else f"Does the prediction of a joint depend on {words} less than by chance?"
-    )
-    return _finding(f"attribution-{region.replace(' ', '-')}", question, sentences, answer, own, "density", shown, picture)
+    return question.to_finding(answer, own, "density", shown, picture=picture)
 
 
 def _stricter_control(region: str, random: Interval, moved: Interval) -> tuple[Interval, str]:
@@ -129,11 +113,14 @@ def ask_shortcuts(
             continue
         name = joint.replace("_", " ")
         has = f"The attribution for {name} is {own.estimate:.1f} times as dense in the background as on an average pixel"
-        question = f"Does the prediction of {name} depend on the background?"
-        sentences = (f"{has}.", f"{has}.", f"{has}, which is not a clear effect.")
+        question = Question(
+            id=f"shortcut-{joint.replace('_', '-').lower()}",
+            text=f"Does the prediction of {name} depend on the background?",
+            yes=f"{has}.",
+            unclear=f"{has}, which is not a clear effect.",
+        )
         shown = control_of(_RANDOM_WEIGHTS, control)
-        id_ = f"shortcut-{joint.replace('_', '-').lower()}"
-        found.append(_finding(id_, question, sentences, Answer("supported", p), own, "density", shown, f"maps_{method}"))
+        found.append(question.to_finding(Answer("supported", p), own, "density", shown, picture=f"maps_{method}"))
     return found
 
 
@@ -157,17 +144,21 @@ def ask_curves(curves: FaithfulnessCurves, method: str, draws: ImageResamples) -
     answer = need_also(answer_more(gains[deletion]), others)
     words = _METHODS[method]
     left = f"While pixels are deleted in the order of {words}, {max(own.estimate, 0):.0%} of the heatmap value is left on average"
-    sentences = (
-        f"{left}, less than in a random order.",
-        f"{left}, more than in a random order.",
-        f"{left}, not clearly less than in a random order.",
+    question = Question(
+        id=f"{method.replace('_', '-')}-marks-pixels-that-matter",
+        text=f"Do the pixels that {words} mark{'' if method.endswith('s') else 's'} matter for the prediction?",
+        yes=f"{left}, less than in a random order.",
+        no=f"{left}, more than in a random order.",
+        unclear=f"{left}, not clearly less than in a random order.",
     )
-    return _finding(
-        f"{method.replace('_', '-')}-marks-pixels-that-matter",
-        f"Do the pixels that {words} mark{'' if method.endswith('s') else 's'} matter for the prediction?",
-        sentences, answer, own, "fraction of the heatmap value", control_of("a random order", control), "attribution_curves",
-        f"In the order of the distance from the joint it is {max(near.estimate, 0):.0%}.",
-    )  # fmt: skip
+    return question.to_finding(
+        answer,
+        own,
+        "fraction of the heatmap value",
+        control_of("a random order", control),
+        picture="attribution_curves",
+        detail=f"In the order of the distance from the joint it is {max(near.estimate, 0):.0%}.",
+    )
 
 
 def rank_correlations(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -213,15 +204,15 @@ def ask_weight_randomisation(
     if not (own.is_known and control.is_known and less.is_known):
         return None
     has = f"The maps have a rank correlation of {own.estimate:.2f} with those of random weights"
-    sentences = (
-        f"{has}, less than two networks with random weights have.",
-        f"{has}, more than two networks with random weights have.",
-        f"{has}, not clearly less than two networks with random weights have.",
+    question = Question(
+        id="maps-depend-on-weights",
+        text="Do the maps depend on what the network has learned?",
+        yes=f"{has}, less than two networks with random weights have.",
+        no=f"{has}, more than two networks with random weights have.",
+        unclear=f"{has}, not clearly less than two networks with random weights have.",
     )
-    return _finding(
-        "maps-depend-on-weights", "Do the maps depend on what the network has learned?", sentences, answer_more(less), own,
-        "rank correlation", control_of("two networks with random weights", control), "maps_random_weights",
-    )  # fmt: skip
+    shown = control_of("two networks with random weights", control)
+    return question.to_finding(answer_more(less), own, "rank correlation", shown, picture="maps_random_weights")
 
 
 def ask_errors(fractions: RegionFractions, correct: NDArray[np.bool_], draws: ImageResamples, method: str) -> Finding | None:
@@ -247,13 +238,18 @@ def ask_errors(fractions: RegionFractions, correct: NDArray[np.bool_], draws: Im
     if not (own.is_known and control.is_known and gap.is_known):
         return None
     has = f"{own.estimate:.0%} of the attribution for wrong predictions is on the other side of the body"
-    sentences = (
-        f"{has}, more than for correct ones.",
-        f"{has}, less than for correct ones.",
-        f"{has}, not clearly more than for correct ones.",
+    question = Question(
+        id="errors-use-the-other-side",
+        text="Do wrong predictions depend on the other side of the body more than correct ones do?",
+        yes=f"{has}, more than for correct ones.",
+        no=f"{has}, less than for correct ones.",
+        unclear=f"{has}, not clearly more than for correct ones.",
     )
-    return _finding(
-        "errors-use-the-other-side", "Do wrong predictions depend on the other side of the body more than correct ones do?",
-        sentences, answer_more(gap), own, "fraction of the attribution", control_of("correct predictions", control),
-        f"maps_{method}", f"There are {counts[1]} wrong and {counts[0]} correct predictions.",
-    )  # fmt: skip
+    return question.to_finding(
+        answer_more(gap),
+        own,
+        "fraction of the attribution",
+        control_of("correct predictions", control),
+        picture=f"maps_{method}",
+        detail=f"There are {counts[1]} wrong and {counts[0]} correct predictions.",
+    )

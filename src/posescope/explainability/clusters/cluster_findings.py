@@ -14,13 +14,14 @@ import numpy as np
 from scipy.stats import beta
 
 from posescope.evaluation.bootstrap import Interval
+from posescope.explainability.answers import Answer, Question
 from posescope.explainability.base import Facts
 from posescope.explainability.clusters.cluster_descriptions import Trait
 from posescope.explainability.clusters.cluster_evidence import MOST_DENSITY, ClusterEvidence, CountEvidence
 from posescope.explainability.clusters.cluster_members import ClusterMembers
 from posescope.explainability.clusters.cluster_tables import JudgedGroups
 from posescope.explainability.clusters.density_valleys import GroupSeparation
-from posescope.explainability.findings import Control, Finding, p_from_interval
+from posescope.explainability.findings import Control, Finding, p_from_interval, range_control
 
 __all__ = ["CONTINUUM", "SEPARATE", "WeighedGroups"]
 
@@ -87,28 +88,34 @@ class WeighedGroups:
         control = None
         if len(known):
             what = "the emptiest surroundings of a group in data without groups, cut into as many groups"
-            control = Control(what, float(known.mean()), float(known.min()), float(known.max()))
-        verdict, statement = "inconclusive", _UNCLEAR_STRUCTURE
-        if self.evidence.has_groups:
-            verdict, statement = "supported", self._separate_statement(ratio.estimate)
-        elif (p_dense := p_from_interval(ratio, MOST_DENSITY)) <= 0.05 and ratio.estimate > MOST_DENSITY:
-            verdict, p_value = "refuted", p_dense
-            statement = (
-                f"No: even around the group with the emptiest surroundings the density is {ratio.estimate:.0%} of that inside, "
-                "so the groups are a convenient division of a continuum."
-            )
-        return Finding(
+            control = range_control(what, known)
+        answer = self._structure_answer(ratio, p_value)
+        if control is None:
+            answer = Answer("inconclusive", answer.p_value)
+        question = Question(
             id="separate-groups",
-            question="Do the persons form separate groups, with few persons between them?",
-            statement=statement,
-            unclear=_UNCLEAR_STRUCTURE,
-            verdict=verdict if control is not None else "inconclusive",  # type: ignore[arg-type]
-            effect=ratio.estimate, unit=_UNIT, low=ratio.low, high=ratio.high, control=control, p_value=p_value, picture=picture,
-            detail=f"Sought among {len(self.shown.clustering.labels)} fitted persons, from {min(self.evidence.counts)} to "
+            text="Do the persons form separate groups, with few persons between them?",
+            yes=self._separate_statement(ratio.estimate),
+            no=f"No: even around the group with the emptiest surroundings the density is {ratio.estimate:.0%} of that inside, so "
+            "the groups are a convenient division of a continuum.",
+            unclear="It cannot be said whether the persons form separate groups.",
+        )
+        return question.to_finding(answer, ratio, _UNIT, control, picture=picture, detail=self._structure_detail())
+
+    def _structure_answer(self, ratio: Interval, p_value: float) -> Answer:
+        if self.evidence.has_groups:
+            return Answer("supported", p_value)
+        p_dense = p_from_interval(ratio, MOST_DENSITY)
+        is_dense = p_dense <= 0.05 and ratio.estimate > MOST_DENSITY
+        return Answer("refuted", p_dense) if is_dense else Answer("inconclusive", p_value)
+
+    def _structure_detail(self) -> str:
+        return (
+            f"Sought among {len(self.shown.clustering.labels)} fitted persons, from {min(self.evidence.counts)} to "
             f"{max(self.evidence.counts)} groups; supported numbers of groups: {self._supported_words()}. "
             f"Halves of the images agree on the shown groups with an adjusted Rand index of {self.shown.agreement:.2f} "
-            f"(data without groups: {self.shown.null_agreement:.2f}).",
-        )  # fmt: skip
+            f"(data without groups: {self.shown.null_agreement:.2f})."
+        )
 
     def _separate_statement(self, ratio: float) -> str:
         if self.shown.separate.all():
@@ -142,22 +149,23 @@ class WeighedGroups:
         lowest, median, beyond = np.quantile(self.judged.errors.largest_gaps[:, 0], [0.025, 0.5, 0.95]).tolist()
         p_value = min(1.0, p_from_interval(gap) * len(self.shown))
         is_real = p_value <= 0.05 and gap.low > 0 and gap.estimate > beyond
-        unclear = f"It cannot be said whether the network is worse on {name} than on the other persons."
+        question = Question(
+            id=f"group-{group + 1}-pck",
+            text=f"Is the network worse on {name} than on the other persons?",
+            yes=f"The PCK of {name} is lower by {gap.estimate:.2f} than that of the other persons.",
+            unclear=f"It cannot be said whether the network is worse on {name} than on the other persons.",
+        )
         inside, rest = float(contrasts.inside[group, 0]), float(contrasts.rest[group, 0])
         kind = "is separate from the others" if self.shown.separate[group] else "is a region of a continuum, not a separate group"
-        return Finding(
-            id=f"group-{group + 1}-pck",
-            question=f"Is the network worse on {name} than on the other persons?",
-            statement=f"The PCK of {name} is lower by {gap.estimate:.2f} than that of the other persons." if is_real else unclear,
-            unclear=unclear,
-            verdict="supported" if is_real else "inconclusive",
-            effect=gap.estimate, unit="PCK", low=gap.low, high=gap.high,
-            control=Control("largest gap of groups of the same sizes, persons permuted between groups", median, lowest, beyond),
-            p_value=p_value, picture=picture,
+        return question.to_finding(
+            Answer("supported" if is_real else "inconclusive", p_value),
+            gap,
+            "PCK",
+            Control("largest gap of groups of the same sizes, persons permuted between groups", median, lowest, beyond),
+            picture=picture,
             importance=float(self.judged.errors.fractions[group] * gap.estimate) if is_real else 0.0,
-            detail=f"PCK {inside:.2f} of {int(contrasts.persons[group, 0])} persons, {rest:.2f} of the others. "
-            f"The group {kind}.",
-        )  # fmt: skip
+            detail=f"PCK {inside:.2f} of {int(contrasts.persons[group, 0])} persons, {rest:.2f} of the others. The group {kind}.",
+        )
 
     def _description(self, pictures: list[str | None]) -> Iterator[Finding]:
         traits = self.judged.traits
@@ -170,24 +178,25 @@ class WeighedGroups:
         size = _size_of(trait)
         lowest, median, beyond = trait.chance
         p_value = min(1.0, p_from_interval(size) * max(len(traits.table), 1))
-        unclear = "It cannot be said whether a measured property describes a group."
         is_described = group is not None and p_value <= 0.05
         listed = "; ".join(
             f"group {number + 1}: {traits.description(number)}" for number, found in enumerate(traits.by_cluster) if found
         )
-        yield Finding(
+        apart = "" if group is None else f"'{trait.description}' sets group {group + 1} apart"
+        question = Question(
             id="description",
-            question="Do measured properties of the persons describe the groups?",
-            statement=f"Yes: '{trait.description}' sets group {group + 1} apart, by {size.estimate:.1f} standard deviations."
-            if is_described and group is not None
-            else unclear,
-            unclear=unclear,
-            verdict="supported" if is_described else "inconclusive",
-            effect=size.estimate, unit="standard deviations", low=size.low, high=size.high,
-            control=Control("largest difference of any property, persons permuted between groups", median, lowest, beyond),
-            p_value=p_value, picture=pictures[group] if group is not None else None,
+            text="Do measured properties of the persons describe the groups?",
+            yes=f"Yes: {apart}, by {size.estimate:.1f} standard deviations." if apart else "",
+            unclear="It cannot be said whether a measured property describes a group.",
+        )
+        yield question.to_finding(
+            Answer("supported" if is_described else "inconclusive", p_value),
+            size,
+            "standard deviations",
+            Control("largest difference of any property, persons permuted between groups", median, lowest, beyond),
+            picture=pictures[group] if group is not None else None,
             detail=f"Properties of each group: {listed}." if listed else "",
-        )  # fmt: skip
+        )
 
     def facts(self) -> Facts:
         """Return the numbers by name."""
@@ -206,9 +215,6 @@ class WeighedGroups:
             "worst_cluster": None if worst is None else worst + 1,
             "worst_cluster_pck": None if worst is None else float(found.inside[worst, 0]),
         }
-
-
-_UNCLEAR_STRUCTURE = "It cannot be said whether the persons form separate groups."
 
 
 def _deepest(evidence: ClusterEvidence) -> tuple[int, GroupSeparation, float] | None:

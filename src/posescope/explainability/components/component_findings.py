@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from posescope.evaluation.bootstrap import Interval, resample_images
+from posescope.explainability.answers import Answer, Question, answer_at_most
 from posescope.explainability.attributes.attribute_columns import AttributeColumn
 from posescope.explainability.attributes.person_attributes import attribute_named
 from posescope.explainability.components.attribute_probes import ProbedAttributes
@@ -62,51 +63,30 @@ class ComponentFindings:
 
     def of_component(self, name: ComponentName) -> Finding:
         """Test whether a component goes from the words of its low end to those of its high end."""
-        verdict, p_value = _is_related(name)
-        share, many = f"{name.share.estimate:.0%}", name.low_attribute != name.high_attribute
-        these = "these two attributes explain" if many else "this attribute explains"
-        statement = (
-            f'Component {name.number} goes from "{name.low}" to "{name.high}": {these} {share} of the differences between '
-            "persons along it."
+        question = _question_of_named(name) if name.is_named else _question_of_unnamed(name)
+        picture = self.pictures.get(name.number)
+        return question.to_finding(
+            _is_related(name), name.share, _UNIT, self._pair_control(), picture=picture, detail=self._detail(name)
         )
-        question = f'Does component {name.number} go from "{name.low}" to "{name.high}"?'
-        unclear = f'These persons do not show whether component {name.number} goes from "{name.low}" to "{name.high}".'
-        if not name.is_named:
-            question = f"Does one of the measured attributes describe component {name.number}?"
-            statement = (
-                f"No measured attribute describes component {name.number}: the best one, "
-                f'"{_range(name.low_attribute)}", explains {share} of the differences between persons along it.'
-            )
-            unclear = f"These persons do not show whether a measured attribute describes component {name.number}."
-        return Finding(
-            id=f"component-{name.number}", question=question, statement=statement if verdict != "inconclusive" else unclear,
-            unclear=unclear, verdict=verdict, effect=name.share.estimate, unit=_UNIT, low=name.share.low, high=name.share.high,
-            control=self._pair_control(), p_value=p_value, picture=self.pictures.get(name.number),
-            detail=self._detail(name),
-        )  # fmt: skip
 
     def of_the_thesis(self) -> list[Finding]:
         """Test whether the first component tells sitting from standing; empty if that attribute is not measured."""
         share = self.standing
         if share is None or not share.is_known:
             return []
-        verdict = _beside(share, ENCODED_SHARE)
-        answer = "tells" if verdict == "supported" else "does not mainly tell"
-        statement = (
-            f"Component 1 {answer} sitting from standing persons apart: whether a person stands explains {share.estimate:.0%} of "
-            "the differences between persons along it."
+        apart, explains = "sitting from standing persons apart", f"whether a person stands explains {share.estimate:.0%}"
+        question = Question(
+            id="component-1-standing",
+            text="Is component 1 sitting against standing, as the thesis says?",
+            yes=f"Component 1 tells {apart}: {explains} of the differences between persons along it.",
+            no=f"Component 1 does not mainly tell {apart}: {explains} of the differences between persons along it.",
+            unclear=f"These persons do not show whether component 1 mainly tells {apart}.",
         )
-        unclear = "These persons do not show whether component 1 mainly tells sitting from standing persons apart."
-        return [
-            Finding(
-                id="component-1-standing", question="Is component 1 sitting against standing, as the thesis says?",
-                statement=statement if verdict != "inconclusive" else unclear, unclear=unclear, verdict=verdict,
-                effect=share.estimate, unit=_UNIT, low=share.low, high=share.high, control=self._pair_control(),
-                p_value=p_from_interval(share, ENCODED_SHARE), picture=self.pictures.get(1),
-                detail=f"Yes requires that standing explains more than {ENCODED_SHARE:.0%} among persons whose hips and ankles "
-                "are labelled.",
-            )
-        ]  # fmt: skip
+        detail = (
+            f"Yes requires that standing explains more than {ENCODED_SHARE:.0%} among persons whose hips and ankles are labelled."
+        )
+        answer = _is_above(share, ENCODED_SHARE)
+        return [question.to_finding(answer, share, _UNIT, self._pair_control(), picture=self.pictures.get(1), detail=detail)]
 
     def of_best_attribute(self) -> list[Finding]:
         """Test whether the attribute that the fitted persons predict best can be read; empty without attributes."""
@@ -115,17 +95,16 @@ class ComponentFindings:
             return []
         share, words, used = _interval(row), _difference(row), f"the first {row['components']} components together"
         is_read = row["p_value"] <= MAX_NAME_P and share.low > 0 and share.estimate >= RELATED_SHARE
-        unclear = f"These persons do not show whether the features hold {words}."
-        statement = f"The features hold {words}: {used} predict {share.estimate:.0%} of it."
-        return [
-            Finding(
-                id="best-attribute", question=f"Do the features of the network hold {words}?",
-                statement=statement if is_read else unclear, unclear=unclear, verdict="supported" if is_read else "inconclusive",
-                effect=share.estimate, unit=_UNIT, low=share.low, high=share.high, control=self._probe_control(row),
-                p_value=float(row["p_value"]), picture=self.pictures.get(0),
-                detail="It is the attribute that linear formulas predict best on the persons that they are fitted to.",
-            )
-        ]  # fmt: skip
+        question = Question(
+            id="best-attribute",
+            text=f"Do the features of the network hold {words}?",
+            yes=f"The features hold {words}: {used} predict {share.estimate:.0%} of it.",
+            unclear=f"These persons do not show whether the features hold {words}.",
+        )
+        answer = Answer("supported" if is_read else "inconclusive", float(row["p_value"]))
+        detail = "It is the attribute that linear formulas predict best on the persons that they are fitted to."
+        control = self._probe_control(row)
+        return [question.to_finding(answer, share, _UNIT, control, picture=self.pictures.get(0), detail=detail)]
 
     def of_worst_attribute(self) -> list[Finding]:
         """Test whether the attribute that the fitted persons predict worst is lost; empty with fewer than two attributes."""
@@ -133,24 +112,19 @@ class ComponentFindings:
         if row is None or len(self.probed.probes) < 2:
             return []
         share, words, used = _interval(row), _difference(row), f"the first {row['components']} components together"
-        lost: dict[Verdict, Verdict] = {"supported": "refuted", "refuted": "supported", "inconclusive": "inconclusive"}
-        verdict = lost[_beside(share, RELATED_SHARE)]
-        unclear = f"These persons do not show whether the features lose {words}."
-        sentences: dict[Verdict, str] = {
-            "supported": f"The features lose {words}: {used} predict only {max(share.estimate, 0.0):.0%} of it.",
-            "refuted": f"The features do not lose {words}: {used} predict {share.estimate:.0%} of it.",
-            "inconclusive": unclear,
-        }
-        return [
-            Finding(
-                id="worst-attribute", question=f"Do the features of the network lose {words}?",
-                statement=sentences[verdict], unclear=unclear, verdict=verdict, effect=share.estimate, unit=_UNIT, low=share.low,
-                high=share.high, control=self._probe_control(row), p_value=p_from_interval(share, RELATED_SHARE),
-                picture=self.pictures.get(0),
-                detail="It is the attribute that linear formulas predict worst on the persons that they are fitted to. It counts "
-                f"as lost if at most {RELATED_SHARE:.0%} can be predicted.",
-            )
-        ]  # fmt: skip
+        question = Question(
+            id="worst-attribute",
+            text=f"Do the features of the network lose {words}?",
+            yes=f"The features lose {words}: {used} predict only {max(share.estimate, 0.0):.0%} of it.",
+            no=f"The features do not lose {words}: {used} predict {share.estimate:.0%} of it.",
+            unclear=f"These persons do not show whether the features lose {words}.",
+        )
+        detail = (
+            "It is the attribute that linear formulas predict worst on the persons that they are fitted to. It counts as lost if "
+            f"at most {RELATED_SHARE:.0%} can be predicted."
+        )
+        answer, control = answer_at_most(share, RELATED_SHARE), self._probe_control(row)
+        return [question.to_finding(answer, share, _UNIT, control, picture=self.pictures.get(0), detail=detail)]
 
     def _probe(self, *, best: bool) -> pd.Series | None:
         known = self.probed.probes.dropna(subset=["fitted_r2", "r2", "r2_low"])
@@ -211,17 +185,40 @@ def _known_pairs(
     return column.read(persons.attributes)[known], scores, persons.groups[known]
 
 
-def _is_related(name: ComponentName) -> tuple[Verdict, float]:
-    """Return whether the attributes of a name explain at least a tenth of the component, and the p-value of that answer."""
+def _question_of_named(name: ComponentName) -> Question:
+    these = "these two attributes explain" if name.low_attribute != name.high_attribute else "this attribute explains"
+    ends = f'from "{name.low}" to "{name.high}"'
+    return Question(
+        id=f"component-{name.number}",
+        text=f"Does component {name.number} go {ends}?",
+        yes=f"Component {name.number} goes {ends}: {these} {name.share.estimate:.0%} of the differences between persons along "
+        "it.",
+        unclear=f"These persons do not show whether component {name.number} goes {ends}.",
+    )
+
+
+def _question_of_unnamed(name: ComponentName) -> Question:
+    return Question(
+        id=f"component-{name.number}",
+        text=f"Does one of the measured attributes describe component {name.number}?",
+        no=f'No measured attribute describes component {name.number}: the best one, "{_range(name.low_attribute)}", explains '
+        f"{name.share.estimate:.0%} of the differences between persons along it.",
+        unclear=f"These persons do not show whether a measured attribute describes component {name.number}.",
+    )
+
+
+def _is_related(name: ComponentName) -> Answer:
+    """Answer whether the attributes of a name explain at least a tenth of the component."""
     if name.is_named:
-        return "supported", name.p_value
+        return Answer("supported", name.p_value)
     p_value = p_from_interval(name.share, RELATED_SHARE)
-    return ("refuted" if name.share.high < RELATED_SHARE else "inconclusive"), p_value
+    return Answer("refuted" if name.share.high < RELATED_SHARE else "inconclusive", p_value)
 
 
-def _beside(share: Interval, limit: float) -> Verdict:
-    """Return whether a share is above a limit."""
-    return "supported" if share.low > limit else "refuted" if share.high < limit else "inconclusive"
+def _is_above(share: Interval, limit: float) -> Answer:
+    """Answer whether a share is above a limit."""
+    verdict: Verdict = "supported" if share.low > limit else "refuted" if share.high < limit else "inconclusive"
+    return Answer(verdict, p_from_interval(share, limit))
 
 
 def _interval(row: pd.Series) -> Interval:

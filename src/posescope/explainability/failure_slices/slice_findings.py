@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from posescope.explainability.answers import Answer, Question
 from posescope.explainability.failure_slices.slice_judgement import JudgedSlice
 from posescope.explainability.failure_slices.slice_words import PROPERTY_WORDS, RuleWords
-from posescope.explainability.findings import Control, Finding
+from posescope.explainability.findings import Finding, control_of
 
 __all__ = ["slice_findings", "title"]
 
@@ -38,20 +39,18 @@ def slice_findings(slices: Sequence[JudgedSlice], words: Sequence[RuleWords], ju
 
 def _finding(number: int, one: JudgedSlice, words: RuleWords, judged: int) -> Finding:
     name = title(words)
-    unclear = f"It is open whether the network fails more often on {name}: a search finds such a difference by chance, too."
-    supported = one.is_claimed and one.gap.low > 0
-    return Finding(
+    question = Question(
         id=f"slice-{number}",
-        question=f"Does the network fail more often on {name}?",
-        statement=_statement(one, name) if supported else unclear,
-        unclear=unclear,
-        verdict="supported" if supported else "inconclusive",
-        effect=one.gap.estimate,
-        unit="PCK",
-        low=_known(one.gap.low),
-        high=_known(one.gap.high),
-        control=Control(_CHANCE, one.chance.estimate, one.chance.low, one.chance.high),
-        p_value=one.p_value,
+        text=f"Does the network fail more often on {name}?",
+        yes=_statement(one, name),
+        unclear=f"It is open whether the network fails more often on {name}: a search finds such a difference by chance, too.",
+    )
+    supported = one.is_claimed and one.gap.low > 0
+    return question.to_finding(
+        Answer("supported" if supported else "inconclusive", one.p_value),
+        one.gap,
+        "PCK",
+        control_of(_CHANCE, one.chance),
         picture=f"slice_{number}" if one.is_claimed else None,
         importance=max(one.gap.estimate, 0.0) * one.persons / judged if supported else 0.0,
         detail=_detail(one, words),
@@ -76,7 +75,3 @@ def _detail(one: JudgedSlice, words: RuleWords) -> str:
         return text
     same = PROPERTY_WORDS.get(one.explained_by or "several", one.explained_by)
     return f"{text} Among persons with the same {same} the gap is {adjusted:.2f}."
-
-
-def _known(value: float) -> float | None:
-    return None if np.isnan(value) else value

@@ -4,7 +4,8 @@ import numpy as np
 
 from posescope.core.errors import pluralise
 from posescope.evaluation.bootstrap import ImageResamples
-from posescope.explainability.findings import Control, Finding, Verdict, p_from_interval
+from posescope.explainability.answers import Question, answer_more
+from posescope.explainability.findings import Finding, control_of
 from posescope.explainability.label_errors.planted_recall import PlantedRecall
 
 __all__ = ["planted_finding"]
@@ -25,32 +26,22 @@ def planted_finding(recall: PlantedRecall, draws: ImageResamples, picture: str) 
     gain = draws.mean_interval(recall.found.astype(np.float64) - recall.found_by_distance, recall.groups)
     if not (measured.is_known and gain.is_known):
         return None
-    verdict: Verdict = "supported" if gain.low > 0 else "refuted" if gain.high < 0 else "inconclusive"
     found = f"The list has {measured.estimate:.0%} of the wrong annotations that were planted as a test at its top"
-    what = "the list sorted by the distance between annotation and prediction alone"
-    return Finding(
+    question = Question(
         id="wrong-annotations-are-found",
-        question="Does the list of doubtful annotations find wrong ones better than the distance to the prediction does?",
-        statement={
-            "supported": f"{found}, more than a list sorted by distance alone.",
-            "refuted": f"{found}, fewer than a list sorted by distance alone.",
-            "inconclusive": _unclear(found),
-        }[verdict],
-        unclear=_unclear(found),
-        verdict=verdict,
-        effect=measured.estimate,
-        unit="fraction of planted errors",
-        low=measured.low,
-        high=measured.high,
-        control=Control(what, simple.estimate, simple.low, simple.high),
-        p_value=p_from_interval(gain),
+        text="Does the list of doubtful annotations find wrong ones better than the distance to the prediction does?",
+        yes=f"{found}, more than a list sorted by distance alone.",
+        no=f"{found}, fewer than a list sorted by distance alone.",
+        unclear=f"{found}, not clearly more than a list sorted by distance alone.",
+    )
+    return question.to_finding(
+        answer_more(gain),
+        measured,
+        "fraction of planted errors",
+        control_of("the list sorted by the distance between annotation and prediction alone", simple),
         picture=picture,
         detail=(
             f"One error each was planted in {pluralise(len(recall), 'judged person')}, in 5 % of all persons at a time: a "
             "swapped pair, or a joint displaced by 20 % of the crop's side. The top has as many persons as errors were planted."
         ),
     )
-
-
-def _unclear(found: str) -> str:
-    return f"{found}, not clearly more than a list sorted by distance alone."

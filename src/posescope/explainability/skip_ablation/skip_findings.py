@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posescope.evaluation.bootstrap import Interval
-from posescope.explainability.answers import Answer, answer_more, need_also
+from posescope.explainability.answers import Answer, Question, answer_more, need_also
 from posescope.explainability.base import Facts
 from posescope.explainability.findings import Control, Finding, control_of, p_from_interval
 from posescope.explainability.skip_ablation.ablation import (
@@ -129,21 +129,19 @@ def _ask_skips_or_bottleneck(ablation: Ablation) -> Iterator[Finding]:
     answer = answer_more(ablation.scores.drop(ablation.hits[BOTTLENECK, mode], ablation.hits[ALL, mode]), ablation.tolerance)
     falls = f"With the skip connections of {_OF[mode]} the PCK {_change(skips)}"
     than = f"with the bottleneck of {_OF[mode]}"
-    unclear = f"{falls}, which is not clearly more or less than {than}."
     no = "less than" if skips.estimate < bottleneck.estimate - ablation.tolerance else "no more than"
-    statements = {"supported": f"{falls}, more than {than}.", "refuted": f"{falls}, {no} {than}.", "inconclusive": unclear}
-    yield Finding(
+    question = Question(
         id="skips-carry-more-than-bottleneck",
-        question="Do the skip connections carry more of what distinguishes persons than the bottleneck does?",
-        statement=statements[answer.verdict],
-        unclear=unclear,
-        verdict=answer.verdict,
-        effect=skips.estimate,
-        unit="drop of PCK",
-        low=skips.low,
-        high=skips.high,
-        control=control_of(f"PCK drop {than}", bottleneck),
-        p_value=answer.p_value,
+        text="Do the skip connections carry more of what distinguishes persons than the bottleneck does?",
+        yes=f"{falls}, more than {than}.",
+        no=f"{falls}, {no} {than}.",
+        unclear=f"{falls}, which is not clearly more or less than {than}.",
+    )
+    yield question.to_finding(
+        answer,
+        skips,
+        "drop of PCK",
+        control_of(f"PCK drop {than}", bottleneck),
         picture=_PICTURE,
         detail=f"The PCK is {ablation.pck(*INTACT).estimate:.3f} in the unchanged network and {_floor_words(ablation)} with both "
         f"of {_OF[mode]}. The network was not retrained, so this shows what it relies on.",
@@ -171,25 +169,19 @@ def _ask_face(ablation: Ablation, seed: int) -> Iterator[Finding]:
     chance, p_sets = _random_sets(ablation, face, contrast.estimate, seed)
     answer = need_also(answer_more(contrast, _FACE_MARGIN), p_sets)
     loses = f"With the skip connections of {_OF[ablation.mode]} the network loses {own.estimate:.0%} of the face joints it found"
-    unclear = f"{loses}, which is not clearly more than of the other joints."
     no = "less than" if contrast.high < 0 else "no larger a part than"
-    statements = {
-        "supported": f"{loses}, more than of the other joints.",
-        "refuted": f"{loses}, {no} of the other joints.",
-        "inconclusive": unclear,
-    }
-    yield Finding(
+    question = Question(
         id="face-depends-on-skips",
-        question="Do the joints of the face depend on the skip connections more than other joints do?",
-        statement=statements[answer.verdict],
-        unclear=unclear,
-        verdict=answer.verdict,
-        effect=own.estimate,
-        unit="fraction of the correct joints",
-        low=own.low,
-        high=own.high,
-        control=chance,
-        p_value=answer.p_value,
+        text="Do the joints of the face depend on the skip connections more than other joints do?",
+        yes=f"{loses}, more than of the other joints.",
+        no=f"{loses}, {no} of the other joints.",
+        unclear=f"{loses}, which is not clearly more than of the other joints.",
+    )
+    yield question.to_finding(
+        answer,
+        own,
+        "fraction of the correct joints",
+        chance,
         picture=_PICTURE,
         detail=f"The other joints lose {rest.estimate:.0%}; the difference is {contrast.estimate:+.2f}. Losses are fractions of "
         "the joints that the unchanged network finds, since joints that are often found have more to lose.",
@@ -228,29 +220,23 @@ def _ask_every_skip_needed(ablation: Ablation) -> Finding:
         least, answer = _most_certainly_idle(ablation, idle)
     name, drop = words_of_layer(least, ablation.layers), drops[least]
     falls = f"the PCK {_change(drop)} with that of {_OF[mode]}"
-    unclear = f"It is not clear whether every skip connection is needed: for {name} {falls}."
-    statements = {
-        "supported": f"Every skip connection is needed, even {name}: {falls}.",
-        "refuted": f"{name[0].upper()}{name[1:]} is not needed: {falls}.",
-        "inconclusive": unclear,
-    }
-    most = ablation.drop(order[0], mode)
-    return Finding(
+    every = f"every one of its {len(order)} skip connections" if len(order) > 1 else "its skip connection"
+    question = Question(
         id="every-skip-is-needed",
-        question=f"Does the network need every one of its {len(order)} skip connections?" if len(order) > 1
-        else "Does the network need its skip connection?",
-        statement=statements[answer.verdict],
-        unclear=unclear,
-        verdict=answer.verdict,
-        effect=drop.estimate,
-        unit="drop of PCK",
-        low=drop.low,
-        high=drop.high,
-        control=control_of(f"PCK drop for the most important one, {words_of_layer(order[0], ablation.layers)}", most),
-        p_value=answer.p_value,
+        text=f"Does the network need {every}?",
+        yes=f"Every skip connection is needed, even {name}: {falls}.",
+        no=f"{name[0].upper()}{name[1:]} is not needed: {falls}.",
+        unclear=f"It is not clear whether every skip connection is needed: for {name} {falls}.",
+    )
+    most = ablation.drop(order[0], mode)
+    return question.to_finding(
+        answer,
+        drop,
+        "drop of PCK",
+        control_of(f"PCK drop for the most important one, {words_of_layer(order[0], ablation.layers)}", most),
         picture=_PICTURE,
         detail=f"A skip connection is not needed if its drop lies within {ablation.tolerance:g} with other values of every kind.",
-    )  # fmt: skip
+    )
 
 
 def _most_certainly_idle(ablation: Ablation, idle: Sequence[str]) -> tuple[str, Answer]:

@@ -8,7 +8,7 @@ interval.
 
 from collections.abc import Iterable, Sequence
 
-from posescope.explainability.answers import Answer, answer_more, need_also
+from posescope.explainability.answers import Answer, Question, answer_more, need_also
 from posescope.explainability.attributes.person_attributes import attribute_named
 from posescope.explainability.findings import Finding, control_of
 from posescope.explainability.traversal.attribute_effects import AttributeEffect, strongest_effects
@@ -51,28 +51,22 @@ def ask_about_displacement(
         answer = Answer("inconclusive", displacement.direction_p_value)
     named = f"component {number} ({ends})" if ends else f"component {number}"
     moves = f"Changing {named} moves the drawn joints by {own.estimate:.1f} px"
-    unclear = f"{moves}, which is not clearly more or less than random changes of the same size do."
-    statements = {
-        "supported": f"{moves}, more than random changes of the same size do.",
-        "refuted": f"{moves}, less than most random changes of the same size do.",
-        "inconclusive": unclear,
-    }
-    return Finding(
+    question = Question(
         id=f"component-{number}-moves-joints",
-        question=f"Does changing {named} change the drawn skeleton more than a random change of the features does?",
-        statement=statements[answer.verdict],
-        unclear=unclear,
-        verdict=answer.verdict,
-        effect=own.estimate,
-        unit="px per joint",
-        low=own.low,
-        high=own.high,
-        control=control_of(
-            f"{displacement.directions} random changes of the same size, distributed like the differences between persons "
-            "(range: 95 % of them)",
-            displacement.random,
-        ),
-        p_value=answer.p_value,
+        text=f"Does changing {named} change the drawn skeleton more than a random change of the features does?",
+        yes=f"{moves}, more than random changes of the same size do.",
+        no=f"{moves}, less than most random changes of the same size do.",
+        unclear=f"{moves}, which is not clearly more or less than random changes of the same size do.",
+    )
+    changes = (
+        f"{displacement.directions} random changes of the same size, distributed like the differences between persons "
+        "(range: 95 % of them)"
+    )
+    return question.to_finding(
+        answer,
+        own,
+        "px per joint",
+        control_of(changes, displacement.random),
         picture=picture,
         detail=_detail(displacement, perturbation, effect),
     )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from posescope.evaluation.bootstrap import Interval
-from posescope.explainability.answers import answer_at_most, answer_more
+from posescope.explainability.answers import Question, answer_at_most, answer_more
 from posescope.explainability.base import AnalysisInputs, Facts
 from posescope.explainability.components.pca import Components
 from posescope.explainability.findings import Finding, control_of
@@ -108,25 +108,19 @@ def _ask_enough(study: TruncationStudy, curve: TruncationCurve, count: int) -> F
     answer = answer_at_most(drop, curve.tolerance)
     parts, change = _first_of(count, curve.axes), f"without the others the PCK {_change(drop)}"
     are = "is" if count == 1 else "are"
-    unclear = f"It is not clear whether {parts} {are} enough: {change}."
-    statements = {
-        "supported": f"{_capital(parts)} {are} enough: {change}.",
-        "refuted": f"{_capital(parts)} {are} not enough: {change}.",
-        "inconclusive": unclear,
-    }
-    none = curve.pck(_NO_COMPONENTS).estimate
-    return Finding(
+    question = Question(
         id="components-are-enough",
-        question=f"{'Is' if count == 1 else 'Are'} {parts} enough for the network?",
-        statement=statements[answer.verdict],
-        unclear=unclear,
-        verdict=answer.verdict,
-        effect=drop.estimate,
-        unit="drop of PCK",
-        low=drop.low,
-        high=drop.high,
-        control=control_of(_persons_words(count), curve.drop(ComponentSubset("persons", count))),
-        p_value=answer.p_value,
+        text=f"{'Is' if count == 1 else 'Are'} {parts} enough for the network?",
+        yes=f"{_capital(parts)} {are} enough: {change}.",
+        no=f"{_capital(parts)} {are} not enough: {change}.",
+        unclear=f"It is not clear whether {parts} {are} enough: {change}.",
+    )
+    none = curve.pck(_NO_COMPONENTS).estimate
+    return question.to_finding(
+        answer,
+        drop,
+        "drop of PCK",
+        control_of(_persons_words(count), curve.drop(ComponentSubset("persons", count))),
         picture=_CURVE,
         detail=f"A drop up to {curve.tolerance:g} does not count, and the number was chosen on {study.chosen_on.persons} other "
         f"persons. {_capital(_CONDITIONS[curve.skips])}, the PCK is {curve.pck(INTACT).estimate:.3f} with all components and "
@@ -140,23 +134,20 @@ def _ask_better_than_persons(study: TruncationStudy, curve: TruncationCurve, cou
     answer = answer_more(gain, curve.tolerance)
     reached = f"With {_first_of(count, curve.axes)} the PCK is {pck.estimate:.3f}"
     than = f"with the features of {_random_persons(count)}"
-    unclear = f"{reached}, which is not clearly higher than {than}."
     no = "lower than" if gain.high < 0 else "no higher than"
-    return Finding(
+    question = Question(
         id="components-beat-random-persons",
-        question=f"Do {_first_of(count, curve.axes)} keep more of what the network needs than the features of "
+        text=f"Do {_first_of(count, curve.axes)} keep more of what the network needs than the features of "
         f"{_random_persons(count)} do?",
-        statement={"supported": f"{reached}, higher than {than}.", "refuted": f"{reached}, {no} {than}."}.get(
-            answer.verdict, unclear
-        ),
-        unclear=unclear,
-        verdict=answer.verdict,
-        effect=pck.estimate,
-        unit="PCK",
-        low=pck.low,
-        high=pck.high,
-        control=control_of(f"PCK with the span of the features of {_random_persons(count)}", curve.pck(persons)),
-        p_value=answer.p_value,
+        yes=f"{reached}, higher than {than}.",
+        no=f"{reached}, {no} {than}.",
+        unclear=f"{reached}, which is not clearly higher than {than}.",
+    )
+    return question.to_finding(
+        answer,
+        pck,
+        "PCK",
+        control_of(f"PCK with the span of the features of {_random_persons(count)}", curve.pck(persons)),
         picture=_CURVE,
         detail=f"The difference, paired by person, is {gain:+.3f}. The random persons are of "
         f"{len(study.inputs.fitted)} fitted persons, in several draws.",
@@ -167,25 +158,19 @@ def _ask_noise(study: TruncationStudy, curve: TruncationCurve, count: int) -> Fi
     drop = curve.drop(ComponentSubset("first", count))
     answer = answer_at_most(drop, curve.tolerance)
     change = f"Without the components after the first {count} the PCK {_change(drop)}"
-    unclear = f"{change}; whether they are noise is not clear."
-    statements = {
-        "supported": f"{change}: for the prediction they are noise.",
-        "refuted": f"{change}: they are not noise.",
-        "inconclusive": unclear,
-    }
-    alone = curve.pck(ComponentSubset("last", curve.axes - count)).estimate
-    return Finding(
+    question = Question(
         id="later-components-are-noise",
-        question=f"Are the components after the first {count} noise, as the thesis says?",
-        statement=statements[answer.verdict],
-        unclear=unclear,
-        verdict=answer.verdict,
-        effect=drop.estimate,
-        unit="drop of PCK",
-        low=drop.low,
-        high=drop.high,
-        control=control_of(_persons_words(count), curve.drop(ComponentSubset("persons", count))),
-        p_value=answer.p_value,
+        text=f"Are the components after the first {count} noise, as the thesis says?",
+        yes=f"{change}: for the prediction they are noise.",
+        no=f"{change}: they are not noise.",
+        unclear=f"{change}; whether they are noise is not clear.",
+    )
+    alone = curve.pck(ComponentSubset("last", curve.axes - count)).estimate
+    return question.to_finding(
+        answer,
+        drop,
+        "drop of PCK",
+        control_of(_persons_words(count), curve.drop(ComponentSubset("persons", count))),
         picture=_JOINTS,
         detail=f"Measured {_CONDITIONS[curve.skips]}; a drop up to {curve.tolerance:g} does not count. The first {count} explain "
         f"{_variance_ratio(study.components, count):.0%} of the variance; the later ones alone give a PCK of {alone:.3f}, no "
