@@ -21,6 +21,28 @@ def test_ratio_by_hand() -> None:
     assert GroupSeparation(nearest=1, valley=0, core=0, z=0, jaccard=1).ratio == np.inf
 
 
+def test_contrast_by_hand() -> None:
+    # An interval as wide as the valley holds 24 images of the core.
+    assert GroupSeparation(nearest=1, valley=4, core=48, z=5, jaccard=1).contrast == pytest.approx(np.log(25 / 5))
+    assert GroupSeparation(nearest=1, valley=0, core=0, z=0, jaccard=1).contrast == 0
+    # A shallow waist with many images has a larger z and a smaller contrast than a deep valley with few.
+    waist, valley = (
+        GroupSeparation(1, 140, 400, z=float((540 / 3 - 140) / np.sqrt(540 * 2 / 9)), jaccard=1),
+        GroupSeparation(1, 5, 27, z=float((32 / 3 - 5) / np.sqrt(32 * 2 / 9)), jaccard=1),
+    )
+    assert waist.z > valley.z
+    assert waist.contrast < valley.contrast
+
+
+@pytest.mark.filterwarnings("error")
+def test_groups_of_coinciding_points_have_a_line() -> None:
+    points = np.repeat([[0.0, 0.0], [3.0, 4.0]], [6, 6], axis=0)
+    centres = points[[0, 6]]
+    halves = SplitHalf(np.arange(12) % 2 == 0, {2: (centres, centres)})
+    first, second = measure_separation(points, np.arange(12), centres, [halves])
+    assert (first.valley, first.core) == (second.valley, second.core) == (0, 6)
+
+
 def test_counts_by_hand() -> None:
     # Both halves hold the same points: 4 at -1, 1 at 0 and 3 at 1, so the sparser core has 3.
     line = np.repeat([-1.0, 0.0, 1.0], [4, 1, 3])

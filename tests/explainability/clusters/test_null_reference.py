@@ -38,7 +38,7 @@ def test_null_data_are_clustered_into_every_number() -> None:
     found = cluster_null_data(MODEL, 150, clusterer, [2, 3, 4], draws=2, seed=0)
     assert [draw.kind for draw in found] == ["gaussian", "gaussian", "uniform", "uniform", "skewed", "skewed"]
     for draw in found:
-        for values in (draw.silhouettes, draw.agreements, draw.deepest, draw.ratios):
+        for values in (draw.silhouettes, draw.agreements, draw.contrasts, draw.ratios):
             assert sorted(values) == [2, 3, 4]
         assert 0 < draw.silhouettes[3] < 0.5
 

@@ -10,8 +10,8 @@ A number of clusters is supported if
 
 The valley of the weakest group is tested at a family-wise level of 1 % over all numbers of clusters. Every condition is needed,
 so this is the level of the whole. A rare group may be separate at a k at which the rest is cut into pieces of a continuum. It
-then counts by itself, if the valleys around it are deeper than around any group of null data, at the same level over all groups
-of all numbers (`null_tests`).
+then counts by itself, if the contrast to the valleys around it is larger than of any group of null data, at the same level over all
+groups of all numbers (`null_tests`).
 """
 
 from collections import defaultdict
@@ -233,7 +233,7 @@ def weigh_clusters(observed: ObservedClusters, null: list[NullDraw]) -> ClusterE
         observed: result of `observe_clusters`.
         null: result of `cluster_null_data` for the same numbers of clusters and as many points.
     """
-    deepest = _by_kind(null, "deepest")
+    contrasts = _by_kind(null, "contrasts")
     p_silhouettes = adjusted_p_values(observed.silhouettes, _by_kind(null, "silhouettes"))
     counts = {}
     for k, clustering in sorted(observed.clusterings.items()):
@@ -250,7 +250,7 @@ def weigh_clusters(observed: ObservedClusters, null: list[NullDraw]) -> ClusterE
             null_agreement_high=max(null_agreements),
             groups=groups,
             p_value=min(1.0, len(observed.clusterings) * float(norm.sf(min((group.z for group in groups), default=-np.inf)))),
-            p_groups=tuple(p_of_largest([group.z for group in groups], deepest)) or (1.0,) * k,
+            p_groups=tuple(p_of_largest([group.contrast for group in groups], contrasts)) or (1.0,) * k,
         )
     return ClusterEvidence(counts, tuple(null), observed.persons)
 

@@ -235,7 +235,7 @@ def _deepest(evidence: ClusterEvidence) -> tuple[int, GroupSeparation, float] | 
         for group, p, is_separate in zip(own.groups, own.p_groups, own.separate, strict=True)
         if group.core and (is_separate or not shown.separate.any())
     ]
-    return max(found, key=lambda one: one[1].z, default=None)
+    return max(found, key=lambda one: one[1].contrast, default=None)
 
 
 def _ratio_interval(group: GroupSeparation) -> Interval:

@@ -11,12 +11,15 @@ the pieces are rounder than those of null reference data. But along an arc as ma
 
     ratio = density in the valley / density in the sparser core           at least 1 within one mode
     z     = (third of all counted - counted in the valley) / its binomial standard error        the core is twice as wide
+    contrast = log of (density in the core / density in the valley), with one more image in each interval
 
 - Large groups are cut across their longest axis into pieces of at most an eighth of the images, and each piece is compared with
   each piece of another group. Short pieces of an arc are straight; a long one folds onto the line, which looks like a valley.
 - Centres and the emptiest place are found in one half of the images, and persons of the other half are counted (both ways), so
   that neither can follow the counted persons.
 - Images are counted, so persons of one image count once.
+- One more image in each interval shrinks the contrast of few images to 0. z increases with the number of images, so that a shallow
+  waist between two large groups has a larger z than an empty valley around a rare one; the contrast does not.
 
 Dip-means (Kalogeratos and Likas, 2012) tests distances for one mode, too. The dip depends on the shares of the groups; a ratio of
 densities does not, so it also finds rare groups.
@@ -63,6 +66,11 @@ class GroupSeparation:
     def ratio(self) -> float:
         """Density in the valley relative to the sparser core."""
         return (self.valley / _VALLEY) / (self.core / _CORE) if self.core else float("inf")
+
+    @property
+    def contrast(self) -> float:
+        """Logarithm of the density in the sparser core relative to the valley, shrunk to 0 for few images."""
+        return float(np.log((self.core * _VALLEY / _CORE + 1) / (self.valley + 1)))
 
 
 def measure_separation(
@@ -179,7 +187,8 @@ class _Line:
 
     @classmethod
     def between(cls, first: Floats, second: Floats, variances: NDArray[np.float64]) -> "_Line":
-        axis = (second - first) / np.maximum(variances + variances.mean(), np.finfo(np.float64).tiny)
+        # Single points have no variances: their line is the one through both.
+        axis = (second - first) / (variances + variances.mean() if variances.any() else np.ones_like(variances))
         ends = float(first @ axis), float(second @ axis)
         return cls(axis, (ends[0] + ends[1]) / 2, max((ends[1] - ends[0]) / 2, np.finfo(np.float64).tiny))
 

@@ -96,14 +96,14 @@ class NullDraw:
         kind: kind of the null data.
         silhouettes: mean silhouettes by number of clusters.
         agreements: split-half adjusted Rand indices by number of clusters; a number is missing where it is undefined.
-        deepest: z of the valleys around the group that is separated most (`GroupSeparation.z`), likewise.
+        contrasts: contrast of the group that is separated most (`GroupSeparation.contrast`), likewise.
         ratios: density in the valleys around this group (`GroupSeparation.ratio`), likewise.
     """
 
     kind: NullKind
     silhouettes: Mapping[int, float]
     agreements: Mapping[int, float]
-    deepest: Mapping[int, float]
+    contrasts: Mapping[int, float]
     ratios: Mapping[int, float]
 
 
@@ -183,13 +183,13 @@ def cluster_null_data(
         persons = np.arange(count)
         halves = cluster_halves(points, persons, clusterer, clusterings, seed + draw)
         groups = {k: measure_separation(points, persons, one.centres, [halves]) for k, one in clusterings.items()}
-        most = {k: max(own, key=lambda one: one.z) for k, own in groups.items() if own}
+        most = {k: max(own, key=lambda one: one.contrast) for k, own in groups.items() if own}
         found.append(
             NullDraw(
                 kind,
                 silhouettes_of(points, clusterings),
                 halves.agreements(points),
-                deepest={k: group.z for k, group in most.items()},
+                contrasts={k: group.contrast for k, group in most.items()},
                 ratios={k: group.ratio for k, group in most.items()},
             )
         )

@@ -18,7 +18,7 @@ __all__ = ["LEAST_DRAWS", "adjusted_p_values", "p_of_largest"]
 
 LEAST_DRAWS = 3  # per kind, for a standard deviation that all kinds share
 _LEAST_SPREAD = 1e-3  # of a statistic between -1 and 1: differences below it are rounding
-_LEAST_LARGEST_SPREAD = 0.3  # of largest values: that of 9 independent normal ones is 0.6
+_LEAST_LARGEST_SPREAD = 0.05  # of largest contrasts: about that of null data with many images in each interval
 _EULER = 0.5772156649
 
 Floats = NDArray[np.float64]
@@ -46,10 +46,10 @@ def adjusted_p_values(observed: Mapping[int, float], null: NullValues) -> dict[i
 
 
 def p_of_largest(observed: Sequence[float], null: NullValues) -> list[float]:
-    """Return p-values of standardised values against the largest value over all numbers of clusters of each draw.
+    """Return p-values of contrasts against the largest one over all numbers of clusters of each draw.
 
     Args:
-        observed: standardised values; larger is more clustered.
+        observed: contrasts (`GroupSeparation.contrast`), which do not depend on the number of clusters; larger is more clustered.
         null: the same values of each draw.
 
     Returns:
