@@ -12,6 +12,7 @@ from posescope.core.plugins import ComponentSpec
 from posescope.core.skeleton import COCO_PERSON
 from posescope.geometry.crop_recipe import CropRecipe
 from posescope.models.complexity import count_macs, count_parameters
+from posescope.models.hourglass import Hourglass
 from posescope.training.initialisation import build_untrained
 
 
@@ -47,6 +48,11 @@ def test_model_has_network_codec_and_provenance() -> None:
     assert model.network.map_size == model.codec.map_size == (16, 16)
     assert model.network(torch.zeros(2, 3, 64, 64))[-1].shape == (2, 17, 16, 16)
     assert model.provenance == {"init_seed": 3}
+
+
+def test_network_may_expect_another_mean_colour(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Hourglass, "mean_rgb", (0.4, 0.5, 0.6))
+    assert make().mean_rgb == (0.4, 0.5, 0.6)
 
 
 def test_complexity_is_logged(caplog: pytest.LogCaptureFixture) -> None:

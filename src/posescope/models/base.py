@@ -22,12 +22,15 @@ class PoseNetwork(nn.Module, ABC):
         short_names: module path by short name, in the order of the forward pass.
         bottleneck_layer: the layer that explainability reads by default; None: the user must choose one.
         skip_layers: the layers on the skip connections, stack by stack, finest level first.
+        mean_rgb: mean RGB, 0..1, that is subtracted from the images because the initial weights expect it; None: that of the
+            training crops.
     """
 
     map_size: tuple[int, int]
     short_names: Mapping[str, str] = MappingProxyType({})
     bottleneck_layer: str | None = None
     skip_layers: tuple[str, ...] = ()
+    mean_rgb: tuple[float, float, float] | None = None
 
     @abstractmethod
     def forward(self, images: Tensor) -> list[Tensor]:

@@ -37,7 +37,7 @@ def build_untrained(
         codec_spec: component of `codecs`.
         skeleton: skeleton of the data.
         crop_size: (height, width) px of the crops.
-        mean_rgb: mean RGB of the training crops, 0..1.
+        mean_rgb: mean RGB of the training crops, 0..1; replaced by that of the network if it has one.
         crop: recipe of the crops.
         seed: seed of the weights.
 
@@ -63,7 +63,7 @@ def build_untrained(
         codec=codec,
         skeleton=skeleton,
         crop_size=crop_size,
-        mean_rgb=mean_rgb,
+        mean_rgb=network.mean_rgb or mean_rgb,
         model_spec=model_spec,
         codec_spec=codec_spec,
         crop=crop,

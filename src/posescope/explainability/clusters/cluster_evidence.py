@@ -10,8 +10,8 @@ A number of clusters is supported if
 
 The valley of the weakest group is tested at a family-wise level of 1 % over all numbers of clusters. Every condition is needed,
 so this is the level of the whole. A rare group may be separate at a k at which the rest is cut into pieces of a continuum. It
-then counts by itself, if the contrast to the valleys around it is larger than of any group of null data, at the same level over all
-groups of all numbers (`null_tests`).
+then counts by itself, if its contrast to the valleys around it is larger than that of any group of null data, at the same level
+over all groups of all numbers (`null_tests`).
 """
 
 from collections import defaultdict

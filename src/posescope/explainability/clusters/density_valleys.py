@@ -18,8 +18,8 @@ the pieces are rounder than those of null reference data. But along an arc as ma
 - Centres and the emptiest place are found in one half of the images, and persons of the other half are counted (both ways), so
   that neither can follow the counted persons.
 - Images are counted, so persons of one image count once.
-- One more image in each interval shrinks the contrast of few images to 0. z increases with the number of images, so that a shallow
-  waist between two large groups has a larger z than an empty valley around a rare one; the contrast does not.
+- One more image in each interval shrinks the contrast of few images to 0. z increases with the number of images, so that a
+  shallow waist between two large groups has a larger z than an empty valley around a rare one; the contrast does not.
 
 Dip-means (Kalogeratos and Likas, 2012) tests distances for one mode, too. The dip depends on the shares of the groups; a ratio of
 densities does not, so it also finds rare groups.
