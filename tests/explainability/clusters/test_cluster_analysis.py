@@ -80,6 +80,7 @@ def test_planted_groups_are_separate_and_the_failing_one_is_described(featured, 
     assert structure.is_supported
     assert structure.statement.startswith("Yes: the persons form 3 groups")
     assert structure.effect < 0.3 < structure.control.value
+    assert all("screened with 3 draws of such data per kind" in text for text in (structure.detail, found.note))
     assert failure.is_supported
     assert failure.id == "group-3-pck"
     assert failure.effect == pytest.approx(0.4, abs=0.05)

@@ -201,7 +201,7 @@ def _note(weighed: WeighedGroups, counts: list[dict[Any, Any]], fitted: int, spa
         texts.append(f"{len(shown)} groups are shown, of which {count} {verb} separate; the others divide a continuum.")
     else:
         texts.append(f"The {len(shown)} groups that are shown are a convenient division of a continuum.")
-    return " ".join([*texts, *_worst_words(counts)])
+    return " ".join([*texts, *_worst_words(counts), weighed.screening()])
 
 
 def _worst_words(counts: list[dict[Any, Any]]) -> list[str]:

@@ -7,6 +7,7 @@
 Of two groups only the worse one is a finding, since the other one mirrors it.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -67,6 +68,14 @@ class WeighedGroups:
             titles.append(f"{name.capitalize()}: {size} persons{scores}")
         return titles
 
+    def screening(self) -> str:
+        """State how the p-values against null data are computed."""
+        draws = max(Counter(draw.kind for draw in self.evidence.null).values(), default=0)
+        return (
+            f"P-values against data without groups are screened with {draws} draws of such data per kind and a fitted tail; more "
+            "draws (null_draws) make them more exact."
+        )
+
     def findings(self, plane: str, pictures: list[str | None]) -> tuple[Finding, ...]:
         """Return the findings.
 
@@ -112,9 +121,9 @@ class WeighedGroups:
     def _structure_detail(self) -> str:
         return (
             f"Sought among {len(self.shown.clustering.labels)} fitted persons, from {min(self.evidence.counts)} to "
-            f"{max(self.evidence.counts)} groups; supported numbers of groups: {self._supported_words()}. "
-            f"Halves of the images agree on the shown groups with an adjusted Rand index of {self.shown.agreement:.2f} "
-            f"(data without groups: {self.shown.null_agreement:.2f})."
+            f"{max(self.evidence.counts)} groups; supported numbers of groups: {self._supported_words()}; halves of the images "
+            f"agree on the shown groups with an adjusted Rand index of {self.shown.agreement:.2f} (data without groups: "
+            f"{self.shown.null_agreement:.2f}). {self.screening()}"
         )
 
     def _separate_statement(self, ratio: float) -> str:
