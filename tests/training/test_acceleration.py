@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from posescope.training.acceleration import (
     Acceleration,
     choose_acceleration,
     compile_parts,
+    has_native_bf16,
     raise_recompile_limit,
 )
 from posescope.training.options import TrainingOptions
@@ -34,7 +36,7 @@ def choose(device: torch.device, **options: Any) -> Acceleration:
 
 @pytest.mark.parametrize(("bf16", "compiled"), [(True, True), (False, True), (True, False)])
 def test_auto_depends_on_the_capabilities_of_the_gpu(bf16: bool, compiled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(acceleration, "_has_bf16", lambda: bf16)
+    monkeypatch.setattr(acceleration, "has_native_bf16", lambda _device: bf16)
     monkeypatch.setattr(acceleration, "_can_compile", lambda _device: compiled)
     assert choose(GPU, **OPEN) == Acceleration(bf16=bf16, compiled=compiled, cuda_graph=True)
     # Explicit options do not depend on the device.
@@ -44,6 +46,27 @@ def test_auto_depends_on_the_capabilities_of_the_gpu(bf16: bool, compiled: bool,
 def test_auto_is_off_on_a_cpu() -> None:
     assert choose(CPU, **OPEN) == Acceleration(bf16=False, compiled=False, cuda_graph=False)
     assert choose(CPU, compile=True) == Acceleration(bf16=False, compiled=True, cuda_graph=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "native"),
+    [
+        ("processor : 0\nflags\t\t: fpu sse avx512f avx512_bf16\n", True),
+        ("flags : fpu amx_bf16 amx_tile\n", True),
+        ("processor : 0\nFeatures\t: fp asimd bf16\n", True),
+        ("flags : fpu avx2 avx512f\nmodel name : a CPU with bf16 in its name\n", False),
+        ("", False),
+    ],
+)
+def test_native_bf16_of_a_cpu_is_read_from_its_flags(
+    text: str, native: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cpuinfo").write_text(text)
+    monkeypatch.setattr(acceleration, "Path", lambda _name: tmp_path / "cpuinfo")
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: True)
+    assert has_native_bf16(CPU) is native
+    (tmp_path / "cpuinfo").unlink()  # not Linux
+    assert not has_native_bf16(CPU)
 
 
 def test_no_cuda_graph_with_several_processes() -> None:

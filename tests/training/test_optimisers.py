@@ -9,7 +9,7 @@ import torch
 
 from posescope.core.errors import OptionsError
 from posescope.core.plugins import ComponentSpec, build, check_options
-from posescope.training.optimisers import TextbookRMSProp
+from posescope.training.optimisers import TextbookRMSProp, exclude_from_decay
 
 
 def one_step(name: str, **options: float | str) -> float:
@@ -201,6 +201,44 @@ def take_steps(optimiser: torch.optim.Optimizer, weight: torch.nn.Parameter, gra
 def test_adamw_by_hand() -> None:
     # weights shrink by 0.1 * 0.5, then the first step of Adam is the learning rate itself
     assert one_step("adamw", weight_decay=0.5) == pytest.approx(0.95 - 0.1)
+
+
+def test_adam_by_hand() -> None:
+    # the first step of Adam is the learning rate itself; weights do not shrink
+    assert one_step("adam") == pytest.approx(0.9)
+    with pytest.raises(OptionsError, match="weight_decay"):
+        check_options("optimisers", ComponentSpec(name="adam", options={"weight_decay": 0.1}))
+
+
+def test_norms_and_biases_are_excluded_from_the_decay() -> None:
+    """With gradients of zero Adam takes no step, so only the decay moves weights: by 0.1 * 0.5 of their value."""
+    network = torch.nn.Sequential(torch.nn.Conv2d(2, 3, 1), torch.nn.BatchNorm2d(3))
+    for changes, decayed in (({}, 4), ({"decay_norms_and_biases": False}, 1)):
+        twin = copy.deepcopy(network)
+        spec = ComponentSpec(name="adamw", options={"weight_decay": 0.5, **changes})
+        optimiser = build("optimisers", spec, parameters=list(twin.parameters()), learning_rate=0.1)
+        for weight in twin.parameters():
+            torch.nn.init.ones_(weight)
+            weight.grad = torch.zeros_like(weight)
+        optimiser.step()
+        moved = [name for name, weight in twin.named_parameters() if not torch.equal(weight, torch.ones_like(weight))]
+        assert len(moved) == decayed
+        assert torch.allclose(twin[0].weight, torch.tensor(0.95))
+
+
+def test_exclusion_keeps_the_settings_of_groups_and_leaves_out_empty_ones() -> None:
+    matrix, bias, scale = (
+        torch.nn.Parameter(torch.ones(2, 2)),
+        torch.nn.Parameter(torch.ones(2)),
+        torch.nn.Parameter(torch.ones(2)),
+    )
+    groups = exclude_from_decay([{"params": [matrix, bias], "lr": 0.5}, {"params": scale, "weight_decay": 0.1}])
+    assert groups == [
+        {"params": [matrix], "lr": 0.5},
+        {"params": [bias], "lr": 0.5, "weight_decay": 0.0},
+        {"params": [scale], "weight_decay": 0.0},
+    ]
+    assert exclude_from_decay([]) == []
 
 
 def test_sgd_with_momentum_by_hand() -> None:

@@ -15,6 +15,7 @@ from posescope.artifacts.crop_matching import CropMismatchError
 from posescope.artifacts.pose_model import PoseModel
 from posescope.core.errors import DataError, OptionsError
 from posescope.data.crops.crop_set import CropSet
+from posescope.training import trainer
 from posescope.training.batches import shuffled_order
 from posescope.training.checkpoint_store import CheckpointError, CheckpointStore
 from posescope.training.losses import MeanSquaredError, MeanSquaredErrorOptions, supervise
@@ -238,11 +239,29 @@ def test_sets_that_do_not_match_the_model_are_refused(
         train(untrained, train_set, unlabelled, make_options(), CheckpointStore(tmp_path), "f")
 
 
-def test_mixed_precision_on_the_cpu_is_refused(
-    untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path
+def test_mixed_precision_is_refused_on_a_cpu_without_native_bf16(
+    untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(OptionsError, match="CUDA"):
+    monkeypatch.setattr(trainer, "has_native_bf16", lambda _device: False)
+    with pytest.raises(OptionsError, match="amp"):
         train(untrained, train_set, val_set, make_options(amp="bf16"), CheckpointStore(tmp_path), "f")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_killed_run_in_mixed_precision_resumes_on_a_cpu(
+    untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trainer, "has_native_bf16", lambda _device: True)  # the emulation of other CPUs gives the same
+    complete = train(untrained, train_set, val_set, make_options(amp="bf16"), CheckpointStore(tmp_path / "complete"), "f")
+    store = CheckpointStore(tmp_path / "killed")
+    with pytest.raises(KilledError):
+        train(untrained, train_set, val_set, make_options(amp="bf16"), store, "f", on_epoch=kill_after_first)
+    assert_same(complete, train(untrained, train_set, val_set, make_options(amp="bf16"), store, "f"))
+    plain = train(untrained, train_set, val_set, make_options(), CheckpointStore(tmp_path / "plain"), "f")
+    assert complete.model.provenance["device"]["bf16"]
+    first, second = complete.history[-1].train_loss, plain.history[-1].train_loss
+    assert first != second
+    assert first == pytest.approx(second, rel=0.1)
 
 
 def test_rate_rises_linearly_in_the_warm_up(untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path) -> None:

@@ -1,5 +1,8 @@
 """Acceleration of training steps: the choice of `amp`, `compile` and `cuda_graph` for a device, and regional compilation.
 
+Mixed precision needs a device that multiplies bf16 numbers natively. Of the CPUs, those with AVX512-BF16 or AMX do (x86), and
+those with the BF16 extension (ARM); on others PyTorch emulates bf16, which is slower than float32.
+
 The stacks of a stacked hourglass are identical modules. Regional compilation compiles them separately, so that one compilation
 serves all with the same widths and map sizes; as one graph, eight stacks would take eight times as long. The network defines
 the regions (`PoseNetwork.compiled_parts`). torch's compiler takes a second to import and is imported only if it is used.
@@ -10,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,13 +21,16 @@ import torch
 from posescope.models.base import PoseNetwork
 from posescope.training.options import TrainingOptions
 
-__all__ = ["Acceleration", "choose_acceleration", "compile_parts", "raise_recompile_limit"]
+__all__ = ["Acceleration", "choose_acceleration", "compile_parts", "has_native_bf16", "raise_recompile_limit"]
 
 # Compute capability that torch's compiler requires of a CUDA device.
 COMPILED_FROM = (7, 0)
 
 # Regions differ in widths and map sizes, and batches in size by one; torch's limit of 8 would leave some uncompiled.
 MAX_GRAPHS = 64
+
+# Instruction sets of x86 and of ARM, as Linux names them.
+_BF16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
 
 
 @dataclass(frozen=True)
@@ -50,15 +57,33 @@ def choose_acceleration(options: TrainingOptions, device: torch.device) -> Accel
     """Return the acceleration that the options ask for.
 
     Args:
-        options: options of the training; `auto` depends on the device.
+        options: options of the training; `auto` depends on the device, and is off on a CPU.
         device: device of the training.
     """
     on_gpu = device.type == "cuda"
     return Acceleration(
-        bf16=options.amp == "bf16" or (options.amp == "auto" and on_gpu and _has_bf16()),
+        bf16=options.amp == "bf16" or (options.amp == "auto" and on_gpu and has_native_bf16(device)),
         compiled=options.compile is True or (options.compile == "auto" and on_gpu and _can_compile(device)),
         cuda_graph=options.cuda_graph and on_gpu and options.processes == 1,
     )
+
+
+def has_native_bf16(device: torch.device) -> bool:
+    """Return whether the device multiplies bf16 numbers natively, without emulation by float32."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    one_dnn = bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
+    return one_dnn and bool(_cpu_flags() & _BF16_FLAGS)
+
+
+def _cpu_flags() -> frozenset[str]:
+    """Return the names of the instruction sets of this CPU; empty if they are unknown."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:  # not Linux
+        return frozenset()
+    lines = (line.partition(":") for line in text.splitlines())
+    return frozenset(flag for name, _, flags in lines if name.strip() in {"flags", "Features"} for flag in flags.split())
 
 
 def compile_parts(network: PoseNetwork) -> None:
@@ -77,11 +102,6 @@ def raise_recompile_limit() -> Iterator[None]:
     limit = "recompile_limit" if hasattr(config, "recompile_limit") else "cache_size_limit"  # the latter until torch 2.6
     with config.patch({limit: MAX_GRAPHS}):
         yield
-
-
-def _has_bf16() -> bool:
-    """Return whether the device computes bf16 natively, without emulation by float32."""
-    return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
 def _can_compile(device: torch.device) -> bool:

@@ -1,7 +1,7 @@
 """Optimisers, components `optimiser(options, parameters, learning_rate) -> torch.optim.Optimizer`."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import torch
 from pydantic import Field, model_validator
@@ -9,7 +9,13 @@ from torch import Tensor, nn
 
 from posescope.core.plugins import Options
 
-__all__ = ["SGD", "AdamW", "AdamWOptions", "RMSProp", "RMSPropOptions", "SGDOptions", "TextbookRMSProp"]
+__all__ = [
+    "SGD", "Adam", "AdamOptions", "AdamW", "AdamWOptions", "RMSProp", "RMSPropOptions", "SGDOptions", "TextbookRMSProp",
+    "exclude_from_decay",
+]  # fmt: skip
+
+# Parameters, or groups of them: dictionaries with `params` and settings of the group, as in torch.optim.
+Parameters: TypeAlias = Iterable[nn.Parameter] | Iterable[dict[str, Any]]
 
 
 class RMSPropOptions(Options):
@@ -134,13 +140,30 @@ class TextbookRMSProp(torch.optim.Optimizer):
         return [self.state[weight][name] for weight in weights]
 
 
-class AdamWOptions(Options):
-    """Options of `adamw`."""
+class AdamOptions(Options):
+    """Options of `adam`."""
 
     beta1: float = Field(default=0.9, ge=0, lt=1, description="Decay per step of the mean of the gradient")
     beta2: float = Field(default=0.999, ge=0, lt=1, description="Decay per step of the mean square of the gradient")
     eps: float = Field(default=1e-8, gt=0, description="Constant added to the root mean square")
+
+
+class Adam(torch.optim.Adam):
+    """Adam (Kingma and Ba, 2015), without weight decay; `adamw` decouples the decay from the gradient."""
+
+    Options: ClassVar[type[Options]] = AdamOptions
+
+    def __init__(self, options: AdamOptions, parameters: Parameters, learning_rate: float) -> None:
+        super().__init__(parameters, lr=learning_rate, betas=(options.beta1, options.beta2), eps=options.eps)
+
+
+class AdamWOptions(AdamOptions):
+    """Options of `adamw`."""
+
     weight_decay: float = Field(default=0.01, ge=0, description="Fraction of the learning rate by which weights shrink per step")
+    decay_norms_and_biases: bool = Field(
+        default=True, description="Apply the weight decay to the scales and shifts of norms and to biases as well"
+    )
 
 
 class AdamW(torch.optim.AdamW):
@@ -148,9 +171,38 @@ class AdamW(torch.optim.AdamW):
 
     Options: ClassVar[type[Options]] = AdamWOptions
 
-    def __init__(self, options: AdamWOptions, parameters: Iterable[nn.Parameter], learning_rate: float) -> None:
+    def __init__(self, options: AdamWOptions, parameters: Parameters, learning_rate: float) -> None:
         betas = (options.beta1, options.beta2)
-        super().__init__(parameters, lr=learning_rate, betas=betas, eps=options.eps, weight_decay=options.weight_decay)
+        groups = parameters if options.decay_norms_and_biases else exclude_from_decay(parameters)
+        super().__init__(groups, lr=learning_rate, betas=betas, eps=options.eps, weight_decay=options.weight_decay)
+
+
+def exclude_from_decay(parameters: Parameters) -> list[dict[str, Any]]:
+    """Return groups of parameters in which norms and biases have no weight decay.
+
+    They are the parameters of at most one dimension, as in timm (`param_groups_weight_decay`) and in He et al. 2019, "Bag of
+    Tricks for Image Classification" (no bias decay).
+
+    Args:
+        parameters: parameters, or groups of them with their own settings, which are kept.
+
+    Returns:
+        Up to two groups per group, those with decay first; a group without parameters is left out.
+
+    Example:
+        >>> network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8))
+        >>> [len(group["params"]) for group in exclude_from_decay(network.parameters())]
+        [1, 3]
+    """
+    given: list[Any] = list(parameters)
+    groups: list[dict[str, Any]] = given if given and isinstance(given[0], dict) else [{"params": given}]
+    split: list[dict[str, Any]] = []
+    for group in groups:
+        members: Any = group["params"]
+        weights = [members] if isinstance(members, Tensor) else list(members)
+        split.append({**group, "params": [weight for weight in weights if weight.ndim > 1]})
+        split.append({**group, "params": [weight for weight in weights if weight.ndim <= 1], "weight_decay": 0.0})
+    return [group for group in split if group["params"]]
 
 
 class SGDOptions(Options):

@@ -49,7 +49,9 @@ class TrainingOptions(Options):
         description="Decay per step of the EMA of the weights, which is validated and saved; null: no EMA",
     )
     amp: Literal["off", "bf16", "auto"] = Field(
-        default="off", description="bf16: mixed precision in the forward pass, on CUDA only; auto: if the device supports it"
+        default="off",
+        description="bf16: mixed precision in the forward pass, on a device that computes bf16 natively; auto: on a CUDA device "
+        "that does",
     )
     channels_last: bool = Field(default=True, description="Channels-last memory format, in which convolutions are faster")
     compile: bool | Literal["auto"] = Field(

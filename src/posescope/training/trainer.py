@@ -23,7 +23,7 @@ from posescope.artifacts.pose_model import PoseModel
 from posescope.core.errors import DataError, OptionsError
 from posescope.core.files import fingerprint
 from posescope.data.crops.crop_set import CropSet
-from posescope.training.acceleration import choose_acceleration
+from posescope.training.acceleration import choose_acceleration, has_native_bf16
 from posescope.training.batches import count_batches
 from posescope.training.checkpoint_store import CheckpointError, CheckpointStore
 from posescope.training.distributed.launch import run_in_processes
@@ -125,8 +125,11 @@ def _check_sets(train_set: CropSet, val_set: CropSet) -> None:
 
 
 def _check_device(options: TrainingOptions, device: torch.device) -> None:
-    if options.amp == "bf16" and device.type != "cuda":
-        raise OptionsError(f"amp '{options.amp}' needs a CUDA device, but device '{options.device}' is {device}. Set amp: off.")
+    if options.amp == "bf16" and device.type == "cpu" and not has_native_bf16(device):
+        raise OptionsError(
+            "modelling.training.amp: expected for 'bf16' a CUDA device, or a CPU with native bf16 (AVX512-BF16, AMX, ARM BF16), "
+            f"found a CPU without it (device '{options.device}'). Set amp: off."
+        )
 
 
 def _check_processes(job: TrainingJob, device: torch.device, on_epoch: OnEpoch | None) -> None:
