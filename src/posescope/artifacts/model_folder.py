@@ -31,7 +31,7 @@ from posescope.core.errors import OptionsError
 from posescope.core.files import atomic_folder, sha256_of, write_json
 from posescope.core.plugins import build, restrict_dotted_paths, trust_component
 from posescope.core.torch_rng import fork_torch_rng
-from posescope.models.base import PoseNetwork
+from posescope.models.plain_modules import build_network
 
 __all__ = ["WEIGHTS", "ModelFolderError", "fingerprint_of_model", "load_model", "save_model"]
 
@@ -79,14 +79,14 @@ def load_model(folder: str | Path, device: str = "cpu", allow: Collection[str] =
     folder, place = Path(folder), resolve_device(device)
     about = read_description(folder)
     check_file(folder / WEIGHTS, about.weights_sha256)
-    context = {"crop_size": about.crop_size, "joint_count": len(about.skeleton)}
+    crop_size, joint_count = about.crop_size, len(about.skeleton)
     try:
         model_spec = trust_component("models", about.architecture, allow)
         codec_spec, crop = trust_component("codecs", about.codec, allow), about.crop.trusted(allow)
         with fork_torch_rng(), restrict_dotted_paths(allow):  # building a network draws its initial weights
-            codec = build("codecs", codec_spec, **context)
-            check_tensor_specs(lambda: build("models", model_spec, **context), folder / WEIGHTS)
-            network: PoseNetwork = build("models", model_spec, **context)
+            codec = build("codecs", codec_spec, crop_size=crop_size, joint_count=joint_count)
+            check_tensor_specs(lambda: build_network(model_spec, crop_size, joint_count), folder / WEIGHTS)
+            network = build_network(model_spec, crop_size, joint_count)
     except (OptionsError, ArithmeticError, TypeError, ValueError) as error:
         raise ModelFolderError(f"{folder / DESCRIPTION}: cannot build this model: {error}") from error
     load_weights(network, folder / WEIGHTS)

@@ -5,7 +5,7 @@ import inspect
 import click
 
 from posescope.cli.base import PosescopeCommand
-from posescope.core.plugins import GROUPS, installed, load_component, package_of
+from posescope.core.plugins import GROUPS, installed, load_component, options_model, package_of
 
 __all__ = ["plugins"]
 
@@ -29,7 +29,7 @@ def _list_components(group: str) -> None:
         component = load_component(group, row.name)
         summary = (inspect.getdoc(component) or "").partition("\n")[0]
         click.echo(f"  {row.name}  {summary}  [{package_of(row)}, {row.value}]")
-        options = getattr(component, "Options", None)
+        options = options_model(group, component)
         for field, info in (options.model_fields if options else {}).items():
             default = "required" if info.is_required() else f"default {info.get_default(call_default_factory=True)!r}"
             click.echo(f"      {field}: {info.description or ''} ({default})")

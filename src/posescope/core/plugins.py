@@ -2,7 +2,8 @@
 
 A component is any callable with an attribute `Options` (a class of frozen pydantic options). It is called as
 `component(options, **context)`; the context and the returned object are defined by the contract of its group (`GROUPS`).
-`Component` is a base class for those that only keep their options; a component need not use it.
+`Component` is a base class for those that only keep their options; a component need not use it. A network needs no `Options`: the
+arguments of its signature other than the context are its options then.
 
     parameters   {name: hourglass, options: {stacks: 2}}          <- ComponentSpec
     pyproject    [project.entry-points."posescope.models"]
@@ -29,18 +30,19 @@ from pydantic_core import ErrorDetails
 
 from posescope.core.errors import OptionsError
 from posescope.core.parameters import RENAMED_COMPONENTS, describe_unknown_option, describe_unknown_parameter
+from posescope.core.signature_options import accepted_arguments, make_options
 
 __all__ = [
     "GROUPS", "Component", "ComponentNotAllowedError", "ComponentSpec", "Options", "StoredComponent", "build", "check_options",
-    "component_validator", "describe_validation_error", "installed", "is_dotted_path", "load_component", "package_of",
-    "restrict_dotted_paths", "trust_component",
+    "component_validator", "describe_validation_error", "installed", "is_dotted_path", "load_component", "options_model",
+    "package_of", "restrict_dotted_paths", "trust_component",
 ]  # fmt: skip
 
 GROUPS: Mapping[str, str] = {
     "filters": "(options)(persons, joints) -> per person the reason for rejection, '' if there is none",
     "crop_rules": "(options)(extents: Extents) -> SquareBoxes",
     "codecs": "(options, crop_size, joint_count) -> Codec: encode joints to heatmaps, decode heatmaps to joints",
-    "models": "(options, crop_size, joint_count) -> PoseNetwork",
+    "models": "(options, crop_size, joint_count) -> PoseNetwork, or any module whose output is heatmaps",
     "optimisers": "(options, parameters, learning_rate) -> torch.optim.Optimizer",
     "losses": "(options)(predicted, target, weight) -> scalar tensor",
     "augmentations": "(options)(generator, plan: AugmentationPlan) -> AugmentationPlan",
@@ -53,6 +55,8 @@ GROUPS: Mapping[str, str] = {
 }
 
 
+# Groups whose components may lack `Options`, with the arguments that are no options.
+_CONTEXT: Mapping[str, tuple[str, ...]] = {"models": ("crop_size", "joint_count")}
 # Python identifiers only: a name from a file becomes a part of a command line in a message.
 _DOTTED_PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 # Dotted paths that may be loaded; None: all of them, since the caller names them.
@@ -87,6 +91,10 @@ class Options(BaseModel):
 
 
 OptionsT = TypeVar("OptionsT", bound=Options)
+
+
+class _SignatureOptions(Options):
+    model_config = ConfigDict(arbitrary_types_allowed=True)
 
 
 class StoredComponent(Options):
@@ -217,6 +225,14 @@ def load_component(group: str, name: str) -> Any:
         raise OptionsError(f"posescope.{group}: '{name}' points to {target}, which cannot be loaded: {error}.") from error
 
 
+def options_model(group: str, component: Any) -> type[BaseModel] | None:
+    """Return the options model of a component: its attribute `Options`, or, of a network without one, that of its signature."""
+    model = getattr(component, "Options", None)
+    if model is None and group in _CONTEXT:
+        return make_options(component, _SignatureOptions, _CONTEXT[group])
+    return model if isinstance(model, type) and issubclass(model, BaseModel) else None
+
+
 def check_options(group: str, spec: ComponentSpec) -> Any:
     """Return the validated options of a component, an instance of its `Options`.
 
@@ -230,9 +246,8 @@ def check_options(group: str, spec: ComponentSpec) -> Any:
     """
     if not isinstance(spec, ComponentSpec):
         raise TypeError(f"posescope.{group}: {spec!r} comes from a file; pass it through trust_component first.")
-    component = load_component(group, spec.name)
-    model = getattr(component, "Options", None)
-    if not (isinstance(model, type) and issubclass(model, BaseModel)):
+    model = options_model(group, load_component(group, spec.name))
+    if model is None:
         raise OptionsError(f"posescope.{group}: '{spec.name}' has no attribute Options (a pydantic model).")
     try:
         return model.model_validate(spec.options)
@@ -243,6 +258,8 @@ def check_options(group: str, spec: ComponentSpec) -> Any:
 
 def build(group: str, spec: ComponentSpec, **context: Any) -> Any:
     """Validate the options of a component and build it: `component(options, **context)`.
+
+    A component without `Options` is called with its options, and those arguments of the context that it names, as keywords.
 
     Args:
         group: A key of `GROUPS`.
@@ -256,8 +273,11 @@ def build(group: str, spec: ComponentSpec, **context: Any) -> Any:
         >>> build("filters", ComponentSpec(name="box_size", options={"min_side_px": 32})).options.min_side_px
         32.0
     """
-    options = check_options(group, spec)
-    return load_component(group, spec.name)(options, **context)
+    options, component = check_options(group, spec), load_component(group, spec.name)
+    if isinstance(options, _SignatureOptions):
+        own = {name: getattr(options, name) for name in type(options).model_fields}
+        return component(**own, **accepted_arguments(component, context))
+    return component(options, **context)
 
 
 def component_validator(group: str) -> AfterValidator:

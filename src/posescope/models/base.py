@@ -14,6 +14,8 @@ __all__ = ["PausedPass", "PoseNetwork", "Resumable"]
 class PoseNetwork(nn.Module, ABC):
     """Contract of the components of `posescope.models`: `network(options, crop_size=(H, W), joint_count=K)`.
 
+    A module that does not derive from it is adapted (`posescope.models.plain_modules`).
+
     A layer is a module of the network. Its address is its path in `named_modules()`, such as `hourglasses.0.bottleneck`, or a
     short name that the network defines for it.
 
@@ -39,6 +41,10 @@ class PoseNetwork(nn.Module, ABC):
     def module_path(self, layer: str) -> str:
         """Return the module path of a layer that is given by its short name or by that path; the layer need not exist."""
         return self.short_names.get(layer, layer)
+
+    def layer_paths(self) -> tuple[str, ...]:
+        """Return the paths by which layers can be given, in addition to the short names."""
+        return tuple(path for path, _ in self.named_modules() if path)
 
     def compiled_parts(self) -> Sequence[nn.Module]:
         """Return the modules that `modelling.training.compile` compiles separately; by default the whole network.

@@ -9,11 +9,12 @@ from torch import Tensor, nn
 
 from posescope.core.errors import OptionsError
 from posescope.models.base import PoseNetwork
+from posescope.models.layer_outputs import activation_in, replace_activation
 
 __all__ = ["Interventions", "bottleneck_layers", "find_layer", "intervene"]
 
-# Layer -> function that receives its activation (N, C, h, w) and returns the one that the pass continues with. A function that
-# returns its argument reads the layer.
+# Layer -> function that receives its activation (N, C, h, w), (N, L, C) or (N, C) and returns the one, of the same shape, that
+# the pass continues with. A function that returns its argument reads the layer.
 Interventions = Mapping[str, Callable[[Tensor], Tensor]]
 
 
@@ -30,7 +31,7 @@ def find_layer(network: PoseNetwork, layer: str) -> nn.Module:
     try:
         return network.get_submodule(network.module_path(layer))
     except AttributeError as error:
-        known = [*network.short_names, *(path for path, _ in network.named_modules())]
+        known = [*network.short_names, *network.layer_paths()]
         closest = "".join(f" Did you mean '{name}'?" for name in get_close_matches(layer, known, n=1))
         raise OptionsError(
             f"The network has no layer '{layer}'.{closest} Its short names are: {', '.join(network.short_names) or 'none'}. "
@@ -57,32 +58,44 @@ def intervene(network: PoseNetwork, interventions: Interventions | None, *, whol
             effect.
 
     Raises:
-        OptionsError: The network has no such layer; the output of a layer is not one tensor (N, C, h, w); or a layer runs more
-            than once, or never in a whole pass.
+        OptionsError: The network has no such layer; the output of a layer has no unambiguous activation (`layer_outputs`); or a
+            layer runs more than once, or never in a whole pass.
     """
     ran: set[str] = set()
     with ExitStack() as hooks:
         for layer, intervention in (interventions or {}).items():
-            hooks.enter_context(find_layer(network, layer).register_forward_hook(_make_hook(layer, intervention, ran)))
+            hooks.enter_context(find_layer(network, layer).register_forward_hook(_make_hook(network, layer, intervention, ran)))
         yield
     idle = sorted(set(interventions or ()) - ran)
     if idle and whole_pass:
         raise OptionsError(f"Expected layers that run in the forward pass, found modules that do not: {', '.join(idle)}.")
 
 
-def _make_hook(layer: str, intervention: Callable[[Tensor], Tensor], ran: set[str]) -> Callable[[nn.Module, Any, Any], Tensor]:
-    def hook(_module: nn.Module, _inputs: Any, output: Any) -> Tensor:
-        if not isinstance(output, Tensor) or output.ndim != 4:
-            found = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+def _make_hook(
+    network: PoseNetwork, layer: str, intervention: Callable[[Tensor], Tensor], ran: set[str]
+) -> Callable[[nn.Module, Any, Any], Any]:
+    def hook(module: nn.Module, _inputs: Any, output: Any) -> Any:
+        activation = activation_in(output)
+        if activation is None:
+            found = tuple(output.shape) if isinstance(output, Tensor) else f"an object {type(output).__name__}"
             raise OptionsError(
-                f"Layer '{layer}': expected one tensor (N, C, h, w) as output, found {found}. Choose another layer."
+                f"Layer '{layer}': expected as output one tensor (N, C, h, w), (N, L, C) or (N, C), or a tuple that begins with "
+                f"it, found {found}. Choose another layer{_example(network, layer, module)}."
             )
         if layer in ran:
             raise OptionsError(
                 f"Layer '{layer}': expected a module that runs once in a forward pass; it runs again, so that its activation is "
-                "ambiguous. Choose a layer before or after it."
+                f"ambiguous. Choose a layer before or after it{_example(network, layer, module)}."
             )
         ran.add(layer)
-        return intervention(output)
+        return replace_activation(output, intervention(activation))
 
     return hook
+
+
+def _example(network: PoseNetwork, layer: str, module: nn.Module) -> str:
+    """Return words for a layer to choose: the bottleneck, or the first module inside this layer."""
+    if network.bottleneck_layer not in (None, layer):
+        return f", such as '{network.bottleneck_layer}'"
+    inside = next((name for name, _ in module.named_children()), None)
+    return f", such as '{network.short_names.get(layer, layer)}.{inside}'" if inside else ""

@@ -11,8 +11,8 @@ from posescope.core.plugins import ComponentSpec, build
 from posescope.core.skeleton import Skeleton
 from posescope.core.torch_rng import fork_torch_rng
 from posescope.geometry.crop_recipe import CropRecipe
-from posescope.models.base import PoseNetwork
 from posescope.models.complexity import count_macs, count_parameters
+from posescope.models.plain_modules import build_network
 
 __all__ = ["build_untrained"]
 
@@ -47,7 +47,7 @@ def build_untrained(
     codec: Codec = build("codecs", codec_spec, crop_size=crop_size, joint_count=len(skeleton))
     with fork_torch_rng():
         torch.manual_seed(seed)
-        network: PoseNetwork = build("models", model_spec, crop_size=crop_size, joint_count=len(skeleton))
+        network = build_network(model_spec, crop_size, len(skeleton))
     if tuple(network.map_size) != tuple(codec.map_size):
         raise OptionsError(
             f"For crops of {crop_size[0]}x{crop_size[1]} px the model '{model_spec.name}' has heatmaps of "

@@ -9,6 +9,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from posescope.artifacts.pose_model import PoseModel
+from posescope.core.errors import OptionsError
 from posescope.core.records import PosePredictions
 from posescope.data.crops.crop_set import CropSet
 from posescope.explainability.features.row_blocks import batches_of_rows
@@ -28,15 +29,21 @@ def read_activations(model: PoseModel, images: Tensor, layers: Sequence[str]) ->
         layers: short names or module paths.
 
     Returns:
-        (n, C, h, w) by layer, on the model's device.
+        (n, C, h, w), (n, L, C) or (n, C) by layer, on the model's device.
 
     Raises:
-        OptionsError: if the network has no such layer, or its activation cannot be read (`intervene`).
+        OptionsError: if the network has no such layer, or its activation cannot be read (`intervene`) or has another first
+            dimension than the images.
     """
     values: dict[str, Tensor] = {}
 
     def reader(layer: str) -> Callable[[Tensor], Tensor]:
         def read(value: Tensor) -> Tensor:
+            if len(value) != len(images):
+                raise OptionsError(
+                    f"Layer '{layer}': expected an activation per image, of first dimension {len(images)}, found "
+                    f"{tuple(value.shape)}. Choose another layer."
+                )
             values[layer] = value.detach().clone()  # the network may change the activation in place afterwards
             return value
 
@@ -59,7 +66,7 @@ def mean_activations(
         batch_size: persons per forward pass.
 
     Returns:
-        (1, C, h, w) float32 by layer, on the CPU.
+        (1, C, h, w), (1, L, C) or (1, C) float32 by layer, on the CPU.
     """
     sums: dict[str, Tensor] = {}
     for batch in tqdm(batches_of_rows(rows, batch_size), desc="mean activations", leave=False):

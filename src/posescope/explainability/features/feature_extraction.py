@@ -91,18 +91,19 @@ def extract_features(
 
 
 def pool_over_space(values: Tensor, pooling: Pooling) -> Tensor:
-    """Pool activations over space.
+    """Pool activations over space: over the pixels of a map, or over tokens.
 
     Args:
-        values: (n, C, h, w).
+        values: (n, C, h, w), (n, L, C) or (n, C).
         pooling: mean or max; none returns the values unchanged.
 
     Returns:
-        (n, C, 1, 1), or the values if there is no pooling.
+        (n, C, 1, 1) or (n, 1, C); the values themselves if they are vectors, or if there is no pooling.
     """
-    if pooling == "none":
+    if pooling == "none" or values.ndim == 2:
         return values
-    return values.mean(dim=(2, 3), keepdim=True) if pooling == "mean" else values.amax(dim=(2, 3), keepdim=True)
+    space = (2, 3) if values.ndim == 4 else (1,)
+    return values.mean(dim=space, keepdim=True) if pooling == "mean" else values.amax(dim=space, keepdim=True)
 
 
 def _persons_digest(crops: CropSet) -> str:

@@ -3,7 +3,7 @@
     features/
         values.npy        (N, D) float16 or float32, C order
         person_ids.npy    (N,) int64
-        features.json     layer, shape (C, h, w), pooling, fingerprints, checksums of both arrays and of this file
+        features.json     layer, shape, pooling, fingerprints, checksums of both arrays and of this file
 
 A folder is written under a temporary name and renamed when it is complete. The checksums of the arrays are verified when a
 process first opens them.
@@ -41,9 +41,9 @@ class FeatureSet:
 
     Attributes:
         person_ids: (N,) int64.
-        values: (N, D) float16 or float32, usually a read-only memory map; D = C * h * w in that order.
+        values: (N, D) float16 or float32, usually a read-only memory map; D is the product of `shape`.
         layer: name of the layer.
-        shape: (C, h, w) of one person's activation; (C, 1, 1) if it is pooled.
+        shape: (C, h, w), (L, C) or (C,) of one person's activation; (C, 1, 1) or (1, C) if it is pooled.
         fingerprint: fingerprint of model, layer, persons and pooling.
         pooling: over space: none, mean or max.
         model: fingerprint of the network; empty if unknown.
@@ -113,7 +113,7 @@ class FeatureStore:
             person_ids: (N,) persons of the rows.
             blocks: (n_i, D) with the n_i summing to N.
             layer: name of the layer.
-            shape: (C, h, w) of one person's activation.
+            shape: of one person's activation.
             fingerprint: fingerprint of model, layer, persons and pooling.
             dtype: on disk; float16 halves the file, its largest number is 65,504.
             pooling: pooling of the blocks.
