@@ -22,6 +22,17 @@ def test_persons_that_do_not_belong_together_are_refused(inputs_of, shifting_cro
         replace(judged, attributes=pd.DataFrame({"standing": [0.1, 0.2]}))
 
 
+def test_joints_found_are_counted_among_the_labelled_ones(inputs_of, shifting_crops) -> None:
+    judged = inputs_of(shifting_crops).judged
+    visibility = judged.crops.targets.visibility.copy()
+    labelled = visibility.shape[1]
+    visibility[0], visibility[1] = 2, [1] + [0] * (labelled - 1)
+    crops = replace(judged.crops, targets=replace(judged.crops.targets, visibility=visibility))
+    pck = np.array([1 / labelled, 1.0, np.nan, *judged.per_person_pck[3:]])
+    persons = replace(judged, crops=crops, per_person_pck=pck)
+    assert [persons.found_joints(row) for row in range(3)] == [f"1 of {labelled} joints", "1 of 1 joint", ""]
+
+
 def test_inputs_that_do_not_belong_together_are_refused(inputs_of, shifting_crops) -> None:
     inputs = inputs_of(shifting_crops)
     with pytest.raises(ExplainabilityError, match="layer"):

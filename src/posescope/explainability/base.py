@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from posescope.artifacts.model_folder import fingerprint_of_model
 from posescope.artifacts.pose_model import PoseModel
+from posescope.core.errors import pluralise
 from posescope.core.records import PosePredictions
 from posescope.data.crops.crop_set import CropSet
 from posescope.drawing.photographs import PhotographMode
@@ -88,6 +89,15 @@ class StudyPersons:
             (n, H, W, 3) uint8 RGB.
         """
         return self.crops.read_shown_images(rows, photographs)
+
+    def found_joints(self, row: int) -> str:
+        """Return how many labelled joints of a person count as correct in its PCK, such as `15 of 17 joints`; empty if unknown.
+
+        Args:
+            row: row of the person.
+        """
+        pck, labelled = self.per_person_pck[row], int((self.crops.targets.visibility[row] > 0).sum())
+        return "" if np.isnan(pck) or not labelled else f"{round(pck * labelled)} of {pluralise(labelled, 'joint')}"
 
     def subset(self, rows: NDArray[np.int64]) -> "StudyPersons":
         """Return the persons at `rows` (n,), in this order."""

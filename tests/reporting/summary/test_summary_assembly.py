@@ -91,6 +91,7 @@ def test_quality_is_one_sentence_with_its_interval(inputs):
     good = block(inputs, "How good")
     assert "Of 100 marked joints it places 84 close enough" in good.text
     assert "82 to 86" in good.text
+    assert good.text.count("PCK") == 1
     assert "5 %" in good.text
     assert "362 persons" in good.text
     assert (good.scales[0].value, good.scales[0].low, good.scales[0].high) == (0.84, 0.82, 0.86)
@@ -127,6 +128,7 @@ def test_search_without_a_failing_group_is_said(inputs):
 def test_components_have_names_ends_and_strips(inputs):
     inside = block(inputs, "inside")
     assert "Principal component analysis" in inside.text
+    assert "need not be opposites" in inside.text
     assert inside.items[0].title == "Component 1: standing ↔ bent knees"
     assert inside.items[1].title == "Component 2: no name"
     assert [len(item.figures) for item in inside.items] == [2, 2, 2]
@@ -139,7 +141,7 @@ def test_curve_marks_the_number_of_components_that_suffice(inputs):
     assert needed.curve.marked == 10
     assert needed.curve.positions == (1.0, 10.0, 100.0)
     assert "With the first 10 of 576 components it loses at most 1 of 100 joints." in needed.text
-    assert "60 of 100 are close enough: much comes by side paths" in needed.text
+    assert "60 of 100 are close enough: much comes by side paths (below)." in needed.text
 
 
 def test_curve_of_a_network_without_skip_connections(inputs):
@@ -153,8 +155,8 @@ def test_curve_of_a_network_without_skip_connections(inputs):
     needed = block(replace(inputs, analyses={**inputs.analyses, "truncation": alone}), "needed")
     assert needed.curve.marked is None
     assert needed.text == (
-        "No number of components was shown to be enough. With all at their average, 10 of 100 are close enough: most comes "
-        "through the components."
+        "No number of components was shown to be enough. With the average of many pictures instead of its own numbers, 10 of 100 "
+        "are close enough: most joints need these numbers."
     )
 
 
@@ -183,8 +185,28 @@ def test_group_with_the_lowest_pck_is_always_shown(inputs):
     clusters = inputs.analyses["clusters"]
     table = pd.concat([clusters.tables["clusters"][:1]] * 5 + [clusters.tables["clusters"][1:]], ignore_index=True)
     many = replace(clusters, tables={"clusters": table.assign(cluster=range(1, 7))})
-    items = block(replace(inputs, analyses={**inputs.analyses, "clusters": many}), "groups").items
-    assert [item.title.partition(":")[0] for item in items] == ["Group 1", "Group 2", "Group 3", "Group 6"]
+    groups = block(replace(inputs, analyses={**inputs.analyses, "clusters": many}), "groups")
+    assert [item.title.partition(":")[0] for item in groups.items] == ["Group 1", "Group 2", "Group 3", "Group 6"]
+    assert "Not shown: groups 4 and 5." in groups.text
+
+
+def test_group_that_is_said_to_be_separate_is_shown(inputs):
+    clusters = inputs.analyses["clusters"]
+    table = pd.concat([clusters.tables["clusters"][:1]] * 5 + [clusters.tables["clusters"][1:]], ignore_index=True)
+    table = table.assign(cluster=range(1, 7), separate=[False, False, False, False, True, False])
+    many = replace(clusters, tables={"clusters": table}, facts={"verdict": "separate groups"})
+    groups = block(replace(inputs, analyses={**inputs.analyses, "clusters": many}), "groups")
+    assert [item.title.partition(":")[0] for item in groups.items] == ["Group 1", "Group 2", "Group 5", "Group 6"]
+    assert "Of 6 groups, group 5 is separate" in groups.text
+    assert "Not shown: groups 3 and 4." in groups.text
+
+
+def test_number_of_components_is_marked_only_if_it_was_asked_about(inputs):
+    findings = tuple(one for one in inputs.findings if one.analysis != "truncation")
+    needed = block(replace(inputs, findings=findings), "needed")
+    assert needed.curve.marked is None
+    assert needed.curve.caption == "Dotted: all components."
+    assert block(inputs, "needed").curve.caption == "Dotted: all components. Dashed: 10."
 
 
 def test_group_without_judged_persons_is_not_shown(inputs):
@@ -205,7 +227,7 @@ def test_groups_are_separate_or_a_division_of_a_continuum(inputs):
     assert "continuum" in text(verdict="a continuum")
     every = inputs.analyses["clusters"].tables["clusters"]["cluster"].tolist()
     assert "The groups are separate" in text(every, verdict="separate groups")
-    assert f"Of {len(every)}, group 2 is separate" in text([2], verdict="separate groups")
+    assert f"Of {len(every)} groups, group 2 is separate" in text([2], verdict="separate groups")
 
 
 def test_missing_analyses_are_one_line_each(inputs):

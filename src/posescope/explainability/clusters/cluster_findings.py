@@ -60,11 +60,12 @@ class WeighedGroups:
         ]
 
     def row_titles(self) -> list[str]:
-        """Return a title per group, with its size and PCK, for its pictures."""
+        """Return a title per group, with its size and the joints found of 100 (its PCK), for its pictures."""
         found, titles = self.judged.errors.contrasts, []
         for group, (name, size) in enumerate(zip(self.names(), self.members.sizes, strict=True)):
             pck, rest = found.inside[group, 0], found.rest[group, 0]
-            scores = "" if np.isnan([pck, rest]).any() else f", PCK {pck:.2f}, all others {rest:.2f}"
+            known = not np.isnan([pck, rest]).any()
+            scores = f", {100 * pck:.0f} of 100 joints found (all others: {100 * rest:.0f})" if known else ""
             titles.append(f"{name.capitalize()}: {size} persons{scores}")
         return titles
 

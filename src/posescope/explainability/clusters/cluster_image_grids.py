@@ -64,5 +64,4 @@ def draw_members(
 
 
 def _caption(persons: StudyPersons, row: int) -> str:
-    person, pck = f"person {persons.person_ids[row]}", persons.per_person_pck[row]
-    return person if np.isnan(pck) else f"{person}, PCK {pck:.2f}"
+    return ", ".join(filter(None, [f"person {persons.person_ids[row]}", persons.found_joints(row)]))

@@ -52,9 +52,10 @@ def _caption_ends(name: ComponentName) -> str:
         if share
     ]
     missing = f" The value is unknown for {' and '.join(unknown)} (the lowest and the highest 5 %)." if unknown else ""
+    opposites = "" if name.low_attribute == name.high_attribute else " The two ends need not be opposites."
     return (
         f'{text} Above, look for "{name.low}", below for "{name.high}": this explains {name.share.estimate:.0%} of the '
-        f"differences between persons along the component, so not every person fits.{missing}"
+        f"differences between persons along the component, so not every person fits.{opposites}{missing}"
     )
 
 

@@ -82,8 +82,8 @@ def draw_slice(
 
 
 def _answer_caption(persons: StudyPersons, row: int) -> str:
-    """Return the PCK of a person, and whether left and right are exchanged at half of the labelled joints or more."""
-    caption = f"answer: PCK {persons.per_person_pck[row]:.2f}"
+    """Return the number of correct joints, and whether left and right are exchanged at half of the labelled joints or more."""
+    caption = f"answer: {persons.found_joints(row)}"
     if persons.error_types is None:
         return caption
     types = persons.error_types[row]

@@ -10,7 +10,7 @@ from posescope.explainability.components.pca import Components
 from posescope.explainability.findings_file import FindingRecord
 from posescope.reporting.subject_words import SubjectWords
 from posescope.reporting.summary.summary_content import Curve, Scale, SummaryBlock, SummaryFigure, SummaryItem
-from posescope.reporting.wording import count_of_hundred, in_words
+from posescope.reporting.wording import count_of_hundred, in_words, list_words
 
 __all__ = ["describe_components", "describe_groups", "describe_needed", "describe_skips"]
 
@@ -33,14 +33,17 @@ def describe_components(components: Components | None, analyses: Analyses, subje
     if components is None:
         return SummaryBlock(heading, "", "", "Not looked at: the pipeline explainability was not run.")
     text = (
-        f"Half way, a picture has become {components.mean.size:,} numbers. Principal component analysis (PCA) finds the scales, "
+        f"Inside, a picture has become {components.mean.size:,} numbers. Principal component analysis (PCA) finds scales, "
         f"called components, on which they differ most between {subject.many}."
     )
     ratios = components.explained_variance_ratio[:_SHOWN]
     items = tuple(_component_item(number, float(ratio), analyses, subject) for number, ratio in enumerate(ratios, 1))
     chapter = "analysis-component-names" if "component_names" in analyses else "variance"
     if any(item.figures for item in items):
-        text += f" Pictures: {subject.many} at both ends; then the skeleton when only this component changes."
+        text += (
+            f" Pictures: {subject.many} at both ends, which need not be opposites; then the skeleton when only this component "
+            "changes."
+        )
     else:
         text += " Their pictures were not made: the analysis of component names was not run."
     return SummaryBlock(heading, chapter, "More on components", text, items=items, wide=True)
@@ -94,21 +97,36 @@ def describe_needed(truncation: AnalysisResult | None, answers: Answers) -> Summ
     own = table[table["skips"] == skips]
     intact = float(own.loc[own["subset"] == "intact", "pck"].iloc[0])
     first = own[(own["subset"] == "first") & (own["k"] >= 1)].sort_values("k")
-    asked = truncation.facts.get("components_asked")
+    answer = answers.get("truncation.components-are-enough")
+    asked = None if answer is None else truncation.facts.get("components_asked")
+    dashed = "" if asked is None else f" Dashed: {int(asked):,}."
     curve = Curve(
         positions=tuple(first["k"].astype(float)),
         values=tuple(first["pck"]), lows=tuple(first["low"]), highs=tuple(first["high"]),
         marked=None if asked is None else float(asked), level=intact, across="components kept",
-        up="joints close enough, of 100", caption="Dotted: all components. Dashed: enough.",
+        up="joints close enough, of 100", caption=f"Dotted: all components.{dashed}",
         source=("truncation", "truncation_curve"),
     )  # fmt: skip
-    sentences = [_enough_text(truncation, answers.get("truncation.components-are-enough"))]
+    sentences = [_enough_text(truncation, answer)]
     bypassed = truncation.facts.get(f"pck_no_components_{skips}")
     if bypassed is not None:
-        through = float(bypassed) <= intact / 2
-        way = "most comes through the components" if through else "much comes by side paths"
-        sentences.append(f"With all at their average, {count_of_hundred(float(bypassed))} of 100 are close enough: {way}.")
+        sentences.append(_without_text(float(bypassed), intact, skips))
     return SummaryBlock(heading, chapter, link, " ".join(sentences), curve=curve)
+
+
+def _without_text(pck: float, intact: float, skips: str) -> str:
+    """Return the sentence on the network when its features are the same for every picture.
+
+    Args:
+        pck, intact: PCK without any component, and of the whole network.
+        skips: `own`, or `none` if the network has no skip connections.
+    """
+    if pck <= intact / 2:
+        way = "most joints need these numbers"
+    else:
+        way = "much comes by side paths (below)" if skips == "own" else "the same answer fits many pictures"
+    kept = f"{count_of_hundred(pck)} of 100 are close enough"
+    return f"With the average of many pictures instead of its own numbers, {kept}: {way}."
 
 
 def _enough_text(truncation: AnalysisResult, answer: FindingRecord | None) -> str:
@@ -136,22 +154,25 @@ def describe_groups(clusters: AnalysisResult | None, answers: Answers, subject: 
     reality = _reality(clusters, answers.get("clusters.separate-groups"), subject)
     text = f"K-means puts {subject.many} with similar numbers into one group. {reality}"
     shown = _shown_groups(table)
-    text += "" if len(shown) == len(table) else " Shown: the largest and the worst."
+    left_out = [str(number) for number in table["cluster"] if number not in set(shown["cluster"])]
+    if left_out:
+        text += f" Not shown: {'group' if len(left_out) == 1 else 'groups'} {list_words(left_out)}."
     items = tuple(_group_item(clusters, row, subject) for row in shown.to_dict("records"))
-    figures = (
-        () if any(item.figures for item in items) else tuple(_figures(clusters, "clusters", "clusters", "One group per row."))
-    )
+    figures: tuple[SummaryFigure, ...] = ()
+    if any(item.figures for item in items):
+        text += f" Pictures: a typical {subject.one}, then {subject.many} near the group's average and far from it."
+    else:
+        figures = tuple(_figures(clusters, "clusters", "clusters", "One group per row."))
     return SummaryBlock(heading, chapter, "More on groups", text, figures=figures, items=items, wide=True)
 
 
 def _shown_groups(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the largest groups with a known PCK and, always, the one with the lowest PCK."""
+    """Return some groups with a known PCK: the one with the lowest PCK, then the separate ones, then the largest."""
     table = table[table["mean_pck"].notna()]
-    shown = table.head(_GROUPS_SHOWN)
-    worst = table.loc[[table["mean_pck"].idxmin()]] if len(table) else table
-    if worst.index.isin(shown.index).all():
-        return shown
-    return pd.concat([shown.head(_GROUPS_SHOWN - 1), worst])
+    separate = table["separate"].astype(bool) if "separate" in table else pd.Series(data=False, index=table.index)
+    order = pd.DataFrame({"other": table["mean_pck"] > table["mean_pck"].min(), "merged": ~separate})
+    chosen = order.sort_values(["other", "merged"], kind="stable").index[:_GROUPS_SHOWN]
+    return table.loc[chosen.sort_values()]
 
 
 def _reality(clusters: AnalysisResult, answer: FindingRecord | None, subject: SubjectWords) -> str:
@@ -166,7 +187,8 @@ def _reality(clusters: AnalysisResult, answer: FindingRecord | None, subject: Su
     if not separate:
         return "Some are separate; the others merge into one another."
     names = " and ".join(f"group {number}" for number in separate)
-    return f"Of {len(table)}, {names} {'is' if len(separate) == 1 else 'are'} separate; the others merge into one another."
+    verb = "is" if len(separate) == 1 else "are"
+    return f"Of {len(table)} groups, {names} {verb} separate; the others merge into one another."
 
 
 def _group_item(clusters: AnalysisResult, row: Mapping[Any, Any], subject: SubjectWords) -> SummaryItem:
@@ -194,7 +216,7 @@ def describe_skips(skips: AnalysisResult | None, subject: SubjectWords) -> Summa
     if intact is None or changed is None:
         return SummaryBlock(heading, "", "", "Not looked at: the analysis skip ablation was not run.")
     text = (
-        f"Side paths (skip connections) carry fine detail around these numbers. Given those of another {subject.one}, "
-        f"{count_of_hundred(float(changed))} instead of {count_of_hundred(float(intact))} of 100 joints are close enough."
+        f"Side paths (skip connections) carry fine detail around these numbers. With the detail of another {subject.one}, "
+        f"{count_of_hundred(float(changed))} instead of {count_of_hundred(float(intact))} of 100 are close enough."
     )
     return SummaryBlock(heading, "analysis-skip-ablation", "More on side paths", text)

@@ -59,8 +59,8 @@ def describe_quality(metrics: Mapping[str, Any] | None, subject: SubjectWords, *
     chance = f"; with other pictures of this kind, probably {ends}" if ends else ""
     people = f"{figure['persons']:,} " if "persons" in figure else ""
     text = (
-        f"Of 100 marked joints it places {count_of_hundred(value)} close enough{chance}.\n\n"
-        f"Close enough: {_CLOSE[name].format(one=subject.one)} from the mark. This share is called PCK. Measured on "
+        f"Of 100 marked joints it places {count_of_hundred(value)} close enough (PCK {value:.2f}){chance}.\n\n"
+        f"Close enough: {_CLOSE[name].format(one=subject.one)} from the mark. Measured on "
         f"{people}{subject.many} in pictures {'it has not' if unseen else 'that it may or may not have'} learned from."
     )
     return SummaryBlock(heading, chapter, link, text, scales=(Scale(_BAR, value, low, high),))
@@ -101,7 +101,7 @@ def _joints_sentence(joint_scores: pd.DataFrame | None) -> str:
     worst, best = ranked.iloc[0], ranked.iloc[-1]
     hard, easy = (in_words(str(row["joint"])) for row in (worst, best))
     return (
-        f"The hardest joint is the {hard} ({count_of_hundred(worst['pck_thesis'])} of 100), the easiest the {easy} "
+        f"Hardest joint: {hard} ({count_of_hundred(worst['pck_thesis'])} of 100); easiest: {easy} "
         f"({count_of_hundred(best['pck_thesis'])})."
     )
 
@@ -147,7 +147,6 @@ def describe_certainty(coverage: pd.DataFrame | None) -> SummaryBlock:
     small, large = (in_words(str(name)) for name in (ranked.iloc[0], ranked.iloc[-1]))
     text = (
         f"Each joint comes with a circle that should hold the true place {10 * every['level'].iloc[0]:g} times in 10. Tested, "
-        f"{count_of_hundred(every['coverage'].iloc[0])} of 100 circles did. It is surest of the {small} (small circles), least "
-        f"sure of the {large}."
+        f"{count_of_hundred(every['coverage'].iloc[0])} of 100 circles did. Smallest circle: {small}; largest: {large}."
     )
     return SummaryBlock(heading, chapter, link, text)

@@ -60,8 +60,8 @@ def _limits(inputs: ReportInputs) -> SummaryBlock:
         "It has seen generated pictures only: nothing here holds for real photographs."
         if inputs.generated
         else f"Photographs of other places or other {subject.many} may give other numbers.",
-        "Pictures were cut out around the marked joints; in use these are unknown, and it does worse.",
-        "Whether a group is the reason for its misses is not known.",
+        "Pictures were cut out around the marked joints; without marks it does worse.",
+        "A group need not be the reason for its misses.",
         "Trained again, it may have other groups and components.",
     ]
     return SummaryBlock("What this does not show", "findings", "All findings", "\n".join(f"- {line}" for line in lines))
