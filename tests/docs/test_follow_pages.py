@@ -48,6 +48,13 @@ def make_my_data(source: Path, target: Path) -> None:
         write_annotations(target, split, {**content, "categories": [CATEGORY]})
 
 
+def make_export(source: Path, target: Path) -> None:
+    """Return data as a labelling tool exports it: one folder of images and one file."""
+    labels = source / "annotations" / "person_keypoints_train2017.json"
+    shutil.copytree(source / "train2017", target / "images")
+    shutil.copy(labels, target / "labels.json")
+
+
 def take_some(source: Path, target: Path, images_of: dict[str, int]) -> None:
     """Write the first images of each split with their persons."""
     for split, count in images_of.items():
@@ -117,7 +124,11 @@ def follow_your_own_data(checkout, page, joints: list[str]) -> None:
 @pytest.mark.parametrize("page", ["docs/how-to/your-own-data.md"], indirect=True)
 def test_your_own_data(page, checkout, painted) -> None:
     make_my_data(painted, checkout.root / "my_data")
+    make_export(painted, checkout.root / "export")
     follow_your_own_data(checkout, page, CATEGORY["keypoints"])
+    export = pd.read_csv(checkout.root / "data" / "export" / "08_reporting" / "data_distribution.csv", index_col="split")
+    read = len(json.loads((checkout.root / "export" / "labels.json").read_text())["annotations"])
+    assert (export.loc["val", "persons"], export.loc["test", "persons"]) == (round(0.15 * read), round(0.1 * read))
 
 
 @pytest.mark.slow
@@ -126,6 +137,7 @@ def test_your_own_data(page, checkout, painted) -> None:
 def test_your_own_data_with_sports_photographs(page, checkout, real_data) -> None:
     """LSPET: 14 joints in another order, image names that are not numbers."""
     take_some(real_data / "lspet", checkout.root / "my_data", {"train": 60, "val": 30})
+    make_export(real_data / "coco_subset", checkout.root / "export")
     category = read(real_data / "lspet" / "annotations" / "person_keypoints_val.json")["categories"][0]
     follow_your_own_data(checkout, page, category["keypoints"])
 

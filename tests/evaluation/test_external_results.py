@@ -8,7 +8,7 @@ import pytest
 
 from posescope.core.errors import DataError
 from posescope.core.skeleton import Skeleton
-from posescope.core.tables import Keypoints, Persons, Predictions, join_joints
+from posescope.core.tables import Keypoints, Persons, Predictions, join_joints, required_columns
 from posescope.evaluation.external_results import match_results, read_results
 from posescope.evaluation.metrics.base import MetricError
 
@@ -21,7 +21,7 @@ def persons_table(*rows):
     table["annotation_id"] = table["person_id"] + 100
     size = {"file_name": "x.jpg", "image_h": 90, "image_w": 90}
     box = {"bbox_x": 0, "bbox_y": 0, "bbox_w": 20, "bbox_h": 50, "area": 1000}
-    return Persons.validate(table.assign(**size, **box)[list(Persons.to_schema().columns)])
+    return Persons.validate(table.assign(**size, **box)[required_columns(Persons)])
 
 
 def keypoints_of(person_ids, points, visibility):

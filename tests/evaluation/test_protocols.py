@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from posescope.core.tables import Keypoints, Persons, join_joints
+from posescope.core.tables import Keypoints, Persons, join_joints, required_columns
 from posescope.evaluation.protocols import annotations_to_find, images_to_evaluate, select_evaluated_persons
 
 
@@ -14,7 +14,7 @@ def persons_table(*rows):
     table["annotation_id"] = table["person_id"] + 100
     size = {"file_name": "x.jpg", "image_h": 90, "image_w": 90}
     box = {"bbox_x": 0, "bbox_y": 0, "bbox_w": 20, "bbox_h": 50, "area": 1000}
-    return Persons.validate(table.assign(**size, **box)[list(Persons.to_schema().columns)])
+    return Persons.validate(table.assign(**size, **box)[required_columns(Persons)])
 
 
 def keypoints_of(person_ids, points, visibility):
@@ -68,11 +68,20 @@ def test_without_persons_none_is_evaluated(protocol) -> None:
 
 
 def test_images_of_the_test_set_include_unreadable_ones() -> None:
-    images = images_to_evaluate("test", ACCEPTED)
+    images = images_to_evaluate("test", ACCEPTED, CROPPED)
     assert images is not None
     assert images.tolist() == [10, 30]
     assert set(select_evaluated_persons("coco", "test", READ, LABELS, ACCEPTED, CROPPED)["image_id"]) == set(images.tolist())
-    assert images_to_evaluate("val", ACCEPTED) is None
+    assert images_to_evaluate("val", ACCEPTED, CROPPED) is None
+
+
+def test_images_of_a_validation_set_from_the_training_file_are_those_of_its_persons() -> None:
+    accepted = persons_table((1, "all", 10, "train", False), (2, "all", 20, "val", False), (3, "all", 30, "test", False))
+    evaluated = persons_table((2, "all", 20, "val", False), (4, "all", 5, "val", False))
+    found = images_to_evaluate("val", accepted, evaluated, has_own_file=False)
+    assert found is not None
+    # Image 5 has an evaluated person, but none with a crop box.
+    assert found.tolist() == [5, 20]
 
 
 def test_annotations_to_find_follow_the_protocol() -> None:

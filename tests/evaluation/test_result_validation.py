@@ -19,7 +19,7 @@ from pycocotools.cocoeval import COCOeval
 
 from posescope.core.errors import PosescopeError
 from posescope.core.skeleton import Skeleton
-from posescope.core.tables import Keypoints, Persons, join_joints
+from posescope.core.tables import Keypoints, Persons, join_joints, required_columns
 from posescope.evaluation.external_results import match_results, read_results
 from posescope.evaluation.metrics.average_precision import evaluate_coco
 from posescope.evaluation.metrics.base import MetricError
@@ -143,7 +143,7 @@ class ScoredWorld:
         table = pd.DataFrame({"person_id": ids, "annotation_id": ids, "image_id": 1 + (ids - 1) // 2, "split": "val"})
         table = table.assign(source_split="val", file_name=[f"im{(i - 1) // 2}.jpg" for i in ids], image_h=400, image_w=400)
         table = table.assign(bbox_x=0, bbox_y=0, bbox_w=100, bbox_h=100, area=5000, is_crowd=False)
-        self.persons = Persons.validate(table[list(Persons.to_schema().columns)])
+        self.persons = Persons.validate(table[required_columns(Persons)])
         self.keypoints = Keypoints.validate(join_joints(ids, points, visibility, "visibility"))
         self.points, self.visibility = points, visibility
 

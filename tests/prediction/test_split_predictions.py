@@ -9,7 +9,7 @@ import pytest
 
 from posescope.core.errors import DataError
 from posescope.core.records import PoseTargets
-from posescope.core.tables import CropBoxes, Keypoints, Persons, Predictions, join_joints
+from posescope.core.tables import CropBoxes, Keypoints, Persons, Predictions, join_joints, required_columns
 from posescope.data.crops.crop_set import CropSet
 from posescope.evaluation.metrics.base import MetricError
 from posescope.evaluation.table_schemas import HeatmapErrors
@@ -27,7 +27,7 @@ EVALUATED = Persons.validate(
     pd.DataFrame(
         {"person_id": IDS, "annotation_id": IDS, "image_id": [4, 5], "source_split": "v", "file_name": "x", "split": "val"}
     ).assign(image_h=90, image_w=90, bbox_x=0, bbox_y=0, bbox_w=50, bbox_h=50, area=2500, is_crowd=False)[
-        list(Persons.to_schema().columns)
+        required_columns(Persons)
     ]
 )
 OPTIONS = PredictionOptions(device="cpu")

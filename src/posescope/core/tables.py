@@ -35,7 +35,8 @@ class Persons(_Table):
     """One row per person.
 
     `person_id` is assigned and unique over all splits; an `annotation_id` may occur in train and in val. `area` is COCO's area of
-    the segment, px^2. `split` is train, val, test or calibration.
+    the segment, px^2. `split` is train, val, test or calibration. `group` is the group of the image; only data that the project
+    splits by groups has it.
     """
 
     person_id: Series[np.int64] = pa.Field(unique=True, ge=0)
@@ -52,6 +53,7 @@ class Persons(_Table):
     bbox_h: Series[np.float32] = pa.Field(ge=0)
     area: Series[np.float32] = pa.Field(ge=0)
     is_crowd: Series[bool]
+    group: Series[str] | None
 
 
 class Keypoints(_Table):

@@ -45,15 +45,24 @@ def select_evaluated_persons(
     return selected[selected["split"] == split].sort_values("person_id").reset_index(drop=True)
 
 
-def images_to_evaluate(split: str, persons: pd.DataFrame) -> NDArray[np.int64] | None:
+def images_to_evaluate(
+    split: str, persons: pd.DataFrame, evaluated: pd.DataFrame, has_own_file: bool = True
+) -> NDArray[np.int64] | None:
     """Return the ids of the images over which average precision is computed.
 
     Args:
-        split: test: the images of the test persons, readable or not. Any other: None, all images of the annotation file, those
-            without persons included.
+        split: train, val, test or calibration.
         persons: accepted persons of all splits.
+        evaluated: persons that count in the metrics per person.
+        has_own_file: whether the validation set has its own annotation file.
+
+    Returns:
+        None for a split with its own annotation file: all images of the file, those without persons included. Otherwise the
+        images of the accepted and of the evaluated persons, readable or not.
     """
-    return images_of(persons, split) if split == "test" else None
+    if split != "test" and has_own_file:
+        return None
+    return images_of(persons, split) if split == "test" else np.union1d(images_of(persons, split), evaluated["image_id"])
 
 
 def annotations_to_find(protocol: Protocol, evaluated_persons: pd.DataFrame) -> list[int] | None:

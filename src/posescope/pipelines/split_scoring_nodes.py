@@ -158,7 +158,7 @@ class SplitNodes:
         """
         self._check_tables(setting, predictions=predictions)
         truth = raw_source.annotation_file(source, source.source_split_of(self.split))
-        images = images_to_evaluate(self.split, persons)
+        images = images_to_evaluate(self.split, persons, evaluated, has_own_file=source.split is None)
         protocol = scoring.precision_protocol
         values, image_ids = evaluate_precision(
             truth, results, skeleton, scoring.seed, scoring.resamples, protocol, evaluated, images

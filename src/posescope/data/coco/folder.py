@@ -8,6 +8,7 @@ from pydantic import Field, field_validator
 
 from posescope.core.errors import DataError
 from posescope.core.plugins import Options
+from posescope.data.coco.project_split import ProjectSplit
 from posescope.data.images.limits import ImageLimits
 from posescope.data.images.orientation import PixelFrame
 
@@ -29,6 +30,11 @@ class SourceOptions(Options):
     annotations: str = Field(
         "annotations/person_keypoints_{split}.json",
         description="annotation file of a split; also found with the suffix .gz",
+    )
+    split: ProjectSplit | None = Field(
+        None,
+        description="how the project splits a data set of one annotation file, that of `train_split`; null: the data set has a "
+        "training and a validation split",
     )
     category: str = Field("person", description="name of the category to read")
     orientation: PixelFrame = Field(
@@ -55,11 +61,11 @@ class SourceOptions(Options):
 
     def source_split_of(self, split: str) -> str:
         """Return the split of the data set that a split comes from; test and calibration set are drawn from the training set."""
-        return self.val_split if split == "val" else self.train_split
+        return self.val_split if split == "val" and self.split is None else self.train_split
 
     def splits(self) -> dict[str, str]:
-        """Return the names of the splits in the data set by train and val."""
-        return {"train": self.train_split, "val": self.val_split}
+        """Return the names of the splits in the data set by train and val; only train if the project splits one file."""
+        return {"train": self.train_split} | ({"val": self.val_split} if self.split is None else {})
 
 
 @dataclass(frozen=True)
@@ -89,7 +95,8 @@ class CocoFolder:
         if found is None:
             raise DataError(
                 f"{plain}: the annotation file does not exist (nor {zipped.name}). Check raw_dir={self.root} and "
-                "data_engineering.source.train_split, val_split and annotations."
+                "data_engineering.source.train_split, val_split and annotations. If the data set has one annotation file, set "
+                "data_engineering.source.split."
             )
         return found
 

@@ -5,7 +5,7 @@ Keypoints are indices of pixels and stay unchanged.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,10 +37,11 @@ from posescope.data.coco.plausibility import (
     collect_labels,
     find_persons_in_both_splits,
 )
+from posescope.data.coco.project_split import assign_validation, groups_of_images
 from posescope.data.coco.record_validation import EXPECTED_REASONS, IMAGE_WITHOUT_PERSONS, format_value, is_storable
 from posescope.data.coco.repair import parse_int64
 
-__all__ = ["Annotations", "load_annotation_file", "read_annotations", "read_coco"]
+__all__ = ["Annotations", "load_annotation_file", "read_annotations", "read_coco", "select_images"]
 
 MAX_JOINTS = 255  # the tables number joints as uint8
 
@@ -86,6 +87,25 @@ def load_annotation_file(path: Path) -> dict[str, Any]:
     return content
 
 
+def select_images(content: Mapping[str, Any], image_ids: Collection[int]) -> dict[str, Any]:
+    """Return the content of an annotation file with the records of some images only.
+
+    Args:
+        content: content of the file.
+        image_ids: ids of the images; ids that the file writes as text or float are read as `read_annotations` reads them.
+    """
+    wanted = set(image_ids)
+
+    def is_wanted(record: Any, field: str) -> bool:
+        return isinstance(record, dict) and parse_int64(record.get(field)) in wanted
+
+    return {
+        **content,
+        "images": [image for image in content["images"] if is_wanted(image, "id")],
+        "annotations": [record for record in content["annotations"] if is_wanted(record, "image_id")],
+    }
+
+
 def read_annotations(folder: CocoFolder, source: SourceOptions, failures: FailureLimits | None = None) -> Annotations:
     """Read and validate all annotation files of a data set.
 
@@ -108,7 +128,7 @@ def read_annotations(folder: CocoFolder, source: SourceOptions, failures: Failur
         parts.append(part)
     _check_disjoint(folder, source, parts)
     implausible = [check_plausibility(part.labels) for part in parts]
-    if source.train_split != source.val_split:
+    if len(parts) > 1 and source.train_split != source.val_split:
         implausible[-1] += find_persons_in_both_splits(parts[0].labels, parts[-1].labels)
     quality = _report_quality(parts, implausible, source, failures)
     issues = [*(part.issues for part in parts), *map(_warned_issues, parts, implausible)]
@@ -158,14 +178,15 @@ class _Part:
 
 def _check_disjoint(folder: CocoFolder, source: SourceOptions, parts: list[_Part]) -> None:
     """Check that no image is in both splits. With a folder per split, equal names may be different images."""
-    if source.images is None:
+    if source.images is None or len(parts) == 1:
         return
     first, *others = (folder.image_folder(source, split).resolve() for split in source.splits().values())
     shared = set(parts[0].persons["file_name"]).intersection(*(part.persons["file_name"] for part in parts[1:]))
     if shared and all(other == first for other in others):
         raise DataError(
             f"{first}: expected splits that share no image, found {len(shared)} images with persons in both "
-            f"'{source.train_split}' and '{source.val_split}', such as '{min(shared)}'. Remove them from one annotation file."
+            f"'{source.train_split}' and '{source.val_split}', such as '{min(shared)}'. Remove them from one annotation file, "
+            "or keep one file and let the project split it: data_engineering.source.split."
         )
 
 
@@ -197,6 +218,11 @@ def _read_split(folder: CocoFolder, source: SourceOptions, split: str, source_sp
     issues = [*images.issues, *checks.issues, *_images_without_persons(images.rows, checks)]
     repaired = [*images.repaired, *checks.repaired]
     persons = _persons_table(checks, images.rows, split, source_split, first_id)
+    if source.split is not None:
+        if source.split.by == "group":
+            groups = groups_of_images(content["images"], source.split, path)
+            persons["group"] = [groups[image] for image in persons["image_id"].tolist()]
+        persons = assign_validation(persons, source.split, path)
     logger.info(
         "%s: %d persons read, %d records rejected, %d of other categories ignored",
         path.name, len(persons), len(issues), checks.other_count,

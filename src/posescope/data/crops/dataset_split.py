@@ -1,4 +1,4 @@
-"""Draw the test and the calibration set from the training set by whole image, and count the images and persons of each split."""
+"""Draw test and calibration set from the training set by whole image or group, and count the images and persons of each split."""
 
 import logging
 
@@ -8,9 +8,11 @@ import pandas as pd
 from posescope.core.errors import DataError
 from posescope.core.origin import Origin, add_origin
 from posescope.core.tables import DRAWN_SPLITS, SPLITS, Distribution, Persons
+from posescope.data.coco.folder import SourceOptions
 from posescope.data.crops.crop_statistics import CropStatistics
 from posescope.data.crops.crop_store import CropStore
 from posescope.data.crops.options import SplitOptions
+from posescope.data.whole_units import draw_units
 
 __all__ = ["count_distribution", "sample_splits"]
 
@@ -19,17 +21,19 @@ logger = logging.getLogger(__name__)
 _CALIBRATION_STREAM = 1
 
 
-def sample_splits(persons: pd.DataFrame, options: SplitOptions) -> pd.DataFrame:
+def sample_splits(persons: pd.DataFrame, options: SplitOptions, source: SourceOptions | None = None) -> pd.DataFrame:
     """Move whole images from train to test and to calibration, each in a seeded random order, until both sets are complete.
 
     Both sets get as many persons as the validation set, at most `max_test_fraction` and `max_calibration_fraction` of the
-    training persons. An image with more persons than are still needed is skipped, so the number is met exactly if enough images
-    with one person are left. The calibration set is drawn after the test set, by its own random numbers: its size has no effect
-    on the test set.
+    training persons. If the project splits the data set (`source.split`), the test set gets its own fraction of all persons, and
+    with `by: group` whole groups are moved. An image or group with more persons than are still needed is skipped, so the number
+    is met exactly if enough images with one person are left. The calibration set is drawn after the test set, by its own random
+    numbers: its size has no effect on the test set.
 
     Args:
         persons: a `Persons` table with the splits train and val.
         options: options of the draw.
+        source: options of the data set. None: it has official splits.
 
     Returns:
         The same `Persons` table with the final splits.
@@ -42,17 +46,11 @@ def sample_splits(persons: pd.DataFrame, options: SplitOptions) -> pd.DataFrame:
         if counts.get(split, 0) == 0:
             raise DataError(f"The split '{split}' has no person after filtering and cropping; see issues.csv for the reasons.")
     wanted, available = int(counts["val"]), int(counts["train"])
-    limits = {
-        "test": int(options.max_test_fraction * available), "calibration": int(options.max_calibration_fraction * available),
-    }  # fmt: skip
-    if limits["test"] < wanted:
-        logger.warning(
-            "The test set is limited to %d persons; the validation set has %d (max_test_fraction = %g of %d training persons)",
-            limits["test"], wanted, options.max_test_fraction, available,
-        )  # fmt: skip
-    result = _move_images(persons, "test", min(wanted, limits["test"]), np.random.default_rng(options.seed))
+    test_count = _count_test_persons(wanted, available, options, source)
+    calibration_count = min(wanted, int(options.max_calibration_fraction * available))
+    result = _move_units(persons, "test", test_count, np.random.default_rng(options.seed))
     own_numbers = np.random.default_rng([options.seed, _CALIBRATION_STREAM])
-    result = _move_images(result, "calibration", min(wanted, limits["calibration"]), own_numbers)
+    result = _move_units(result, "calibration", calibration_count, own_numbers)
     _check_disjoint(result)
     return pd.DataFrame(Persons.validate(result))
 
@@ -101,34 +99,47 @@ def _count_images(persons: pd.DataFrame) -> dict[str, int]:
     return {**{split: int(counts.get(split, 0)) for split in SPLITS}, "all": len(images)}
 
 
-def _move_images(persons: pd.DataFrame, split: str, wanted: int, rng: np.random.Generator) -> pd.DataFrame:
-    """Return the table with images of `wanted` training persons in another split."""
-    train = persons["split"] == "train"
-    drawn = _sample_images(persons[train], wanted, rng)
-    return persons.assign(split=np.where(train & persons["file_name"].isin(drawn), split, persons["split"]))
+def _count_test_persons(wanted: int, available: int, options: SplitOptions, source: SourceOptions | None) -> int:
+    """Return the number of test persons; see `sample_splits`.
+
+    Args:
+        wanted, available: numbers of validation and of training persons.
+        options, source: options of the draw and of the data set.
+    """
+    if source is not None and source.split is not None:
+        return min(round(source.split.test * (wanted + available)), available - 1)
+    limit = int(options.max_test_fraction * available)
+    if limit < wanted:
+        logger.warning(
+            "The test set is limited to %d persons; the validation set has %d (max_test_fraction = %g of %d training persons)",
+            limit, wanted, options.max_test_fraction, available,
+        )  # fmt: skip
+    return min(wanted, limit)
 
 
-def _sample_images(train: pd.DataFrame, wanted: int, rng: np.random.Generator) -> list[str]:
-    """Return file names, not image ids: two records may name the same file, which must not be in both splits."""
-    images = train.groupby("file_name").agg(image_id=("image_id", "min"), persons=("image_id", "size")).sort_values("image_id")
-    names, sizes = images.index.tolist(), images["persons"].tolist()
-    drawn: list[str] = []
-    left = wanted
-    for place in rng.permutation(len(images)).tolist():
-        if sizes[place] <= left:
-            drawn.append(names[place])
-            left -= sizes[place]
-        if left == 0:
-            break
-    return drawn
+def _move_units(persons: pd.DataFrame, split: str, wanted: int, rng: np.random.Generator) -> pd.DataFrame:
+    """Return the table with whole images or groups of `wanted` training persons in another split.
+
+    File names, not image ids: two records may name the same file, which must not be in both splits.
+    """
+    train, unit = persons["split"] == "train", "group" if "group" in persons else "file_name"
+    drawn = draw_units(persons.loc[train, unit], persons.loc[train, "image_id"], wanted, rng)
+    if wanted and not drawn and unit == "group":
+        logger.warning(
+            "The %s set is empty: it needs %d persons, and the smallest of %d groups has %d. Increase its fraction, or set "
+            "data_engineering.source.split.by to image",
+            split, wanted, persons.loc[train, unit].nunique(), persons.loc[train, unit].value_counts().min(),
+        )  # fmt: skip
+    return persons.assign(split=np.where(train & persons[unit].isin(drawn), split, persons["split"]))
 
 
 def _check_disjoint(persons: pd.DataFrame) -> None:
-    for key in ("image_id", "file_name"):
+    for key in ("image_id", "file_name", *({"group"} & set(persons))):
         splits_of_image = persons.groupby(["source_split", key])["split"].nunique()
         shared = splits_of_image[splits_of_image > 1]
         if len(shared):
             source_split, image = shared.index[0]
             raise DataError(
-                f"Image {image} ({key}) of '{source_split}' is in more than one split; expected splits that share no image."
+                f"{'Group' if key == 'group' else 'Image'} {image} ({key}) of '{source_split}' is in more than one split; "
+                "expected splits that share no image and no group."
             )

@@ -56,7 +56,7 @@ def _annotations() -> Pipeline:
                 ["persons_filtered", "keypoints", CROP],
                 named_outputs("persons_boxed", "crop_boxes", "issues_box"),
             ),
-            step(sample_splits, ["persons_boxed", "params:data_engineering.split"], "persons", "split_persons"),
+            step(sample_splits, ["persons_boxed", "params:data_engineering.split", SOURCE], "persons", "split_persons"),
         ],
     )
 

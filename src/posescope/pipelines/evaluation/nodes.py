@@ -13,7 +13,7 @@ from posescope.core.records import PoseTargets
 from posescope.core.skeleton import Skeleton
 from posescope.core.tables import ids_of
 from posescope.data.coco.folder import CocoFolder, SourceOptions
-from posescope.data.coco.reader import load_annotation_file
+from posescope.data.coco.reader import load_annotation_file, select_images
 from posescope.data.crops.crop_store import CropStore
 from posescope.drawing.photographs import PhotographMode
 from posescope.drawing.rgb_images import PngImage
@@ -100,7 +100,9 @@ def classify_errors(
     """
     scored, types = cases.scored, joint_error_types(cases)
     draws = cases.resample(error_analysis.seed, error_analysis.resamples)
-    truth = load_annotation_file(raw_source.annotation_file(source, source.val_split))
+    truth = load_annotation_file(raw_source.annotation_file(source, source.source_split_of(SPLIT)))
+    if source.split is not None and cases.images is not None:
+        truth = select_images(truth, cases.images.tolist())
     to_find = annotations_to_find(scoring.precision_protocol, evaluated)
     costs = error_cost_table(scored, types, truth, persons_read, draws, to_find, with_precision=results is None)
     return {
