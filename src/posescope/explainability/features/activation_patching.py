@@ -10,10 +10,11 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
-from posescope.artifacts.pose_model import PoseModel
+from posescope.artifacts.pose_model import PoseModel, normalise_images
 from posescope.explainability.errors import ExplainabilityError
 from posescope.explainability.features.activations import mean_colour_image, read_activations
 from posescope.explainability.features.feature_store import FeatureSet
+from posescope.explainability.features.module_replay import ModuleReplay, prepare_replay
 from posescope.models.base import Resumable
 from posescope.models.layers import Interventions, find_layer
 
@@ -26,10 +27,11 @@ def constant_patch(value: Tensor) -> Callable[[Tensor], Tensor]:
     """Return an intervention that replaces an activation by a constant.
 
     Args:
-        value: (1, C, h, w) for all persons of a batch, or (n, C, h, w) for one value per person.
+        value: (1, C, h, w) for all persons of a batch, or (n, C, h, w) for one value per person; likewise of tokens and
+            vectors.
 
     Raises:
-        ExplainabilityError: in the forward pass, if the activation has another (C, h, w).
+        ExplainabilityError: in the forward pass, if the activation has another shape.
     """
 
     def patch(activation: Tensor) -> Tensor:
@@ -57,8 +59,8 @@ def zero_patch(activation: Tensor) -> Tensor:
 class ActivationPatcher:
     """Decodes many values of one layer for the same images.
 
-    If the network can be paused at its bottleneck and the layer is the bottleneck or comes after it, the layers before it are
-    computed once. Otherwise every call is a whole forward pass.
+    The modules before the layer are computed once: by `Resumable` if the network can be paused at its bottleneck and the layer is
+    the bottleneck or comes after it, else by `module_replay`. Where neither works, every call is a whole forward pass.
 
     Args:
         model: the network.
@@ -78,12 +80,14 @@ class ActivationPatcher:
                 paused = model.pause(images, interventions)
             if self._is_bottleneck or not runs_before:
                 self._paused = paused
+        self._replay: ModuleReplay | None = None
+        self._is_recorded = False
 
     def heatmaps(self, values: Tensor | None = None) -> Tensor:
         """Compute heatmaps with the layer's activation replaced.
 
         Args:
-            values: (m, C, h', w'); None: the activations of the images themselves, m = n.
+            values: (m, C, h', w'), or as the layer's activation; None: the activations of the images themselves, m = n.
 
         Returns:
             (m, K, h, w).
@@ -93,8 +97,7 @@ class ActivationPatcher:
                 return self._run_whole(self._images, {})
             return self._model.resume(self._paused, self._interventions)
         if self._paused is None:
-            images = self._images.expand(len(values), *self._images.shape[1:])
-            return self._run_whole(images, {self._layer: constant_patch(values)})
+            return self._run_from_layer(values)
         own = self._paused.bottleneck
         if self._is_bottleneck:
             # The memory layout of the original activation, in which the rest of the network is faster.
@@ -103,6 +106,16 @@ class ActivationPatcher:
             return self._model.resume(paused, self._interventions)
         paused = replace(self._paused, bottleneck=own.expand(len(values), *own.shape[1:]))
         return self._model.resume(paused, {**self._interventions, self._layer: constant_patch(values)})
+
+    def _run_from_layer(self, values: Tensor) -> Tensor:
+        if not self._is_recorded:
+            images = normalise_images(self._images.to(self._model.device), self._model.mean_rgb)
+            self._replay = prepare_replay(self._model.network, self._layer, images, self._interventions)
+            self._is_recorded = True
+        if self._replay is not None and tuple(values.shape[1:]) == self._replay.shape:
+            return self._replay.heatmaps(values)
+        images = self._images.expand(len(values), *self._images.shape[1:])
+        return self._run_whole(images, {self._layer: constant_patch(values)})
 
     def _run_whole(self, images: Tensor, patches: Interventions) -> Tensor:
         return self._model.heatmaps(images, {**self._interventions, **patches})
