@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
 from posescope.geometry.flips import flip_heatmaps
 
-__all__ = ["Codec", "DecodedJoints", "EncodedTargets", "Peaks", "find_peaks"]
+__all__ = ["Codec", "CoordinateCodec", "DecodedJoints", "EncodedTargets", "Peaks", "find_peaks"]
 
 
 @dataclass(frozen=True)
@@ -18,10 +18,12 @@ class EncodedTargets:
     Attributes:
         heatmaps: (N, K, H, W) float32 in heatmap px.
         weights: (N, K) float32 >= 0, weight of each heatmap in the loss.
+        joints: (N, K, 2) float32 heatmap px, NaN where unlabelled, for losses of coordinates; None: the codec has none.
     """
 
     heatmaps: Tensor
     weights: Tensor
+    joints: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,15 @@ class Codec(Protocol):
             flip_indices: K indices as in `Skeleton.flip_indices`.
         """
         return flip_heatmaps(heatmaps, flip_indices)
+
+
+@runtime_checkable
+class CoordinateCodec(Codec, Protocol):
+    """Codec for losses of coordinates: its targets have `joints`, and its heatmaps have places with a gradient."""
+
+    def locate(self, heatmaps: Tensor) -> Tensor:
+        """Return the differentiable places (N, K, 2) of joints in heatmaps (N, K, H, W), heatmap px."""
+        ...
 
 
 def find_peaks(heatmaps: Tensor) -> Peaks:

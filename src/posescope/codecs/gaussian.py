@@ -5,6 +5,7 @@ decode   argmax    the highest px
          quarter   the highest px, shifted by a quarter px towards the higher neighbour (Newell et al. 2016)
          dark      a Newton step on the logarithm of the map (Zhang et al. 2020, "Distribution-Aware Coordinate
                    Representation", eq. 5-9), exact for a Gaussian
+         integral  the mean place of the softmax of the map (`soft_argmax`), which the losses `integral` and `oks` train
 """
 
 from typing import Literal
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from posescope.codecs.base import Codec, DecodedJoints, EncodedTargets, find_peaks
 from posescope.codecs.separable_rendering import compute_map_size, outer_maps
+from posescope.codecs.soft_argmax import soft_argmax
 from posescope.core.plugins import Options
 from posescope.geometry.heatmap_px import crop_from_heatmap, heatmap_from_crop
 
@@ -32,8 +34,11 @@ class GaussianOptions(Options):
     weight_visible: float = Field(1.0, ge=0, le=1e6, description="Loss weight of the heatmap of a visible joint")
     weight_occluded: float = Field(1.0, ge=0, le=1e6, description="Loss weight of the heatmap of an occluded joint")
     weight_unlabelled: float = Field(0.0, ge=0, le=1e6, description="Loss weight of the empty heatmap of an unlabelled joint")
-    decoder: Literal["argmax", "quarter", "dark"] = Field("dark", description="Method for the position of a peak")
+    decoder: Literal["argmax", "quarter", "dark", "integral"] = Field("dark", description="Method for the position of a joint")
     blur_sigma_heatmap_px: float = Field(1.0, ge=0, le=256, description="Smoothing before the `dark` step, heatmap px; 0: none")
+    temperature: float = Field(
+        0.05, gt=0, le=100, description="Divisor of the heatmap in the softmax of decoder `integral` and of losses of coordinates"
+    )
 
 
 class GaussianCodec(Codec):
@@ -55,20 +60,28 @@ class GaussianCodec(Codec):
         place = heatmap_from_crop(joints.float(), float(self.options.stride))
         rows = self._render_axis(place[..., 0], self.map_size[1])
         columns = self._render_axis(place[..., 1], self.map_size[0])
-        columns = columns.masked_fill((visibility == 0).unsqueeze(-1), 0.0)  # an empty column makes an empty map
+        unlabelled = (visibility == 0).unsqueeze(-1)
+        columns = columns.masked_fill(unlabelled, 0.0)  # an empty column makes an empty map
         heatmaps = outer_maps(columns, rows)
         o = self.options
         labelled = torch.where(visibility == 1, o.weight_occluded, o.weight_visible)
-        return EncodedTargets(heatmaps, labelled.masked_fill(visibility == 0, o.weight_unlabelled))
+        weights = labelled.masked_fill(visibility == 0, o.weight_unlabelled)
+        return EncodedTargets(heatmaps, weights, place.masked_fill(unlabelled, torch.nan))
+
+    def locate(self, heatmaps: Tensor) -> Tensor:
+        """Return the soft arg-max (N, K, 2) of heatmaps (N, K, H, W), heatmap px; see `soft_argmax`."""
+        return soft_argmax(heatmaps, self.options.temperature)
 
     def decode(self, heatmaps: Tensor) -> DecodedJoints:
-        """Return sub-pixel joints in crop px by the chosen decoder."""
+        """Return sub-pixel joints in crop px by the chosen decoder; the scores are the heights of the peaks for all of them."""
         peaks = find_peaks(heatmaps)
         place = torch.stack([peaks.x, peaks.y], dim=-1).float()
         if self.options.decoder == "quarter":
             place = place + _quarter_offset(heatmaps, peaks.x, peaks.y)
         elif self.options.decoder == "dark":
             place = place + _newton_offset(self._smooth(heatmaps), peaks.x, peaks.y)
+        elif self.options.decoder == "integral":
+            place = self.locate(heatmaps)
         return DecodedJoints(crop_from_heatmap(place, float(self.options.stride)), peaks.scores)
 
     def _render_axis(self, centre: Tensor, length: int) -> Tensor:

@@ -44,7 +44,7 @@ GROUPS: Mapping[str, str] = {
     "codecs": "(options, crop_size, joint_count) -> Codec: encode joints to heatmaps, decode heatmaps to joints",
     "models": "(options, crop_size, joint_count) -> PoseNetwork, or any module whose output is heatmaps",
     "optimisers": "(options, parameters, learning_rate) -> torch.optim.Optimizer",
-    "losses": "(options)(predicted, target, weight) -> scalar tensor",
+    "losses": "(options)(predicted, target, weight[, joints]) -> scalar tensor",
     "augmentations": "(options)(generator, plan: AugmentationPlan) -> AugmentationPlan",
     "metrics": "(options)(scored persons) -> metric values by name",
     "analyses": "(options)(analysis inputs) -> AnalysisResult",

@@ -28,7 +28,7 @@ from posescope.training.distributed.process_group import SINGLE_PROCESS, Process
 from posescope.training.ema import ExponentialMovingAverage
 from posescope.training.gradients import CudaGraphGradients, EagerGradients, Gradients
 from posescope.training.loss_monitor import LossMonitor, NonFiniteLossError, StepLoss
-from posescope.training.losses import LossFunction
+from posescope.training.losses import build_loss
 from posescope.training.options import TrainingOptions
 from posescope.training.records import EpochRecord
 from posescope.training.reproducibility import reproducible, step_generator
@@ -103,7 +103,7 @@ class _Run:
         self.optimiser: torch.optim.Optimizer = build(
             "optimisers", options.optimiser, parameters=list(self.network.parameters()), learning_rate=options.learning_rate
         )
-        self.loss: LossFunction = build("losses", options.loss)
+        self.loss = build_loss(options.loss, job.model.codec, job.model.skeleton)
         self.augmentations = [build("augmentations", spec) for spec in options.augmentations]
         if process_group.is_main and any(isinstance(augmentation, Flip) for augmentation in self.augmentations):
             warn_about_unpaired_joints(job.model.skeleton, "the augmentation flip")

@@ -5,7 +5,7 @@ longer than the GPU needs to run them. A CUDA graph is launched at once. It repe
 same memory, into which each batch is copied:
 
     first batch of a size    warm up ─ capture ─ replay
-    further batches          copy images, heatmaps and weights ─ replay ─> loss, gradients
+    further batches          copy images and targets ─ replay ─> loss, gradients
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from posescope.codecs.base import EncodedTargets
 from posescope.core.errors import OptionsError
 from posescope.core.torch_rng import fork_torch_rng
-from posescope.training.losses import LossFunction, supervise
+from posescope.training.losses import Loss, supervise, uses_joints
 
 __all__ = ["EagerGradients", "Gradients", "CudaGraphGradients"]
 
@@ -43,7 +43,7 @@ class EagerGradients:
     """
 
     def __init__(
-        self, forward: Callable[[Tensor], Sequence[Tensor]], loss: LossFunction, bf16: bool, layout: torch.memory_format
+        self, forward: Callable[[Tensor], Sequence[Tensor]], loss: Loss, bf16: bool, layout: torch.memory_format
     ) -> None:
         self.forward, self.loss, self.bf16, self.layout = forward, loss, bf16, layout
 
@@ -99,6 +99,8 @@ class CudaGraphGradients:
         captured.images.copy_(images)
         captured.targets.heatmaps.copy_(targets.heatmaps)
         captured.targets.weights.copy_(targets.weights)
+        if captured.targets.joints is not None and targets.joints is not None:
+            captured.targets.joints.copy_(targets.joints)
         captured.graph.replay()
         for weight, gradient in zip(self.network.parameters(), captured.gradients, strict=True):
             weight.grad = gradient
@@ -106,7 +108,8 @@ class CudaGraphGradients:
 
     def _capture(self, images: Tensor, targets: EncodedTargets, factor: float) -> _CapturedStep:
         images = images.clone(memory_format=self.step.layout)
-        targets = EncodedTargets(targets.heatmaps.clone(memory_format=self.step.layout), targets.weights.clone())
+        joints = targets.joints.clone() if uses_joints(self.step.loss) and targets.joints is not None else None
+        targets = EncodedTargets(targets.heatmaps.clone(memory_format=self.step.layout), targets.weights.clone(), joints)
         with self._unchanged(images.device):
             self._warm_up(images, targets, factor)
         graph = torch.cuda.CUDAGraph()

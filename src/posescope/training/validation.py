@@ -13,7 +13,7 @@ from posescope.data.crops.crop_set import CropSet
 from posescope.evaluation.metrics.pck_thesis import pck_thesis
 from posescope.training.batches import Batch, count_batches, iterate_batches
 from posescope.training.distributed.process_group import SINGLE_PROCESS, ProcessGroup
-from posescope.training.losses import LossFunction, supervise
+from posescope.training.losses import Loss, supervise
 
 __all__ = ["Validation", "validate"]
 
@@ -36,7 +36,7 @@ class Validation:
 
 @torch.no_grad()
 def validate(
-    model: PoseModel, crop_set: CropSet, loss: LossFunction, batch_size: int, process_group: ProcessGroup = SINGLE_PROCESS
+    model: PoseModel, crop_set: CropSet, loss: Loss, batch_size: int, process_group: ProcessGroup = SINGLE_PROCESS
 ) -> Validation:
     """Run the model on a crop set in evaluation mode.
 
