@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from posescope.artifacts.description import DESCRIPTION, ModelFolderError
 
-__all__ = ["check_tensor_specs", "load_weights", "read_tensor_specs"]
+__all__ = ["check_tensor_specs", "load_weights", "read_tensor_specs", "read_weights"]
 
 log = logging.getLogger(__name__)
 
@@ -71,15 +71,34 @@ def load_weights(network: nn.Module, path: Path) -> None:
         ModelFolderError: if a tensor is missing, unknown, of another shape or type, NaN, infinite or huge, or if a variance or a
             count is negative.
     """
+    weights = _read_tensors(path)
+    _compare(_specs_of(network.state_dict()), _specs_of(weights), path)
+    _check_values(weights, path)
+    network.load_state_dict(weights)
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Read the tensors of a file of weights by name.
+
+    Raises:
+        ModelFolderError: if it is not a safetensors file, or a value is NaN, infinite or huge, or a variance or a count negative.
+    """
+    weights = _read_tensors(path)
+    _check_values(weights, path)
+    return weights
+
+
+def _read_tensors(path: Path) -> dict[str, Tensor]:
     try:
-        weights = load_file(path)
+        return dict(load_file(path))
     except (SafetensorError, OSError) as error:
         raise ModelFolderError(f"{path}: not a safetensors file ({error}).") from error
-    _compare(_specs_of(network.state_dict()), _specs_of(weights), path)
+
+
+def _check_values(weights: Mapping[str, Tensor], path: Path) -> None:
     faults = [f"{name}: {fault}" for name, value in weights.items() if (fault := _fault_of(name, value))]
     if faults:
         raise ModelFolderError(f"{path}: invalid values: {_first(faults)}. Train or download the model again.")
-    network.load_state_dict(weights)
 
 
 def _specs_of(tensors: Mapping[str, Tensor]) -> dict[str, str]:

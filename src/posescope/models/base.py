@@ -24,6 +24,8 @@ class PoseNetwork(nn.Module, ABC):
         short_names: module path by short name, in the order of the forward pass.
         bottleneck_layer: the layer that explainability reads by default; None: the user must choose one.
         skip_layers: the layers on the skip connections, stack by stack, finest level first.
+        head_layers: the modules between the features and the heatmaps, which a training from another model can start anew; empty:
+            those whose weights have one row per joint.
         mean_rgb: mean RGB, 0..1, that is subtracted from the images because the initial weights expect it; None: that of the
             training crops.
     """
@@ -32,6 +34,7 @@ class PoseNetwork(nn.Module, ABC):
     short_names: Mapping[str, str] = MappingProxyType({})
     bottleneck_layer: str | None = None
     skip_layers: tuple[str, ...] = ()
+    head_layers: tuple[str, ...] = ()
     mean_rgb: tuple[float, float, float] | None = None
 
     @abstractmethod

@@ -94,6 +94,7 @@ class Hourglass(PoseNetwork):
         }
         self.skip_layers = tuple(name for name in self.short_names if ".skip" in name)
         self.bottleneck_layer = f"stack{options.stacks}.bottleneck"
+        self.head_layers = ("heads", "merge_heatmaps")
 
         self.stem = _Stem(options)
         self.hourglasses = nn.ModuleList(_Stack(options) for _ in stacks)
