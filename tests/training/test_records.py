@@ -2,7 +2,7 @@
 
 import pytest
 
-from posescope.training.records import EpochRecord, best_record
+from posescope.training.records import EpochRecord, best_record, epochs_without_better
 
 
 def record(epoch: int, pck: float, val_loss: float = 1.0) -> EpochRecord:
@@ -18,3 +18,12 @@ def test_best_record_by_pck_then_loss_then_epoch() -> None:
 def test_best_record_of_an_empty_history_is_an_error() -> None:
     with pytest.raises(ValueError, match="empty"):
         best_record([])
+
+
+def test_epochs_without_better_counts_from_the_first_of_the_highest() -> None:
+    counts = [
+        epochs_without_better([record(epoch, pck) for epoch, pck in enumerate(pcks)])
+        for pcks in ([0.2], [0.1, 0.2], [0.2, 0.2, 0.1])
+    ]
+    assert counts == [0, 0, 2]
+    assert epochs_without_better([]) == 0

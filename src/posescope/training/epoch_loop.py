@@ -30,9 +30,10 @@ from posescope.training.gradients import CudaGraphGradients, EagerGradients, Gra
 from posescope.training.loss_monitor import LossMonitor, NonFiniteLossError, StepLoss
 from posescope.training.losses import build_loss
 from posescope.training.options import TrainingOptions
-from posescope.training.records import EpochRecord
+from posescope.training.records import EpochRecord, epochs_without_better
 from posescope.training.reproducibility import reproducible, step_generator
 from posescope.training.schedules import learning_rate_at
+from posescope.training.trained_parts import RATE_SCALE, TrainedParts, freeze_parts, group_parameters
 from posescope.training.validation import validate
 from posescope.training.validation_grids import ImageGridFolder, draw_predictions
 
@@ -55,12 +56,13 @@ class TrainingJob:
     fingerprint: str
     run_identity: Mapping[str, Any] = field(default_factory=dict)
     image_grids: ImageGridFolder | None = None
+    parts: TrainedParts = field(default_factory=TrainedParts)
 
 
 def run_epochs(
     job: TrainingJob, device: torch.device, on_epoch: OnEpoch | None = None, process_group: ProcessGroup = SINGLE_PROCESS
 ) -> None:
-    """Train until the last epoch, from the last checkpoint if there is one. The results are in the checkpoints.
+    """Train until the last epoch or early stopping, from the last checkpoint if there is one. The checkpoints hold the results.
 
     Args:
         job: training job, the same in all processes.
@@ -82,8 +84,8 @@ def run_epochs(
     ):
         run = _Run(job, device, process_group, acceleration)
         run.resume_or_begin()
-        for epoch in range(len(run.history) + 1, job.options.epochs + 1):
-            run.run_epoch(epoch)
+        while not run.is_complete:
+            run.run_epoch(len(run.history) + 1)
             if process_group.is_main:
                 run.save()
             if on_epoch:
@@ -100,8 +102,12 @@ class _Run:
         network = process_group.convert_batch_norms(copy.deepcopy(job.model.network).to(device))
         self.network: Any = network.to(memory_format=self.layout)  # type: ignore[call-overload]
         self.model = replace(job.model, network=self.network)
+        self.frozen = freeze_parts(self.network, job.parts.freeze)
         self.optimiser: torch.optim.Optimizer = build(
-            "optimisers", options.optimiser, parameters=list(self.network.parameters()), learning_rate=options.learning_rate
+            "optimisers",
+            options.optimiser,
+            parameters=group_parameters(self.network, job.parts.learning_rate_scale, options.learning_rate),
+            learning_rate=options.learning_rate,
         )
         self.loss = build_loss(options.loss, job.model.codec, job.model.skeleton)
         self.augmentations = [build("augmentations", spec) for spec in options.augmentations]
@@ -124,6 +130,15 @@ class _Run:
         step = EagerGradients(forward, self.loss, self.acceleration.bf16, self.layout)
         return CudaGraphGradients(step, self.network) if self.acceleration.cuda_graph else step
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether no epoch is left; the history, and so the answer, is the same in all processes."""
+        return len(self.history) >= self.options.epochs or self._has_stopped()
+
+    def _has_stopped(self) -> bool:
+        patience = self.options.patience
+        return patience is not None and epochs_without_better(self.history) >= patience
+
     def resume_or_begin(self) -> None:
         """Restore the last complete epoch of this run, or prepare a new run."""
         state = self._find_state() if self.process_group.is_main else None
@@ -142,9 +157,10 @@ class _Run:
         self.history, self.step = state.history, state.step
         self.shown["PCK"] = f"{state.history[-1].val_pck_thesis:.3f}"
         self.process_group.barrier()  # all processes must have read the checkpoint before the next epoch removes it
-        if state.epoch >= self.options.epochs:
+        if self.is_complete:
             log.warning(
-                "Run %s has all its epochs, but its model was not saved; it is read from the checkpoints.", self.job.fingerprint
+                "Run %s has all its epochs, but its model was not saved; it is read from the checkpoints.",
+                self.job.fingerprint,
             )
         log.info("Resuming run %s after epoch %d of %d.", self.job.fingerprint, state.epoch, self.options.epochs)
 
@@ -160,13 +176,19 @@ class _Run:
             self.shown["PCK"] = f"{result.pck_thesis:.3f}"
             if self.process_group.is_main:
                 self._write_image_grid(model, epoch, result.pck_thesis)
-        rate = self.optimiser.param_groups[0]["lr"]
+        group = self.optimiser.param_groups[0]
+        rate = group["lr"] / group.get(RATE_SCALE, 1.0)
         seconds = time.perf_counter() - started
         self.history = (*self.history, EpochRecord(epoch, train_loss, result.loss, result.pck_thesis, rate, seconds))
         log.info(
             "epoch %d/%d: loss %.4g, validation loss %.4g, validation PCK (thesis) %.4f, learning rate %.3g, %.0f persons/s",
             epoch, self.options.epochs, train_loss, result.loss, result.pck_thesis, rate, len(self.job.train_set) / trained_s,
         )  # fmt: skip
+        if self.process_group.is_main and epoch < self.options.epochs and self._has_stopped():
+            log.info(
+                "Training stops after epoch %d of %d: no epoch since epoch %d had a higher validation PCK (patience %d).",
+                epoch, self.options.epochs, epoch - epochs_without_better(self.history), self.options.patience,
+            )  # fmt: skip
 
     def save(self) -> None:
         """Write a checkpoint of the last epoch."""
@@ -193,6 +215,8 @@ class _Run:
 
     def _train_epoch(self, epoch: int) -> float:
         self.network.train()
+        for module in self.frozen:
+            module.eval()
         train_set = self.job.train_set
         order = shuffled_order(len(train_set), self.options.seed, epoch)
         batches = iterate_batches(train_set, order, self.options.batch_size, self.model.device, self.process_group)
@@ -231,7 +255,7 @@ class _Run:
         targets = self.model.codec.encode(ready.joints, ready.visibility)
         rate = self._learning_rate()
         for group in self.optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group.get(RATE_SCALE, 1.0)
         self.optimiser.zero_grad(set_to_none=True)
         loss = self.gradients(ready.images, targets, self.process_group.loss_weight(len(batch)))
         mean, norm = self.process_group.all_reduce(loss) / self.process_group.size, self._clip_gradient()

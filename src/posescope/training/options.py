@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer
 
 from posescope.artifacts.devices import DEVICE_PATTERN
 from posescope.core.plugins import ComponentSpec, Options, component_validator
@@ -13,6 +13,10 @@ LossSpec = Annotated[ComponentSpec, component_validator("losses")]
 AugmentationSpec = Annotated[ComponentSpec, component_validator("augmentations")]
 
 __all__ = ["OptimiserSpec", "TrainingOptions"]
+
+# Options that were added later. With their defaults they are left out of dumps, so that runs keep their fingerprints and models
+# their files.
+_LATER_OPTIONS = ("patience",)
 
 
 class TrainingOptions(Options):
@@ -69,6 +73,12 @@ class TrainingOptions(Options):
         default="best",
         description="Epoch of the final weights: the one with the highest validation PCK, or the last; with ema_decay its EMA",
     )
+    patience: int | None = Field(
+        default=None,
+        ge=1,
+        description="Early stopping: epochs without a higher validation PCK after which the training ends; null: all epochs. A "
+        "schedule one_cycle assumes all epochs, so that the rate has not fallen when it stops",
+    )
     resume: str | None = Field(
         default=None,
         pattern=r"^\w+$",
@@ -84,6 +94,12 @@ class TrainingOptions(Options):
     def _read_off(cls, value: Any) -> Any:
         """Read false as `off`: YAML, and so the command line, reads an unquoted off as false."""
         return "off" if value is False else value
+
+    @model_serializer(mode="wrap")
+    def _leave_out_later_defaults(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        content: dict[str, Any] = dump(self)
+        fields = type(self).model_fields
+        return {name: value for name, value in content.items() if name not in _LATER_OPTIONS or value != fields[name].default}
 
     def identity(self) -> dict[str, Any]:
         """Return the options that change the weights, as JSON-like content: the part of a run's fingerprint."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from posescope.artifacts.pose_model import PoseModel
 
-__all__ = ["EpochRecord", "TrainingOutcome", "best_record"]
+__all__ = ["EpochRecord", "TrainingOutcome", "best_record", "epochs_without_better"]
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,14 @@ class TrainingOutcome:
 def best_record(history: Sequence[EpochRecord]) -> EpochRecord:
     """Return the epoch with the highest validation PCK; among equals that with the lowest validation loss, then the first."""
     return min(history, key=lambda record: (-record.val_pck_thesis, _or_infinite(record.val_loss), record.epoch))
+
+
+def epochs_without_better(history: Sequence[EpochRecord]) -> int:
+    """Return the number of epochs since the first one with the highest validation PCK; 0 without history."""
+    if not history:
+        return 0
+    pcks = [record.val_pck_thesis for record in history]
+    return len(pcks) - 1 - pcks.index(max(pcks))
 
 
 def _or_infinite(value: float) -> float:

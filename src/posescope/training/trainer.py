@@ -30,6 +30,7 @@ from posescope.training.distributed.launch import run_in_processes
 from posescope.training.epoch_loop import NonFiniteLossError, OnEpoch, TrainingJob, run_epochs
 from posescope.training.options import TrainingOptions
 from posescope.training.records import EpochRecord, TrainingOutcome, best_record
+from posescope.training.trained_parts import TrainedParts
 from posescope.training.validation_grids import ImageGridFolder
 
 __all__ = ["NonFiniteLossError", "fine_tune", "train"]
@@ -48,6 +49,7 @@ def train(
     *,
     run_identity: Mapping[str, Any] | None = None,
     image_grids: ImageGridFolder | None = None,
+    parts: TrainedParts | None = None,
 ) -> TrainingOutcome:
     """Train a model, or resume the unfinished run of the same fingerprint in `store`.
 
@@ -63,11 +65,14 @@ def train(
         on_epoch: function that is called after each epoch, when its checkpoint is written; only with one process.
         run_identity: JSON-like content that the fingerprint is computed of; saved in the checkpoints to explain refusals.
         image_grids: folder of image grids of validation persons; None: no image grids.
+        parts: parts of the network that are frozen or have a learning rate of their own; None: all are trained alike. The
+            fingerprint must include its `identity`.
 
     Raises:
         DataError: A set is empty, or the validation set has no labelled joint.
         JointMismatchError, CropMismatchError: A set does not match the model.
-        OptionsError: The device does not exist, has no mixed precision, or cannot be shared by so many processes.
+        OptionsError: The device does not exist, has no mixed precision, or cannot be shared by so many processes; `parts` names
+            modules that the network lacks, or leaves nothing to train.
         CheckpointError: The run `options.resume` is missing, finished, or has other options or data; or all checkpoints of this
             run are damaged.
         NonFiniteLossError: The loss or the gradient is NaN or infinite; the message names the persons of the batch. The last
@@ -76,7 +81,8 @@ def train(
     """
     _check_sets(train_set, val_set)
     train_set, val_set = (match_crops(model, crops) for crops in (train_set, val_set))
-    job = TrainingJob(model, train_set, val_set, options, store, fingerprint, run_identity or {}, image_grids)
+    parts = parts or TrainedParts()
+    job = TrainingJob(model, train_set, val_set, options, store, fingerprint, run_identity or {}, image_grids, parts)
     device = resolve_device(options.device)
     _check_device(options, device)
     if options.processes == 1:
@@ -179,6 +185,7 @@ def _describe(job: TrainingJob, history: tuple[EpochRecord, ...], chosen: EpochR
         "train_persons": len(job.train_set),
         "val_persons": len(job.val_set),
         "training": job.options.model_dump(mode="json"),
+        **({"trained_parts": job.parts.identity()} if job.parts.identity() else {}),
         "test_set_fingerprint": job.run_identity.get("test_set_fingerprint"),
         "data_fingerprint": job.run_identity.get("crop_statistics", {}).get("data_fingerprint"),
         "generated_sample": job.run_identity.get("crop_statistics", {}).get("generated", False),
