@@ -9,7 +9,7 @@ import pytest
 
 from posescope.core.errors import DataError
 from posescope.core.origin import Origin
-from posescope.runs.finished_runs import check_comparable, describe_differences, find_run
+from posescope.runs.finished_runs import check_comparable, describe_differences, find_run, find_trained_model
 
 OLD, NEW = "2026-01-01T10.00.00.000Z", "2026-01-02T10.00.00.000Z"
 
@@ -90,3 +90,23 @@ def test_differences_of_protocol_metrics_and_data_are_described(tmp_path: Path) 
     first, second = find_run(OLD, tmp_path), find_run(NEW, tmp_path)
     assert describe_differences(first, first) == []
     assert len(describe_differences(first, second)) == 3
+
+
+def test_trained_model_is_found_by_run_and_by_folder(tmp_path: Path) -> None:
+    for run_id in (OLD, NEW):
+        folder = tmp_path / "06_models" / "model" / run_id / "model"
+        folder.mkdir(parents=True)
+        (folder / "model.json").write_text("{}")
+        make_run(tmp_path, run_id, outputs={"model": f"/elsewhere/06_models/model/{run_id}/model"})
+    first, second = (tmp_path / "06_models" / "model" / run_id / "model" for run_id in (OLD, NEW))
+    assert find_trained_model(OLD, tmp_path) == first
+    assert find_trained_model(str(tmp_path / "08_reporting" / "runs" / OLD), Path("nowhere")) == first
+    assert find_trained_model(str(first), Path("nowhere")) == first
+    assert find_trained_model(str(tmp_path), Path("nowhere")) == second
+
+
+def test_unknown_model_or_a_run_without_model_is_an_error(tmp_path: Path) -> None:
+    make_run(tmp_path, OLD)
+    for name in ("unknown", OLD, str(tmp_path)):
+        with pytest.raises(DataError):
+            find_trained_model(name, tmp_path)

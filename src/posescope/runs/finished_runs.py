@@ -14,14 +14,16 @@ from typing import Any
 
 import pandas as pd
 
-from posescope.artifacts.description import ModelFolderError, model_fingerprint
+from posescope.artifacts.description import DESCRIPTION, ModelFolderError, model_fingerprint
 from posescope.core.errors import DataError, pluralise
 from posescope.core.files import read_json
 from posescope.core.origin import Origin, check_origins, origin_of_table
+from posescope.core.paths import expand_home
 from posescope.evaluation.table_schemas import JointHits, PersonScores
+from posescope.runs.project_models import find_model
 from posescope.runs.run_record import RunFolder
 
-__all__ = ["FinishedRun", "check_comparable", "describe_differences", "find_run"]
+__all__ = ["FinishedRun", "check_comparable", "describe_differences", "find_run", "find_trained_model"]
 
 _RUNS = PurePath("08_reporting", "runs")
 _SCORES, _HITS = "person_scores_val", "joint_hits_val"
@@ -104,6 +106,12 @@ class FinishedRun:
                 f"{_SCORES} disagrees (results: {found.results or 'none'}). They are of different runs. {_REMEDY}"
             )
         return found
+
+    @property
+    def model_folder(self) -> Path | None:
+        """Folder of the model that the run made or read, at its current place; None if it has none."""
+        recorded = self._places.get("model")
+        return None if recorded is None else self._current_path(recorded)
 
     def model_fingerprint(self) -> str | None:
         """Return the fingerprint of the scored model, as the table of persons states it.
@@ -218,6 +226,34 @@ def find_run(name: str, data_dir: Path) -> FinishedRun:
             "--data-dir."
         )
     return _with_scores(_read_run(place))
+
+
+def find_trained_model(name: str, data_dir: Path) -> Path:
+    """Return the folder of the model that a run trained, or that a path leads to.
+
+    Args:
+        name: id of a run below `data_dir`, folder of a run, or a path as for `project_models.find_model`.
+        data_dir: where runs are looked for by id.
+
+    Raises:
+        DataError: if there is no such run or folder, or the run has no model.
+    """
+    path = Path(expand_home(name))
+    records = (path, RunFolder(data_dir / _RUNS).folder_of(name))
+    folder = next((folder for folder in records if (folder / "run.json").is_file()), None)
+    if folder is not None:
+        run = _read_run(folder.resolve())
+        model = run.model_folder
+        if model is None or not (model / DESCRIPTION).is_file():
+            raise DataError(f"Run {run.run_id} ({folder}): expected a run with a trained model, found none ({model}).")
+        return model
+    if path.exists():
+        return find_model(path)
+    with_model = [run.run_id for run in _runs_below(data_dir) if (found := run.model_folder) and found.is_dir()]
+    raise DataError(
+        f"Expected a model folder, a data_dir, or a run of {data_dir / _RUNS}, found no '{name}'. Runs with a model: "
+        f"{', '.join(with_model) or 'none'}."
+    )
 
 
 def check_comparable(first: FinishedRun, second: FinishedRun) -> None:

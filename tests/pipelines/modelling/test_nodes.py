@@ -1,12 +1,14 @@
 """Tests of posescope.pipelines.modelling.nodes: run fingerprint and end of a training."""
 
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
 import pytest
 
+from posescope.artifacts.model_folder import save_model
 from posescope.core.files import fingerprint
 from posescope.core.plugins import ComponentSpec
 from posescope.core.skeleton import COCO_PERSON, Skeleton
@@ -14,10 +16,13 @@ from posescope.data.crops.crop_statistics import CropStatistics
 from posescope.geometry.crop_recipe import CropRecipe
 from posescope.pipelines.modelling import nodes
 from posescope.pipelines.modelling.pipeline import create_pipeline
+from posescope.runs.trained_models import TrainedModels
+from posescope.training.initialisation import build_untrained
 from posescope.training.options import TrainingOptions
+from posescope.training.weight_transfer import InitialiseOptions
 
 STATISTICS = CropStatistics((0.4, 0.4, 0.4), (64, 64), CropRecipe(rule=ComponentSpec(name="padded_square")), "data")
-TRAINING = TrainingOptions()
+TRAINING, RANDOM = TrainingOptions(), InitialiseOptions()
 KEYS = {"source_split": "all", "image_id": [0, 1], "annotation_id": [0, 1]}
 HOURGLASS = {"channels": 8, "depth": 1, "bottleneck_residuals": 1}
 
@@ -27,6 +32,8 @@ def run_fingerprint(
     skeleton: Skeleton,
     statistics: CropStatistics = STATISTICS,
     training: TrainingOptions = TRAINING,
+    initialise: InitialiseOptions = RANDOM,
+    trained_models: TrainedModels | None = None,
 ) -> str:
     fingerprints: list[str] = []
 
@@ -45,9 +52,11 @@ def run_fingerprint(
         statistics=statistics,
         checkpoints=None,
         image_grids=None,
+        trained_models=trained_models,
         codec=ComponentSpec(name="gaussian"),
         model=ComponentSpec(name="hourglass", options=HOURGLASS),
         training=training,
+        initialise=initialise,
     )
     return fingerprints[0]
 
@@ -66,6 +75,22 @@ def test_fingerprint_is_independent_of_options_that_change_no_weight(monkeypatch
     assert {run_fingerprint(monkeypatch, COCO_PERSON, training=TrainingOptions(**change)) for change in changes} == {expected}
     for change in ({"final_weights": "last"}, {"epochs": 3}, {"ema_decay": 0.9}):
         assert run_fingerprint(monkeypatch, COCO_PERSON, training=TrainingOptions(**change)) != expected
+
+
+def test_fingerprint_depends_on_the_start_model_and_not_on_its_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    plain = run_fingerprint(monkeypatch, COCO_PERSON)
+    assert run_fingerprint(monkeypatch, COCO_PERSON, initialise=InitialiseOptions(freeze=("stem",))) != plain
+    found = []
+    for place, seed in (("first", 1), ("copy", 1), ("other", 2)):
+        spec = ComponentSpec(name="hourglass", options=HOURGLASS)
+        crop = STATISTICS.crop
+        model = build_untrained(spec, ComponentSpec(name="gaussian"), COCO_PERSON, (64, 64), (0.4, 0.4, 0.4), crop, seed)
+        save_model(tmp_path / place, model)
+        options = InitialiseOptions.model_validate({"from": str(tmp_path / place)})
+        models = TrainedModels(tmp_path)
+        found.append(run_fingerprint(monkeypatch, COCO_PERSON, initialise=options, trained_models=models))
+    assert found[0] == found[1]
+    assert len({plain, *found}) == 3
 
 
 def test_finish_training_finishes_the_checkpoints() -> None:

@@ -18,11 +18,13 @@ from posescope.data.crops.crop_store import CropStore
 from posescope.evaluation.conformal import UncertaintyOptions
 from posescope.prediction import uncertainty_calibration
 from posescope.prediction.options import PredictionOptions
+from posescope.runs.trained_models import TrainedModels
 from posescope.training.checkpoint_store import CheckpointStore
 from posescope.training.initialisation import build_untrained
 from posescope.training.options import TrainingOptions
 from posescope.training.trainer import train
 from posescope.training.validation_grids import ImageGridFolder
+from posescope.training.weight_transfer import InitialiseOptions, identify_start, start_from
 
 __all__: list[str] = []
 
@@ -35,11 +37,13 @@ def train_model(
     statistics: CropStatistics,
     checkpoints: CheckpointStore,
     image_grids: ImageGridFolder,
+    trained_models: TrainedModels,
     codec: ComponentSpec,
     model: ComponentSpec,
     training: TrainingOptions,
+    initialise: InitialiseOptions,
 ) -> dict[str, Any]:
-    """Train the network, or resume an unfinished run with the same options and data.
+    """Train the network from random weights or from a trained model, or resume an unfinished run with the same options and data.
 
     Args:
         crops, targets, statistics: crops of the data set, their joints and statistics.
@@ -47,25 +51,33 @@ def train_model(
         skeleton: joints and limbs.
         checkpoints: store of the checkpoints.
         image_grids: folder of the image grids of validation crops.
+        trained_models: models that the training may start from.
         codec, model: components of posescope.codecs and posescope.models.
         training: options of the training.
+        initialise: the model to start from, and the parts that are trained.
 
     Returns:
         `model`, and as `history` and `history_table` the same `History` table.
     """
     check_current(statistics, crops, persons, targets)
     untrained = build_untrained(model, codec, skeleton, statistics.crop_size, statistics.mean_rgb, statistics.crop, training.seed)
+    start = trained_models.read(initialise.from_model) if initialise.from_model else None
     run_identity = {
         "data_engineering": {"codec": codec.model_dump(mode="json")},
-        "modelling": {"model": model.model_dump(mode="json"), "training": training.identity()},
+        "modelling": {
+            "model": model.model_dump(mode="json"),
+            "training": training.identity(),
+            **identify_start(initialise, start),
+        },
         "crop_statistics": statistics.to_dict(),
         "skeleton": skeleton.to_dict(),
         "test_set_fingerprint": split_fingerprint(persons, "test"),
     }
     train_set, val_set = (crops.select(targets, ids_of(persons, split)) for split in ("train", "val"))
+    initial = start_from(untrained, start, initialise) if start else untrained
     outcome = train(
-        untrained, train_set, val_set, training, checkpoints, fingerprint(run_identity),
-        run_identity=run_identity, image_grids=image_grids,
+        initial, train_set, val_set, training, checkpoints, fingerprint(run_identity),
+        run_identity=run_identity, image_grids=image_grids, parts=initialise,
     )  # fmt: skip
     origin = Origin(model=fingerprint_of_model(outcome.model), data=statistics.data_fingerprint)
     history = add_origin(table_of(History, outcome.history), origin)

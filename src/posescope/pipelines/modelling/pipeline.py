@@ -11,7 +11,7 @@ __all__ = ["create_pipeline"]
 
 DATA = ["crops", "targets", "persons", "skeleton", "crop_statistics"]
 PREDICTION = "params:evaluation.prediction"
-RECIPE = ["params:data_engineering.codec", "params:modelling.model", "params:modelling.training"]
+RECIPE = ["params:data_engineering.codec", "params:modelling.model", "params:modelling.training", "params:modelling.initialise"]
 
 
 def create_pipeline() -> Pipeline:
@@ -19,7 +19,7 @@ def create_pipeline() -> Pipeline:
     training = [
         step(
             nodes.train_model,
-            [*DATA, "checkpoints_workspace", "training_image_grids_workspace", *RECIPE],
+            [*DATA, "checkpoints_workspace", "training_image_grids_workspace", "trained_models_workspace", *RECIPE],
             named_outputs("model", "history", "history_table"),
         ),
         # No output: it marks the checkpoints. Kedro saves all outputs of train_model before this node starts.

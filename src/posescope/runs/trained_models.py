@@ -1,0 +1,34 @@
+"""Trained models that a training can start from, found by a path or by the id of a run."""
+
+from pathlib import Path
+
+from posescope.artifacts.stored_model import StoredModel, read_stored_model
+from posescope.runs.finished_runs import find_trained_model
+
+__all__ = ["TrainedModels"]
+
+
+class TrainedModels:
+    """The models of a data_dir, and any model folder.
+
+    Args:
+        folder: the data_dir, where runs are looked for by id.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.root = folder
+
+    def is_finished(self) -> bool:
+        """Return True: models are only read."""
+        return True
+
+    def read(self, name: str) -> StoredModel:
+        """Return a model with its weights; no component that it names is imported.
+
+        Args:
+            name: id of a run, folder of a run, model folder, folder of its versions, or a data_dir, whose newest model is read.
+
+        Raises:
+            DataError: if there is no such model, or it is damaged.
+        """
+        return read_stored_model(find_trained_model(name, self.root))
