@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
+from tests.onnx_networks import save_channel_means
+from tests.peer_runs import RUN_ID, write_run
 
 from posescope.cli import cli
 from posescope.core.origin import Origin, add_origin
@@ -341,3 +343,51 @@ def test_data_dir_of_the_project_is_the_default(make_run: Callable[..., Path], t
     (tmp_path / "conf" / "base" / "globals.yml").write_text("data_dir: nowhere\n")
     (tmp_path / "conf" / "local" / "globals.yml").write_text("data_dir: results\n")
     assert compare(A, A).exit_code == 0
+
+
+@pytest.fixture
+def peer(tmp_path: Path) -> list[str]:
+    """The options for a network whose joints are the brightest cells of red, green and blue."""
+    path = save_channel_means(tmp_path / "peer.onnx")
+    settings = ("joints=[red,green,tail]", "mean=[0,0,0]", "std=[1,1,1]", "first_cell_px=1.5")
+    return ["--peer", str(path), "--peer-format", "heatmaps", *(part for one in settings for part in ("--set", one))]
+
+
+def test_run_is_compared_with_a_network_of_others(tmp_path: Path, peer: list[str]) -> None:
+    data_dir = write_run(tmp_path, error_px=12.0)
+    result = compare(data_dir, *peer, "--peer-results", tmp_path / "theirs.json")
+    assert result.exit_code == 0, result.output
+    lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
+    assert lines[1] == f"B {tmp_path / 'peer.onnx'} format heatmaps 3 joints"
+    assert "4 persons of the validation set in common, in 4 images." in lines
+    assert any(line.startswith("pck_thesis 0.0000 1.0000 +1.0000 [+1.0000, +1.0000] B is higher") for line in lines)
+    assert any(line.startswith("green 0.0000 1.0000") for line in lines)
+    assert "Joints of A only, not compared: blue." in lines
+    assert "Joints of B only, not compared: tail." in lines
+    results = json.loads((tmp_path / "theirs.json").read_text())
+    assert [len(record["keypoints"]) for record in results] == [9] * 4
+
+
+def test_comparison_with_a_network_of_others_as_json(tmp_path: Path, peer: list[str]) -> None:
+    content = json.loads(compare(write_run(tmp_path), *peer, "--json", "--peer-boxes", "annotated").stdout)
+    assert (content["a"]["run_id"], content["b"]["format"], content["b"]["boxes"]) == (RUN_ID, "heatmaps", "annotated")
+    assert len(content["b"]["sha256"]) == 64
+    assert [joint["joint"] for joint in content["joints"]] == ["red", "green"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (A,), (A, B, "--peer", "p.onnx", "--peer-format", "movenet"), (A, "--peer", "p.onnx"), (A, B, "--set", "a=1"),
+        (A, B, "--peer-format", "movenet"), (A, B, "--peer-results", "r.json"),
+        (A, "--peer", "p.onnx", "--peer-format", "posenet"),
+    ],
+)  # fmt: skip
+def test_arguments_that_do_not_belong_together_are_refused(arguments: tuple[str, ...]) -> None:
+    assert compare(*arguments).exit_code == 2
+
+
+def test_missing_network_of_others_is_an_error(tmp_path: Path) -> None:
+    write_run(tmp_path)
+    result = compare(tmp_path / "data", "--peer", tmp_path / "none.onnx", "--peer-format", "movenet")
+    assert "none.onnx" in error_message(result)

@@ -8,7 +8,7 @@ from posescope.core.errors import DataError
 from posescope.core.skeleton import Skeleton
 from posescope.core.tables import CropBoxes, Keypoints, Predictions, join_joints
 from posescope.evaluation.metrics.pck_thesis import joint_hits
-from posescope.evaluation.scored_persons import find_neighbours, gather_cases, gather_scored
+from posescope.evaluation.scored_persons import find_neighbours, gather_cases, gather_scored, keep_joints
 
 SKELETON = Skeleton(("nose", "tail"), ((0, 1),), (0.1, 0.2))
 TRUTH = np.array([[[1, 2], [3, 4]], [[5, 6], [np.nan, np.nan]], [[7, 8], [9, 10]]])
@@ -148,3 +148,15 @@ def test_missed_person_is_a_case() -> None:
     assert cases.image_sizes.tolist() == [[20, 30]] * 2
     # Person 2 has neither a prediction nor a crop: no hit.
     assert joint_hits(cases.scored)[1].tolist() == [0, 0]
+
+
+def test_joints_that_do_not_count_become_unlabelled():
+    scored = gather(PREDICTIONS)
+    kept = keep_joints(scored, ["tail", "wing"])
+    np.testing.assert_array_equal(kept.visibility[:, 0], 0)
+    np.testing.assert_array_equal(kept.visibility[:, 1], scored.visibility[:, 1])
+    assert np.isnan(kept.truth[:, 0]).all()
+    assert np.isnan(kept.truth_crop[:, 0]).all()
+    np.testing.assert_array_equal(kept.truth[:, 1], scored.truth[:, 1])
+    np.testing.assert_array_equal(kept.predicted, scored.predicted)
+    assert scored.visibility.any(axis=0).all(), "the input is unchanged"

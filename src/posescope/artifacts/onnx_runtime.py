@@ -5,13 +5,55 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from posescope.core.errors import OptionsError
+from numpy.typing import NDArray
+
+from posescope.core.errors import DataError, OptionsError
 from posescope.core.hardware import available_cpus, check_device_name
 
-__all__ = ["OnnxRuntime", "load_onnxruntime"]
+__all__ = ["OnnxNetwork", "OnnxRuntime", "load_onnxruntime"]
 
 _CUDA, _CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 _ERRORS_ONLY = 3
+
+
+@dataclass(frozen=True)
+class OnnxNetwork:
+    """An open network with one input.
+
+    Attributes:
+        path: path of the file.
+        session: session of ONNX Runtime.
+        errors: the exceptions that the session raises.
+    """
+
+    path: Path
+    session: Any
+    errors: tuple[type[Exception], ...]
+
+    @property
+    def input_shape(self) -> tuple[int | str | None, ...]:
+        """Lengths of the sides of the input; a name or None where any length will do."""
+        return tuple(self.session.get_inputs()[0].shape)
+
+    @property
+    def input_type(self) -> str:
+        """Data type of the input, such as `tensor(float)`."""
+        return str(self.session.get_inputs()[0].type)
+
+    def describe_inputs(self) -> str:
+        """Return name, type and shape of all inputs, for messages."""
+        return "; ".join(f"{one.name}: {one.type} {one.shape}" for one in self.session.get_inputs())
+
+    def run(self, tensor: NDArray[Any]) -> list[NDArray[Any]]:
+        """Return all outputs for one input.
+
+        Raises:
+            DataError: if the network fails, for instance at this size.
+        """
+        try:
+            return list(self.session.run(None, {self.session.get_inputs()[0].name: tensor}))
+        except self.errors as error:
+            raise DataError(f"{self.path}: the network fails for an input of shape {tensor.shape}: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -45,6 +87,26 @@ class OnnxRuntime:
         if device.startswith("cuda") and _CUDA not in session.get_providers():  # ONNX Runtime falls back silently
             raise OptionsError(f"device '{device}': ONNX Runtime could not start CUDA. Use 'auto' or 'cpu'.")
         return session
+
+    def open_network(self, path: Path, remedy: str) -> OnnxNetwork:
+        """Open a network with one input that a user names.
+
+        Args:
+            path: of the network.
+            remedy: how the file is named, for the message; a sentence.
+
+        Raises:
+            DataError: if the file is missing, is no ONNX file, or has several inputs.
+        """
+        if not path.is_file():
+            raise DataError(f"{path}: there is no such file. {remedy}")
+        try:
+            network = OnnxNetwork(path, self.open(path), self.errors)
+        except self.errors as error:
+            raise DataError(f"{path}: ONNX Runtime cannot load this network: {error}") from error
+        if len(network.session.get_inputs()) != 1:
+            raise DataError(f"{path}: expected one input, an image; found {network.describe_inputs()}.")
+        return network
 
     def _providers(self, device: str) -> list[Any]:
         """Return the execution providers; operators that CUDA lacks run on the CPU."""

@@ -3,7 +3,7 @@
 import errno
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from posescope.core.errors import PosescopeError
 from posescope.core.paths import expand_home, find_path_error
 from posescope.core.text_escaping import escape_control
 
-__all__ = ["LocalPathType", "PosescopeCommand", "allow_component", "echo", "error_message", "escape_unprintable"]
+__all__ = ["LocalPathType", "PosescopeCommand", "allow_component", "echo", "error_message", "escape_unprintable", "read_settings"]
 
 
 class PosescopeCommand(click.Command):
@@ -60,6 +60,37 @@ def echo(message: str, *, err: bool = False) -> None:
 def escape_unprintable(text: str) -> str:
     """Return text in which control characters, and bytes of file names that are not UTF-8, are escaped."""
     return escape_control(text.encode("utf-8", "backslashreplace").decode("utf-8"), keep_lines=True)
+
+
+def read_settings(settings: Sequence[str]) -> dict[str, Any]:
+    """Return the values of an option `--set KEY=VALUE` that may be repeated.
+
+    Args:
+        settings: Texts such as "input_size=[640,640]".
+
+    Returns:
+        Values by name. Lists, mappings and null are read as YAML, any other text is unchanged: a path may be called 12.
+
+    Raises:
+        click.UsageError: if a text has no equals sign.
+    """
+    pairs = [setting.partition("=") for setting in settings]
+    wrong = [key for key, equals, _ in pairs if not equals]
+    if wrong:
+        raise click.UsageError(f"--set {wrong[0]}: expected KEY=VALUE.")
+    return {key: _parse_setting(value) for key, _, value in pairs}
+
+
+def _parse_setting(text: str) -> Any:
+    import yaml  # noqa: PLC0415  (the help page needs no YAML)
+
+    if not text:
+        return text
+    try:
+        value = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError):  # ValueError: a date that does not exist
+        return text
+    return value if value is None or isinstance(value, list | dict) else text
 
 
 def allow_component(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,15 +1,20 @@
-"""The command `posescope compare`: paired comparison of two finished runs."""
+"""The command `posescope compare`: paired comparison of two finished runs, or of a run and a network of others."""
 
 import json
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import click
 
-from posescope.cli.base import LocalPathType, PosescopeCommand, echo
+from posescope.cli.base import LocalPathType, PosescopeCommand, echo, read_settings
 from posescope.core.errors import pluralise
+from posescope.core.files import sha256_of, write_json
 from posescope.evaluation.paired_comparison import JointComparison, PairedMetric, RunComparison, compare_joints, compare_persons
+from posescope.prediction.peers.peer_networks import PEER_FORMATS, open_peer
 from posescope.runs.finished_runs import FinishedRun, check_comparable, describe_differences, find_run
+from posescope.runs.peer_comparison import BOX_KINDS, PeerComparison, compare_with_peer
 from posescope.runs.project_models import project_data_dir
 
 __all__ = ["compare"]
@@ -17,7 +22,26 @@ __all__ = ["compare"]
 
 @click.command(cls=PosescopeCommand)
 @click.argument("run_a")
-@click.argument("run_b")
+@click.argument("run_b", required=False)
+@click.option(
+    "--peer",
+    type=LocalPathType(dir_okay=False),
+    help="ONNX file of a network of others, in place of RUN_B (needs the extra onnx).",
+)
+@click.option("--peer-format", type=click.Choice(list(PEER_FORMATS)), help="Format of its input and output.")
+@click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="An option of the format, such as mean=[0.5,0.5,0.5]."
+)
+@click.option(
+    "--peer-boxes",
+    type=click.Choice(BOX_KINDS),
+    default="crops",
+    show_default=True,
+    help="What the peer is given: the squares of RUN_A's crops, or the annotated boxes x its own factor.",
+)
+@click.option(
+    "--peer-results", type=LocalPathType(dir_okay=False), help="Write the peer's predictions to this file, as COCO results."
+)
 @click.option(
     "--data-dir",
     type=LocalPathType(file_okay=False),
@@ -26,58 +50,93 @@ __all__ = ["compare"]
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the bootstrap.")
 @click.option("--resamples", type=click.IntRange(min=1), default=1000, show_default=True, help="Number of bootstrap resamples.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def compare(run_a: str, run_b: str, data_dir: Path | None, seed: int, resamples: int, as_json: bool) -> None:
-    """Compare two finished runs, person by person.
+def compare(run_a: str, run_b: str | None, peer: Path | None, **options: Any) -> None:
+    """Compare two finished runs, or a run and a network of others, person by person.
 
     Differences have 95 % confidence intervals from a paired bootstrap over images.
 
     RUN_A, RUN_B: ids of runs, folders of runs, or data_dirs, whose newest run of a model is used.
-    """
-    first, second = runs = [find_run(name, data_dir or project_data_dir()) for name in (run_a, run_b)]
+
+    \b
+    Examples:
+      posescope compare data/plain data/seeded
+      posescope compare data --peer movenet.onnx --peer-format movenet
+    """  # noqa: D301 (\b keeps click from filling the lines)
+    _check_arguments(run_b, peer, options)
+    find = partial(find_run, data_dir=options["data_dir"] or project_data_dir())
+    if peer is not None:
+        _compare_peer(find(run_a), peer, options)
+    elif run_b is not None:
+        _compare_runs(find(run_a), find(run_b), options)
+
+
+def _check_arguments(run_b: str | None, peer: Path | None, options: dict[str, Any]) -> None:
+    if (run_b is None) == (peer is None):
+        raise click.UsageError("Expected RUN_B or --peer, " + ("found neither." if peer is None else "found both."))
+    if (peer is None) != (options["peer_format"] is None):
+        raise click.UsageError(f"--peer and --peer-format belong together. Formats: {', '.join(PEER_FORMATS)}.")
+    if peer is None and (options["settings"] or options["peer_results"]):
+        raise click.UsageError("--set and --peer-results need --peer.")
+
+
+def _compare_runs(first: FinishedRun, second: FinishedRun, options: dict[str, Any]) -> None:
+    runs, seed, resamples = [first, second], options["seed"], options["resamples"]
     check_comparable(first, second)
     persons = compare_persons(first.person_scores(), second.person_scores(), seed, resamples)
     hits_a, hits_b = first.joint_hits(), second.joint_hits()
     joints = None if hits_a is None or hits_b is None else compare_joints(hits_a, hits_b, seed, resamples)
     notes = [*(run.selection_reason for run in runs if run.selection_reason), *describe_differences(first, second)]
-    if as_json:
-        click.echo(_to_json(runs, notes, persons, joints, seed, resamples))
+    if options["as_json"]:
+        click.echo(_to_json(first.describe(), second.describe(), notes, persons, joints, options))
     else:
-        echo(_to_text(runs, notes, persons, joints))
+        echo(_to_text([_run_line("A", first), _run_line("B", second), *notes], persons, _joints_lines(joints)))
+
+
+def _compare_peer(run: FinishedRun, path: Path, options: dict[str, Any]) -> None:
+    network = open_peer(path, options["peer_format"], read_settings(options["settings"]))
+    found = compare_with_peer(run, network, options["peer_boxes"], options["seed"], options["resamples"])
+    if options["peer_results"] is not None:
+        write_json(options["peer_results"], found.results)
+    notes = [*([run.selection_reason] if run.selection_reason else []), *run.differences(), *found.notes]
+    if options["as_json"]:
+        peer = {"peer": str(path), "format": options["peer_format"], "sha256": sha256_of(path), "boxes": options["peer_boxes"]}
+        content = _to_json(run.describe(), peer, notes, found.persons, found.joints, options)
+        click.echo(content)
+        return
+    head = [_run_line("A", run), f"B  {path}  format {options['peer_format']}  {len(network.joints)} joints", *notes]
+    echo(_to_text(head, found.persons, _peer_joints_lines(found)))
 
 
 def _to_json(
-    runs: list[FinishedRun],
+    first: dict[str, Any],
+    second: dict[str, Any],
     notes: list[str],
     persons: RunComparison,
     joints: tuple[JointComparison, ...] | None,
-    seed: int,
-    resamples: int,
+    options: dict[str, Any],
 ) -> str:
     content: dict[str, Any] = {
-        "a": runs[0].describe(),
-        "b": runs[1].describe(),
+        "a": first,
+        "b": second,
         "notes": notes,
         "split": "val",
-        "seed": seed,
-        "resamples": resamples,
+        "seed": options["seed"],
+        "resamples": options["resamples"],
         **persons.to_dict(),
         "joints": None if joints is None else [joint.to_dict() for joint in joints],
     }
     return json.dumps(content, indent=2, allow_nan=False)
 
 
-def _to_text(
-    runs: list[FinishedRun], notes: list[str], persons: RunComparison, joints: tuple[JointComparison, ...] | None
-) -> str:
-    lines = [*map(_run_line, "AB", runs), *notes, *_persons_lines(persons)]
-    lines += [
-        "",
-        f"{'mean over persons':<24}{'A':>8}{'B':>8}{'B - A':>9}   95 % interval",
-        *map(_metric_line, persons.metric_values),
-    ]
+def _to_text(head: list[str], persons: RunComparison, joints: list[str]) -> str:
+    lines = [*head, *_persons_lines(persons), "", _header("mean over persons"), *map(_metric_line, persons.metric_values)]
     if persons.left_out:
         lines.append(f"Metrics of one run only, not compared: {', '.join(persons.left_out)}.")
-    return "\n".join([*lines, "", *_joints_lines(joints)])
+    return "\n".join([*lines, "", *joints])
+
+
+def _header(what: str) -> str:
+    return f"{what:<24}{'A':>8}{'B':>8}{'B - A':>9}   95 % interval"
 
 
 def _run_line(letter: str, run: FinishedRun) -> str:
@@ -115,6 +174,16 @@ def _joints_lines(joints: tuple[JointComparison, ...] | None) -> list[str]:
         *(_winners(joints, "oks", letter) for letter in ("A", "B")),
         *(_winners(joints, "pck_thesis", letter) for letter in ("A", "B")),
     ]
+
+
+def _peer_joints_lines(found: PeerComparison) -> list[str]:
+    """Return a table of all common joints, and the joints of one side only."""
+    lines = [_header("pck_thesis of each joint")]
+    lines += [_metric_line(replace(joint.pck_thesis, name=joint.joint)) for joint in found.joints]
+    for who, names in (("A", found.only_run), ("B", found.only_peer)):
+        if names:
+            lines.append(f"Joints of {who} only, not compared: {', '.join(names)}.")
+    return lines
 
 
 def _winners(joints: tuple[JointComparison, ...], measure: Literal["oks", "pck_thesis"], letter: Literal["A", "B"]) -> str:

@@ -9,10 +9,9 @@ from typing import Any
 
 import click
 import cv2
-import yaml
 from tqdm import tqdm
 
-from posescope.cli.base import LocalPathType, PosescopeCommand, allow_component, echo
+from posescope.cli.base import LocalPathType, PosescopeCommand, allow_component, echo, read_settings
 from posescope.core.errors import DataError, pluralise
 from posescope.core.files import write_json
 from posescope.core.plugins import ComponentSpec, build
@@ -164,23 +163,8 @@ def _find_detector(options: dict[str, Any]) -> Detector:
         raise click.UsageError(f"--boxes: the detector {name} reads no file of boxes; boxes_file does.")
     if name == "boxes_file" and not options["boxes"]:
         raise click.UsageError("--detector boxes_file needs --boxes: the file.")
-    pairs = [setting.partition("=") for setting in options["settings"]]
-    wrong = [key for key, equals, _ in pairs if not equals]
-    if wrong:
-        raise click.UsageError(f"--set {wrong[0]}: expected KEY=VALUE.")
-    detector: Detector = build("detectors", ComponentSpec(name=name, options={key: _parse(value) for key, _, value in pairs}))
+    detector: Detector = build("detectors", ComponentSpec(name=name, options=read_settings(options["settings"])))
     return detector
-
-
-def _parse(text: str) -> Any:
-    """Return lists, mappings and null as YAML reads them, any other text unchanged: a path may be called 12."""
-    if not text:
-        return text
-    try:
-        value = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError):  # ValueError: a date that does not exist
-        return text
-    return value if value is None or isinstance(value, list | dict) else text
 
 
 def _report_model(estimator: PoseEstimator, *, named: bool) -> None:

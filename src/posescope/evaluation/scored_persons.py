@@ -5,7 +5,8 @@ crop's. The crop coordinates of a network's predictions are those that its decod
 `crop_from_image` and stored as float32, as the training targets are.
 """
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ from posescope.core.tables import joints_of, matrices_of
 from posescope.evaluation.bootstrap import ImageResamples, resample_images
 from posescope.geometry.affine import apply_affine
 
-__all__ = ["Cases", "Neighbours", "ScoredPersons", "find_neighbours", "gather_cases", "gather_scored"]
+__all__ = ["Cases", "Neighbours", "ScoredPersons", "find_neighbours", "gather_cases", "gather_scored", "keep_joints"]
 
 _BOX = ["bbox_x", "bbox_y", "bbox_w", "bbox_h"]
 
@@ -185,6 +186,19 @@ def gather_scored(
         skeleton=skeleton,
         result_scores=result_scores,
     )
+
+
+def keep_joints(scored: ScoredPersons, names: Collection[str]) -> ScoredPersons:
+    """Return the same persons with all other joints unlabelled, so that no metric counts them.
+
+    Args:
+        scored: N persons.
+        names: names of the joints that count.
+    """
+    others = ~np.isin(scored.skeleton.joints, list(names))
+    truth, truth_crop, visibility = scored.truth.copy(), scored.truth_crop.copy(), scored.visibility.copy()
+    truth[:, others], truth_crop[:, others], visibility[:, others] = np.nan, np.nan, 0
+    return replace(scored, truth=truth, truth_crop=truth_crop, visibility=visibility)
 
 
 def find_neighbours(person_ids: NDArray[np.int64], persons: pd.DataFrame, keypoints: pd.DataFrame) -> Neighbours:

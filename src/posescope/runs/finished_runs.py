@@ -163,6 +163,22 @@ class FinishedRun:
             check_origins(self.origin, {f"{_HITS} of run {self.run_id}": origin_of_table(table)}, "evaluation")
         return pd.DataFrame(JointHits.validate(table))
 
+    def path_of(self, dataset: str) -> Path:
+        """Return the current path of a dataset that the run read or wrote.
+
+        Args:
+            dataset: name in the catalog.
+
+        Raises:
+            DataError: if the run neither read nor wrote it, or it is gone.
+        """
+        if dataset not in self._places:
+            raise DataError(f"Run {self.run_id} neither read nor wrote {dataset}. {_REMEDY}")
+        path = self._current_path(self._places[dataset])
+        if not path.exists():
+            raise DataError(f"{path}: not found; run {self.run_id} had its {dataset} there.")
+        return path
+
     def describe(self) -> dict[str, Any]:
         """Return the run, its model and its data for JSON."""
         return {

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 from pydantic import ValidationError
+from tests.onnx_networks import save_constant_network, save_network
 
 from posescope.core.errors import DataError, OptionsError
 from posescope.core.plugins import ComponentSpec, build
@@ -23,29 +23,6 @@ SIDE = 64  # grids of 64 + 16 + 4 cells
 CELLS = 84
 INPUT = (1, 3, SIDE, SIDE)
 RED, BLUE = (255, 0, 0), (0, 0, 255)
-
-
-def save(path: Path, nodes: Sequence[Any], outputs: Sequence[Any], shape: Sequence[Any], kind: int, constants: Any) -> Path:
-    inputs = [helper.make_tensor_value_info("images", kind, shape)]
-    initialisers = [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()]
-    graph = helper.make_graph(nodes, "detector", inputs, outputs, initialisers)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    onnx.checker.check_model(model)
-    onnx.save(model, path)
-    return path
-
-
-def save_constant_network(
-    path: Path, *arrays: NDArray[Any], shape: Sequence[Any] = (1, 3, SIDE, SIDE), kind: int = TensorProto.FLOAT
-) -> Path:
-    """Save a network with constant outputs."""
-    nodes = [helper.make_node("Identity", [f"c{i}"], [f"out{i}"]) for i in range(len(arrays))]
-    types = [helper.np_dtype_to_tensor_dtype(array.dtype) for array in arrays]
-    outputs = [
-        helper.make_tensor_value_info(f"out{i}", kind_of_output, array.shape)
-        for i, (kind_of_output, array) in enumerate(zip(types, arrays, strict=True))
-    ]
-    return save(path, nodes, outputs, shape, kind, {f"c{i}": array for i, array in enumerate(arrays)})
 
 
 def save_red_detector(path: Path) -> Path:
@@ -69,7 +46,7 @@ def save_red_detector(path: Path) -> Path:
         helper.make_node("Concat", ["positions", "objectness", "class_score"], ["output"], axis=2),
     ]
     outputs = [helper.make_tensor_value_info("output", TensorProto.FLOAT, (1, CELLS, 6))]
-    return save(path, nodes, outputs, INPUT, TensorProto.FLOAT, constants)
+    return save_network(path, nodes, outputs, INPUT, TensorProto.FLOAT, constants)
 
 
 def image_of(size: tuple[int, int], *rectangles: tuple[tuple[int, int, int], int, int, int, int]) -> NDArray[np.uint8]:
@@ -188,7 +165,7 @@ def test_mean_of_imagenet_is_subtracted(tmp_path: Path) -> None:
         "box": np.array([[[20, 10, 8, 12, 1.0]]], np.float32),
     }
     outputs = [helper.make_tensor_value_info("output", TensorProto.FLOAT, (1, 1, 6))]
-    path = save(tmp_path / "m.onnx", nodes, outputs, INPUT, TensorProto.FLOAT, constants)
+    path = save_network(tmp_path / "m.onnx", nodes, outputs, INPUT, TensorProto.FLOAT, constants)
     white = np.full((64, 64, 3), 255, np.uint8)
     (person,) = find(path, white, output="yolox_decoded", pixels="rgb_imagenet", min_score=0)
     assert person.score == pytest.approx(0.1 * (1 - 0.485) / 0.229, abs=1e-5)
@@ -249,7 +226,7 @@ def test_network_that_fails_is_an_error(tmp_path: Path) -> None:
     nodes = [helper.make_node("Reshape", ["images", "shape"], ["output"])]
     outputs = [helper.make_tensor_value_info("output", TensorProto.FLOAT, (1, 7, 11))]
     constants = {"shape": np.array([1, 7, 11], np.int64)}
-    path = save(tmp_path / "fails.onnx", nodes, outputs, (1, 3, "h", "w"), TensorProto.FLOAT, constants)
+    path = save_network(tmp_path / "fails.onnx", nodes, outputs, (1, 3, "h", "w"), TensorProto.FLOAT, constants)
     with pytest.raises(DataError, match="fails"):
         find(path, image_of((9, 9)), input_size=[64, 64])
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from posescope.artifacts.onnx_runtime import load_onnxruntime
+from posescope.artifacts.onnx_runtime import OnnxNetwork, load_onnxruntime
 from posescope.core.errors import DataError, OptionsError
 from posescope.core.paths import LocalFile
 from posescope.core.plugins import Component, Options
@@ -111,20 +111,16 @@ class _Network:
     """An open network that takes one image at a time.
 
     Attributes:
-        path: path of the file.
+        network: the network.
         input_size: (height, width) px; None if any size will do.
         is_batched: whether its input is (1, 3, H, W) instead of (3, H, W).
         dtype: data type of its input.
-        session: session of ONNX Runtime.
-        errors: that the session raises.
     """
 
-    path: Path
+    network: OnnxNetwork
     input_size: tuple[int, int] | None
     is_batched: bool
     dtype: type[np.floating[Any]]
-    session: Any
-    errors: tuple[type[Exception], ...]
 
     def run(self, image: NDArray[np.float32]) -> list[NDArray[np.generic]]:
         """Return all outputs for one image, (3, H, W).
@@ -133,11 +129,7 @@ class _Network:
             DataError: if the network fails, for instance at this size.
         """
         tensor = image.astype(self.dtype, copy=False)
-        name = self.session.get_inputs()[0].name
-        try:
-            return list(self.session.run(None, {name: tensor[None] if self.is_batched else tensor}))
-        except self.errors as error:
-            raise DataError(f"{self.path}: the network fails for an image of {tensor.shape[1:]} px: {error}") from error
+        return self.network.run(tensor[None] if self.is_batched else tensor)
 
 
 def _open_network(path: Path) -> _Network:
@@ -147,24 +139,16 @@ def _open_network(path: Path) -> _Network:
         OptionsError: if onnxruntime is not installed.
         DataError: if the file is missing, is no ONNX file, or has another input than one RGB image.
     """
-    runtime = load_onnxruntime("The detector onnx")
-    if not path.is_file():
-        raise DataError(f"{path}: there is no such file. Set the detector's option `path` to an ONNX network.")
-    try:
-        session = runtime.open(path)
-    except runtime.errors as error:
-        raise DataError(f"{path}: ONNX Runtime cannot load this network: {error}") from error
-    inputs = session.get_inputs()
-    shape, kind = list(inputs[0].shape), inputs[0].type
-    if len(inputs) != 1 or not _is_image_input(shape) or kind not in _DTYPES:
-        found = "; ".join(f"{one.name}: {one.type} {one.shape}" for one in inputs)
+    network = load_onnxruntime("The detector onnx").open_network(path, "Set the detector's option `path` to an ONNX network.")
+    shape = network.input_shape
+    if not _is_image_input(shape) or network.input_type not in _DTYPES:
         raise DataError(
             f"{path}: expected one input, an image of shape (1, 3, height, width) or (3, height, width) in float32 or float16; "
-            f"found {found}."
+            f"found {network.describe_inputs()}."
         )
     height, width = shape[-2:]
     size = (height, width) if isinstance(height, int) and isinstance(width, int) else None
-    return _Network(path, size, len(shape) == 4, _DTYPES[kind], session, runtime.errors)
+    return _Network(network, size, len(shape) == 4, _DTYPES[network.input_type])
 
 
 def _is_image_input(shape: Sequence[Any]) -> bool:
@@ -176,11 +160,11 @@ def _is_image_input(shape: Sequence[Any]) -> bool:
 
 
 def _input_size(network: _Network, image_size: tuple[int, int], options: OnnxDetectorOptions) -> tuple[int, int]:
-    wanted, own = options.input_size, network.input_size
+    wanted, own, path = options.input_size, network.input_size, network.network.path
     if wanted is not None and own is not None and wanted != own:
-        raise OptionsError(f"{network.path}: expected input_size {own} px (height, width) as in the network, found {wanted}.")
+        raise OptionsError(f"{path}: expected input_size {own} px (height, width) as in the network, found {wanted}.")
     if wanted is None and own is None and options.output != "boxes_scores_labels":
-        raise OptionsError(f"{network.path}: its input has no fixed size: set the option input_size, for instance to [640, 640].")
+        raise OptionsError(f"{path}: its input has no fixed size: set the option input_size, for instance to [640, 640].")
     return wanted or own or image_size  # torchvision's networks resize images themselves
 
 

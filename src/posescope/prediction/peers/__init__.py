@@ -1,0 +1,1 @@
+"""Networks of others, held against a model on the same persons: formats, crops, predictions."""
