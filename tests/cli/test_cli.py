@@ -55,7 +55,7 @@ def test_unknown_key_stops_the_run(namespace: str, paths: str, tmp_path: Path) -
     ("params", "expected"),
     [
         ("modeling.model.name=hourglass", "modeling: unknown top-level key; did you mean 'modelling'?"),
-        ("modelling.model.name=nope", "modelling.model: No component 'nope' in posescope.models. Installed: hourglass"),
+        ("modelling.model.name=nope", "modelling.model: No component 'nope' in posescope.models. Installed: encoder_decoder"),
         ("data_engineering.codec.name=no.such:Codec", "data_engineering.codec: posescope.codecs: 'no.such:Codec' points to"),
         ("modelling.training.epochs=0", "modelling.training.epochs: Input should be greater than or equal to 1 (found 0)"),
         ("modelling.model.options.stacks=x", "stacks: "),

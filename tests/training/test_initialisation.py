@@ -15,11 +15,12 @@ from posescope.models.complexity import count_macs, count_parameters
 from posescope.models.hourglass import Hourglass
 from posescope.training.initialisation import build_untrained
 
+OPTIONS = {"channels": 8, "depth": 1, "bottleneck_residuals": 1}
+
 
 def make(seed: int = 0, model: str = "hourglass", **codec_options: Any) -> PoseModel:
-    options = {"channels": 8, "depth": 1, "bottleneck_residuals": 1}
     return build_untrained(
-        model_spec=ComponentSpec(name=model, options=options),
+        model_spec=ComponentSpec(name=model, options=OPTIONS),
         codec_spec=ComponentSpec(name="gaussian", options=codec_options),
         skeleton=COCO_PERSON,
         crop_size=(64, 64),
@@ -55,6 +56,23 @@ def test_network_may_expect_another_mean_colour(monkeypatch: pytest.MonkeyPatch)
     assert make().mean_rgb == (0.4, 0.5, 0.6)
 
 
+def test_origin_of_initial_weights_is_in_the_provenance(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(network: Hourglass) -> dict[str, str]:
+        torch.nn.init.ones_(network.stem.conv.weight)
+        return {"name": "ones"}
+
+    monkeypatch.setattr(Hourglass, "load_initial_weights", load)
+    model = make()
+    assert model.provenance == {"init_seed": 0, "initial_weights": {"name": "ones"}}
+    assert model.network.stem.conv.weight.unique().tolist() == [1]
+
+
+def test_model_stores_the_options_that_the_network_returns(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert make().model_spec == ComponentSpec(name="hourglass", options=OPTIONS)
+    monkeypatch.setattr(Hourglass, "stored_options", lambda _network, options: {**options, "stacks": 1})
+    assert make().model_spec.options == {**OPTIONS, "stacks": 1}
+
+
 def test_complexity_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         model = make()
@@ -68,5 +86,5 @@ def test_different_heatmap_sizes_are_refused() -> None:
 
 
 def test_unknown_model_is_refused_with_the_installed_ones() -> None:
-    with pytest.raises(OptionsError, match=r"'hourglas'.*Installed: hourglass"):
+    with pytest.raises(OptionsError, match=r"'hourglas'.*Installed: .*hourglass"):
         make(model="hourglas")

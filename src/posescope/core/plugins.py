@@ -43,6 +43,7 @@ GROUPS: Mapping[str, str] = {
     "crop_rules": "(options)(extents: Extents) -> SquareBoxes",
     "codecs": "(options, crop_size, joint_count) -> Codec: encode joints to heatmaps, decode heatmaps to joints",
     "models": "(options, crop_size, joint_count) -> PoseNetwork, or any module whose output is heatmaps",
+    "encoders": "(options) -> Encoder: images to feature maps at several strides, for the network encoder_decoder",
     "optimisers": "(options, parameters, learning_rate) -> torch.optim.Optimizer",
     "losses": "(options)(predicted, target, weight[, joints]) -> scalar tensor",
     "augmentations": "(options)(generator, plan: AugmentationPlan) -> AugmentationPlan",

@@ -4,8 +4,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
+from pydantic import JsonValue
 from torch import Tensor, nn
 
 __all__ = ["PausedPass", "PoseNetwork", "Resumable"]
@@ -55,6 +56,24 @@ class PoseNetwork(nn.Module, ABC):
         Modules of one class with weights and inputs of the same shapes share one compilation.
         """
         return (self,)
+
+    def load_initial_weights(self) -> dict[str, JsonValue] | None:
+        """Load pretrained weights at the start of a training; by default the network keeps its random weights.
+
+        A loaded model folder contains all weights, so the constructor of a network reads none.
+
+        Returns:
+            The origin of the weights for the provenance of the model; None: they are random.
+        """
+        return None
+
+    def stored_options(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the options that a model folder stores; the network is built from them without any file besides the folder.
+
+        Args:
+            options: the options that the network was built from, JSON-like.
+        """
+        return dict(options)
 
 
 @dataclass(frozen=True)

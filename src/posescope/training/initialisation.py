@@ -28,9 +28,10 @@ def build_untrained(
     crop: CropRecipe,
     seed: int,
 ) -> PoseModel:
-    """Build an untrained network and its codec on the CPU, and log the model's complexity.
+    """Build a network with its initial weights and its codec on the CPU, and log the model's complexity.
 
-    The weights depend on the options and the seed only; torch's global generator is restored.
+    The weights are random, or pretrained if the options of the network name some; their origin is in the provenance. Random
+    weights depend on the options and the seed only; torch's global generator is restored.
 
     Args:
         model_spec: component of `models`.
@@ -42,12 +43,15 @@ def build_untrained(
         seed: seed of the weights.
 
     Raises:
-        OptionsError: A component or an option is invalid, or the heatmap sizes of network and codec differ.
+        OptionsError: A component or an option is invalid, the heatmap sizes of network and codec differ, or the package of
+            pretrained weights is missing.
+        DataError: A file of pretrained weights cannot be read.
     """
     codec: Codec = build("codecs", codec_spec, crop_size=crop_size, joint_count=len(skeleton))
     with fork_torch_rng():
         torch.manual_seed(seed)
         network = build_network(model_spec, crop_size, len(skeleton))
+        initial_weights = network.load_initial_weights()
     if tuple(network.map_size) != tuple(codec.map_size):
         raise OptionsError(
             f"For crops of {crop_size[0]}x{crop_size[1]} px the model '{model_spec.name}' has heatmaps of "
@@ -64,8 +68,8 @@ def build_untrained(
         skeleton=skeleton,
         crop_size=crop_size,
         mean_rgb=network.mean_rgb or mean_rgb,
-        model_spec=model_spec,
+        model_spec=model_spec.model_copy(update={"options": network.stored_options(model_spec.options)}),
         codec_spec=codec_spec,
         crop=crop,
-        provenance={"init_seed": seed},
+        provenance={"init_seed": seed, **({"initial_weights": initial_weights} if initial_weights else {})},
     )
