@@ -43,3 +43,12 @@ def test_agrees_with_opencv_resize():
     centre = [(columns * crop).sum() / crop.sum(), (rows * crop).sum() / crop.sum()]
     expected = apply_affine(crop_from_image(10, 8, 32, (16, 16)), [[21.5, 13.5]])[0]
     np.testing.assert_allclose(centre, expected, atol=1e-6)
+
+
+def test_crop_that_is_not_square_by_hand():
+    # 96 x 128 px (width x height) to 48 x 32: scales 0.5 and 0.25.
+    matrix = crop_from_image(10, 20, 96, (32, 48), height=128)
+    np.testing.assert_allclose(matrix, [[0.5, 0, -5.25], [0, 0.25, -5.375]])
+    corners = apply_affine(matrix, [[9.5, 19.5], [105.5, 147.5]])
+    np.testing.assert_allclose(corners, [[-0.5, -0.5], [47.5, 31.5]])
+    np.testing.assert_allclose(apply_affine(invert_affine(matrix), corners), [[9.5, 19.5], [105.5, 147.5]])

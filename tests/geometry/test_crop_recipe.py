@@ -5,7 +5,9 @@ from pydantic import ValidationError
 
 from posescope.core.errors import OptionsError
 from posescope.core.plugins import ComponentNotAllowedError, ComponentSpec, StoredComponent
-from posescope.geometry.crop_recipe import CropRecipe, read_crop_recipe
+from posescope.geometry.crop_recipe import CropRecipe, follows_aspect, read_crop_recipe
+from posescope.geometry.square_boxes import PaddedSquare
+from posescope.geometry.top_down_boxes import TopDown
 
 PADDED = ComponentSpec(name="padded_square", options={"margin": 0.3})
 
@@ -44,3 +46,21 @@ def test_rule_of_a_file_is_loaded_if_installed_or_allowed() -> None:
 def test_padding_colour_out_of_range_is_refused() -> None:
     with pytest.raises(ValidationError, match="less than or equal to 255"):
         CropRecipe(rule=PADDED, padding_rgb=(0, 0, 256))
+
+
+def test_detected_boxes_are_cropped_by_the_rule_if_it_follows_the_aspect_ratio() -> None:
+    found = CropRecipe(rule=ComponentSpec(name="top_down", options={"padding": 1.5})).rule_of_detected_boxes()
+    assert isinstance(found, TopDown)
+    assert found.options.padding == 1.5
+    for name in ("padded_square", "centred_square"):
+        square = CropRecipe(rule=ComponentSpec(name=name, options={"margin": 0.3})).rule_of_detected_boxes()
+        assert isinstance(square, PaddedSquare)
+        assert square.options.margin == 0.3
+
+
+def test_only_top_down_follows_the_aspect_ratio() -> None:
+    assert {name: follows_aspect(name) for name in ("centred_square", "padded_square", "top_down")} == {
+        "centred_square": False, "padded_square": False, "top_down": True,
+    }  # fmt: skip
+    with pytest.raises(OptionsError, match="No component 'round'"):
+        follows_aspect("round")

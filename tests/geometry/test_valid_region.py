@@ -4,11 +4,12 @@ import cv2
 import numpy as np
 import pytest
 
-from posescope.geometry.valid_region import valid_span
+from posescope.geometry.valid_region import is_downscaled, valid_span, valid_windows
 
 
 def span(first: int, side: int, image_side: int, size_px: int) -> tuple[int, int]:
-    low, high = valid_span(np.array([first]), np.array([side]), np.array([image_side]), size_px)
+    sides = np.array([side])
+    low, high = valid_span(np.array([first]), sides, np.array([image_side]), size_px, sides >= size_px)
     return int(low[0]), int(high[0])
 
 
@@ -41,7 +42,7 @@ def test_square_outside_the_image_has_no_valid_px() -> None:
 
 def test_many_squares_equal_single_ones() -> None:
     first, side, image = np.array([-3, -1, 95]), np.array([8, 4, 8]), np.array([100, 100, 100])
-    low, high = valid_span(first, side, image, 8)
+    low, high = valid_span(first, side, image, 8, side >= 8)
     assert list(zip(low.tolist(), high.tolist(), strict=True)) == [span(*row, 8) for row in zip(first, side, image, strict=True)]
 
 
@@ -58,3 +59,15 @@ def test_valid_px_are_those_without_blended_padding(size_px: int) -> None:
         expected = np.flatnonzero(column < 1e-6)
         low, high = span(first, side, image_side, size_px)
         assert np.arange(low, max(low, high)).tolist() == expected.tolist(), (first, side, image_side)
+
+
+def test_box_that_is_downscaled_in_one_direction_only_is_interpolated() -> None:
+    # As cv2 and `crop_box` do: 31 columns for 32 and 65 rows for 64.
+    box, image_size, crop_size = np.array([[65, 31]]), np.array([[100, 100]]), (64, 32)
+    assert not is_downscaled(box, crop_size).any()
+    assert is_downscaled(np.array([[64, 32], [65, 32]]), crop_size).all()
+    padding = np.ones((65, 31), np.float32)
+    padding[10:, 5:] = 0
+    expected = cv2.resize(padding, (32, 64), interpolation=cv2.INTER_LINEAR) < 1e-6
+    first_column, first_row, *_ = valid_windows(np.array([-5]), np.array([-10]), box, image_size, crop_size)[0].tolist()
+    assert (first_column, first_row) == (expected[-1].argmax(), expected[:, -1].argmax())

@@ -40,7 +40,7 @@ __all__ = [
 
 GROUPS: Mapping[str, str] = {
     "filters": "(options)(persons, joints) -> per person the reason for rejection, '' if there is none",
-    "crop_rules": "(options)(extents: Extents) -> SquareBoxes",
+    "crop_rules": "(options)(extents: Extents) -> PersonBoxes: SquareBoxes or RectangularBoxes",
     "codecs": "(options, crop_size, joint_count) -> Codec: encode joints to heatmaps, decode heatmaps to joints",
     "models": "(options, crop_size, joint_count) -> PoseNetwork, or any module whose output is heatmaps",
     "encoders": "(options) -> Encoder: images to feature maps at several strides, for the network encoder_decoder",

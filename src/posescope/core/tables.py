@@ -17,7 +17,7 @@ from posescope.core.errors import DataError
 
 __all__ = [
     "CropBoxes", "DataQuality", "Distribution", "History", "Issues", "Keypoints", "Persons", "Predictions", "Trials",
-    "crop_boxes_fingerprint", "ids_of", "images_of", "join_joints", "joints_of", "matrices_of",
+    "box_sizes_of", "crop_boxes_fingerprint", "ids_of", "images_of", "join_joints", "joints_of", "matrices_of",
     "required_columns", "split_fingerprint", "table_of",
 ]  # fmt: skip
 
@@ -103,12 +103,17 @@ class DataQuality(_Table):
 
 
 class CropBoxes(_Table):
-    """One row per accepted person: the square in whole image px, and `crop_from_image` by rows (a b c; d e f)."""
+    """One row per accepted person: the crop box in whole image px, and `crop_from_image` by rows (a b c; d e f).
+
+    `side` is the longer side of the box. Tables of crops that are not square have `width` and `height` as well.
+    """
 
     person_id: Series[np.int64] = pa.Field(unique=True)
     left: Series[np.int64]
     top: Series[np.int64]
     side: Series[np.int64] = pa.Field(ge=1)
+    width: Series[np.int64] | None = pa.Field(ge=1)
+    height: Series[np.int64] | None = pa.Field(ge=1)
     a: Series[np.float64]
     b: Series[np.float64]
     c: Series[np.float64]
@@ -290,10 +295,17 @@ def matrices_of(crop_boxes: pd.DataFrame) -> NDArray[np.float64]:
     return crop_boxes[["a", "b", "c", "d", "e", "f"]].to_numpy(dtype=np.float64).reshape(-1, 2, 3)
 
 
+def box_sizes_of(crop_boxes: pd.DataFrame) -> NDArray[np.int64]:
+    """Return the (height, width) px of the crop box of each row of a `CropBoxes` table, (N, 2)."""
+    columns = ["height", "width"] if "height" in crop_boxes else ["side", "side"]
+    return crop_boxes[columns].to_numpy(dtype=np.int64)
+
+
 def crop_boxes_fingerprint(crop_boxes: pd.DataFrame) -> str:
-    """Return a fingerprint of the persons and squares of a `CropBoxes` table, 16 hex digits, independent of the row order."""
-    squares = crop_boxes.sort_values("person_id")[["person_id", "left", "top", "side"]].to_numpy(dtype=np.int64)
-    return hashlib.sha256(np.ascontiguousarray(squares).tobytes()).hexdigest()[:16]
+    """Return a fingerprint of the persons and boxes of a `CropBoxes` table, 16 hex digits, independent of the row order."""
+    columns = ["person_id", "left", "top", *(name for name in ("side", "width", "height") if name in crop_boxes)]
+    boxes = crop_boxes.sort_values("person_id")[columns].to_numpy(dtype=np.int64)
+    return hashlib.sha256(np.ascontiguousarray(boxes).tobytes()).hexdigest()[:16]
 
 
 def split_fingerprint(persons: pd.DataFrame, split: str) -> str:

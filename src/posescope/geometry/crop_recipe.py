@@ -6,10 +6,10 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from posescope.core.errors import OptionsError
-from posescope.core.plugins import ComponentSpec, Options, StoredComponent, check_options, trust_component
-from posescope.geometry.square_boxes import SquareOptions
+from posescope.core.plugins import ComponentSpec, Options, StoredComponent, build, check_options, load_component, trust_component
+from posescope.geometry.square_boxes import CropRule, PaddedSquare, SquareOptions
 
-__all__ = ["CropRecipe", "read_crop_recipe"]
+__all__ = ["CropRecipe", "follows_aspect", "read_crop_recipe"]
 
 ChannelValue = Annotated[int, Field(ge=0, le=255)]
 
@@ -21,6 +21,22 @@ class CropRecipe(Options):
     padding_rgb: tuple[ChannelValue, ChannelValue, ChannelValue] = Field(
         (124, 116, 104), description="Colour outside the image, 0..255"
     )
+
+    def rule_of_detected_boxes(self) -> CropRule:
+        """Return the rule that crops persons whose joints are not known; their box takes the place of the joints.
+
+        It is the rule of the training crops if it follows the aspect ratio of the crops. Otherwise it is `padded_square` with the
+        same margin, so that persons at the border of the image are predicted, too.
+
+        Raises:
+            ComponentNotAllowedError: The rule is a dotted path from a file that `trusted` has not allowed.
+            OptionsError: The rule is not installed, or its options are invalid.
+        """
+        rule = trust_component("crop_rules", self.rule)
+        if follows_aspect(rule.name):
+            detected: CropRule = build("crop_rules", rule)
+            return detected
+        return PaddedSquare(SquareOptions(margin=self.margin))
 
     @property
     def margin(self) -> float:
@@ -56,6 +72,18 @@ class CropRecipe(Options):
             "padding_rgb": (str(self.padding_rgb), str(other.padding_rgb)),
         }
         return tuple(f"{what}: {own} for the model, {its} here" for what, (own, its) in pairs.items() if own != its)
+
+
+def follows_aspect(rule: str) -> bool:
+    """Return whether the boxes of a crop rule have the aspect ratio of the crops; those of other rules are squares.
+
+    Args:
+        rule: name of an installed crop rule, or a dotted path.
+
+    Raises:
+        OptionsError: The rule is not installed.
+    """
+    return bool(getattr(load_component("crop_rules", rule), "follows_aspect", False))
 
 
 def _describe_rule(rule: StoredComponent, allow: Collection[str]) -> str:

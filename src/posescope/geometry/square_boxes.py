@@ -1,4 +1,4 @@
-"""Square boxes around persons: the crop rules.
+"""Boxes around persons: the contract of a crop rule, and the rules that make squares.
 
     desired side  = (1 + margin) x the longer side of the person's box: the annotated box, or the smallest box around the
                     annotated box and the labelled joints (option `box`)
@@ -30,6 +30,7 @@ __all__ = [
     "Extents",
     "MeasuredBox",
     "PaddedSquare",
+    "PersonBoxes",
     "SquareBoxes",
     "SquareOptions",
     "measure_extents",
@@ -51,6 +52,7 @@ class Extents:
         box_min, box_max: (N, 2) float64 px, upper left and lower right edges of the annotated box.
         joint_min, joint_max: (N, 2) float64 px, outermost labelled joints.
         image_size: (N, 2) int, (height, width) px of the person's image.
+        aspect: width of the crops divided by their height. Rules that make squares ignore it.
     """
 
     box_min: NDArray[np.float64]
@@ -58,9 +60,39 @@ class Extents:
     joint_min: NDArray[np.float64]
     joint_max: NDArray[np.float64]
     image_size: NDArray[np.int64]
+    aspect: float = 1.0
 
     def __len__(self) -> int:
         return len(self.box_min)
+
+
+class PersonBoxes(Protocol):
+    """Boxes of N persons, in whole pixels: what a crop rule returns, `SquareBoxes` or `RectangularBoxes`."""
+
+    @property
+    def left(self) -> NDArray[np.int64]:
+        """(N,) image px, first column; outside the image where the rule pads."""
+        ...
+
+    @property
+    def top(self) -> NDArray[np.int64]:
+        """(N,) image px, first row."""
+        ...
+
+    @property
+    def width(self) -> NDArray[np.int64]:
+        """(N,) image px, >= 1 for accepted persons."""
+        ...
+
+    @property
+    def height(self) -> NDArray[np.int64]:
+        """(N,) image px, >= 1 for accepted persons."""
+        ...
+
+    @property
+    def reasons(self) -> NDArray[np.str_]:
+        """(N,) why a person is rejected; empty for accepted persons."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -77,6 +109,16 @@ class SquareBoxes:
     top: NDArray[np.int64]
     side: NDArray[np.int64]
     reasons: NDArray[np.str_]
+
+    @property
+    def width(self) -> NDArray[np.int64]:
+        """(N,) int64 px, the side."""
+        return self.side
+
+    @property
+    def height(self) -> NDArray[np.int64]:
+        """(N,) int64 px, the side."""
+        return self.side
 
     @property
     def accepted(self) -> NDArray[np.bool_]:
@@ -97,20 +139,28 @@ class SquareOptions(Options):
 
 
 class CropRule(Protocol):
-    """Contract of the components of `posescope.crop_rules`: `rule(options)(extents) -> SquareBoxes`."""
+    """Contract of the components of `posescope.crop_rules`: `rule(options)(extents) -> PersonBoxes`.
 
-    def __call__(self, extents: Extents) -> SquareBoxes:
-        """Return the square boxes of all persons."""
+    A rule whose boxes have the aspect ratio `extents.aspect` has the class attribute `follows_aspect = True`. Only such a rule
+    can make crops that are not square, and it crops detected persons as well: the detected box takes the place of the joints. A
+    rule without this attribute makes squares, and detected persons are cropped by `PaddedSquare`.
+    """
+
+    def __call__(self, extents: Extents) -> PersonBoxes:
+        """Return the boxes of all persons."""
         ...
 
 
-def measure_extents(boxes: NDArray[np.float64], joints: NDArray[np.float64], image_size: NDArray[np.int64]) -> Extents:
+def measure_extents(
+    boxes: NDArray[np.float64], joints: NDArray[np.float64], image_size: NDArray[np.int64], aspect: float = 1.0
+) -> Extents:
     """Measure the extents of N persons.
 
     Args:
         boxes: (N, 4) x, y, w, h px.
         joints: (N, K, 2) px, NaN where unlabelled; at least one labelled joint per person.
         image_size: (N, 2) (height, width) px.
+        aspect: width of the crops divided by their height.
 
     Raises:
         DataError: A person has no labelled joint, so its square has no centre.
@@ -124,6 +174,7 @@ def measure_extents(boxes: NDArray[np.float64], joints: NDArray[np.float64], ima
         joint_min=np.nanmin(joints, axis=1) if len(joints) else np.empty((0, 2)),
         joint_max=np.nanmax(joints, axis=1) if len(joints) else np.empty((0, 2)),
         image_size=image_size,
+        aspect=aspect,
     )
 
 

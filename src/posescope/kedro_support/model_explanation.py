@@ -148,7 +148,7 @@ def _options_of(
             source=source,
             failures=FailureLimits(max_fraction=1, max_implausible_fraction=1),
             crop=CropOptions(
-                rule=rule.name, rule_options=rule.options, size_px=model.crop_size[0], padding_rgb=padding, workers=workers
+                rule=rule.name, rule_options=rule.options, size_px=model.crop_size, padding_rgb=padding, workers=workers
             ),
             split=SplitOptions(max_test_fraction=0, max_calibration_fraction=0),
             codec=model.codec_spec,

@@ -1,9 +1,10 @@
 """Crops of detected persons, and the way back from crop px to image px.
 
-    box -> square (centred on the box, its longer side grown by the margin, padded) -> crop -> network -> crop px -> image px
+    box -> crop box (centred on the box, grown, padded) -> crop -> network -> crop px -> image px
 
-Margin and padding are those of the model's training crops. Two things differ from training: the rule is always `padded_square`,
-so that persons at the border are predicted, too; and the square is centred on the box, because the joints are not known.
+The crop recipe is that of the model's training crops. `top_down` is the same in training and here. With a rule that makes
+squares, two things differ from training: the rule is always `padded_square` with its margin, so that persons at the border are
+predicted, too; and the square is centred on the box, because the joints are not known.
 """
 
 from dataclasses import dataclass
@@ -11,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from posescope.data.crops.crop_resampling import crop_square
+from posescope.data.crops.crop_resampling import crop_box
 from posescope.geometry.affine import apply_affine, crop_from_image, invert_affine
 from posescope.geometry.crop_recipe import CropRecipe
-from posescope.geometry.square_boxes import Extents, PaddedSquare, SquareOptions
+from posescope.geometry.square_boxes import Extents
 
 __all__ = ["PersonCrops", "crop_persons"]
 
@@ -61,8 +62,9 @@ def crop_persons(
     low, high = boxes[:, :2], boxes[:, :2] + boxes[:, 2:]
     sizes = np.broadcast_to(np.array(image.shape[:2], dtype=np.int64), (len(boxes), 2))
     # The box takes the place of the joints.
-    squares = PaddedSquare(SquareOptions(margin=recipe.margin))(Extents(low, high, low, high, sizes))
+    found = recipe.rule_of_detected_boxes()(Extents(low, high, low, high, sizes, aspect=crop_size[1] / crop_size[0]))
     crops = np.empty((len(boxes), *crop_size, 3), dtype=np.uint8)
-    for crop, left, top, side in zip(crops, squares.left, squares.top, squares.side, strict=True):
-        crop_square(image, int(left), int(top), int(side), crop_size[0], recipe.padding_rgb, out=crop)
-    return PersonCrops(crops, invert_affine(crop_from_image(squares.left, squares.top, squares.side, crop_size)))
+    whole = zip(*(part.tolist() for part in (found.left, found.top, found.height, found.width)), strict=True)
+    for crop, (left, top, height, width) in zip(crops, whole, strict=True):
+        crop_box(image, left, top, (height, width), crop_size, recipe.padding_rgb, out=crop)
+    return PersonCrops(crops, invert_affine(crop_from_image(found.left, found.top, found.width, crop_size, found.height)))

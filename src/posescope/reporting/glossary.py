@@ -11,7 +11,7 @@ _TERMS = {
     "Codec": "the rule that turns joints into heatmaps, and heatmaps back into joints.",
     "Component": "a direction along which the features differ much between persons (principal component).",
     "Control": "the same measurement where there is no effect, to compare with.",
-    "Crop": "the square cut out around one person, which the network gets.",
+    "Crop": "the square (or other rectangle) cut out around one person, which the network gets.",
     "Feature": "one of the numbers into which the network turns a picture in its middle layer.",
     "Heatmap": "a map of one joint that is bright where the network finds the joint.",
     "Interval (95 %)": "the range in which the value would lie for 95 of 100 other choices of photographs.",

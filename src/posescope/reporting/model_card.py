@@ -54,12 +54,16 @@ def write_model_card(inputs: CardInputs) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def _shape_of_crop(crop_size: tuple[int, int]) -> str:
+    return "a square crop" if crop_size[0] == crop_size[1] else "a crop"
+
+
 def _head(inputs: CardInputs) -> str:
     model = inputs.model
     parameters, macs = count_parameters(model.network), count_macs(model.network, model.crop_size)
     rows = [
         ("Architecture", f"{model.model_spec.name}, {parameters:,} parameters, {macs / 1e9:.2f} GMAC per person"),
-        ("Input", f"a square crop of one person, {model.crop_size[0]} x {model.crop_size[1]} px, RGB"),
+        ("Input", f"{_shape_of_crop(model.crop_size)} of one person, {model.crop_size[0]} x {model.crop_size[1]} px, RGB"),
         ("Output", f"{len(model.skeleton)} joints: {', '.join(model.skeleton.joints)}"),
         ("Heatmaps", f"codec {model.codec_spec.name}, {model.codec.map_size[0]} x {model.codec.map_size[1]} px"),
         (

@@ -4,11 +4,15 @@ import cv2
 import numpy as np
 import pytest
 
-from posescope.data.crops.crop_resampling import crop_square
+from posescope.data.crops.crop_resampling import crop_box
 from posescope.data.images.decoding import read_image
 
 NOISE = np.random.default_rng(0).integers(0, 256, (60, 80, 3)).astype(np.uint8)
 PADDING = (1, 2, 3)
+
+
+def crop_square(image, left, top, side, size_px, padding_rgb, out=None):
+    return crop_box(image, left, top, (side, side), (size_px, size_px), padding_rgb, out)
 
 
 def test_downscaling_averages_over_the_area():
@@ -107,3 +111,28 @@ def test_large_crop_equals_resizing_of_the_padded_image_up_to_rounding(left, top
     difference = np.abs(found.astype(int) - cv2.resize(padded, (96, 96), interpolation=cv2.INTER_AREA))
     assert difference.max() <= 1
     assert difference.mean() < 0.3  # two roundings instead of one
+
+
+@pytest.mark.parametrize(
+    ("box_size", "method"), [((48, 36), cv2.INTER_AREA), ((20, 15), cv2.INTER_LINEAR), ((31, 25), cv2.INTER_LINEAR)]
+)
+def test_crop_that_is_not_square_equals_opencv_resizing(box_size, method):
+    height, width = box_size
+    found = crop_box(NOISE, 10, 5, box_size, (32, 24), PADDING)
+    expected = cv2.resize(NOISE[5 : 5 + height, 10 : 10 + width], (24, 32), interpolation=method)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_padding_of_a_crop_that_is_not_square():
+    found = crop_box(NOISE, -10, 40, (32, 24), (32, 24), PADDING)
+    np.testing.assert_array_equal(found[:20, 10:], NOISE[40:, :14])
+    assert (found == PADDING).all(axis=-1).sum() >= 32 * 24 - 20 * 14
+    np.testing.assert_array_equal(found[20:], np.broadcast_to(PADDING, (12, 24, 3)))
+
+
+def test_large_crop_that_is_not_square_equals_resizing_of_the_padded_image_up_to_rounding():
+    part, padding = np.resize(NOISE, (300, 1500, 3)), (200, 3, 90)
+    padded = np.full((2400, 1800, 3), padding, np.uint8)
+    padded[1000:1300, 100:1600] = part
+    found = crop_box(part, -100, -1000, (2400, 1800), (96, 72), padding)
+    assert np.abs(found.astype(int) - cv2.resize(padded, (72, 96), interpolation=cv2.INTER_AREA)).max() <= 1

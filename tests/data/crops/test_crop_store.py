@@ -19,7 +19,7 @@ IMAGE = ImageFacts("train/b.png", "0" * 32, 6, 40, 30)
 
 def write(store, name, images, person_ids, failures=()):
     """Write a shard of crops of 2 x 2 px and of failures."""
-    with store.shard_writer(name, "f0", len(person_ids) + len(failures), size_px=2) as writer:
+    with store.shard_writer(name, "f0", len(person_ids) + len(failures), crop_size=(2, 2)) as writer:
         for image, person in zip(images, person_ids, strict=True):
             writer.append(person, image, (1, 2, person), 4)
         writer.add_image(IMAGE)
@@ -77,7 +77,7 @@ def test_records_round_trip_with_their_checksums(store):
 @pytest.mark.parametrize("count", [0, 1, 9, 99, 12_345])
 def test_shard_equals_a_numpy_file_for_any_number_of_failures(tmp_path, count):
     store = CropStore(tmp_path)
-    with store.shard_writer("shard-00000", "f0", count, size_px=2) as writer:
+    with store.shard_writer("shard-00000", "f0", count, crop_size=(2, 2)) as writer:
         writer.append(1, IMAGES[0], (0, 0, 0), 0)
     np.testing.assert_array_equal(np.load(tmp_path / "shard-00000.npy"), IMAGES[:1])
     np.save(tmp_path / "plain.npy", IMAGES[:1])
@@ -86,7 +86,7 @@ def test_shard_equals_a_numpy_file_for_any_number_of_failures(tmp_path, count):
 
 def write_interrupted_shard(store, error):
     """Start a shard and raise an error after its first crop."""
-    with store.shard_writer("shard-00001", "f0", 2, size_px=2) as writer:
+    with store.shard_writer("shard-00001", "f0", 2, crop_size=(2, 2)) as writer:
         writer.append(5, IMAGES[0], (0, 0, 0), 0)
         raise error
 

@@ -14,7 +14,7 @@ from posescope.core.tables import Issues
 from posescope.data.coco.failure_limits import FailureLimits
 from posescope.data.coco.folder import CocoFolder, SourceOptions
 from posescope.data.crops.crop_boxes import targets_in_crops
-from posescope.data.crops.crop_resampling import crop_square
+from posescope.data.crops.crop_resampling import crop_box
 from posescope.data.crops.crop_statistics import mean_rgb
 from posescope.data.crops.crop_store import CropStore
 from posescope.data.crops.cropping import write_crops
@@ -44,7 +44,7 @@ def test_crops_equal_direct_cropping(tiny_coco, cut):
     assert sorted(crops) == list(range(7))
     for person, box in zip(found.persons.itertuples(), found.crop_boxes.itertuples(), strict=True):
         image = read_image(tiny_coco.image_file(person.source_split, person.file_name))
-        expected = crop_square(image, box.left, box.top, box.side, 32, found.options.padding_rgb)
+        expected = crop_box(image, box.left, box.top, (box.side, box.side), (32, 32), found.options.padding_rgb)
         np.testing.assert_array_equal(crops[person.person_id], expected)
     assert len(Issues.validate(found.issues)) == 0
     assert found.store.is_finished()
@@ -312,3 +312,32 @@ def test_mean_rgb_by_hand(tiny_coco, cut):
 def test_mean_rgb_of_unknown_persons_is_an_error(tiny_coco, cut):
     with pytest.raises(DataError, match="training"):
         mean_rgb(cut(tiny_coco.root).store, np.array([99]))
+
+
+@pytest.mark.parametrize("size_px", [(48, 32), (64, 96)])
+def test_crops_that_are_not_square(tiny_coco, cut, size_px):
+    found = cut(tiny_coco.root, rule="top_down", size_px=size_px)
+    assert found.store.crop_size == size_px
+    crops, folder = crops_of(found), CocoFolder(tiny_coco.root)
+    assert len(crops) == 7
+    files = found.persons.set_index("person_id")
+    for box in found.crop_boxes.itertuples():
+        record = files.loc[box.person_id]
+        image = read_image(folder.image_folder(SourceOptions(), record["source_split"]) / record["file_name"])
+        expected = crop_box(image, box.left, box.top, (box.height, box.width), size_px, found.options.padding_rgb)
+        np.testing.assert_array_equal(crops[box.person_id], expected)
+
+
+@pytest.mark.parametrize("size_px", [(24, 16), (33, 77), (128, 96)])
+def test_mean_rgb_of_crops_that_are_not_square_is_independent_of_the_padding(tiny_coco, cut, size_px):
+    for path in tiny_coco.root.glob("*2017/*.png"):
+        tiny_coco.write_image(path.parent.name, path.name, np.full(read_image(path).shape, COLOUR, np.uint8))
+    found = cut(tiny_coco.root, rule="top_down", size_px=size_px, rule_options={"padding": 2}, padding_rgb=(0, 255, 0))
+    assert (found.crop_boxes["left"] < 0).any()
+    assert mean_rgb(found.store, np.arange(7)) == pytest.approx([value / 255 for value in COLOUR], abs=1e-12)
+
+
+def test_crops_of_another_shape_rewrite_all_shards(tiny_coco, cut):
+    before = modification_times(cut(tiny_coco.root, rule="top_down", size_px=(48, 32)).store)
+    after = modification_times(cut(tiny_coco.root, rule="top_down", size_px=(32, 48)).store)
+    assert len(rewritten_shards(before, after)) == 3

@@ -160,7 +160,7 @@ def store_of(folder, person_ids):
     """Return a finished store with a crop of each person."""
     store = CropStore(folder)
     store.begin()
-    with store.shard_writer("shard-00000", "f", len(person_ids), size_px=2) as writer:
+    with store.shard_writer("shard-00000", "f", len(person_ids), crop_size=(2, 2)) as writer:
         for person in person_ids:
             writer.append(person, np.zeros((2, 2, 3), np.uint8), (0, 0, 0), 4)
     store.finish(["shard-00000"])

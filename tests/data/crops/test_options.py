@@ -19,6 +19,11 @@ def test_rule_spec_contains_its_options():
     assert options.rule_spec == ComponentSpec(name="padded_square", options={"margin": 0.5})
 
 
+def test_size_of_crops_that_are_not_square():
+    assert CropOptions(rule="top_down", size_px=[96, 64]).crop_size == (96, 64)
+    assert CropOptions(rule="padded_square", size_px=(96, 96)) == CropOptions(rule="padded_square", size_px=96)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -26,6 +31,9 @@ def test_rule_spec_contains_its_options():
         ({"rule_options": {"margin": -1}}, "options of 'centred_square': margin"),
         ({"rule_options": {"border": 1}}, "border: unknown name"),
         ({"size_px": 8}, "size_px"),
+        ({"size_px": (96, 8), "rule": "top_down"}, "size_px"),
+        ({"size_px": (96, 64, 3), "rule": "top_down"}, "size_px"),
+        ({"size_px": (96, 64)}, "size_px: expected one number, because the crop rule 'centred_square' makes squares"),
         ({"padding_rgb": (0, 0)}, "padding_rgb"),
         ({"padding_rgb": (0, 0, 256)}, "padding_rgb"),
         ({"padding_rgb": (0, -1, 0)}, "padding_rgb"),

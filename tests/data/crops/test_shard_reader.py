@@ -85,7 +85,7 @@ resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
 store, count = CropStore(Path(sys.argv[1])), 250
 store.begin()
 for number in range(count):
-    with store.shard_writer(f"shard-{number:05d}", "f", 1, 2) as writer:
+    with store.shard_writer(f"shard-{number:05d}", "f", 1, (2, 2)) as writer:
         writer.append(number, np.full((2, 2, 3), number, np.uint8), (0, 0, 0), 4)
 store.finish([f"shard-{number:05d}" for number in range(count)])
 ids = np.arange(count)

@@ -257,7 +257,7 @@ _MEASURE = """
 import resource, sys
 from pathlib import Path
 import numpy as np
-from posescope.data.crops.crop_resampling import crop_square
+from posescope.data.crops.crop_resampling import crop_box
 from posescope.data.images.decoding import read_image
 from posescope.data.images.limits import ImageError, ImageLimits
 from posescope.drawing.image_grids import resize_to_height
@@ -274,7 +274,7 @@ for path in sorted(Path(sys.argv[1]).iterdir()):
 after = peak()
 wide = read_image(Path(sys.argv[2]), limits=ImageLimits(max_side_px=65_535))
 side = round(1.25 * max(wide.shape))
-crop_square(wide, (wide.shape[1] - side) // 2, (1 - side) // 2, side, 256, (124, 116, 104))
+crop_box(wide, (wide.shape[1] - side) // 2, (1 - side) // 2, (side, side), (256, 256), (124, 116, 104))
 resize_to_height(wide, 200)
 print(refused, after - before, peak() - after)
 """

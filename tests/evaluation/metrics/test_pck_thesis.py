@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from posescope.core.plugins import Options
-from posescope.evaluation.metrics.pck_thesis import PckThesis, joint_hits, pck_thesis, pck_thesis_hits
+from posescope.core.plugins import ComponentSpec, Options, build
+from posescope.evaluation.metrics.pck_thesis import PckThesis, _cells, joint_hits, pck_thesis, pck_thesis_hits
 
 SIZE = (256, 256)  # a cell is 4 px
 
@@ -27,12 +28,24 @@ def test_cells_by_hand(predicted, target, correct) -> None:
     assert hits.tolist() == [[correct]]
 
 
-def test_grid_is_of_64_cells_whatever_the_crop() -> None:
-    # A 128 x 64 px crop (w = 64): a cell is 1 px wide and 2 px high. 3 px are 3 cells in x; 8 px are 4 cells in y.
-    visibility = np.array([[2, 2]], np.uint8)
-    target = np.array([[[10.0, 10.0], [10.0, 10.0]]])
-    predicted = np.array([[[13.0, 10.0], [10.0, 18.0]]])
-    assert pck_thesis_hits(predicted, target, visibility, (128, 64)).tolist() == [[True, False]]
+def test_cells_of_a_crop_that_is_not_square_are_squares() -> None:
+    # A 128 x 64 px crop (64 px wide): 64 x 32 cells of 2 x 2 px. 6 px are 3 cells, 8 px are 4, in x and in y.
+    visibility = np.array([[2, 2, 2, 2]], np.uint8)
+    target = np.full((1, 4, 2), 10.0)
+    predicted = np.array([[[16.0, 10.0], [18.0, 10.0], [10.0, 16.0], [10.0, 18.0]]])
+    assert pck_thesis_hits(predicted, target, visibility, (128, 64)).tolist() == [[True, False, True, False]]
+    # Columns are clipped to 31, as by the codec `thesis`: 90 px is cell 31, as 62 px is.
+    beyond, edge = np.array([[[90.0, 10.0]]]), np.array([[[62.0, 10.0]]])
+    assert pck_thesis_hits(beyond, edge, visibility[:, :1], (128, 64)).all()
+
+
+def test_metric_compares_the_cells_of_the_codec_thesis() -> None:
+    codec = build("codecs", ComponentSpec(name="thesis"), crop_size=(256, 192), joint_count=1)
+    rng = np.random.default_rng(0)
+    joints = torch.from_numpy(rng.uniform(-3, (195, 259), (200, 1, 2)).astype(np.float32))
+    decoded = codec.decode(codec.encode(joints, torch.full((200, 1), 2)).heatmaps).joints
+    np.testing.assert_array_equal(_cells(joints.numpy(), (256, 192)), _cells(decoded.numpy(), (256, 192)))
+    np.testing.assert_array_equal(_cells(decoded.numpy(), (256, 192)), decoded.numpy() / 4)
 
 
 def test_unlabelled_joints_do_not_count() -> None:

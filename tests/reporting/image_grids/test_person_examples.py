@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from posescope.core.tables import matrices_of
-from posescope.data.crops.crop_resampling import crop_square
+from posescope.data.crops.crop_resampling import crop_box
 from posescope.data.images.decoding import read_image
 from posescope.drawing.heatmap_overlays import overlay_heatmaps
 from posescope.drawing.image_grids import resize_to_height
@@ -72,7 +72,7 @@ def test_panels_show_image_crop_targets_predictions_and_skeleton_of_the_person(t
     assert np.abs(decoded[labelled] - in_crop[labelled]).max() < 4  # a heatmap px is 4 crop px
     assert not targets[~labelled].any()
     box = tiny_run.crop_boxes.set_index("person_id").loc[person_id]
-    square = crop_square(image, int(box["left"]), int(box["top"]), int(box["side"]), 32, (124, 116, 104))
+    square = crop_box(image, int(box["left"]), int(box["top"]), (int(box["side"]),) * 2, (32, 32), (124, 116, 104))
     expected = tiny_model.heatmaps(torch.from_numpy(square)[None])[0].numpy()
     np.testing.assert_allclose(predicted, expected, atol=1e-5)
     # The annotation is drawn at its position on the image and on the crop.

@@ -1,1 +1,1 @@
-"""Square, person-centred crops: crop boxes, cropping of images into shards, and reading of the shards."""
+"""Person-centred crops: crop boxes, cropping of images into shards, and reading of the shards."""

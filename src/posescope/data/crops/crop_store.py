@@ -1,7 +1,7 @@
 """The store of crops: a folder of shards, their records, and a manifest of the finished store.
 
     crops/
-      shard-00000.npy     (n, S, S, 3) uint8 RGB
+      shard-00000.npy     (n, H, W, 3) uint8 RGB
       shard-00000.json    the record: person ids per row, colour sums, checksums, fingerprint of inputs and options
       crops.json          the manifest, written last: names the shards and the checksums (`seals`) of their records
 
@@ -9,6 +9,7 @@ A shard counts as finished only if its record has the fingerprint of the same in
 checksums, and all its images could be read: a read error may be temporary. Checksums are XXH3, which detects accidental changes.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -61,14 +62,14 @@ class CropStore:
         return record
 
     @contextmanager
-    def shard_writer(self, name: str, fingerprint: str, person_count: int, size_px: int) -> Iterator[ShardWriter]:
+    def shard_writer(self, name: str, fingerprint: str, person_count: int, crop_size: tuple[int, int]) -> Iterator[ShardWriter]:
         """Yield a writer of one shard; its two files appear when the block ends without an error.
 
         Args:
             name: name of the shard.
             fingerprint: fingerprint of the inputs and options.
             person_count: maximum number of crops.
-            size_px: side of the crops.
+            crop_size: (height, width) px of the crops.
 
         Raises:
             DataError: if the shard cannot be written.
@@ -78,13 +79,13 @@ class CropStore:
         try:
             # Unbuffered: crops are large, and a short write is detected at once.
             with atomic_write(path) as temporary, temporary.open("wb", buffering=0) as stream:
-                writer = ShardWriter(stream, name, fingerprint, person_count, size_px)
+                writer = ShardWriter(stream, name, fingerprint, person_count, crop_size)
                 yield writer
                 record = writer.close()
             write_checksummed_json(self.root / f"{name}.json", dict(record.__dict__), compact=True)
         except OSError as error:
             raise DataError(
-                f"{path}: this shard of {person_count * size_px**2 * 3 / 1e6:.0f} MB cannot be written "
+                f"{path}: this shard of {person_count * math.prod(crop_size) * 3 / 1e6:.0f} MB cannot be written "
                 f"({error.strerror or error}). Free some space or choose another data_dir, and run the same command again: "
                 "finished shards stay."
             ) from error

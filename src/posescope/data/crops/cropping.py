@@ -17,10 +17,10 @@ from posescope.core.tables import crop_boxes_fingerprint
 from posescope.data.coco.failure_limits import FailureLimits, check_failures
 from posescope.data.coco.folder import CocoFolder, SourceOptions
 from posescope.data.coco.person_filters import issues_of
-from posescope.data.crops.crop_resampling import crop_square
+from posescope.data.crops.crop_resampling import crop_box
 from posescope.data.crops.crop_store import CropStore
 from posescope.data.crops.options import CropOptions
-from posescope.data.crops.shard_plan import ShardTask, Square, plan_shards
+from posescope.data.crops.shard_plan import PersonBox, ShardTask, plan_shards
 from posescope.data.crops.shard_writer import ImageFacts, ShardRecord, digest_of
 from posescope.data.images.decoding import decode_image, read_bytes
 from posescope.data.images.headers import read_header
@@ -97,7 +97,7 @@ def _write_shard(task: ShardTask, store: CropStore, source: SourceOptions, optio
     crop = np.empty((*options.crop_size, 3), dtype=np.uint8)
     with (
         share_folder_lock(store.root),
-        store.shard_writer(task.name, task.fingerprint, task.person_count, options.size_px) as writer,
+        store.shard_writer(task.name, task.fingerprint, task.person_count, options.crop_size) as writer,
     ):
         for image_task in task.images:
             try:
@@ -110,9 +110,9 @@ def _write_shard(task: ShardTask, store: CropStore, source: SourceOptions, optio
                 writer.add_failure(image_task.person_ids, error.kind, str(error))
                 continue
             writer.add_image(ImageFacts(image_task.name, digest_of(raw), header.orientation, *header.stored_size))
-            for square in image_task.squares:
-                crop_square(image, square.left, square.top, square.side, options.size_px, options.padding_rgb, out=crop)
-                writer.append(square.person_id, crop, *_sum_colours(crop, square, image_task.size))
+            for box in image_task.boxes:
+                crop_box(image, box.left, box.top, box.size, options.crop_size, options.padding_rgb, out=crop)
+                writer.append(box.person_id, crop, *_sum_colours(crop, box, image_task.size))
     return task.person_count
 
 
@@ -125,10 +125,10 @@ def _failed_persons(records: Sequence[ShardRecord], persons: pd.DataFrame) -> pd
     return issues_of(rows, "crop", kinds, details)
 
 
-def _sum_colours(crop: NDArray[np.uint8], square: Square, image_size: tuple[int, int]) -> tuple[tuple[int, int, int], int]:
+def _sum_colours(crop: NDArray[np.uint8], box: PersonBox, image_size: tuple[int, int]) -> tuple[tuple[int, int, int], int]:
     """Return the sums of R, G and B over the valid (not padded) px of a crop, and the number of these px."""
-    x, y, side = np.array([[square.left], [square.top], [square.side]])
-    windows = valid_windows(x, y, side, np.array([image_size]), (crop.shape[0], crop.shape[1]))
+    x, y = np.array([[box.left], [box.top]])
+    windows = valid_windows(x, y, np.array([box.size]), np.array([image_size]), (crop.shape[0], crop.shape[1]))
     left, top, right, bottom = windows[0].tolist()
     if right <= left or bottom <= top:
         return (0, 0, 0), 0

@@ -2,15 +2,24 @@
 
 from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from posescope.core.errors import OptionsError
 from posescope.core.plugins import ComponentSpec, Options, check_options
-from posescope.geometry.crop_recipe import CropRecipe
+from posescope.geometry.crop_recipe import CropRecipe, follows_aspect
 
 __all__ = ["CropOptions", "SplitOptions"]
 
 ChannelValue = Annotated[int, Field(ge=0, le=255)]
+CropSide = Annotated[int, Field(ge=16, le=1024)]
+
+
+def _square_as_one_number(size: int | tuple[int, int]) -> int | tuple[int, int]:
+    """Return one number for a square, so that the same crops have the same fingerprint however they are written."""
+    return size[0] if isinstance(size, tuple) and size[0] == size[1] else size
+
+
+CropSize = Annotated[CropSide | tuple[CropSide, CropSide], AfterValidator(_square_as_one_number)]
 
 
 class CropOptions(Options):
@@ -18,7 +27,7 @@ class CropOptions(Options):
 
     rule: str = Field("centred_square", description="name of the crop rule")
     rule_options: dict[str, Any] = Field(default_factory=dict, description="options of that rule")
-    size_px: int = Field(256, ge=16, le=1024, description="side of the stored crops, px")
+    size_px: CropSize = Field(256, description="size of the stored crops, px: the side, or (height, width); 16 to 1024 each")
     padding_rgb: tuple[ChannelValue, ChannelValue, ChannelValue] = Field(
         (124, 116, 104), description="colour outside the image, 0..255 each"
     )
@@ -33,6 +42,11 @@ class CropOptions(Options):
             check_options("crop_rules", self.rule_spec)
         except OptionsError as error:
             raise ValueError(str(error)) from error
+        if isinstance(self.size_px, tuple) and not follows_aspect(self.rule):
+            raise ValueError(
+                f"size_px: expected one number, because the crop rule '{self.rule}' makes squares, found {list(self.size_px)}. "
+                "Set one number, or choose a rule for crops of any aspect ratio, such as top_down"
+            )
         return self
 
     @property
@@ -48,7 +62,7 @@ class CropOptions(Options):
     @property
     def crop_size(self) -> tuple[int, int]:
         """(height, width) px."""
-        return self.size_px, self.size_px
+        return self.size_px if isinstance(self.size_px, tuple) else (self.size_px, self.size_px)
 
 
 class SplitOptions(Options):

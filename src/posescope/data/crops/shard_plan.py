@@ -10,44 +10,56 @@ import numpy as np
 import pandas as pd
 
 from posescope.core.files import fingerprint
+from posescope.core.tables import box_sizes_of
 from posescope.data.coco.folder import CocoFolder, SourceOptions
 from posescope.data.crops.options import CropOptions
 
-__all__ = ["ImageTask", "ShardTask", "Square", "plan_shards"]
+__all__ = ["ImageTask", "PersonBox", "ShardTask", "plan_shards"]
 
 # Increase it whenever the same inputs and options give other pixels: shards of older code are then written again.
 ENGINE_VERSION = 6
 
 
-class Square(NamedTuple):
-    """Attributes: person_id; left, top, side: square in whole image px, may reach outside."""
+class PersonBox(NamedTuple):
+    """Attributes: person_id; left, top, height, width: crop box in whole image px, may reach outside."""
 
     person_id: int
     left: int
     top: int
-    side: int
+    height: int
+    width: int
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) px."""
+        return self.height, self.width
+
+    @property
+    def content(self) -> tuple[int, ...]:
+        """The box in the fingerprint of a shard; a square has one side there."""
+        return self[:4] if self.height == self.width else self
 
 
 @dataclass(frozen=True)
 class ImageTask:
-    """An image and the squares to crop from it.
+    """An image and the boxes to crop from it.
 
     Attributes:
         path: path of the file.
         name: `<split>/<file name>` in the data set.
         size: annotated (height, width), px.
-        squares: squares of all its persons.
+        boxes: crop boxes of all its persons.
     """
 
     path: Path
     name: str
     size: tuple[int, int]
-    squares: tuple[Square, ...]
+    boxes: tuple[PersonBox, ...]
 
     @property
     def person_ids(self) -> tuple[int, ...]:
-        """Ids of its persons, in the order of the squares."""
-        return tuple(square.person_id for square in self.squares)
+        """Ids of its persons, in the order of the boxes."""
+        return tuple(box.person_id for box in self.boxes)
 
 
 @dataclass(frozen=True)
@@ -67,7 +79,7 @@ class ShardTask:
     @property
     def person_count(self) -> int:
         """Number of persons to crop."""
-        return sum(len(image.squares) for image in self.images)
+        return sum(len(image.boxes) for image in self.images)
 
 
 def plan_shards(
@@ -89,7 +101,7 @@ def plan_shards(
     count = 0
     for image in _images(folder, source, persons, crop_boxes):
         images.append(image)
-        count += len(image.squares)
+        count += len(image.boxes)
         if count >= options.shard_persons:
             shards.append(_shard(len(shards), images, source, options))
             images, count = [], 0
@@ -98,17 +110,22 @@ def plan_shards(
 
 def _images(folder: CocoFolder, source: SourceOptions, persons: pd.DataFrame, crop_boxes: pd.DataFrame) -> Iterator[ImageTask]:
     """Yield the images in the order of their first person in the table."""
-    table = persons.merge(crop_boxes, on="person_id", validate="one_to_one")
+    table = persons.merge(_sized(crop_boxes), on="person_id", validate="one_to_one")
     folders = {split: folder.image_folder(source, split) for split in table["source_split"].unique()}
     number = table.groupby(["source_split", "file_name"], sort=False).ngroup().to_numpy()
     order = np.argsort(number, kind="stable")
     starts = np.flatnonzero(np.diff(number[order], prepend=-1))
-    columns = ["source_split", "file_name", "image_h", "image_w", "person_id", "left", "top", "side"]
+    columns = ["source_split", "file_name", "image_h", "image_w", "person_id", "left", "top", "height", "width"]
     rows = list(table[columns].iloc[order].itertuples(index=False, name=None))
     for start, stop in pairwise([*starts, len(rows)]):
         split, name, height, width = rows[start][:4]
-        squares = tuple(Square(*row[4:]) for row in rows[start:stop])
-        yield ImageTask(folders[split] / name, f"{split}/{name}", (height, width), squares)
+        boxes = tuple(PersonBox(*row[4:]) for row in rows[start:stop])
+        yield ImageTask(folders[split] / name, f"{split}/{name}", (height, width), boxes)
+
+
+def _sized(crop_boxes: pd.DataFrame) -> pd.DataFrame:
+    sizes = box_sizes_of(crop_boxes)
+    return crop_boxes[["person_id", "left", "top"]].assign(height=sizes[:, 0], width=sizes[:, 1])
 
 
 def _shard(number: int, images: list[ImageTask], source: SourceOptions, options: CropOptions) -> ShardTask:
@@ -118,7 +135,7 @@ def _shard(number: int, images: list[ImageTask], source: SourceOptions, options:
         "engine": ENGINE_VERSION,
         "frame": source.orientation,
         "options": {"size_px": options.size_px, "padding_rgb": options.padding_rgb, "rule": options.rule_spec.model_dump()},
-        "images": [[image.name, *_stamp(image.path), image.size, image.squares] for image in images],
+        "images": [[image.name, *_stamp(image.path), image.size, [box.content for box in image.boxes]] for image in images],
     }
     return ShardTask(f"shard-{number:05d}", fingerprint(content), tuple(images))
 

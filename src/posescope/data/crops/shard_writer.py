@@ -1,6 +1,7 @@
 """Write one shard: the crops as `.npy`, crop by crop, and the record of its content."""
 
 import errno
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -86,14 +87,14 @@ class ShardWriter:
         stream: the empty, unbuffered file.
         name, fingerprint: name and fingerprint of the shard.
         person_count: maximum number of crops; persons without a readable image have none.
-        size_px: side of the crops.
+        crop_size: (height, width) px of the crops.
     """
 
     stream: IO[bytes]
     name: str
     fingerprint: str
     person_count: int
-    size_px: int
+    crop_size: tuple[int, int]
     _person_ids: list[int] = field(default_factory=list)
     _rgb_sums: list[tuple[int, int, int]] = field(default_factory=list)
     _pixel_counts: list[int] = field(default_factory=list)
@@ -110,7 +111,7 @@ class ShardWriter:
 
         Args:
             person_id: id of the person.
-            crop: (size_px, size_px, 3) uint8 RGB, contiguous.
+            crop: (*crop_size, 3) uint8 RGB, contiguous.
             rgb_sum: sums of R, G and B over its valid pixels.
             pixel_count: number of valid pixels.
 
@@ -157,7 +158,7 @@ class ShardWriter:
 
     def _reserve(self) -> None:
         """Allocate the space of all crops at once: it is faster, and a full disk fails before any work is done."""
-        size = self.stream.tell() + self.person_count * self.size_px**2 * 3
+        size = self.stream.tell() + self.person_count * math.prod(self.crop_size) * 3
         try:
             if hasattr(os, "posix_fallocate"):
                 os.posix_fallocate(self.stream.fileno(), 0, size)
@@ -168,7 +169,7 @@ class ShardWriter:
     def _write_header(self, count: int) -> None:
         """Write the NumPy header; it is padded, so that it can be overwritten with another count."""
         self.stream.seek(0)
-        header = {"descr": "|u1", "fortran_order": False, "shape": (count, self.size_px, self.size_px, 3)}
+        header = {"descr": "|u1", "fortran_order": False, "shape": (count, *self.crop_size, 3)}
         np.lib.format.write_array_header_1_0(self.stream, header)
 
 

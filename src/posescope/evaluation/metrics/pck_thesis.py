@@ -1,10 +1,12 @@
-"""The thesis's percentage of correct keypoints (PCK), on a 64 x 64 grid of the crop whatever the size of the heatmap.
+"""The thesis's percentage of correct keypoints (PCK), on a grid of 64 cells along the crop whatever the size of the heatmap.
 
-    crop px x  ->  cell = clip(rint(x * 64 / W), 0, 63)        (ties go to the even cell)
+    crop px x  ->  cell = clip(rint(x * 64 / L), 0, 63)        (ties go to the even cell; L is the side of the crop)
 
-This is the rounding of the codec `thesis`, whose decoder returns x = c * W / 64 for cell c. With that codec the metric compares
+This is the rounding of the codec `thesis`, whose decoder returns x = c * L / 64 for cell c. With that codec the metric compares
 the arg-max of the prediction with the arg-max of the target. A joint is correct if the two cells are less than 0.5 * 6.4 = 3.2
 apart, about 5 % of the crop's side. Fractions are computed per person, then averaged over persons.
+
+The side of a crop that is not square is its longer side, and its cells are square as well: a crop of 256 x 192 px has 64 x 48.
 """
 
 import numpy as np
@@ -67,10 +69,11 @@ def joint_hits(scored: ScoredPersons) -> NDArray[np.float64]:
 
 
 def _cells(points: NDArray[np.floating], crop_size: tuple[int, int]) -> NDArray[np.float64]:
-    """Return the cells 0..63 of (..., 2) crop px, as float64; NaN stays NaN."""
+    """Return the cells of (..., 2) crop px, as float64, 0..63 along the longer side; NaN stays NaN."""
     height, width = crop_size
-    scaled = np.asarray(points, dtype=np.float64) * GRID_CELLS / np.array([width, height], dtype=np.float64)
-    return np.clip(np.rint(scaled), 0, GRID_CELLS - 1)
+    side = max(crop_size)
+    last = np.rint(np.array([width, height]) * GRID_CELLS / side) - 1
+    return np.clip(np.rint(np.asarray(points, dtype=np.float64) * GRID_CELLS / side), 0, last)
 
 
 class PckThesis(Component[Options]):

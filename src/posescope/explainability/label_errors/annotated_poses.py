@@ -16,7 +16,7 @@ Doubles = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class AnnotatedPoses:
-    """N persons with annotated and predicted joints, in fractions of the crop's side (0: left or top, 1: right or bottom).
+    """N persons with annotated and predicted joints, in fractions of the crop's longer side, from its left and top edge.
 
     Attributes:
         annotated: (N, K, 2); NaN where unlabelled.

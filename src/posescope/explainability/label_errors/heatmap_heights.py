@@ -49,7 +49,7 @@ def sample_maps(maps: NDArray[np.floating], places: Doubles) -> Doubles:
 
     Args:
         maps: (N, K, h, w).
-        places: (M, N, K, 2) fractions of the maps' width and height, 0 at the outer edge of the first px.
+        places: (M, N, K, 2) fractions of the maps' longer side, 0 at the outer edge of the first px.
 
     Returns:
         (M, N, K).
@@ -60,7 +60,7 @@ def sample_maps(maps: NDArray[np.floating], places: Doubles) -> Doubles:
     """
     height, width = maps.shape[2:]
     size = np.array([width, height])
-    points = np.clip(places * size - 0.5, 0, size - 1)
+    points = np.clip(places * size.max() - 0.5, 0, size - 1)
     low = np.floor(points).astype(np.int64)
     high = np.minimum(low + 1, size - 1)
     x, y = (points - low)[..., 0], (points - low)[..., 1]

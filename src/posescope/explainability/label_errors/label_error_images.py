@@ -48,7 +48,8 @@ def draw_suspicions(
 def _draw_person(
     image: NDArray[np.uint8], poses: tuple[Doubles, Doubles], marked: Sequence[int], skeleton: Skeleton
 ) -> NDArray[np.uint8]:
-    panel = np.asarray(cv2.resize(image, (_SIDE_PX, _SIDE_PX), interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
+    height, width = (round(side * _SIDE_PX / max(image.shape[:2])) for side in image.shape[:2])
+    panel = np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
     halves = []
     for pose in poses:
         joints = pose * _SIDE_PX - 0.5
@@ -57,7 +58,7 @@ def _draw_person(
             if np.isfinite(joints[joint]).all():
                 half = draw_outline(half, joints[joint] + _ring(), MARK_RGB, _RING_WIDTH_PX)
         halves.append(half)
-    gap = np.full((_SIDE_PX, _GAP_PX, 3), 255, dtype=np.uint8)
+    gap = np.full((height, _GAP_PX, 3), 255, dtype=np.uint8)
     return np.concatenate([halves[0], gap, halves[1]], axis=1)
 
 

@@ -81,5 +81,5 @@ def gather_poses(inputs: AnalysisInputs, most: int, components: int, neighbours:
 
 
 def _fractions(persons: StudyPersons, joints: NDArray[np.floating]) -> Doubles:
-    """Return crop px as fractions of the crop's side."""
-    return np.asarray((joints.astype(np.float64) + 0.5) / np.array(persons.crops.crop_size[::-1]))
+    """Return crop px as fractions of the crop's side, the longer one."""
+    return np.asarray((joints.astype(np.float64) + 0.5) / max(persons.crops.crop_size))

@@ -60,9 +60,9 @@ class SuspiciousPersons:
             Coordinates in crop px, distance between annotation and prediction in fractions of the crop's side.
         """
         names = np.array([*skeleton.joints, ""])  # the last one is found at -1
-        size = np.array(crop_size[::-1])
+        side = max(crop_size)
         annotated, predicted = (joints[self.rows, self.joints] for joints in (poses.completed, poses.predicted))
-        (annotated_x, annotated_y), (predicted_x, predicted_y) = ((places * size - 0.5).T for places in (annotated, predicted))
+        (annotated_x, annotated_y), (predicted_x, predicted_y) = ((places * side - 0.5).T for places in (annotated, predicted))
         columns = (
             np.arange(1, len(self) + 1), person_ids[self.rows], splits[self.rows], np.array(KINDS)[self.kinds],
             names[self.joints], names[self.others], self.scores, annotated_x, annotated_y, predicted_x, predicted_y,

@@ -1,4 +1,4 @@
-"""Pipeline `data_engineering`: raw annotations and images -> persons, splits, square crops, targets."""
+"""Pipeline `data_engineering`: raw annotations and images -> persons, splits, crops, targets."""
 
 from posescope.pipelines.data_engineering.options import DataEngineeringOptions
 from posescope.pipelines.data_engineering.pipeline import create_pipeline

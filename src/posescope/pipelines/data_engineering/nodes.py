@@ -73,7 +73,7 @@ def filter_persons(persons_read: pd.DataFrame, keypoints: pd.DataFrame, options:
 
 
 def box_persons(persons_filtered: pd.DataFrame, keypoints: pd.DataFrame, crop: CropOptions) -> dict[str, pd.DataFrame]:
-    """Compute the square crop box of every person.
+    """Compute the crop box of every person.
 
     Args:
         persons_filtered, keypoints: `Persons` and `Keypoints`.

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from posescope.core.plugins import Options
 from posescope.core.records import PoseTargets
 from posescope.core.skeleton import Skeleton
-from posescope.core.tables import SPLITS, ids_of
+from posescope.core.tables import SPLITS, box_sizes_of, ids_of
 from posescope.data.crops.crop_set import CropSet
 from posescope.data.crops.crop_statistics import CropStatistics
 from posescope.data.crops.crop_store import CropStore
@@ -133,8 +133,8 @@ def draw_average_crops(
     """
     chosen = crops.select(targets, _sample_persons(crops, persons, options))
     table = persons.merge(crop_boxes, on="person_id").set_index("person_id").loc[chosen.targets.person_ids]
-    left, top, side = (table[name].to_numpy(dtype=np.int64) for name in ("left", "top", "side"))
-    windows = valid_windows(left, top, side, table[["image_h", "image_w"]].to_numpy(dtype=np.int64), chosen.crop_size)
+    left, top, height, width = (table[name].to_numpy(dtype=np.int64) for name in ("left", "top", "image_h", "image_w"))
+    windows = valid_windows(left, top, box_sizes_of(table), np.stack([height, width], axis=1), chosen.crop_size)
     averages = {}
     for split in SPLITS:
         rows = np.flatnonzero(table["split"] == split)

@@ -93,21 +93,21 @@ def plot_rejected(rejected: pd.DataFrame) -> go.Figure:
 def plot_box_sizes(
     persons: pd.DataFrame, crop_boxes: pd.DataFrame, crops: CropStore, statistics: CropStatistics, crop: CropOptions
 ) -> go.Figure:
-    """Plot the longer side of the annotated boxes and the side of the square crop boxes, per split.
+    """Plot the longer side of the annotated boxes and of the crop boxes, per split.
 
     Args:
         persons, crop_boxes: a `Persons` and a `CropBoxes` table; only persons with a crop are counted.
         crops: crops of the data set.
         statistics: statistics of the data, whose fingerprint is the origin of the plot.
-        crop: side of the crops, marked by a line: smaller boxes are enlarged, larger ones reduced.
+        crop: the longer side of the crops is marked by a line: smaller boxes are enlarged, larger ones reduced.
     """
-    size_px = crop.size_px
+    size_px = max(crop.crop_size)
     table = persons_with_crops(persons, crops).merge(crop_boxes[["person_id", "side"]], on="person_id", validate="one_to_one")
     boxes = table[["bbox_w", "bbox_h"]].max(axis=1).to_numpy(dtype=np.float64)
-    squares = table["side"].to_numpy(dtype=np.float64)
-    edges = _octave_edges(np.concatenate([boxes, squares, [size_px]]))
+    cropped = table["side"].to_numpy(dtype=np.float64)
+    edges = _octave_edges(np.concatenate([boxes, cropped, [size_px]]))
     figure = make_subplots(rows=2, shared_xaxes=True, vertical_spacing=0.08)
-    for row, sides in enumerate((boxes, squares), start=1):
+    for row, sides in enumerate((boxes, cropped), start=1):
         for split, colour in _SPLIT_COLOURS.items():
             part = sides[(table["split"] == split).to_numpy()]
             if part.size:
@@ -115,9 +115,9 @@ def plot_box_sizes(
     figure.add_vline(x=size_px, line={"color": GREY, "dash": "dot", "width": 1.5})
     ticks = 2.0 ** np.arange(np.floor(np.log2(edges[0])), np.ceil(np.log2(edges[-1])) + 1)
     figure.update_xaxes(type="log", range=np.log10(edges[[0, -1]]).tolist(), tickvals=ticks, ticktext=[f"{t:g}" for t in ticks])
-    figure.update_xaxes(title_text=_describe_scaling(squares, size_px), row=2)
+    figure.update_xaxes(title_text=_describe_scaling(cropped, size_px), row=2)
     figure.update_yaxes(title_text="annotated box, longer<br>side: persons, %", rangemode="tozero", row=1)
-    figure.update_yaxes(title_text="crop box, side:<br>persons, %", rangemode="tozero", row=2)
+    figure.update_yaxes(title_text=f"crop box, {_word_for_side(crop)}:<br>persons, %", rangemode="tozero", row=2)
     return add_plot_origin(_titled(figure, "Sizes of annotated boxes and crop boxes", 500), origin_of_statistics(statistics))
 
 
@@ -222,9 +222,14 @@ def _octave_edges(sides: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(2.0 ** (np.arange(np.floor(octaves.min()) - 1, np.floor(octaves.max()) + 3) / _BINS_AN_OCTAVE))
 
 
-def _describe_scaling(squares: NDArray[np.float64], size_px: int) -> str:
-    counts = {"are enlarged": (squares < size_px).sum(), "reduced": (squares > size_px).sum()}
-    text = ", ".join(f"{_counted(count, count / len(squares))} {name}" for name, count in counts.items())
+def _word_for_side(crop: CropOptions) -> str:
+    height, width = crop.crop_size
+    return "side" if height == width else "longer<br>side"
+
+
+def _describe_scaling(sides: NDArray[np.float64], size_px: int) -> str:
+    counts = {"are enlarged": (sides < size_px).sum(), "reduced": (sides > size_px).sum()}
+    text = ", ".join(f"{_counted(count, count / len(sides))} {name}" for name, count in counts.items())
     return f"px of the image (logarithmic); dotted: crop side of {size_px} px<br>of the crop boxes, {text}"
 
 

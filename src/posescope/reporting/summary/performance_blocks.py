@@ -22,16 +22,20 @@ _CLOSE = {
 }
 
 
-def describe_task(joints: tuple[str, ...], example: SummaryFigure | None, subject: SubjectWords) -> SummaryBlock:
+def describe_task(
+    joints: tuple[str, ...], crop_size: tuple[int, int], example: SummaryFigure | None, subject: SubjectWords
+) -> SummaryBlock:
     """Return the block on input and output.
 
     Args:
         joints: names of the joints.
+        crop_size: (height, width) px of the input.
         example: picture, heatmaps and skeleton of one person.
         subject: words for the persons.
     """
+    shape = "square picture" if crop_size[0] == crop_size[1] else "picture"
     text = (
-        f"It sees one square picture with one {subject.one} in the middle. For each of {len(joints)} joints, such as the "
+        f"It sees one {shape} with one {subject.one} in the middle. For each of {len(joints)} joints, such as the "
         f"{in_words(joints[0])}, it answers with a heatmap, bright where it finds the joint. The brightest points, connected, "
         "are the skeleton."
     )

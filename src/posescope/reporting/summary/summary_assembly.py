@@ -20,7 +20,7 @@ def assemble_summary(inputs: ReportInputs) -> Summary:
     subject, analyses = inputs.subject, inputs.analyses
     answers = {finding.id: finding for finding in inputs.findings}
     blocks = (
-        describe_task(inputs.model.skeleton.joints, _example(inputs), subject),
+        describe_task(inputs.model.skeleton.joints, inputs.model.crop_size, _example(inputs), subject),
         describe_quality(inputs.metrics, subject, unseen=inputs.trained_on_this_data),
         describe_failures(analyses.get("failure_slices"), answers, inputs.joint_scores, subject),
         describe_components(inputs.components, analyses, subject),
