@@ -12,7 +12,7 @@ box -> grown by a factor -> longer side fitted to the aspect ratio of the input 
 import numpy as np
 from numpy.typing import NDArray
 
-from posescope.data.crops.crop_resampling import crop_square
+from posescope.data.crops.crop_resampling import crop_box
 from posescope.geometry.affine import crop_from_image, invert_affine
 from posescope.prediction.person_crops import PersonCrops
 
@@ -30,7 +30,7 @@ def cut_windows(image: NDArray[np.uint8], boxes: NDArray[np.float64], scale: flo
         scale: factor by which the boxes grow.
         input_size: (height, width) px of the crops.
     """
-    # The window is the middle part of a square, which `crop_square` resizes by the same factor in both directions.
+    # The window is the middle part of a square, which `crop_box` resizes by the same factor in both directions.
     size = max(input_size)
     top, left = ((size - side) // 2 for side in input_size)
     height, width = input_size
@@ -42,7 +42,7 @@ def cut_windows(image: NDArray[np.uint8], boxes: NDArray[np.float64], scale: flo
     corners = np.rint(centres - whole[:, None] / 2 + 0.5).astype(np.int64)
     crops = np.empty((len(boxes), height, width, 3), dtype=np.uint8)
     for crop, (x, y), side in zip(crops, corners, whole, strict=True):
-        square = crop_square(image, int(x), int(y), int(side), size, _BLACK)
+        square = crop_box(image, int(x), int(y), (int(side), int(side)), (size, size), _BLACK)
         crop[...] = square[top : top + height, left : left + width]
     square_from_image = crop_from_image(corners[:, 0], corners[:, 1], whole, (size, size))
     square_from_image[..., 2] -= [left, top]
