@@ -240,6 +240,13 @@ def test_model_with_another_test_set_is_refused(tables, caplog: pytest.LogCaptur
     assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 
+def test_a_start_model_with_another_test_set_is_warned_of(tables, caplog: pytest.LogCaptureFixture) -> None:
+    held_out = split_fingerprint(tables[0], "test")
+    for start, count in (({"model": "f00d", "test_set_fingerprint": held_out}, 0), ({"model": "f00d"}, 1)):
+        check_unseen({"test_set_fingerprint": held_out, "start": start}, tables[0], trained_elsewhere=False)
+        assert len(caplog.records) == count
+
+
 def test_fingerprint_of_a_split_ignores_the_order_of_rows(tables) -> None:
     persons = tables[0]
     assert split_fingerprint(persons.iloc[::-1], "test") == split_fingerprint(persons, "test")

@@ -91,3 +91,25 @@ def test_markup_in_joint_names_is_escaped(inputs: CardInputs) -> None:
     rows = [line for line in card.splitlines() if line.startswith("| Output")]
     assert len(rows) == 1
     assert rows[0].replace("\\|", "").count("|") == 3
+
+
+START = {
+    "model": "f00d", "architecture": "hourglass", "epochs": 17, "train_persons": 239, "test_set_fingerprint": "aaaa",
+    "numbers": {"taken": 900, "taken by joint": 50, "new": 50, "skipped": 7}, "joints_new": ["hip", "tail"],
+}  # fmt: skip
+
+
+def test_card_states_the_start_model_and_the_frozen_modules(inputs: CardInputs) -> None:
+    parts = {"freeze": ["stem"], "learning_rate_scale": {"heads": 2.0}}
+    provenance = {**inputs.model.provenance, "start": START, "trained_parts": parts, "test_set_fingerprint": "bbbb"}
+    card = write_model_card(replace(inputs, model=replace(inputs.model, provenance=provenance)))
+    started = "model f00d (hourglass, 17 epochs, 239 training persons): 950 of 1,000 weights; joints that started anew: hip, tail"
+    for line in (f"| Initial weights | {started} |", "| freeze | stem |", "| learning_rate_scale | heads x 2.0 |"):
+        assert line in card.splitlines(), line
+    assert "another test set" in card
+    same = {**provenance, "test_set_fingerprint": "aaaa"}
+    assert "another test set" not in write_model_card(replace(inputs, model=replace(inputs.model, provenance=same)))
+
+
+def test_card_of_a_model_from_random_weights_states_no_start(inputs: CardInputs) -> None:
+    assert "Initial weights" not in write_model_card(inputs)

@@ -25,7 +25,10 @@ from posescope.core.files import locked, read_json, write_json
 from posescope.core.tables import crop_boxes_fingerprint, ids_of, joints_of, split_fingerprint
 from posescope.evaluation.metric_values import MetricValues
 
-__all__ = ["AccessError", "AccessLog", "AccessRecord", "FinalTest", "check_unseen", "describe_final_test", "person_keys"]
+__all__ = [
+    "AccessError", "AccessLog", "AccessRecord", "FinalTest", "check_unseen", "describe_final_test", "may_know_test_persons",
+    "person_keys",
+]  # fmt: skip
 
 Kind = Literal["first", "repetition", "override"]
 
@@ -210,6 +213,8 @@ def check_unseen(provenance: Mapping[str, Any], persons: pd.DataFrame, trained_e
     """
     then, now = provenance.get("test_set_fingerprint"), split_fingerprint(persons, "test")
     if then == now:
+        if may_know_test_persons(provenance):
+            _log.warning("The training started from a model that held out another test set: it may have seen test persons.")
         return
     if then is None:
         _log.warning("The model does not state its test set: it may have been trained on the test persons.")
@@ -219,6 +224,16 @@ def check_unseen(provenance: Mapping[str, Any], persons: pd.DataFrame, trained_e
             f"({then}): it may have been trained on test persons. Train again (pipeline modelling), or restore the split. If the "
             "model comes from other data without these persons: --params final_test.trained_elsewhere=true."
         )
+
+
+def may_know_test_persons(provenance: Mapping[str, Any]) -> bool:
+    """Return whether the training started from a model that was trained while another test set was held out.
+
+    Args:
+        provenance: of the model.
+    """
+    start, key = provenance.get("start"), "test_set_fingerprint"
+    return isinstance(start, Mapping) and "model" in start and start.get(key) != provenance.get(key)
 
 
 def describe_final_test(

@@ -12,10 +12,12 @@ import pandas as pd
 from posescope.artifacts.pose_model import PoseModel
 from posescope.core.tables import SPLITS
 from posescope.core.text_escaping import escape_control, escape_markdown
+from posescope.evaluation.access_log import may_know_test_persons
 from posescope.explainability.findings_file import FindingRecord
 from posescope.models.complexity import count_macs, count_parameters
 from posescope.reporting.number_format import format_number, format_option
 from posescope.reporting.sections.error_analysis_section import FailureInputs, describe_effects, describe_failures
+from posescope.reporting.start_text import describe_start, describe_trained_parts
 
 __all__ = ["CardInputs", "write_model_card"]
 
@@ -72,6 +74,8 @@ def _head(inputs: CardInputs) -> str:
             f"{model.provenance.get('fingerprint', 'unknown')}",
         ),
     ]
+    if start := describe_start(model.provenance):
+        rows.append(("Initial weights", start))
     return (
         f"# Model card: {escape_markdown(model.model_spec.name)}\n\nSingle-person 2D pose estimation.\n\n{_table(('', ''), rows)}"
     )
@@ -88,6 +92,11 @@ def _limits(inputs: CardInputs) -> str:
     ]
     if inputs.model.provenance.get("generated_sample"):
         lines.insert(0, "**The model was trained on the generated sample of rendered persons; do not use it for photographs.**")
+    if may_know_test_persons(inputs.model.provenance):
+        lines.append(
+            "The training started from a model that held out another test set. Whether that model was trained on test persons of "
+            "this data is unknown."
+        )
     if inputs.model.skeleton.guessed_sigmas:
         guessed = ", ".join(map(escape_markdown, inputs.model.skeleton.guessed_sigmas))
         lines.append(f"OKS sigmas are defaults for {guessed}: OKS and AP are not comparable with other data sets.")
@@ -115,6 +124,7 @@ def _recipe(inputs: CardInputs) -> str:
     labels = {"train_persons": "training persons", "epoch": "selected epoch (checkpoint)"}
     rows = [(words, f"{known[name]:,}") for name, words in labels.items() if name in known]
     rows += [(name, format_option(training[name])) for name in sorted(training) if training[name] not in (None, [], {}, False, 0)]
+    rows += describe_trained_parts(known).items()
     return "## Training configuration\n\n" + (_table(("option", "value"), rows) if rows else "Unknown.")
 
 

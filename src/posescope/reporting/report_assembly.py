@@ -16,6 +16,7 @@ from posescope.reporting.sections.error_analysis_section import assemble_failure
 from posescope.reporting.sections.explainability_section import ExplainInputs, assemble_explain_sections
 from posescope.reporting.sections.uncertainty_section import assemble_uncertainty_section
 from posescope.reporting.setting_captions import add_setting_to_caption, drop_setting_columns
+from posescope.reporting.start_text import describe_start, describe_trained_parts
 from posescope.reporting.subject_texts import adapt_section
 from posescope.reporting.summary.summary_content import Summary
 from posescope.reporting.wording import in_words
@@ -96,6 +97,8 @@ def _model_facts(inputs: ReportInputs) -> tuple[Fact, ...]:
     if model.skeleton.guessed_sigmas:
         guessed = f"default ({DEFAULT_OKS_SIGMA:g}) for {', '.join(model.skeleton.guessed_sigmas)}"
         facts.append(Fact("OKS sigmas", f"{guessed}: not comparable with other data sets"))
+    if start := describe_start(model.provenance):
+        facts.append(Fact("Initial weights", start))
     if history is not None:
         facts.append(Fact("Training", f"{len(history)} epochs, {history['seconds'].sum():.0f} s"))
     return tuple(Fact(fact.name, in_words(fact.value)) for fact in facts)
@@ -215,6 +218,7 @@ def _training_section(inputs: ReportInputs) -> Section:
             ("model", format_option({"name": model.model_spec.name, "options": model.model_spec.options})),
             ("codec", format_option({"name": model.codec_spec.name, "options": model.codec_spec.options})),
             *((key, format_option(value)) for key, value in model.provenance.items() if not isinstance(value, dict | list)),
+            *describe_trained_parts(model.provenance).items(),
         ],
         columns=["option", "value"],
     )

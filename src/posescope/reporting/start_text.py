@@ -1,0 +1,50 @@
+"""What a model's provenance says of the start of its training, in words. The provenance may be of a file: any JSON."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+__all__ = ["describe_start", "describe_trained_parts"]
+
+
+def describe_start(provenance: Mapping[str, Any]) -> str:
+    """Return the model that a training started from and what was taken of it; '' if it started from random weights.
+
+    Args:
+        provenance: provenance of the trained model.
+    """
+    start = _mapping(provenance.get("start"))
+    if not start:
+        return ""
+    if "model" not in start:  # fine-tuning of the whole model
+        return f"all weights of the training run {start.get('fingerprint', 'unknown')}"
+    words = {"epochs": "epochs", "train_persons": "training persons"}
+    known = [f"{start[name]} {words[name]}" for name in words if name in start]
+    counts = {name: number for name, number in _mapping(start.get("numbers")).items() if isinstance(number, int)}
+    taken, new = counts.get("taken", 0) + counts.get("taken by joint", 0), counts.get("new", 0)
+    joints = _list(start.get("joints_new"))
+    anew = f"; joints that started anew: {', '.join(joints)}" if joints else ""
+    source = ", ".join([str(start.get("architecture", "unknown network")), *known])
+    return f"model {start['model']} ({source}): {taken:,} of {taken + new:,} weights{anew}"
+
+
+def describe_trained_parts(provenance: Mapping[str, Any]) -> dict[str, str]:
+    """Return the frozen modules and the factors on the learning rate by option; empty if all were trained alike.
+
+    Args:
+        provenance: provenance of the trained model.
+    """
+    parts = _mapping(provenance.get("trained_parts"))
+    scales = _mapping(parts.get("learning_rate_scale"))
+    rows = {
+        "freeze": ", ".join(_list(parts.get("freeze"))),
+        "learning_rate_scale": ", ".join(f"{name} x {scale}" for name, scale in scales.items()),
+    }
+    return {name: text for name, text in rows.items() if text}
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _list(value: Any) -> Sequence[str]:
+    return [str(item) for item in value] if isinstance(value, list | tuple) else []
