@@ -71,10 +71,10 @@ def _ask_region(region: str, kind: str, words: str, own: Interval, shown: Contro
     has = f"The attribution on {words} is {own.estimate:.1f} times as dense as on an average pixel"
     question = Question(
         id=f"attribution-{region.replace(' ', '-')}",
-        text=f"Does the prediction of a joint depend on {words} {more} than by chance?",
-        yes=f"{has}, {more} than by chance.",
-        no=f"{has}, {less} than by chance.",
-        unclear=f"{has}, not clearly {more} than by chance.",
+        text=f"Does the prediction of a joint depend on {words} {more} than the control does?",
+        yes=f"{has}, {more} than in {shown.what}.",
+        no=f"{has}, {less} than in {shown.what}.",
+        unclear=f"{has}, not clearly {more} than in {shown.what}.",
     )
     return question.to_finding(answer, own, "density", shown, picture=picture)
 

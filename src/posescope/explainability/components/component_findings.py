@@ -79,11 +79,13 @@ class ComponentFindings:
             id="component-1-standing",
             text="Is component 1 sitting against standing, as the thesis says?",
             yes=f"Component 1 tells {apart}: {explains} of the differences between persons along it.",
-            no=f"Component 1 does not mainly tell {apart}: {explains} of the differences between persons along it.",
+            no=f"Component 1 does not mainly tell {apart}: {explains} of the differences between persons along it, which is "
+            "less than half.",
             unclear=f"These persons do not show whether component 1 mainly tells {apart}.",
         )
         detail = (
-            f"Yes requires that standing explains more than {ENCODED_SHARE:.0%} among persons whose hips and ankles are labelled."
+            f"Yes requires that standing explains more than {ENCODED_SHARE:.0%}. Its share is of the persons whose hips and "
+            "ankles are labelled; that of the attribute in the name of the component is of all persons and may be smaller."
         )
         answer = _is_above(share, ENCODED_SHARE)
         return [question.to_finding(answer, share, _UNIT, self._pair_control(), picture=self.pictures.get(1), detail=detail)]
