@@ -14,7 +14,7 @@ __all__ = ["COMMANDS", "cli"]
 
 # Name -> module and short help.
 COMMANDS: Mapping[str, tuple[str, str]] = {
-    "compare": ("posescope.cli.compare", "Compare two finished runs, or a run and a network of others."),
+    "compare": ("posescope.cli.compare", "Compare two runs, or a run and another network, person by person."),
     "explain": ("posescope.cli.explain", "Explain a model on annotated photographs."),
     "export": ("posescope.cli.export", "Export a model to ONNX and verify its outputs."),
     "info": ("posescope.cli.info", "Describe a model folder."),

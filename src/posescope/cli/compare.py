@@ -51,7 +51,7 @@ __all__ = ["compare"]
 @click.option("--resamples", type=click.IntRange(min=1), default=1000, show_default=True, help="Number of bootstrap resamples.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def compare(run_a: str, run_b: str | None, peer: Path | None, **options: Any) -> None:
-    """Compare two finished runs, or a run and a network of others, person by person.
+    """Compare two runs, or a run and another network, person by person.
 
     Differences have 95 % confidence intervals from a paired bootstrap over images.
 

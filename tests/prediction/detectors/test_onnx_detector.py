@@ -1,5 +1,6 @@
 """Tests of posescope.prediction.detectors.onnx_detector, with small networks of known outputs."""
 
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,11 +10,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
+from pycocotools import mask
 from pydantic import ValidationError
 from tests.onnx_networks import save_constant_network, save_network
 
 from posescope.core.errors import DataError, OptionsError
 from posescope.core.plugins import ComponentSpec, build
+from posescope.data.images.decoding import read_image
 from posescope.prediction.detectors.detector import Detections
 from posescope.prediction.detectors.onnx_detector import OnnxDetector, OnnxDetectorOptions
 from posescope.prediction.poses import DetectedPerson, ImageInfo
@@ -122,6 +125,24 @@ def test_boxes_are_mapped_to_image_px(tmp_path: Path) -> None:
     assert [person.score for person in find(path, image_of((128, 256)), output="yolox_decoded", person_class=1)] == [
         pytest.approx(0.9)
     ]
+
+
+def test_small_persons_and_those_beyond_the_number_are_ignored(tmp_path: Path) -> None:
+    """128 px are resized by 1/2, so that the boxes are 16 x 24, 40 x 8 and 12 x 12 px."""
+    path = save_constant_network(
+        tmp_path / "fixed.onnx",
+        decoded_boxes((20, 10, 8, 12, 1, 0.5, 0), (30, 50, 20, 4, 1, 0.9, 0), (50, 30, 6, 6, 1, 0.7, 0)),
+    )
+    image = image_of((128, 128))
+
+    def scores(**options: Any) -> list[float]:
+        return [round(person.score, 3) for person in find(path, image, output="yolox_decoded", **options)]
+
+    assert scores() == [0.9, 0.7, 0.5]
+    assert scores(min_side_px=20) == [0.9, 0.5]
+    assert scores(min_side_px=24.5) == [0.9]
+    assert scores(max_persons=2) == [0.9, 0.7]
+    assert scores(max_persons=2, min_side_px=20) == [0.9, 0.5]
 
 
 def test_yolov8_input_is_padded_on_both_sides(tmp_path: Path) -> None:
@@ -244,7 +265,44 @@ def test_missing_onnx_runtime_is_reported_with_the_extra(tmp_path: Path, monkeyp
         find(save_red_detector(tmp_path / "red.onnx"), image_of((9, 9)))
 
 
-@pytest.mark.parametrize("options", [{"path": None}, {"output": "ssd"}, {"min_score": 2}, {"input_size": [64]}])
+@pytest.mark.parametrize(
+    "options",
+    [{"path": None}, {"output": "ssd"}, {"min_score": 2}, {"input_size": [64]}, {"max_persons": 0}, {"min_side_px": -1}],
+)
 def test_invalid_options_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         OnnxDetectorOptions(**options)
+
+
+def _count_nanodet(real_data: Path, image_count: int, min_score: float = 0.3) -> tuple[int, int, int]:
+    """Return the numbers of found persons, false boxes and all annotated persons of the first validation images."""
+    path = real_data / "peers" / "nanodet.onnx"
+    if not path.is_file():
+        pytest.skip(f"no network of others: {path} does not exist")
+    content = json.loads((real_data / "coco_subset" / "annotations" / "person_keypoints_val2017.json").read_text())
+    detector = OnnxDetector(OnnxDetectorOptions(path=path, output="yolox_decoded", min_score=min_score))
+    images = sorted(content["images"], key=lambda image: image["id"])[:image_count]
+    found = false = persons = 0
+    for image in images:
+        pixels = read_image(real_data / "coco_subset" / "val2017" / image["file_name"])
+        boxes = [(x + 0.5, y + 0.5, w, h) for x, y, w, h in (one.box for one in detector(pixels, info_of(pixels), NO_DETECTIONS))]
+        own = [one for one in content["annotations"] if one["image_id"] == image["id"]]
+        truth, is_crowd = [one["bbox"] for one in own], np.array([bool(one["iscrowd"]) for one in own], dtype=bool)
+        if not boxes or not truth:
+            false, persons = false + len(boxes), persons + len(truth)
+            continue
+        overlaps = np.asarray(mask.iou(np.array(boxes), np.array(truth, np.float64), is_crowd.astype(np.uint8).tolist()))
+        taken = {int(row.argmax()) for row in overlaps[:, ~is_crowd] if len(row) and row.max() >= 0.5}
+        in_crowd = sum(bool(len(row) and row.max() >= 0.5) for row in overlaps[:, is_crowd])
+        found, persons = found + len(taken), persons + int((~is_crowd).sum())
+        false += max(len(boxes) - len(taken) - in_crowd, 0)
+    return found, false, persons
+
+
+@pytest.mark.real_data
+def test_nanodet_finds_most_persons_on_photographs(real_data: Path) -> None:
+    """With the default thresholds NanoDet has a recall of 0.75 and a precision of 0.68 on all 121 photographs."""
+    found, false, persons = _count_nanodet(real_data, 24)
+    assert persons > 50
+    assert found / persons > 0.65
+    assert found / (found + false) > 0.55

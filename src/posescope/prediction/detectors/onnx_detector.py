@@ -69,6 +69,12 @@ class OnnxDetectorOptions(Options):
         le=1,
         description="largest intersection over union of two persons; not for boxes_scores_labels",
     )
+    max_persons: int = Field(
+        100, ge=1, le=10_000, description="at most as many persons of an image, those with the highest scores"
+    )
+    min_side_px: float = Field(
+        0.0, ge=0, le=10_000, description="persons whose box has a shorter longer side are ignored, px of the image"
+    )
     pixels: Pixels | None = Field(
         None, description="pixel format: 0..255, 0..1, or normalised by ImageNet's mean; null: bgr_255 for yolox, else rgb_1"
     )
@@ -99,11 +105,12 @@ class OnnxDetector(Component[OnnxDetectorOptions]):
         found = _decode(outputs, box, self.options)
         best = suppress_overlaps(found, self.options.max_overlap if convention.overlaps else 1.0)
         boxes = box.boxes_in_image(best.corners)
-        return [
+        persons = [
             DetectedPerson(info, (float(x), float(y), float(width), float(height)), float(score))
             for (x, y, width, height), score in zip(boxes, best.scores, strict=True)
-            if width > 0 and height > 0
+            if width > 0 and height > 0 and max(width, height) >= self.options.min_side_px
         ]
+        return persons[: self.options.max_persons]
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""Networks of others, held against a model on the same persons: formats, crops, predictions."""
+"""Networks of others, compared with a model on the same persons: formats, crops, predictions."""
