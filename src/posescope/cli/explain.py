@@ -39,6 +39,11 @@ __all__ = ["explain"]
     help="How the pages show photographs: blurred or none for pages that are passed on.",
 )
 @click.option(
+    "--layer",
+    metavar="NAME",
+    help="Layer whose features are explained: a short name, or a path of named_modules() (default: the narrowest one).",
+)
+@click.option(
     "--analysis",
     "analyses",
     multiple=True,

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from kedro.framework.hooks import hook_impl
@@ -60,6 +61,7 @@ class ExplanationOptions(Options):
     max_persons: int = Field(2000, ge=3, description="maximum number of fitted and of judged persons")
     seed: int = Field(0, ge=0, description="seed of the halves, of the sampled persons and of all analyses")
     device: str = Field("auto", pattern=DEVICE_PATTERN, description="auto, cpu, cuda or cuda:N")
+    layer: str | None = Field(None, description="layer whose features are explained; null: the bottleneck of the network")
     photographs: PhotographMode = Field("full", description="how the pages show photographs")
     analyses: tuple[str, ...] = Field((), description="names of the analyses; empty: all installed ones except attribution")
 
@@ -123,6 +125,7 @@ def explain_model(
 def _with_commands(pipeline: Pipeline, options: ExplanationOptions) -> Pipeline:
     """Return the pipeline with findings whose commands need no project; paths are left out, since pages are passed on."""
     command = f"posescope explain MODEL --data DATA --output OUTPUT --max-persons {options.max_persons} --seed {options.seed}"
+    command += f" --layer {quote(options.layer)}" if options.layer else ""
 
     def list_own_findings(**results: AnalysisResult) -> list[dict[str, Any]]:
         return [{**found, "command": f"{command} --analysis {found['analysis']}"} for found in list_findings(**results)]
@@ -155,7 +158,7 @@ def _options_of(
         ),
         "evaluation": EvaluationOptions(prediction=prediction),
         "explainability": ExplainabilityOptions(
-            persons=PersonsOptions(max_persons=options.max_persons, seed=options.seed),
+            persons=PersonsOptions(max_persons=options.max_persons, seed=options.seed, layer=options.layer),
             prediction=prediction,
             reducer=ComponentSpec(name="pca", options={"device": options.device}),
             analyses=AnalysesOptions(selected=tuple(ComponentSpec(name=name) for name in options.selected), seed=options.seed),

@@ -72,7 +72,7 @@ def assemble_report(inputs: ReportInputs, summary: Summary) -> ReportContent:
         "words, then the full report.",
         summary=summary,
         sections=tuple(adapt_section(section, inputs.subject) for section in sections),
-        glossary=list_terms(inputs.subject),
+        glossary=list_terms(inputs.subject, has_skips=bool(inputs.model.network.skip_layers)),
         footer="Metrics and errors are of the validation set. In images, open circles are occluded joints, orange is the left "
         "side of the body, and blue is its right side.",
     )

@@ -3,9 +3,10 @@
 import math
 import re
 
-__all__ = ["count_of_hundred", "in_words", "list_words", "range_of_hundred"]
+__all__ = ["at_layer", "count_of_hundred", "in_words", "list_words", "range_of_hundred"]
 
-_KEY = re.compile(r"\b[A-Za-z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)+\b")
+# Not in a dotted path, such as that of a layer or a parameter.
+_KEY = re.compile(r"(?<!\.)\b[A-Za-z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)+\b(?!\.\w)")
 
 
 def count_of_hundred(value: float) -> str:
@@ -38,6 +39,16 @@ def in_words(text: str) -> str:
         'the left wrist fails'
     """
     return _KEY.sub(lambda match: match[0].replace("_", " "), text)
+
+
+def at_layer(layer: str) -> str:
+    """Return words for the place of a layer in the network.
+
+    Example:
+        >>> at_layer("stack2.bottleneck"), at_layer("encoder.stride32")
+        ('in the middle of the network', 'at the layer encoder.stride32')
+    """
+    return "in the middle of the network" if layer.rpartition(".")[2] == "bottleneck" else f"at the layer {layer}"
 
 
 def list_words(words: list[str]) -> str:

@@ -81,7 +81,7 @@ class SkipAblation(Component[SkipAblationOptions]):
         """
         layers = inputs.model.network.skip_layers
         if not layers:
-            return AnalysisResult({"skips": 0}, note="The network has no skip connections.")
+            return AnalysisResult({"skips": 0}, note="This analysis does not apply: the network names no skip connections.")
         judged = inputs.judged
         rows = labelled_rows(judged, self.options.persons, "skip_ablation", inputs.seed)
         labelled, partners = judged.crops.targets.visibility[rows] > 0, sample_derangement(judged.groups[rows], inputs.seed)

@@ -33,8 +33,8 @@ from posescope.explainability.truncation.person_spans import PersonSpans, deal_d
 from posescope.explainability.truncation.subset_scoring import SubsetScorer
 from posescope.explainability.truncation.truncation_curve import SkipMode, TruncationCurve, tabulate_curves, tabulate_joints
 from posescope.explainability.truncation.truncation_findings import (
-    CAPTIONS,
     TruncationStudy,
+    caption_results,
     describe,
     facts_of,
     findings_of,
@@ -119,7 +119,7 @@ class Truncation(Component[TruncationOptions]):
             note=describe(study),
             findings=state_sample(findings_of(study), inputs.judged.groups[rows]),
             plots={"truncation_curve": plot_curve(curves[0], asked)},
-            captions=CAPTIONS,
+            captions=caption_results(study),
             photographs=inputs.photographs,
         )
 

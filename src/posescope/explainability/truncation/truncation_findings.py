@@ -19,23 +19,18 @@ from posescope.explainability.findings import Finding, control_of
 from posescope.explainability.truncation.component_subsets import INTACT, ComponentSubset
 from posescope.explainability.truncation.truncation_curve import TruncationCurve
 
-__all__ = ["CAPTIONS", "TruncationStudy", "describe", "facts_of", "findings_of"]
+__all__ = ["TruncationStudy", "caption_results", "describe", "facts_of", "findings_of"]
 
-_CONDITIONS = {
-    "own": "with unchanged skip connections",
-    "mean": "with skip connections at their average",
-    "none": "in this network without skip connections",
-}
+_CONDITIONS = {"own": "with unchanged skip connections", "mean": "with skip connections at their average", "none": ""}
 _CURVE, _JOINTS = "truncation_curve", "truncation_joints"
 _NO_COMPONENTS = ComponentSubset("first", 0)
 
-CAPTIONS: Mapping[str, str] = MappingProxyType(
+_CAPTIONS: Mapping[str, str] = MappingProxyType(
     {
         _CURVE: "How good the network is when its layer receives only a part of the features: the first components (blue), or "
         "what the features of as many random persons span (orange). The dashed line is the whole network. Where the blue line "
         "meets the dashed one, more components add nothing.",
-        _JOINTS: "Loss of PCK of each joint when only the first components are kept, with unchanged skip connections and with "
-        "skip connections at their average. Red: more joints are wrong.",
+        _JOINTS: "Loss of PCK of each joint when only the first components are kept{conditions}. Red: more joints are wrong.",
         "truncation": "PCK with each part of the features, its drop from the whole network, and 95 % intervals.",
         "truncation_hits": "Which joints of each person are correct with each part of the features: 1 correct, 0 wrong, - "
         "unlabelled, in the model's order of joints.",
@@ -65,6 +60,12 @@ class TruncationStudy:
     def components(self) -> Components:
         """The components."""
         return self.inputs.components
+
+
+def caption_results(study: TruncationStudy) -> dict[str, str]:
+    """Return a caption for each plot, image and table."""
+    conditions = " and ".join(_CONDITIONS[curve.skips] for curve in study.curves)
+    return {name: text.format(conditions=conditions and f", {conditions}") for name, text in _CAPTIONS.items()}
 
 
 def facts_of(study: TruncationStudy) -> Facts:
@@ -123,7 +124,7 @@ def _ask_enough(study: TruncationStudy, curve: TruncationCurve, count: int) -> F
         control_of(_persons_words(count), curve.drop(ComponentSubset("persons", count))),
         picture=_CURVE,
         detail=f"A drop up to {curve.tolerance:g} does not count, and the number was chosen on {study.chosen_on.persons} other "
-        f"persons. {_capital(_CONDITIONS[curve.skips])}, the PCK is {curve.pck(INTACT).estimate:.3f} with all components and "
+        f"persons. {_under(curve, 'the PCK is')} {curve.pck(INTACT).estimate:.3f} with all components and "
         f"{none:.3f} without any.",
     )
 
@@ -172,7 +173,7 @@ def _ask_noise(study: TruncationStudy, curve: TruncationCurve, count: int) -> Fi
         "drop of PCK",
         control_of(_persons_words(count), curve.drop(ComponentSubset("persons", count))),
         picture=_JOINTS,
-        detail=f"Measured {_CONDITIONS[curve.skips]}; a drop up to {curve.tolerance:g} does not count. The first {count} explain "
+        detail=f"{_measured(curve)} drop up to {curve.tolerance:g} does not count. The first {count} explain "
         f"{_variance_ratio(study.components, count):.0%} of the variance; the later ones alone give a PCK of {alone:.3f}, no "
         f"component at all {curve.pck(_NO_COMPONENTS).estimate:.3f}.",
     )
@@ -190,7 +191,7 @@ def describe(study: TruncationStudy) -> str:
     for curve in curves:
         intact, none = curve.pck(INTACT), curve.pck(_NO_COMPONENTS)
         sentences.append(
-            f"{_capital(_CONDITIONS[curve.skips])}, PCK is {intact.estimate:.3f} with all components and {none.estimate:.3f} "
+            f"{_under(curve, 'PCK is')} {intact.estimate:.3f} with all components and {none.estimate:.3f} "
             f"without any. {_capital(_sufficient(curve))}."
         )
         if curve.skips == "own" and curve.drop(_NO_COMPONENTS).estimate < intact.estimate / 2:
@@ -202,6 +203,17 @@ def describe(study: TruncationStudy) -> str:
         "features."
     )
     return " ".join(sentences)
+
+
+def _under(curve: TruncationCurve, statement: str) -> str:
+    """Return the start of a sentence: under which treatment of the skip connections a statement holds, if there are any."""
+    condition = _CONDITIONS[curve.skips]
+    return _capital(f"{condition}, {statement}" if condition else statement)
+
+
+def _measured(curve: TruncationCurve) -> str:
+    condition = _CONDITIONS[curve.skips]
+    return f"Measured {condition}; a" if condition else "A"
 
 
 def _variance_ratio(components: Components, count: int) -> float:

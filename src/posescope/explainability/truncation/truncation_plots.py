@@ -16,11 +16,7 @@ _LINES: tuple[tuple[SubsetKind, str, str], ...] = (
     ("first", "first components", "#0072b2"),
     ("persons", "random persons", "#e69f00"),
 )
-_TITLES = {
-    "own": "skip connections unchanged",
-    "mean": "skip connections at their average",
-    "none": "no skip connections",
-}
+_TITLES = {"own": "skip connections unchanged", "mean": "skip connections at their average", "none": ""}
 _ROWS = 5  # maximum number of rows of the heat map per treatment of the skip connections
 
 
@@ -56,10 +52,8 @@ def plot_curve(curve: TruncationCurve, asked: int | None) -> go.Figure:
             x=ticks.index(asked), line={"color": "#7d8590", "dash": "dot", "width": 1}, annotation_text=f"{asked} components",
             annotation_position="bottom right",
         )  # fmt: skip
-    figure.update_xaxes(
-        title_text=f"number of components or persons<br>{_TITLES[curve.skips]}", tickvals=list(range(len(ticks))),
-        ticktext=[str(count) for count in ticks],
-    )  # fmt: skip
+    title = "<br>".join(filter(None, ["number of components or persons", _TITLES[curve.skips]]))
+    figure.update_xaxes(title_text=title, tickvals=list(range(len(ticks))), ticktext=[str(count) for count in ticks])
     figure.update_yaxes(title_text="PCK (thesis)", range=[0, 1])
     return figure
 
@@ -79,7 +73,7 @@ def plot_joint_drops(joints: pd.DataFrame) -> NDArray[np.uint8]:
     for skips, own in joints.groupby("skips", sort=False):
         counts = np.unique(own["k"])[:-1]  # with all components the drop is near zero
         for count in counts[np.unique(np.linspace(0, len(counts) - 1, _ROWS).round().astype(int))]:
-            names.append(f"{f'first {count}' if count else 'none'}, {_TITLES[str(skips)]}")
+            names.append(", ".join(filter(None, [f"first {count}" if count else "none", _TITLES[str(skips)]])))
             values.append(own[own["k"] == count].set_index("joint")["drop"].reindex(columns).to_numpy(dtype=np.float64))
     title = "Drop of PCK per joint when only the first components are kept"
     return plot_matrix(np.stack(values), names, [joint.replace("_", " ") for joint in columns], title=title, unit="drop of PCK")

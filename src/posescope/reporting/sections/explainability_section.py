@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import pandas as pd
 import plotly.graph_objects as go
 
 from posescope.explainability.base import AnalysisResult
@@ -15,7 +16,7 @@ from posescope.reporting.report_content import FindingCard, ReportImage, ReportP
 from posescope.reporting.sections.finding_cards import card_of_finding, picture_of, section_anchor
 from posescope.reporting.subject_words import PERSONS, SubjectWords
 from posescope.reporting.summary.summary_content import figure_anchor
-from posescope.reporting.wording import in_words
+from posescope.reporting.wording import at_layer, in_words
 
 __all__ = ["ExplainInputs", "assemble_explain_sections"]
 
@@ -87,7 +88,7 @@ def _card(found: FindingRecord, inputs: ExplainInputs) -> FindingCard:
 def _components_section(components: Components) -> Section:
     ratios = components.explained_variance_ratio
     text = (
-        f"The features, the {components.mean.size:,} numbers in the middle of the network, have {len(ratios):,} principal "
+        f"The features, the {components.mean.size:,} numbers {at_layer(components.layer)}, have {len(ratios):,} principal "
         f"components. The first explains {ratios[0]:.1%} of their variance; {components.components_for(0.95):,} explain 95 %. "
         f"The participation ratio, the effective number of dimensions, is {components.participation_ratio:.1f}."
     )
@@ -128,7 +129,7 @@ def _analysis_section(name: str, result: AnalysisResult, inputs: ExplainInputs) 
         tables=tuple(
             ReportTable(
                 in_words(title),
-                table,
+                _without_skips(table),
                 caption=_caption(title, result.captions, inputs.subject, default=""),
                 row_limit=_ROWS_SHOWN,
             )
@@ -136,6 +137,11 @@ def _analysis_section(name: str, result: AnalysisResult, inputs: ExplainInputs) 
             if len(table) <= _MOST_ROWS
         ),
     )
+
+
+def _without_skips(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table without the column on the treatment of skip connections if the network has none."""
+    return table.drop(columns="skips") if "skips" in table and (table["skips"] == "none").all() else table
 
 
 def _opened_figure(name: str, result: AnalysisResult, inputs: ExplainInputs) -> str:

@@ -10,7 +10,7 @@ from posescope.explainability.components.pca import Components
 from posescope.explainability.findings_file import FindingRecord
 from posescope.reporting.subject_words import SubjectWords
 from posescope.reporting.summary.summary_content import Curve, Scale, SummaryBlock, SummaryFigure, SummaryItem
-from posescope.reporting.wording import count_of_hundred, in_words, list_words
+from posescope.reporting.wording import at_layer, count_of_hundred, in_words, list_words
 
 __all__ = ["describe_components", "describe_groups", "describe_needed", "describe_skips"]
 
@@ -32,8 +32,10 @@ def describe_components(components: Components | None, analyses: Analyses, subje
     heading = "What it holds inside"
     if components is None:
         return SummaryBlock(heading, "", "", "Not looked at: the pipeline explainability was not run.")
+    place = at_layer(components.layer)
+    inside = f"Inside, {place}" if components.layer in place else "Inside"
     text = (
-        f"Inside, a picture has become {components.mean.size:,} numbers. Principal component analysis (PCA) finds scales, "
+        f"{inside}, a picture has become {components.mean.size:,} numbers. Principal component analysis (PCA) finds scales, "
         f"called components, on which they differ most between {subject.many}."
     )
     ratios = components.explained_variance_ratio[:_SHOWN]
@@ -124,7 +126,7 @@ def _without_text(pck: float, intact: float, skips: str) -> str:
     if pck <= intact / 2:
         way = "most joints need these numbers"
     else:
-        way = "much comes by side paths (below)" if skips == "own" else "the same answer fits many pictures"
+        way = "much comes by side paths (below)" if skips == "own" else "many joints do not need these numbers"
     kept = f"{count_of_hundred(pck)} of 100 are close enough"
     return f"With the average of many pictures instead of its own numbers, {kept}: {way}."
 
@@ -204,7 +206,7 @@ def _group_item(clusters: AnalysisResult, row: Mapping[Any, Any], subject: Subje
 
 
 def describe_skips(skips: AnalysisResult | None, subject: SubjectWords) -> SummaryBlock:
-    """Return the block on skip connections.
+    """Return the block on skip connections, for a network that has some.
 
     Args:
         skips: result of the analysis skip_ablation. None: no result.

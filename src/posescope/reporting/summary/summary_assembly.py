@@ -25,7 +25,7 @@ def assemble_summary(inputs: ReportInputs) -> Summary:
         describe_failures(analyses.get("failure_slices"), answers, inputs.joint_scores, subject),
         describe_components(inputs.components, analyses, subject),
         describe_needed(analyses.get("truncation"), answers),
-        describe_skips(analyses.get("skip_ablation"), subject),
+        *((describe_skips(analyses.get("skip_ablation"), subject),) if inputs.model.network.skip_layers else ()),
         describe_groups(analyses.get("clusters"), answers, subject),
         describe_certainty(None if inputs.uncertainty is None else inputs.uncertainty.uncertainty_coverage),
         _limits(inputs),
