@@ -212,6 +212,21 @@ def test_add_a_plugin(page, readme, checkout) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("page", ["docs/how-to/your-own-network.md"], indirect=True)
+def test_your_own_network(page, checkout) -> None:
+    follow(checkout, page)
+    trained, explained = records(checkout, "data")
+    assert trained["parameters"]["modelling"]["model"] == {"name": "small_net:SmallNet", "options": {"channels": 8}}
+    assert explained["parameters"]["explainability"]["persons"]["layer"] == "encoder.1"
+    pages = ["data/08_reporting/report.html", "explained/report.html", "explained/summary.html", "mine/summary.html"]
+    texts = {name: (checkout.root / name).read_text().lower() for name in pages}
+    assert not [name for name, text in texts.items() if "hourglass" in text or "side path" in text]
+    assert "the network names no skip connections" in texts["data/08_reporting/report.html"]
+    assert "encoder.1" in texts["data/08_reporting/report.html"]
+    assert (checkout.root / "poses" / "poses.json").is_file()
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("page", ["docs/how-to/use-a-model.md"], indirect=True)
 def test_use_a_model(page, checkout, painted) -> None:
     shutil.copytree(painted / "val2017", checkout.root / "photos")

@@ -92,17 +92,19 @@ def test_pages_are_found() -> None:
 
 
 @every_page
-def test_every_command_is_known_and_its_parameters_are_valid(page, readme, checkout) -> None:
+def test_every_command_is_known_and_its_parameters_are_valid(page, readme, checkout, monkeypatch) -> None:
     if page.path != readme.path:  # a page may use what the README defines
         for step in readme.steps():
             checkout.write(step)
     page_packages = ()
     for step in page.steps():
         checkout.write(step)
+        for folder in re.findall(r"^PYTHONPATH=(\S+)", step.text):
+            monkeypatch.syspath_prepend(checkout.root / folder)
         if step.text.startswith("pip install"):
             page_packages = PAGE_PACKAGES
         if not step.file and not any(name in step.text for name in page_packages):
-            check_command(step.text, checkout.root / "conf")
+            check_command(re.sub(r"^PYTHONPATH=\S+ ", "", step.text), checkout.root / "conf")
 
 
 @every_page

@@ -77,6 +77,12 @@ def test_components_are_listed_with_package_name_and_version(call: Call) -> None
     assert "reach_cells: half the side of a square, cells (default 1.5)" in listed.stdout
 
 
+def test_plain_network_of_the_package_has_the_arguments_of_its_signature_as_options(call: Call) -> None:
+    listed = call("-m", "kedro", "plugins", "models").stdout
+    assert "  small_net  Three convolutions down to stride 8, one up to stride 4.  [posescope-extension 1.2.3" in listed
+    assert "      channels:  (default 16)" in listed
+
+
 def test_network_of_the_package_trains_with_its_codec(trained: subprocess.CompletedProcess[str], paths: Path) -> None:
     assert trained.returncode == 0, trained.stderr
     (description,) = (paths / "data" / "06_models" / "model").glob("*/model/model.json")
