@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -61,3 +62,25 @@ def test_empty_maps_decode_to_finite_points_with_score_zero():
 def test_flat_heatmap_has_no_offset():
     decoded = make(decoder="dark").decode(torch.full((1, 2, 16, 24), 0.3))
     assert decoded.joints.tolist() == [[[1.5, 1.5], [1.5, 1.5]]]  # px 0 -> (0 + 0.5) * 4 - 0.5
+
+
+def test_corners_coincide_by_hand():
+    codec = GaussianCodec(GaussianOptions(alignment="corners", decoder="argmax"), (32, 24), 2)
+    joints = torch.tensor([[[0.0, 0.0], [23.0, 31.0]]])
+    targets = codec.encode(joints, torch.full((1, 2), 2))
+    assert targets.heatmaps[0, 0, 0, 0] == 1
+    assert targets.heatmaps[0, 1, 7, 5] == 1
+    torch.testing.assert_close(codec.decode(targets.heatmaps).joints, joints)
+    # The middle of the crop is the middle of the heatmap: the same as with aligned edges.
+    middle = codec.encode(torch.tensor([[[11.5, 15.5]] * 2]), torch.full((1, 2), 2)).joints
+    torch.testing.assert_close(middle, torch.tensor([[[2.5, 3.5]] * 2]))
+
+
+def test_joints_of_aligned_corners_survive_the_round_trip_and_the_flip():
+    codec = GaussianCodec(GaussianOptions(alignment="corners"), (128, 96), 2)
+    joints = torch.from_numpy(np.random.default_rng(0).uniform(30, [65, 97], (50, 2, 2)).astype(np.float32))
+    heatmaps = codec.encode(joints, torch.full((50, 2), 2)).heatmaps
+    torch.testing.assert_close(codec.decode(heatmaps).joints, joints, atol=1e-3, rtol=0)
+    mirrored = torch.stack([95 - joints[..., 0], joints[..., 1]], dim=-1)[:, [1, 0]]
+    of_mirrored = codec.encode(mirrored, torch.full((50, 2), 2)).heatmaps
+    torch.testing.assert_close(codec.unflip(of_mirrored, (1, 0)), heatmaps)

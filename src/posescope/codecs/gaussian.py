@@ -19,7 +19,7 @@ from posescope.codecs.base import Codec, DecodedJoints, EncodedTargets, find_pea
 from posescope.codecs.separable_rendering import compute_map_size, outer_maps
 from posescope.codecs.soft_argmax import soft_argmax
 from posescope.core.plugins import Options
-from posescope.geometry.heatmap_px import crop_from_heatmap, heatmap_from_crop
+from posescope.geometry.heatmap_px import corner_strides, crop_from_heatmap, heatmap_from_crop
 
 __all__ = ["GaussianCodec", "GaussianOptions"]
 
@@ -35,6 +35,11 @@ class GaussianOptions(Options):
     weight_occluded: float = Field(1.0, ge=0, le=1e6, description="Loss weight of the heatmap of an occluded joint")
     weight_unlabelled: float = Field(0.0, ge=0, le=1e6, description="Loss weight of the empty heatmap of an unlabelled joint")
     decoder: Literal["argmax", "quarter", "dark", "integral"] = Field("dark", description="Method for the position of a joint")
+    alignment: Literal["edges", "corners"] = Field(
+        "edges",
+        description="What heatmap and crop have in common: the outer edges, or the centres of the corner px (unbiased data "
+        "processing, Huang et al. 2020; expected by weights such as ViTPose's)",
+    )
     blur_sigma_heatmap_px: float = Field(1.0, ge=0, le=256, description="Smoothing before the `dark` step, heatmap px; 0: none")
     temperature: float = Field(
         0.05, gt=0, le=100, description="Divisor of the heatmap in the softmax of decoder `integral` and of losses of coordinates"
@@ -57,7 +62,7 @@ class GaussianCodec(Codec):
             joints: (N, K, 2) crop px, NaN where missing.
             visibility: (N, K), 0 unlabelled, 1 occluded, 2 visible.
         """
-        place = heatmap_from_crop(joints.float(), float(self.options.stride))
+        place = self._place_in_map(joints.float())
         rows = self._render_axis(place[..., 0], self.map_size[1])
         columns = self._render_axis(place[..., 1], self.map_size[0])
         unlabelled = (visibility == 0).unsqueeze(-1)
@@ -82,7 +87,17 @@ class GaussianCodec(Codec):
             place = place + _newton_offset(self._smooth(heatmaps), peaks.x, peaks.y)
         elif self.options.decoder == "integral":
             place = self.locate(heatmaps)
-        return DecodedJoints(crop_from_heatmap(place, float(self.options.stride)), peaks.scores)
+        return DecodedJoints(self._place_in_crop(place), peaks.scores)
+
+    def _place_in_map(self, joints: Tensor) -> Tensor:
+        if self.options.alignment == "edges":
+            return heatmap_from_crop(joints, float(self.options.stride))
+        return joints / joints.new_tensor(corner_strides(self.crop_size, self.map_size))
+
+    def _place_in_crop(self, places: Tensor) -> Tensor:
+        if self.options.alignment == "edges":
+            return crop_from_heatmap(places, float(self.options.stride))
+        return places * places.new_tensor(corner_strides(self.crop_size, self.map_size))
 
     def _render_axis(self, centre: Tensor, length: int) -> Tensor:
         px = torch.arange(length, device=centre.device, dtype=torch.float32)

@@ -56,9 +56,10 @@ class TopDown(Component[TopDownOptions]):
 
     Joints have no influence: a joint outside the box is a joint outside the crop, which counts as unlabelled in the targets.
 
-    Two conventions differ from mmpose and ViTPose, by less than a pixel of the image and 1 % of the box. The edges are snapped to
-    whole pixels. And a crop of W px spans W pixels of its frame, from edge to edge; in "unbiased data processing" (Huang et al.
-    2020) the centres of its first and last px are on the edges of the box, which makes the box W / (W - 1) times as large. The
+    Two things differ from mmpose and ViTPose. They move the corners of the crop box by up to 1.25 px of the image + 0.3 % of its
+    width. The edges are snapped to whole pixels. And a crop of W px spans W pixels of its frame, from edge to edge; in "unbiased
+    data processing" (Huang et al. 2020) the centres of its first and last px are on the edges of the box, which makes it
+    W / (W - 1) times as large, and COCO's edges are taken as centres of pixels, which moves it by half a px. The
     positions of joints are right in either convention.
     """
 
