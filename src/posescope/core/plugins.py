@@ -44,6 +44,7 @@ GROUPS: Mapping[str, str] = {
     "codecs": "(options, crop_size, joint_count) -> Codec: encode joints to heatmaps, decode heatmaps to joints",
     "models": "(options, crop_size, joint_count) -> PoseNetwork, or any module whose output is heatmaps",
     "encoders": "(options) -> Encoder: images to feature maps at several strides, for the network encoder_decoder",
+    "modules": "(**options) -> torch.nn.Module, whose layers the encoder `module` reads",
     "optimisers": "(options, parameters, learning_rate) -> torch.optim.Optimizer",
     "losses": "(options)(predicted, target, weight[, joints]) -> scalar tensor",
     "augmentations": "(options)(generator, plan: AugmentationPlan) -> AugmentationPlan",
@@ -57,7 +58,7 @@ GROUPS: Mapping[str, str] = {
 
 
 # Groups whose components may lack `Options`, with the arguments that are no options.
-_CONTEXT: Mapping[str, tuple[str, ...]] = {"models": ("crop_size", "joint_count")}
+_CONTEXT: Mapping[str, tuple[str, ...]] = {"models": ("crop_size", "joint_count"), "modules": ()}
 # Python identifiers only: a name from a file becomes a part of a command line in a message.
 _DOTTED_PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 # Dotted paths that may be loaded; None: all of them, since the caller names them.
