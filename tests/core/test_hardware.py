@@ -3,10 +3,13 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
+import psutil
 import pytest
 
-from posescope.core.hardware import available_cpus, configure_thread_pools
+from posescope.core import hardware
+from posescope.core.hardware import available_cpus, available_memory, configure_thread_pools
 
 COUNTS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
 
@@ -64,3 +67,16 @@ def test_thread_pools_are_not_limited_if_all_cpus_are_available(clean_environmen
     clean_environment.setattr("os.cpu_count", lambda: 64)
     configure_thread_pools()
     assert not set(COUNTS) & set(os.environ)
+
+
+def test_available_memory_is_that_of_the_machine_or_of_the_container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hardware, "_MEMORY_CGROUPS", ((tmp_path, "memory.max", "memory.current"),))
+    of_machine = available_memory()
+    assert 2**20 < of_machine <= psutil.virtual_memory().total
+    (tmp_path / "memory.max").write_text("max\n")  # no limit
+    (tmp_path / "memory.current").write_text("1000\n")
+    assert available_memory() > 2**20
+    (tmp_path / "memory.max").write_text("5000\n")
+    assert available_memory() == 4000
+    (tmp_path / "memory.current").write_text("6000\n")
+    assert available_memory() == 0

@@ -17,6 +17,14 @@ def test_fine_tuning_changes_epochs_and_learning_rate_only() -> None:
     assert tuned.model_dump(exclude=rest) == training.model_dump(exclude=rest)
 
 
+def test_fine_tuning_takes_what_the_first_training_resolved() -> None:
+    resolved = TrainingOptions(batch_size=32, amp="bf16", learning_rate=9.0).model_dump(mode="json")
+    tuned = FineTuning().apply_to(TrainingOptions(batch_size="auto", amp="auto", learning_rate=0.1), resolved)
+    assert (tuned.batch_size, tuned.amp, tuned.learning_rate) == (32, "bf16", 0.1)
+    assert FineTuning().apply_to(TrainingOptions(batch_size=8), resolved).batch_size == 8
+    assert FineTuning().apply_to(TrainingOptions(batch_size="auto")).batch_size == "auto"
+
+
 @pytest.mark.parametrize("env", ["thesis", "thesis_final"])
 def test_thesis_environments_have_the_autoencoder_of_the_study(request: pytest.FixtureRequest, env: str) -> None:
     conf = str(request.config.rootpath / "conf")

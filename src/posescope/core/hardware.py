@@ -6,10 +6,11 @@ the CPU quota of its container (`docker run --cpus 2`). More threads than CPUs m
 
 import os
 import re
+from pathlib import Path
 
 from posescope.core.errors import OptionsError
 
-__all__ = ["DEVICE_PATTERN", "available_cpus", "check_device_name", "configure_thread_pools"]
+__all__ = ["DEVICE_PATTERN", "available_cpus", "available_memory", "check_device_name", "configure_thread_pools"]
 
 DEVICE_PATTERN = r"^(auto|cpu|cuda(:\d+)?)$"
 
@@ -18,6 +19,11 @@ _THREAD_COUNTS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", 
 # Threads of GNU OpenMP spin at a barrier before they sleep, 300,000 iterations by default. If other processes use the same cores,
 # a spinning thread takes time from the thread that it waits for (docs/decisions/0022-waiting-at-barriers.md).
 _SPIN_COUNT = "10000"
+# Folder, limit and present use of the memory cgroup of a container, versions 2 and 1.
+_MEMORY_CGROUPS = (
+    (Path("/sys/fs/cgroup"), "memory.max", "memory.current"),
+    (Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes", "memory.usage_in_bytes"),
+)
 
 
 def available_cpus() -> int:
@@ -29,6 +35,30 @@ def available_cpus() -> int:
     import joblib  # noqa: PLC0415  (40 ms, which an import of posescope does not need)
 
     return max(1, int(joblib.cpu_count()))
+
+
+def available_memory() -> int:
+    """Return the bytes of memory that this process can still take without swapping.
+
+    The limits of a cgroup (v1 and v2, `docker run --memory`) count. Memory of the file cache is available.
+    """
+    import psutil  # noqa: PLC0415  (an import of posescope does not need it)
+
+    free = [int(psutil.virtual_memory().available)]
+    for folder, limit_name, used_name in _MEMORY_CGROUPS:
+        limit, used = (_read_number(folder / name) for name in (limit_name, used_name))
+        if limit is not None and used is not None:
+            free.append(max(0, limit - used))
+    return min(free)
+
+
+def _read_number(path: Path) -> int | None:
+    """Return the number in a file; None if the file is missing or contains a word (`max`: no limit)."""
+    try:
+        text = path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return None
+    return int(text) if text.isdecimal() else None
 
 
 def configure_thread_pools() -> None:

@@ -3,7 +3,8 @@
 The thesis does not state the batch size and the number of epochs.
 """
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -72,10 +73,18 @@ class FineTuning(Options):
         default=1.0, gt=0, le=10, description="Factor on the learning rate of `modelling.training`"
     )
 
-    def apply_to(self, training: TrainingOptions) -> TrainingOptions:
-        """Return the options of the first training with these changes."""
+    def apply_to(self, training: TrainingOptions, resolved: Mapping[str, Any] | None = None) -> TrainingOptions:
+        """Return the options of the first training with these changes.
+
+        Args:
+            training: options of the first training, as in the parameters.
+            resolved: the same options in the provenance of the model, where `auto` is resolved, so that all networks are
+                fine-tuned with its batch size; None: unknown.
+        """
+        known = resolved or {}
         rate = training.learning_rate * self.learning_rate_factor
-        return training.model_copy(update={"epochs": self.epochs, "learning_rate": rate, "resume": None})
+        chosen = {name: known[name] for name in ("batch_size", "amp") if getattr(training, name) == "auto" and name in known}
+        return training.model_copy(update={"epochs": self.epochs, "learning_rate": rate, "resume": None, **chosen})
 
 
 class ComparisonOptions(Options):

@@ -18,7 +18,7 @@ from posescope.explainability.features.feature_store import FeatureSet
 from posescope.improvement.errors import ImprovementError
 from posescope.models.layers import find_layer
 
-__all__ = ["check_same_start", "describe_training_data", "mean_ablate_bottlenecks"]
+__all__ = ["check_same_start", "describe_training_data", "mean_ablate_bottlenecks", "training_options_of"]
 
 
 def mean_ablate_bottlenecks(model: PoseModel, features: Sequence[FeatureSet]) -> PoseModel:
@@ -74,6 +74,12 @@ def check_same_start(original: PoseModel, variants: Mapping[str, PoseModel]) -> 
             f"Expected variants of the present model, found variants of another one: {', '.join(unrelated)}. Run the whole "
             "pipeline improve, not only some of its nodes."
         )
+
+
+def training_options_of(model: PoseModel) -> Mapping[str, Any]:
+    """Return the options that a model was trained with, JSON-like; of a combined model those of its hourglass."""
+    options: Mapping[str, Any] = _of_hourglass(model.provenance).get("training", {})
+    return options
 
 
 def _of_hourglass(provenance: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -9,7 +9,7 @@ The fingerprint is computed of options and data, so a run with other options has
 import logging
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +173,18 @@ class CheckpointStore:
 
     def _runs(self) -> list[str]:
         return sorted(path.name for path in self.root.glob("*") if path.is_dir() and self._epochs(path.name))
+
+    def unfinished_runs(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Yield the name and the run identity of each unfinished run; runs without an intact checkpoint are left out."""
+        for run in self._runs():
+            if (self.root / run / FINISHED).exists():
+                continue
+            for epoch in reversed(self._epochs(run)):
+                try:
+                    yield run, read_checkpoint(self._place(run, epoch)).run_identity
+                except CheckpointError:
+                    continue
+                break
 
     def log_others(self, fingerprint: str) -> None:
         """Log the other unfinished runs of the store."""

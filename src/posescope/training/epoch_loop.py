@@ -117,7 +117,7 @@ class _Run:
         self.gradients = self._make_gradients(device)
         self.history: tuple[EpochRecord, ...] = ()
         self.step = 0
-        self.steps_per_epoch = count_batches(len(job.train_set), options.batch_size)
+        self.steps_per_epoch = count_batches(len(job.train_set), options.persons_per_step)
         self.monitor = LossMonitor()
         self.shown = {"loss": "?", "PCK": "?"}  # of the last step and of the last validation, beside the progress bar
 
@@ -172,7 +172,7 @@ class _Run:
         model = replace(self.model, network=self.ema.network if self.ema else self.network)
         # A validation has other batch sizes and is too short for a compilation.
         with torch.compiler.set_stance("force_eager") if self.acceleration.compiled else nullcontext():
-            result = validate(model, self.job.val_set, self.loss, self.options.batch_size, self.process_group)
+            result = validate(model, self.job.val_set, self.loss, self.options.persons_per_step, self.process_group)
             self.shown["PCK"] = f"{result.pck_thesis:.3f}"
             if self.process_group.is_main:
                 self._write_image_grid(model, epoch, result.pck_thesis)
@@ -219,7 +219,7 @@ class _Run:
             module.eval()
         train_set = self.job.train_set
         order = shuffled_order(len(train_set), self.options.seed, epoch)
-        batches = iterate_batches(train_set, order, self.options.batch_size, self.model.device, self.process_group)
+        batches = iterate_batches(train_set, order, self.options.persons_per_step, self.model.device, self.process_group)
         loss_sum = 0.0
         with self._progress_bar(epoch) as bar:
             for batch in batches:

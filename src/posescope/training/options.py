@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer
 
 from posescope.artifacts.devices import DEVICE_PATTERN
+from posescope.core.errors import OptionsError
 from posescope.core.plugins import ComponentSpec, Options, component_validator
 from posescope.training.schedules import ReduceOnPlateau, Schedule
 
@@ -23,7 +24,12 @@ class TrainingOptions(Options):
     """Options of `modelling.training`."""
 
     epochs: int = Field(default=50, ge=1, description="Passes over the training persons")
-    batch_size: int = Field(default=16, ge=1, description="Largest number of persons per step, over all processes")
+    batch_size: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
+        default=16,
+        description="Largest number of persons per step, over all processes; auto: the largest power of two that fits in the "
+        "memory of the device, at most 256 on a GPU and 64 on a CPU, with at least 10 steps per epoch. The learning rate is not "
+        "scaled with it",
+    )
     learning_rate: float = Field(default=2.5e-4, gt=0, description="Highest learning rate of the schedule")
     seed: int = Field(default=0, ge=0, lt=2**32, description="Seed of the weights, of the data order and of the augmentations")
     device: str = Field(default="auto", pattern=DEVICE_PATTERN, description="auto, cpu, cuda or cuda:<index>")
@@ -55,7 +61,7 @@ class TrainingOptions(Options):
     amp: Literal["off", "bf16", "auto"] = Field(
         default="off",
         description="bf16: mixed precision in the forward pass, on a device that computes bf16 natively; auto: on a CUDA device "
-        "that does",
+        "that does, and on a CPU that does if a measured step is faster",
     )
     channels_last: bool = Field(default=True, description="Channels-last memory format, in which convolutions are faster")
     compile: bool | Literal["auto"] = Field(
@@ -100,6 +106,20 @@ class TrainingOptions(Options):
         content: dict[str, Any] = dump(self)
         fields = type(self).model_fields
         return {name: value for name, value in content.items() if name not in _LATER_OPTIONS or value != fields[name].default}
+
+    @property
+    def persons_per_step(self) -> int:
+        """The batch size as a number.
+
+        Raises:
+            OptionsError: It is still `auto`.
+        """
+        if self.batch_size == "auto":
+            raise OptionsError(
+                "modelling.training.batch_size: expected a number here, found 'auto', which only the trainings of the pipelines "
+                "modelling and improve resolve. Set a number, or call posescope.training.automatic_options.resolve_automatic."
+            )
+        return self.batch_size
 
     def identity(self) -> dict[str, Any]:
         """Return the options that change the weights, as JSON-like content: the part of a run's fingerprint."""

@@ -24,6 +24,7 @@ from posescope.core.errors import DataError, OptionsError
 from posescope.core.files import fingerprint
 from posescope.data.crops.crop_set import CropSet
 from posescope.training.acceleration import choose_acceleration, has_native_bf16
+from posescope.training.automatic_options import resolve_automatic
 from posescope.training.batches import count_batches
 from posescope.training.checkpoint_store import CheckpointError, CheckpointStore
 from posescope.training.distributed.launch import run_in_processes
@@ -119,6 +120,7 @@ def fine_tune(
         "start": fingerprint_of_model(start),
     }
     initial = replace(start, provenance={"start": dict(start.provenance)})
+    options, whole = resolve_automatic(initial, options, len(train_set), store, whole)
     return train(initial, train_set, val_set, options, store, fingerprint(whole), run_identity=whole)
 
 
@@ -139,7 +141,7 @@ def _check_device(options: TrainingOptions, device: torch.device) -> None:
 
 
 def _check_processes(job: TrainingJob, device: torch.device, on_epoch: OnEpoch | None) -> None:
-    options, batches = job.options, count_batches(len(job.train_set), job.options.batch_size)
+    options, batches = job.options, count_batches(len(job.train_set), job.options.persons_per_step)
     smallest, found = len(job.train_set) // batches, f"processes is {options.processes}"
     if on_epoch:
         raise OptionsError(f"{found}, but on_epoch works with one process only. Set processes: 1.")
@@ -150,7 +152,7 @@ def _check_processes(job: TrainingJob, device: torch.device, on_epoch: OnEpoch |
     if smallest < options.processes:
         raise OptionsError(
             f"{found}, but the smallest batch has {smallest} of {len(job.train_set)} training persons, and each process needs at "
-            f"least one. Increase batch_size (now {options.batch_size}) or reduce processes."
+            f"least one. Increase batch_size (now {options.persons_per_step}) or reduce processes."
         )
     if device.type == "cpu":
         log.warning("%s on a CPU, which is slower than one process with several threads and meant for tests.", found)

@@ -68,6 +68,7 @@ def _check_space(recipe: Recipe, data: TuningData, options: TuneOptions) -> None
             "tune.space: expected at least one parameter, found none. Add one, for example modelling.training.learning_rate."
         )
     check_space(recipe, options.dimensions)
+    _check_batch_size(recipe, options)
     # Codec and network must have heatmaps of the same size. Where both are searched, only a trial can check it.
     of_codec, of_model = (
         {path: entry for path, entry in options.dimensions.items() if f"{path}.".startswith(f"{SEARCHABLE[part]}.")}
@@ -75,6 +76,17 @@ def _check_space(recipe: Recipe, data: TuningData, options: TuneOptions) -> None
     )
     if not (of_codec and of_model):
         check_space(recipe, {**of_codec, **of_model}, lambda changed: build_model(changed, data))
+
+
+def _check_batch_size(recipe: Recipe, options: TuneOptions) -> None:
+    """Refuse `auto`, which depends on the memory that is free when a trial starts: trials must be comparable."""
+    path = "modelling.training.batch_size"
+    searched = options.dimensions.get(path)
+    values = searched.values_to_check() if searched else (recipe.training.batch_size,)
+    if "auto" in values:
+        raise SearchSpaceError(
+            f"{path}: expected numbers for a search, found 'auto'. Set a number, or search a range or choices."
+        )
 
 
 def _next_trial(

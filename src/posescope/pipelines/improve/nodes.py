@@ -21,7 +21,7 @@ from posescope.improvement.bottleneck_features import BottleneckFeatureStore
 from posescope.improvement.code_size import CodeSize
 from posescope.improvement.options import AutoencoderTraining, ComparisonOptions, FineTuning
 from posescope.improvement.variant_comparison import compare_by_joint, compare_by_person
-from posescope.improvement.variants import check_same_start, describe_training_data, mean_ablate_bottlenecks
+from posescope.improvement.variants import check_same_start, describe_training_data, mean_ablate_bottlenecks, training_options_of
 from posescope.prediction.options import PredictionOptions
 from posescope.training.checkpoint_store import CheckpointStore
 from posescope.training.options import TrainingOptions
@@ -117,7 +117,8 @@ def fine_tune_model(
     check_current(statistics, crops, persons, targets)
     run_identity = describe_training_data(model, statistics, persons)
     train_set, val_set = (crops.select(targets, ids_of(persons, split)) for split in ("train", "val"))
-    outcome = fine_tune(model, train_set, val_set, options.apply_to(training), checkpoints, run_identity)
+    chosen = options.apply_to(training, training_options_of(model))
+    outcome = fine_tune(model, train_set, val_set, chosen, checkpoints, run_identity)
     origin = Origin(model=fingerprint_of_model(outcome.model), data=statistics.data_fingerprint)
     return {"model": outcome.model, "history": add_origin(table_of(History, outcome.history), origin)}
 

@@ -19,6 +19,7 @@ from posescope.evaluation.conformal import UncertaintyOptions
 from posescope.prediction import uncertainty_calibration
 from posescope.prediction.options import PredictionOptions
 from posescope.runs.trained_models import TrainedModels
+from posescope.training.automatic_options import resolve_automatic
 from posescope.training.checkpoint_store import CheckpointStore
 from posescope.training.initialisation import build_untrained
 from posescope.training.options import TrainingOptions
@@ -75,6 +76,7 @@ def train_model(
     }
     train_set, val_set = (crops.select(targets, ids_of(persons, split)) for split in ("train", "val"))
     initial = start_from(untrained, start, initialise) if start else untrained
+    training, run_identity = resolve_automatic(untrained, training, len(train_set), checkpoints, run_identity)
     outcome = train(
         initial, train_set, val_set, training, checkpoints, fingerprint(run_identity),
         run_identity=run_identity, image_grids=image_grids, parts=initialise,
