@@ -90,6 +90,17 @@ def test_box_kinds(tmp_path: Path) -> None:
     assert values["annotated"]["pck_thesis"] == 0.75
 
 
+def test_crops_that_are_not_square(tmp_path: Path) -> None:
+    """The crop box of the first person is the upper left corner of its image: the red dot, but neither green nor blue."""
+    data_dir = write_run(tmp_path, error_px=0.0)
+    path = data_dir / "02_intermediate" / "crop_boxes.parquet"
+    table = pd.read_parquet(path).assign(width=64, height=64)
+    table.loc[0, ["width", "height"]] = [20, 26]
+    table.to_parquet(path)
+    found = compare_with_peer(run_of(data_dir), network(tmp_path), resamples=10)
+    assert [joint.pck_thesis.b for joint in found.joints] == [1.0, 0.75, 0.75]
+
+
 def test_no_common_joint_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="tail"):
         compare_with_peer(run_of(write_run(tmp_path)), network(tmp_path, "tail", "ear", "paw"))

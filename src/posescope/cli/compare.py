@@ -37,7 +37,7 @@ __all__ = ["compare"]
     type=click.Choice(BOX_KINDS),
     default="crops",
     show_default=True,
-    help="What the peer is given: the squares of RUN_A's crops, or the annotated boxes x its own factor.",
+    help="What the peer is given: the boxes of RUN_A's crops, or the annotated boxes x its own factor.",
 )
 @click.option(
     "--peer-results", type=LocalPathType(dir_okay=False), help="Write the peer's predictions to this file, as COCO results."

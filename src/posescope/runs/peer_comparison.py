@@ -1,6 +1,6 @@
 """Comparison of a finished run with a network of others on the same persons.
 
-run ----> persons that it scored, their annotated boxes or crop squares ----> network of others ----> predictions
+run ----> persons that it scored, their annotated boxes or crop boxes ------> network of others ----> predictions
  |                                                                                                       |
  +-> its own predictions ------------------> scored by the run's metrics, on the joints of both <--------+
 """
@@ -14,7 +14,7 @@ from posescope.core.errors import DataError
 from posescope.core.files import read_json
 from posescope.core.origin import Origin, check_origins, origin_of_table
 from posescope.core.skeleton import Skeleton
-from posescope.core.tables import CropBoxes, Keypoints, Persons
+from posescope.core.tables import CropBoxes, Keypoints, Persons, box_sizes_of
 from posescope.data.coco.folder import CocoFolder, SourceOptions
 from posescope.data.coco.results_writer import coco_results
 from posescope.data.crops.crop_statistics import CropStatistics
@@ -85,8 +85,8 @@ def compare_with_peer(
     Args:
         run: run A, which scored validation persons.
         network: network B.
-        boxes: what B is given. `annotated`: the annotated box of each person, grown by the network's factor; `crops`: the square
-            that the run's own network got.
+        boxes: what B is given. `crops`: the crop boxes of the run's own network; `annotated`: the annotated boxes, grown by the
+            factor of network B.
         seed, resamples: of the bootstrap.
 
     Raises:
@@ -104,7 +104,7 @@ def compare_with_peer(
             f"Joints of the run: {', '.join(joints)}. Joints of the network: {', '.join(network.joints)}."
         )
     persons = data.persons.set_index("person_id", drop=False).loc[ours["person_id"]].reset_index(drop=True)
-    given = persons if boxes == "annotated" else _with_squares(persons, data.crop_boxes)
+    given = persons if boxes == "annotated" else _with_crop_boxes(persons, data.crop_boxes)
     predictions = predict_persons(network, given, data.folder, data.source, data.skeleton, None if boxes == "annotated" else 1.0)
     first = _scores_of_run(run, data, persons, common)
     second = _score(predictions, data, persons, common)
@@ -139,14 +139,20 @@ def _read_data(run: FinishedRun) -> _Data:
     )
 
 
-def _with_squares(persons: pd.DataFrame, crop_boxes: pd.DataFrame) -> pd.DataFrame:
-    """Return the persons with the squares of their crops as boxes; those without crop keep their box."""
-    squares = crop_boxes.set_index("person_id").reindex(persons["person_id"])
-    known = squares["left"].notna().to_numpy()
-    values = {
-        "bbox_x": squares["left"] - 0.5, "bbox_y": squares["top"] - 0.5, "bbox_w": squares["side"], "bbox_h": squares["side"],
-    }  # fmt: skip
-    return persons.assign(**{name: persons[name].where(~known, value.to_numpy()) for name, value in values.items()})
+def _with_crop_boxes(persons: pd.DataFrame, crop_boxes: pd.DataFrame) -> pd.DataFrame:
+    """Return the persons with their crop boxes as boxes; those without crop keep their annotated box."""
+    sizes = box_sizes_of(crop_boxes)
+    found = pd.DataFrame(
+        {
+            "bbox_x": crop_boxes["left"].to_numpy() - 0.5,
+            "bbox_y": crop_boxes["top"].to_numpy() - 0.5,
+            "bbox_w": sizes[:, 1],
+            "bbox_h": sizes[:, 0],
+        },
+        index=crop_boxes["person_id"].to_numpy(),
+    ).reindex(persons["person_id"])
+    known = found["bbox_x"].notna().to_numpy()
+    return persons.assign(**{name: persons[name].where(~known, found[name].to_numpy()) for name in found.columns})
 
 
 def _scores_of_run(run: FinishedRun, data: _Data, persons: pd.DataFrame, common: tuple[str, ...]) -> _Scores:
@@ -171,8 +177,8 @@ def _score(predictions: pd.DataFrame, data: _Data, persons: pd.DataFrame, common
 def _notes(data: _Data, boxes: BoxKind, network: PeerNetwork) -> list[str]:
     rule = data.statistics.crop.rule.name
     if boxes == "crops":
-        return [f"A and B see the same squares, those of the crop rule {rule}."]
+        return [f"A and B see the same crops, those of the crop rule {rule}."]
     return [
-        f"A sees the squares of the crop rule {rule}, B the annotated boxes x {network.box_scale:g}. With --peer-boxes crops "
-        "both see the same squares."
+        f"A sees the crops of the crop rule {rule}, B the annotated boxes x {network.box_scale:g}. With "
+        "--peer-boxes crops both see the same crops."
     ]

@@ -54,6 +54,14 @@ def test_cells_start_at_the_edge_by_default(tmp_path: Path) -> None:
     np.testing.assert_allclose(network.predict(dots((0, 3, 5)), WHOLE, 1.0).joints[0, 0], [12.0, 20.0], atol=1e-6)
 
 
+def test_outermost_cells_are_the_outermost_px_with_udp(tmp_path: Path) -> None:
+    options = CENTRED | {"first_cell_px": 0.0, "udp": True}
+    found = open_peer(save_channel_means(tmp_path / "h.onnx"), "heatmaps", options).predict(
+        dots((0, 15, 0), (1, 5, 10)), WHOLE, 1.0
+    )
+    np.testing.assert_allclose(found.joints[0, :2], [[63.0, 0.0], [21.0, 42.0]], atol=1e-6)
+
+
 def test_peak_is_moved_by_a_quarter_cell_towards_the_larger_neighbour(tmp_path: Path) -> None:
     image = dots((0, 3, 5))
     image[20:24, 16:20, 0] = 100  # on the right

@@ -4,9 +4,9 @@
     movenet    (1, H, W, 3) int32 RGB, 0..255, square     (1, 1, 17, 3): y, x as fractions of the crop's edges, score
     heatmaps   (N, 3, H, W) float32, normalised           (N, K, h, w): one heatmap per joint, its height is the score
 
-Sources: MoveNet (Google, TensorFlow Hub: movenet/singlepose). Heatmaps: Xiao et al. 2018 (Simple Baselines) and HRNet (Sun et
-al. 2019) with their decoder, the largest cell moved by a quarter towards its larger neighbour; mmpose and ViTPose export the same
-shapes.
+Sources: MoveNet (Google, TensorFlow Hub: movenet/singlepose). Simple Baselines (Xiao et al. 2018) and HRNet (Sun et al.
+2019) with their decoder: the largest cell, moved by a quarter towards its larger neighbour. ViTPose (Xu et al. 2022), whose
+heatmaps follow unbiased data processing (UDP, Huang et al. 2020).
 """
 
 from collections.abc import Mapping, Sequence
@@ -93,6 +93,12 @@ class HeatmapsOptions(Options):
         "(stride - 1) / 2 for a network whose cells are centred, such as those of this project",
     )
 
+    udp: bool = Field(
+        False,
+        description="whether the outermost cells are the outermost px of the crop (unbiased data processing, Huang et al. 2020: "
+        "ViTPose, HRNet-UDP)",
+    )
+
     @field_validator("joints")
     @classmethod
     def _check_names(cls, joints: tuple[str, ...]) -> tuple[str, ...]:
@@ -174,7 +180,9 @@ class _Heatmaps:
         if not maps:
             return PeerJoints(np.empty((0, len(self.joints), 2)), np.empty((0, len(self.joints))))
         cells, scores = _decode(np.stack(maps))
-        strides = np.array([self._size[1] / maps[0].shape[2], self._size[0] / maps[0].shape[1]])
+        # With UDP the outermost cells are the outermost px of the crop.
+        ends = 1 if self._options.udp else 0
+        strides = (np.array(self._size[::-1]) - ends) / np.maximum(np.array(maps[0].shape[:0:-1]) - ends, 1)
         return PeerJoints(windows.to_image(cells * strides + self._options.first_cell_px), scores)
 
     def _predict_one(self, crop: NDArray[np.uint8]) -> NDArray[np.float64]:
