@@ -29,6 +29,30 @@ def test_no_targets_round_trip(tmp_path):
     assert (len(found), found.joints.shape, found.visibility.shape) == (0, (0, 3, 2), (0, 3))
 
 
+def test_weights_round_trip_and_follow_the_persons(tmp_path):
+    weights = np.array([[1, 0.5, 0], [2, 2, 2]], np.float32)
+    targets = PoseTargets(IDS, JOINTS, VISIBILITY, weights=weights)
+    targets.save(tmp_path / "targets.npz")
+    found = PoseTargets.load(tmp_path / "targets.npz")
+    np.testing.assert_array_equal(found.weights, weights)
+    assert found.annotated.tolist() == [[True, True, False], [True, True, True]]
+    np.testing.assert_array_equal(found.subset(np.array([1])).weights, weights[1:])
+
+
+def test_targets_without_weights_have_no_such_array(tmp_path):
+    targets = PoseTargets(IDS, JOINTS, VISIBILITY)
+    targets.save(tmp_path / "targets.npz")
+    with np.load(tmp_path / "targets.npz") as content:
+        assert "weights" not in content
+    assert PoseTargets.load(tmp_path / "targets.npz").weights is None
+    assert targets.annotated.all()
+
+
+def test_weights_of_another_shape_are_refused():
+    with pytest.raises(DataError, match="weights"):
+        PoseTargets(IDS, JOINTS, VISIBILITY, weights=np.ones((2, 2), np.float32))
+
+
 @pytest.mark.parametrize(
     ("joints", "visibility"),
     [

@@ -95,6 +95,16 @@ def test_joints_are_counted_over_the_persons_of_the_table():
     assert set(table["data"]) == {"d" * 16}
 
 
+def test_joints_that_a_data_set_does_not_annotate_are_not_counted_as_unlabelled():
+    visibility = np.array([[2, 0], [2, 0], [1, 2]], np.uint8)
+    weights = np.array([[1, 0], [1, 1], [0.5, 0.5]], np.float32)
+    targets = PoseTargets(np.array([4, 5, 6]), np.zeros((3, 2, 2), np.float32), visibility, weights=weights)
+    table = count_joint_labels(targets, pd.DataFrame({"person_id": [4, 5, 6]}), crops_of(4, 5, 6), PAIR, STATISTICS)
+    counts = table[["visible", "occluded", "unlabelled", "not_annotated"]]
+    assert counts.to_numpy().tolist() == [[2, 1, 0, 0], [1, 0, 1, 1]]
+    assert table["unlabelled_fraction"].tolist() == pytest.approx([0, 1 / 2])
+
+
 def test_joint_counts_of_no_persons_are_zero():
     targets = PoseTargets(np.array([4]), np.zeros((1, 2, 2), np.float32), np.ones((1, 2), np.uint8))
     table = count_joint_labels(targets, pd.DataFrame({"person_id": []}), crops_of(4), PAIR, STATISTICS)

@@ -1,14 +1,16 @@
 """Contract of a codec, which encodes joints as heatmaps and decodes them again, and the arg-max that decoders share."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
 from posescope.geometry.flips import flip_heatmaps
 
-__all__ = ["Codec", "CoordinateCodec", "DecodedJoints", "EncodedTargets", "Peaks", "find_peaks"]
+__all__ = [
+    "Codec", "CoordinateCodec", "DecodedJoints", "EncodedTargets", "Peaks", "encode_weighted", "find_peaks",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,22 @@ class CoordinateCodec(Codec, Protocol):
     def locate(self, heatmaps: Tensor) -> Tensor:
         """Return the differentiable places (N, K, 2) of joints in heatmaps (N, K, H, W), heatmap px."""
         ...
+
+
+def encode_weighted(codec: Codec, joints: Tensor, visibility: Tensor, weights: Tensor | None) -> EncodedTargets:
+    """Return the targets of N persons, with the weight of each heatmap multiplied by that of its joint.
+
+    A joint that the data set of a person does not annotate has weight 0 here with every codec, also with one that penalises the
+    empty heatmaps of unlabelled joints.
+
+    Args:
+        codec: the codec.
+        joints: (N, K, 2) crop px, NaN where missing.
+        visibility: (N, K), 0 unlabelled, 1 occluded, 2 visible.
+        weights: (N, K) factors >= 0, `PoseTargets.weights`. None: 1 for all.
+    """
+    targets = codec.encode(joints, visibility)
+    return targets if weights is None else replace(targets, weights=targets.weights * weights)
 
 
 def find_peaks(heatmaps: Tensor) -> Peaks:

@@ -11,6 +11,7 @@ A missing joint is NaN with visibility 0. Visibility: 0 unlabelled, 1 labelled b
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -32,6 +33,8 @@ class PoseTargets:
         visibility: (N, K) uint8, 0..2.
         squares: Fingerprint of the crop boxes of the joints; empty if unknown.
         joint_names: (K,) in the order of the arrays; empty if unknown: such targets cannot be matched to a model.
+        weights: (N, K) float32 >= 0, factor of each joint in the loss; 0 where the data set of the person does not annotate the
+            joint. None: 1 for all.
     """
 
     person_ids: NDArray[np.int64]
@@ -39,6 +42,7 @@ class PoseTargets:
     visibility: NDArray[np.uint8]
     squares: str = ""
     joint_names: tuple[str, ...] = ()
+    weights: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         count = len(self.person_ids)
@@ -48,6 +52,8 @@ class PoseTargets:
                 f"PoseTargets: expected joints (N, K, 2) and visibility (N, K) for N = {count}, "
                 f"found {self.joints.shape} and {self.visibility.shape}."
             )
+        if self.weights is not None and self.weights.shape != shape:
+            raise DataError(f"PoseTargets: expected weights (N, K) = {shape}, found {self.weights.shape}.")
         if self.joint_names and (len(self.joint_names) != shape[1] or len(set(self.joint_names)) != shape[1]):
             raise DataError(
                 f"PoseTargets: expected {shape[1]} joint names, each once, found {len(self.joint_names)}: "
@@ -57,21 +63,29 @@ class PoseTargets:
     def __len__(self) -> int:
         return len(self.person_ids)
 
+    @property
+    def annotated(self) -> NDArray[np.bool_]:
+        """(N, K) False where the data set of the person does not annotate the joint, so that nothing is known of it."""
+        return np.ones(self.visibility.shape, dtype=np.bool_) if self.weights is None else self.weights > 0
+
     def subset(self, rows: NDArray[np.int64]) -> "PoseTargets":
         """Return the persons at `rows`, in that order."""
-        return replace(self, person_ids=self.person_ids[rows], joints=self.joints[rows], visibility=self.visibility[rows])
+        weights = None if self.weights is None else self.weights[rows]
+        joints, visibility = self.joints[rows], self.visibility[rows]
+        return replace(self, person_ids=self.person_ids[rows], joints=joints, visibility=visibility, weights=weights)
 
     def save(self, path: Path) -> None:
-        """Write the three arrays, the fingerprint and the names as `.npz`, atomically."""
+        """Write the arrays, the fingerprint and the names as `.npz`, atomically; without weights there is no such array."""
+        arrays: dict[str, Any] = {
+            "person_ids": self.person_ids,
+            "joints": self.joints,
+            "visibility": self.visibility,
+            "squares": np.array(self.squares),
+            "joint_names": np.array(self.joint_names, dtype=np.str_),
+            **({} if self.weights is None else {"weights": self.weights}),
+        }
         with atomic_write(path) as temporary:
-            np.savez(
-                temporary,
-                person_ids=self.person_ids,
-                joints=self.joints,
-                visibility=self.visibility,
-                squares=np.array(self.squares),
-                joint_names=np.array(self.joint_names, dtype=np.str_),
-            )
+            np.savez(temporary, **arrays)
 
     @classmethod
     def load(cls, path: Path) -> "PoseTargets":
@@ -84,7 +98,9 @@ class PoseTargets:
             with path.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
                 arrays = (content["person_ids"], content["joints"], content["visibility"])
                 names = tuple(map(str, content["joint_names"])) if "joint_names" in content else ()
-                return cls(*arrays, squares=str(content["squares"]) if "squares" in content else "", joint_names=names)
+                squares = str(content["squares"]) if "squares" in content else ""
+                weights = content.get("weights")
+                return cls(*arrays, squares=squares, joint_names=names, weights=weights)
         except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
             raise DataError(f"{path}: expected the arrays person_ids, joints and visibility ({error}).") from error
 

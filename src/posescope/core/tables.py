@@ -18,7 +18,7 @@ from posescope.core.errors import DataError
 __all__ = [
     "CropBoxes", "DataQuality", "Distribution", "History", "Issues", "Keypoints", "Persons", "Predictions", "Trials",
     "box_sizes_of", "crop_boxes_fingerprint", "ids_of", "images_of", "join_joints", "joints_of", "matrices_of",
-    "required_columns", "split_fingerprint", "table_of",
+    "required_columns", "split_fingerprint", "table_of", "weights_of",
 ]  # fmt: skip
 
 DRAWN_SPLITS = ("test", "calibration")  # drawn from the training set
@@ -36,7 +36,8 @@ class Persons(_Table):
 
     `person_id` is assigned and unique over all splits; an `annotation_id` may occur in train and in val. `area` is COCO's area of
     the segment, px^2. `split` is train, val, test or calibration. `group` is the group of the image; only data that the project
-    splits by groups has it.
+    splits by groups has it. `source` is the name of the data set, which `source_split` then begins with; only data of several
+    sources has it, and its ids are unique over all sources (`posescope.data.coco.sources`).
     """
 
     person_id: Series[np.int64] = pa.Field(unique=True, ge=0)
@@ -54,12 +55,15 @@ class Persons(_Table):
     area: Series[np.float32] = pa.Field(ge=0)
     is_crowd: Series[bool]
     group: Series[str] | None
+    source: Series[str] | None
 
 
 class Keypoints(_Table):
     """One row per person and joint; x, y in image px, NaN if visibility is 0.
 
-    `joint_name` is the name of joint number `joint`. Tables of older versions lack it and cannot be matched to a model.
+    `joint_name` is the name of joint number `joint`. Tables of older versions lack it and cannot be matched to a model. `weight`
+    is the factor of the joint in the loss, 0 where the source of the person does not annotate it; only data of several sources
+    has it.
     """
 
     person_id: Series[np.int64]
@@ -68,6 +72,7 @@ class Keypoints(_Table):
     y: Series[np.float32] = pa.Field(nullable=True)
     visibility: Series[np.uint8] = pa.Field(le=2)
     joint_name: Series[pd.CategoricalDtype] | None
+    weight: Series[np.float32] | None = pa.Field(ge=0)
 
 
 class Issues(_Table):
@@ -249,11 +254,28 @@ def joints_of(keypoints: pd.DataFrame, person_ids: NDArray[np.int64]) -> NDArray
     Raises:
         DataError: if a person is not in the table.
     """
+    return _values_by_joint(keypoints, person_ids, ["x", "y", "visibility" if "visibility" in keypoints else "score"])
+
+
+def weights_of(keypoints: pd.DataFrame, person_ids: NDArray[np.int64]) -> NDArray[np.float32] | None:
+    """Return the factors of the joints in the loss, (N, K) float32; None if the table has none, so that all are 1.
+
+    Args:
+        keypoints: A `Keypoints` table; each person has all K joints.
+        person_ids: (N,) persons, in the order of the result.
+
+    Raises:
+        DataError: if a person is not in the table.
+    """
+    return _values_by_joint(keypoints, person_ids, ["weight"])[..., 0].astype(np.float32) if "weight" in keypoints else None
+
+
+def _values_by_joint(keypoints: pd.DataFrame, person_ids: NDArray[np.int64], columns: list[str]) -> NDArray[np.float64]:
+    """Return the columns of a long table as (N, K, C) float64; see `joints_of`."""
     joint_count = int(keypoints["joint"].max()) + 1 if len(keypoints) else 0
     ordered = keypoints.sort_values(["person_id", "joint"], kind="stable")
     known = ordered["person_id"].to_numpy()[:: max(joint_count, 1)]
-    columns = ["x", "y", "visibility" if "visibility" in keypoints else "score"]
-    values = ordered[columns].to_numpy(dtype=np.float64).reshape(len(known), joint_count, 3)
+    values = ordered[columns].to_numpy(dtype=np.float64).reshape(len(known), joint_count, len(columns))
     unknown = np.setdiff1d(person_ids, known)
     if len(unknown):
         raise DataError(f"Person {unknown[0]} is not in the table of joints: the tables belong to different runs.")

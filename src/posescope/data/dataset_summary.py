@@ -76,13 +76,18 @@ def count_joint_labels(
 
     Returns:
         One row per joint, in the order of the skeleton: joint (name), visible, occluded, unlabelled (numbers of persons), and
-        visible_fraction, occluded_fraction, unlabelled_fraction (0..1).
+        visible_fraction, occluded_fraction, unlabelled_fraction (0..1 of the persons whose data set annotates the joint). With
+        several data sets also not_annotated: the number of persons whose data set does not annotate the joint, which are not
+        counted as unlabelled.
     """
     person_ids = persons_with_crops(persons, crops)["person_id"].to_numpy()
-    visibility = targets.visibility[np.isin(targets.person_ids, person_ids)]
-    counts = {name: (visibility == code).sum(axis=0) for name, code in (("visible", 2), ("occluded", 1), ("unlabelled", 0))}
-    fractions = {f"{name}_fraction": count / max(len(visibility), 1) for name, count in counts.items()}
-    table = pd.DataFrame({"joint": skeleton.joints, **counts, **fractions})
+    counted = targets.subset(np.flatnonzero(np.isin(targets.person_ids, person_ids)).astype(np.int64))
+    annotated, visibility = counted.annotated, counted.visibility
+    codes = (("visible", 2), ("occluded", 1), ("unlabelled", 0))
+    counts = {name: (annotated & (visibility == code)).sum(axis=0) for name, code in codes}
+    fractions = {f"{name}_fraction": count / np.maximum(annotated.sum(axis=0), 1) for name, count in counts.items()}
+    absent = {} if counted.weights is None else {"not_annotated": (~annotated).sum(axis=0)}
+    table = pd.DataFrame({"joint": skeleton.joints, **counts, **fractions, **absent})
     return add_origin(table, Origin(data=statistics.data_fingerprint))
 
 

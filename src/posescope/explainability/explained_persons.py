@@ -51,7 +51,7 @@ def choose_persons(
         targets: targets of all persons.
         fit_split, judge_split: names of the splits; if they are the same, its images are dealt into halves.
         max_persons: maximum number of fitted and of judged persons; a random sample of this size if there are more.
-        min_labelled_joints: per person; `all`: all joints of the skeleton.
+        min_labelled_joints: per person; `all`: all joints that the data set of the person annotates.
         seed: random seed of the halves and of the samples.
 
     Returns:
@@ -61,7 +61,7 @@ def choose_persons(
     Raises:
         ExplainabilityError: if fewer than three persons of a role are left.
     """
-    needed = targets.visibility.shape[1] if min_labelled_joints == "all" else min_labelled_joints
+    needed = targets.annotated.sum(axis=1) if min_labelled_joints == "all" else min_labelled_joints
     enough = targets.person_ids[(targets.visibility > 0).sum(axis=1) >= needed]
     ids = {
         FITTED: np.intersect1d(ids_of(persons, fit_split), enough),
@@ -72,7 +72,7 @@ def choose_persons(
     splits = {FITTED: fit_split, JUDGED: judge_split}
     parts = []
     for role, own in ids.items():
-        _check_count(len(own), splits[role], role, needed)
+        _check_count(len(own), splits[role], role, min_labelled_joints)
         chosen = own[sample_rows(len(own), max_persons, seed)]
         parts.append(pd.DataFrame({"person_id": chosen.astype(np.int64), "role": role, "split": splits[role]}))
     table = pd.concat(parts, ignore_index=True)
@@ -87,8 +87,9 @@ def _halves(persons: pd.DataFrame, ids: NDArray[np.int64], seed: int) -> dict[st
     return {FITTED: ids[~is_judged], JUDGED: ids[is_judged]}
 
 
-def _check_count(count: int, split: str, role: str, needed: int) -> None:
-    found = f"{count} persons of '{split}' with {needed} labelled joints or more can be {role}"
+def _check_count(count: int, split: str, role: str, needed: int | Literal["all"]) -> None:
+    least = "all joints labelled" if needed == "all" else f"{needed} labelled joints or more"
+    found = f"{count} persons of '{split}' with {least} can be {role}"
     if count < _MIN_PERSONS:
         raise ExplainabilityError(f"Only {found}, {_MIN_PERSONS} are needed. Lower explainability.persons.min_labelled_joints.")
     if count < _FEW_PERSONS:

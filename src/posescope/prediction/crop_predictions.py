@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from posescope.artifacts.crop_matching import match_crops
 from posescope.artifacts.devices import resolve_device
 from posescope.artifacts.pose_model import PoseModel
+from posescope.codecs.base import encode_weighted
 from posescope.core.joint_matching import match_joints
 from posescope.core.records import PosePredictions
 from posescope.core.tables import Predictions, join_joints, matrices_of
@@ -104,7 +105,8 @@ def _squared_errors(
     """Return per person the weighted sum of the heatmaps' mean squared errors, and the sum of the weights."""
     joints = torch.from_numpy(crops.targets.joints[rows]).to(heatmaps.device)
     visibility = torch.from_numpy(crops.targets.visibility[rows]).to(heatmaps.device)
-    target = model.codec.encode(joints, visibility)
+    annotated = torch.from_numpy(crops.targets.subset(rows).annotated).to(heatmaps.device)
+    target = encode_weighted(model.codec, joints, visibility, annotated)
     weights = target.weights.double()
     errors = ((heatmaps - target.heatmaps) ** 2).double().mean(dim=(2, 3))
     return (weights * errors).sum(dim=1).cpu().numpy(), weights.sum(dim=1).cpu().numpy()

@@ -30,6 +30,7 @@ class Batch:
         images: (n, H, W, 3) uint8 RGB.
         joints: (n, K, 2) float32 crop px, NaN where unlabelled.
         visibility: (n, K) uint8, 0..2.
+        weights: (n, K) float32, factor of each joint in the loss. None: 1 for all.
     """
 
     targets: PoseTargets
@@ -37,6 +38,7 @@ class Batch:
     images: Tensor
     joints: Tensor
     visibility: Tensor
+    weights: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -108,4 +110,5 @@ def _read_batch(crop_set: CropSet, rows: NDArray[np.int64], device: torch.device
         images=copy_to_device(torch.from_numpy(crop_set.read_images(rows[local])), device),
         joints=copy_to_device(torch.from_numpy(targets.joints[local]), device),
         visibility=copy_to_device(torch.from_numpy(targets.visibility[local]), device),
+        weights=None if targets.weights is None else copy_to_device(torch.from_numpy(targets.weights[local]), device),
     )

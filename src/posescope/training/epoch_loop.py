@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from posescope.artifacts.pose_model import PoseModel, normalise_images
+from posescope.codecs.base import encode_weighted
 from posescope.core.data_folder import share_folder_lock
 from posescope.core.plugins import build
 from posescope.core.skeleton import warn_about_unpaired_joints
@@ -252,7 +253,7 @@ class _Run:
     def _train_step(self, batch: Batch, epoch: int) -> StepLoss | None:
         """Run a training step and return the loss of the previous one."""
         ready = self._augment(batch, epoch)
-        targets = self.model.codec.encode(ready.joints, ready.visibility)
+        targets = encode_weighted(self.model.codec, ready.joints, ready.visibility, ready.weights)
         rate = self._learning_rate()
         for group in self.optimiser.param_groups:
             group["lr"] = rate * group.get(RATE_SCALE, 1.0)
@@ -274,12 +275,14 @@ class _Run:
 
     def _augment(self, batch: Batch, epoch: int) -> AugmentedBatch:
         if not self.augmentations:
-            return AugmentedBatch(normalise_images(batch.images, self.model.mean_rgb), batch.joints, batch.visibility)
+            images = normalise_images(batch.images, self.model.mean_rgb)
+            return AugmentedBatch(images, batch.joints, batch.visibility, batch.weights)
         generator = step_generator(self.options.seed, epoch, self.step)
         plan = start_plan(batch.targets, self.model.skeleton, self.job.train_set.crop_size)
         for augmentation in self.augmentations:
             plan = augmentation(generator, plan)
-        return apply_plan(plan.part(batch.local), batch.images, batch.joints, batch.visibility, self.model.mean_rgb)
+        own, mean_rgb = plan.part(batch.local), self.model.mean_rgb
+        return apply_plan(own, batch.images, batch.joints, batch.visibility, mean_rgb, batch.weights)
 
     def _learning_rate(self) -> float:
         options, pcks = self.options, [record.val_pck_thesis for record in self.history]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from posescope.artifacts.pose_model import PoseModel, normalise_images
-from posescope.codecs.base import DecodedJoints
+from posescope.codecs.base import DecodedJoints, encode_weighted
 from posescope.data.crops.crop_set import CropSet
 from posescope.evaluation.metrics.pck_thesis import pck_thesis
 from posescope.training.batches import Batch, count_batches, iterate_batches
@@ -56,7 +56,8 @@ def validate(
     disabled = None if process_group.is_main else True  # None: no bar where the output is no terminal
     for batch in tqdm(batches, "validation", count_batches(len(rows), batch_size), leave=False, disable=disabled):
         outputs = model.network(normalise_images(batch.images, model.mean_rgb))
-        loss_sum += float(supervise(outputs, model.codec.encode(batch.joints, batch.visibility), loss)) * len(batch)
+        targets = encode_weighted(model.codec, batch.joints, batch.visibility, batch.weights)
+        loss_sum += float(supervise(outputs, targets, loss)) * len(batch)
         pcks.append(_score(model.codec.decode(outputs[-1].float()), batch, crop_set.crop_size))
     pck = np.concatenate(pcks)
     labelled = pck[~np.isnan(pck)]

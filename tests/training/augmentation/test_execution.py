@@ -41,3 +41,14 @@ def test_colour_map_per_person_is_clipped_to_0_and_1() -> None:
 
 def test_no_persons() -> None:
     assert execute(make_plan(0), IMAGES[:0]).images.shape == (0, 3, 6, 4)
+
+
+def test_weights_change_sides_with_the_joints_of_a_mirrored_person() -> None:
+    hands = Skeleton(("nose", "left_hand", "right_hand"), (), (0.1, 0.1, 0.1))
+    targets = PoseTargets(np.arange(2), np.ones((2, 3, 2), np.float32), np.full((2, 3), 2, np.uint8))
+    plan = replace(start_plan(targets, hands, (6, 4)), mirrored=torch.tensor([False, True]))
+    weights = torch.tensor([[1.0, 0.0, 2.0], [1.0, 0.0, 2.0]])
+    made = apply_plan(plan, IMAGES[:2], plan.joints.float(), plan.visibility, MEAN, weights)
+    assert made.weights is not None
+    assert made.weights.tolist() == [[1, 0, 2], [1, 2, 0]]
+    assert execute(plan, IMAGES[:2]).weights is None

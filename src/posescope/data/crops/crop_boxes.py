@@ -10,7 +10,7 @@ from posescope.core.errors import DataError
 from posescope.core.joint_matching import joint_names_of
 from posescope.core.plugins import build
 from posescope.core.records import PoseTargets
-from posescope.core.tables import CropBoxes, box_sizes_of, crop_boxes_fingerprint, joints_of, matrices_of
+from posescope.core.tables import CropBoxes, box_sizes_of, crop_boxes_fingerprint, joints_of, matrices_of, weights_of
 from posescope.data.coco.person_filters import issues_of
 from posescope.data.crops.options import CropOptions
 from posescope.geometry.affine import apply_affine, crop_from_image
@@ -72,7 +72,8 @@ def targets_in_crops(crop_boxes: pd.DataFrame, keypoints: pd.DataFrame) -> PoseT
         keypoints: a `Keypoints` table that holds them.
 
     Returns:
-        Joints (N, K, 2) float32, NaN where unlabelled or outside, and visibility (N, K) uint8, in the order of `crop_boxes`.
+        Joints (N, K, 2) float32, NaN where unlabelled or outside, visibility (N, K) uint8, and the weights (N, K) float32 of
+        `keypoints`, if it has any, in the order of `crop_boxes`.
 
     Raises:
         DataError: if a person is not in `keypoints`.
@@ -87,6 +88,7 @@ def targets_in_crops(crop_boxes: pd.DataFrame, keypoints: pd.DataFrame) -> PoseT
         values[..., 2].astype(np.uint8),
         squares=crop_boxes_fingerprint(crop_boxes),
         joint_names=joint_names_of(keypoints),
+        weights=weights_of(keypoints, person_ids),
     )
 
 

@@ -94,5 +94,6 @@ class CropSet:
             joints=order.to_model_order(self.targets.joints),
             visibility=order.to_model_order(self.targets.visibility),
             joint_names=order.model,
+            weights=None if self.targets.weights is None else order.to_model_order(self.targets.weights),
         )
         return replace(self, targets=changed)

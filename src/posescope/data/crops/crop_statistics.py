@@ -135,7 +135,8 @@ def _fingerprint(store: CropStore, persons: pd.DataFrame, targets: PoseTargets) 
         digest.update(f"{person_id}:{crop};".encode())
     for row in persons.sort_values("person_id")[["person_id", "split"]].itertuples(index=False):
         digest.update(f"{row.person_id}:{row.split};".encode())
-    for array in (targets.person_ids, targets.joints, targets.visibility):
+    weights = () if targets.weights is None else (targets.weights,)
+    for array in (targets.person_ids, targets.joints, targets.visibility, *weights):
         digest.update(np.ascontiguousarray(array).tobytes())
     digest.update(";".join(targets.joint_names).encode())
     return digest.hexdigest()[:16]

@@ -27,14 +27,23 @@ class AugmentedBatch:
         images: (N, 3, H, W) float32, mean RGB subtracted; 0 (the mean colour) outside the crop.
         joints: (N, K, 2) float32 crop px, NaN where unlabelled or outside the crop.
         visibility: (N, K) uint8, 0 where the joint is NaN.
+        weights: (N, K) float32, factor of each joint in the loss. None: 1 for all.
     """
 
     images: Tensor
     joints: Tensor
     visibility: Tensor
+    weights: Tensor | None = None
 
 
-def apply_plan(plan: AugmentationPlan, images: Tensor, joints: Tensor, visibility: Tensor, mean_rgb: MeanRgb) -> AugmentedBatch:
+def apply_plan(
+    plan: AugmentationPlan,
+    images: Tensor,
+    joints: Tensor,
+    visibility: Tensor,
+    mean_rgb: MeanRgb,
+    weights: Tensor | None = None,
+) -> AugmentedBatch:
     """Augment N persons on the device of their images.
 
     Args:
@@ -43,6 +52,7 @@ def apply_plan(plan: AugmentationPlan, images: Tensor, joints: Tensor, visibilit
         joints: (N, K, 2) float32 crop px, NaN where unlabelled.
         visibility: (N, K) uint8.
         mean_rgb: mean RGB to subtract, 0..1.
+        weights: (N, K) factor of each joint in the loss, exchanged with the joints where a person is mirrored. None: 1 for all.
     """
     moved = apply_affine_batch(copy_to_device(plan.augmented_from_crop, joints.device), joints.double()).to(joints.dtype)
     partner = copy_to_device(torch.as_tensor(plan.skeleton.flip_indices), joints.device)
@@ -54,6 +64,7 @@ def apply_plan(plan: AugmentationPlan, images: Tensor, joints: Tensor, visibilit
         images=_augment_images(plan, images, mean_rgb),
         joints=moved.masked_fill(outside.unsqueeze(-1), torch.nan),
         visibility=seen.masked_fill(outside, 0),
+        weights=None if weights is None else torch.where(mirrored, weights[:, partner], weights),
     )
 
 
