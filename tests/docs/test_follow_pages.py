@@ -142,6 +142,33 @@ def test_your_own_data_with_sports_photographs(page, checkout, real_data) -> Non
     follow_your_own_data(checkout, page, category["keypoints"])
 
 
+def make_both(source: Path, target: Path) -> None:
+    """Return the two data sets of several-data-sets.md; the second has other names of the shoulders."""
+    shutil.copytree(source, target / "street")
+    make_my_data(source, target / "sport")
+    for path in (target / "sport" / "annotations").glob("*.json"):
+        text = path.read_text().replace('"left_shoulder"', '"l_shoulder"').replace('"right_shoulder"', '"r_shoulder"')
+        path.write_text(text)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["docs/how-to/several-data-sets.md"], indirect=True)
+def test_several_data_sets(page, checkout, painted) -> None:
+    make_both(painted, checkout.root / "both")
+    follow(checkout, page)
+    data = checkout.root / "data" / "both"
+    joints = read(data / "02_intermediate" / "skeleton.json")["joints"]
+    assert (len(joints), joints[0], joints[-2:]) == (19, "nose", ["head_top", "neck"])
+    persons = pd.read_parquet(data / "03_primary" / "persons.parquet")
+    assert not persons.duplicated("image_id").all()
+    assert (persons.groupby("image_id")["source"].nunique() == 1).all()
+    labels = pd.read_csv(data / "08_reporting" / "joint_labels.csv", index_col="joint")["not_annotated"]
+    counts = persons["source"].value_counts()
+    assert (labels["nose"], labels["neck"], labels["left_knee"]) == (counts["sport"], counts["street"], 0)
+    strata = pd.read_csv(data / "08_reporting" / "strata.csv").set_index(["stratum", "group"])["persons"]
+    assert strata["source"].to_dict() == persons[persons["split"] == "val"]["source"].value_counts().to_dict()
+
+
 def follow_run_on_coco(checkout, page) -> None:
     """Run the page on the data set in `data/01_raw/coco`."""
     raw = checkout.root / "data" / "01_raw" / "coco"

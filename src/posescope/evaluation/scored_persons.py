@@ -111,12 +111,14 @@ class Cases:
         image_sizes: (N, 2) height and width px of their images.
         images: ids of all images of the evaluation, those without evaluated persons included, so that the bootstrap draws are
             those of the metrics. None: the images of the persons.
+        sources: (N,) names of the data sets of the persons. None: there is a single one.
     """
 
     scored: ScoredPersons
     neighbours: Neighbours
     image_sizes: NDArray[np.int64]
     images: NDArray[np.int64] | None = None
+    sources: NDArray[np.str_] | None = None
 
     def resample(self, seed: int, resamples: int) -> ImageResamples:
         """Draw images with replacement.
@@ -244,8 +246,10 @@ def gather_cases(
     near = persons[persons["source_split"].isin(splits)]
     joints = keypoints[keypoints["person_id"].isin(near["person_id"])]
     scored = gather_scored(predictions, near, joints, crop_boxes, skeleton, crop_size, evaluated_ids)
-    sizes = near.set_index("person_id").loc[scored.person_ids, ["image_h", "image_w"]].to_numpy(dtype=np.int64)
-    return Cases(scored, find_neighbours(scored.person_ids, near, joints), sizes)
+    rows = near.set_index("person_id").loc[scored.person_ids]
+    sizes = rows[["image_h", "image_w"]].to_numpy(dtype=np.int64)
+    sources = rows["source"].to_numpy(dtype=np.str_) if "source" in rows else None
+    return Cases(scored, find_neighbours(scored.person_ids, near, joints), sizes, sources=sources)
 
 
 def _predicted_joints(predictions: pd.DataFrame, person_ids: NDArray[np.int64], joint_count: int) -> NDArray[np.float64]:

@@ -8,8 +8,10 @@ from posescope.evaluation.metric_values import metrics_content
 from posescope.pipelines.split_scoring_nodes import SplitNodes
 from posescope.pipelines.steps import step
 
-__all__ = ["PREDICTION", "SCORING", "scoring_steps"]
+__all__ = ["PREDICTION", "SCORING", "SOURCE", "SOURCES", "scoring_steps"]
 
+SOURCE = "params:data_engineering.source"
+SOURCES = "params:data_engineering.sources"
 SCORING = "params:evaluation.scoring"
 PREDICTION = "params:evaluation.prediction"
 
@@ -23,9 +25,9 @@ def scoring_steps(split: Literal["val", "test"], model: str, metrics: str, resul
         metrics: dataset of the content of metrics.json.
         results: parameter that may name a file of COCO results to score instead of the model. None: the model is scored.
     """
-    nodes, source = SplitNodes(split), "params:data_engineering.source"
+    nodes = SplitNodes(split)
     given = [] if results is None else [results]
-    truth = [] if results is None else [results, "raw_source", source]
+    truth = [] if results is None else [results, "raw_source", SOURCE, SOURCES]
     predictions, evaluated, images = f"predictions_{split}", f"evaluated_persons_{split}", f"evaluated_images_{split}"
     metric_values, precision, mse = f"metric_values_{split}", f"average_precision_{split}", f"heatmap_mse_{split}"
     found, errors, setting = f"coco_results_{split}", f"heatmap_errors_{split}", f"setting_{split}"
@@ -43,7 +45,7 @@ def scoring_steps(split: Literal["val", "test"], model: str, metrics: str, resul
         ),
         step(
             nodes.score_average_precision,
-            ["raw_source", found, predictions, "persons", evaluated, "skeleton", setting, source, SCORING],
+            ["raw_source", found, predictions, "persons", evaluated, "skeleton", setting, SOURCE, SOURCES, SCORING],
             {"metric_values": precision, "image_ids": images},
         ),
         step(

@@ -6,11 +6,14 @@ from typing import Any, Literal
 import pandas as pd
 
 from posescope.artifacts.pose_model import PoseModel
+from posescope.core.errors import DataError
 from posescope.core.origin import Origin, add_origin, check_origins, origin_of_table
 from posescope.core.records import PoseTargets
 from posescope.core.skeleton import Skeleton
 from posescope.core.tables import ids_of
 from posescope.data.coco.folder import CocoFolder, SourceOptions
+from posescope.data.coco.joined_annotations import load_truth
+from posescope.data.coco.sources import SourceList, combine_folders
 from posescope.data.crops.crop_statistics import CropStatistics, check_current
 from posescope.data.crops.crop_store import CropStore
 from posescope.data.dataset_summary import persons_with_crops
@@ -98,6 +101,7 @@ class SplitNodes:
         results: str | None = None,
         raw_source: CocoFolder | None = None,
         source: SourceOptions | None = None,
+        sources: SourceList | None = None,
     ) -> dict[str, Any]:
         """Run the model on the crops, or read the results of another system.
 
@@ -111,11 +115,17 @@ class SplitNodes:
             prediction: batch size, device and flip test.
             results: file of another system's results. None: the model is scored.
             raw_source, source: the data set, to which the results belong.
+            sources: several data sets, for which results of another system cannot be scored.
 
         Returns:
             `predictions` (`Predictions`), `results` (COCO results) and `heatmap_errors` (`HeatmapErrors`).
         """
         crops.check_boxes(crop_boxes)
+        if results is not None and sources:
+            raise DataError(
+                "evaluation.results: expected a single data set, found several in data_engineering.sources, whose image ids the "
+                "file of results cannot tell apart. Score it in a run with data_engineering.source alone."
+            )
         if results is not None and raw_source is not None and source is not None:
             truth = raw_source.annotation_file(source, source.source_split_of(self.split))
             found = read_split_results(results, truth, evaluated, keypoints, skeleton)
@@ -139,6 +149,7 @@ class SplitNodes:
         skeleton: Skeleton,
         setting: EvaluationSetting,
         source: SourceOptions,
+        sources: SourceList,
         scoring: ScoringOptions,
     ) -> dict[str, Any]:
         """Compute OKS AP and AR in image px, against the unchanged annotation file of the split.
@@ -146,7 +157,7 @@ class SplitNodes:
         COCO results have no field for their origin; the predictions, written by the same node, have one.
 
         Args:
-            raw_source, source: the data set and the names of its files and folders.
+            raw_source, source, sources: the data set and the names of its files and folders, or several data sets.
             results, predictions: COCO results, and the same as a `Predictions` table.
             persons, evaluated: `Persons`, with splits and those that count.
             skeleton: joints and OKS sigmas.
@@ -157,8 +168,9 @@ class SplitNodes:
             `metric_values`, and `image_ids`: the images that are evaluated.
         """
         self._check_tables(setting, predictions=predictions)
-        truth = raw_source.annotation_file(source, source.source_split_of(self.split))
-        images = images_to_evaluate(self.split, persons, evaluated, has_own_file=source.split is None)
+        folder = combine_folders(raw_source, sources)
+        truth = load_truth(folder, source, self.split, skeleton)
+        images = images_to_evaluate(self.split, persons, evaluated, folder.has_validation_file(source))
         protocol = scoring.precision_protocol
         values, image_ids = evaluate_precision(
             truth, results, skeleton, scoring.seed, scoring.resamples, protocol, evaluated, images

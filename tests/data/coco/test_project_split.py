@@ -11,8 +11,9 @@ from pydantic import ValidationError
 from posescope.core.errors import DataError
 from posescope.core.tables import Persons
 from posescope.data.coco.folder import CocoFolder, SourceOptions
+from posescope.data.coco.joined_annotations import select_images
 from posescope.data.coco.project_split import ProjectSplit, groups_of_images
-from posescope.data.coco.reader import Annotations, read_annotations, select_images
+from posescope.data.coco.reader import Annotations, read_annotations
 from posescope.data.crops.dataset_split import sample_splits
 from posescope.data.crops.options import SplitOptions
 

@@ -130,3 +130,14 @@ def test_draws_are_of_all_evaluated_images_so_that_intervals_are_those_of_the_me
     np.testing.assert_array_equal(draws.counts, resample_images(images, 0, 5).counts)
     alone = Cases(scored, neighbours_of([], []), np.full((3, 2), 300)).resample(0, 5)
     assert alone.image_ids.tolist() == sorted(set(scored.image_ids.tolist()))
+
+
+def test_each_data_set_is_a_group(make_scored) -> None:
+    """The joints of the first person are correct, those of the second, of another data set, are wrong."""
+    truth = [[[50, 50], [NAN, NAN]], [[NAN, NAN], [50, 50]]]
+    scored = make_scored([[[50, 50], [0, 0]], [[0, 0], [150, 150]]], truth, [[2, 0], [0, 2]])
+    cases = Cases(scored, neighbours_of([], []), np.array([[200, 200], [200, 200]]), sources=np.array(["b", "a"]))
+    rows = stratum_table(cases, resample_images(scored.image_ids, 0, 100)).set_index(["stratum", "group"])
+    assert rows.loc[("source", "b"), ["persons", "pck_thesis"]].tolist() == [1, 1]
+    assert rows.loc[("source", "a"), ["persons", "pck_thesis"]].tolist() == [1, 0]
+    assert rows.loc[(ALL_PERSONS, ALL_PERSONS), "pck_thesis"] == 0.5

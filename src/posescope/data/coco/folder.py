@@ -8,6 +8,7 @@ from pydantic import Field, field_validator
 
 from posescope.core.errors import DataError
 from posescope.core.plugins import Options
+from posescope.core.skeleton import Skeleton
 from posescope.data.coco.project_split import ProjectSplit
 from posescope.data.images.limits import ImageLimits
 from posescope.data.images.orientation import PixelFrame
@@ -63,6 +64,10 @@ class SourceOptions(Options):
         """Return the split of the data set that a split comes from; test and calibration set are drawn from the training set."""
         return self.val_split if split == "val" and self.split is None else self.train_split
 
+    def rename_joints(self, skeleton: Skeleton) -> Skeleton:
+        """Return the skeleton with the joints of the network: the same, unless an option renames joints."""
+        return skeleton
+
     def splits(self) -> dict[str, str]:
         """Return the names of the splits in the data set by train and val; only train if the project splits one file."""
         return {"train": self.train_split} | ({"val": self.val_split} if self.split is None else {})
@@ -78,6 +83,19 @@ class CocoFolder:
     def is_generated(self) -> bool:
         """Whether the images are those of the generated sample instead of photographs."""
         return (self.root / SAMPLE_MARKER).is_file()
+
+    def options_of(self, source: SourceOptions, source_split: str) -> SourceOptions:
+        """Return the conventions of a split: `source`, unless the run has several data sets (`posescope.data.coco.sources`).
+
+        Args:
+            source: options of the data set.
+            source_split: name of the split in the data set.
+        """
+        return source
+
+    def has_validation_file(self, source: SourceOptions) -> bool:
+        """Return whether the validation set has its own annotation file, instead of a part of the training set's file."""
+        return source.split is None
 
     def annotation_file(self, source: SourceOptions, source_split: str) -> Path:
         """Return the annotation file of a split, `.json` or `.json.gz`.

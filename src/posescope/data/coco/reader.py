@@ -5,7 +5,7 @@ Keypoints are indices of pixels and stay unchanged.
 """
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,7 @@ from posescope.data.coco.project_split import assign_validation, groups_of_image
 from posescope.data.coco.record_validation import EXPECTED_REASONS, IMAGE_WITHOUT_PERSONS, format_value, is_storable
 from posescope.data.coco.repair import parse_int64
 
-__all__ = ["Annotations", "load_annotation_file", "read_annotations", "read_coco", "select_images"]
+__all__ = ["Annotations", "load_annotation_file", "read_annotations", "read_category", "read_coco"]
 
 MAX_JOINTS = 255  # the tables number joints as uint8
 
@@ -85,25 +85,6 @@ def load_annotation_file(path: Path) -> dict[str, Any]:
         if not isinstance(found, list):
             raise DataError(f"{path}: field '{field}': expected a list, found {type(found).__name__}.")
     return content
-
-
-def select_images(content: Mapping[str, Any], image_ids: Collection[int]) -> dict[str, Any]:
-    """Return the content of an annotation file with the records of some images only.
-
-    Args:
-        content: content of the file.
-        image_ids: ids of the images; ids that the file writes as text or float are read as `read_annotations` reads them.
-    """
-    wanted = set(image_ids)
-
-    def is_wanted(record: Any, field: str) -> bool:
-        return isinstance(record, dict) and parse_int64(record.get(field)) in wanted
-
-    return {
-        **content,
-        "images": [image for image in content["images"] if is_wanted(image, "id")],
-        "annotations": [record for record in content["annotations"] if is_wanted(record, "image_id")],
-    }
 
 
 def read_annotations(folder: CocoFolder, source: SourceOptions, failures: FailureLimits | None = None) -> Annotations:
@@ -200,7 +181,7 @@ def _report_quality(
     findings: list[QualityFinding] = []
     for part, of_part in zip(parts, implausible, strict=True):
         findings += [*part.findings, *grade_findings(of_part, failures)]
-    findings += skeleton_findings(parts[0].skeleton, source.category, source.oks_sigmas)
+    findings += skeleton_findings(source.rename_joints(parts[0].skeleton), source.category, source.oks_sigmas)
     table = report_findings(findings)
     if failures is not None:
         raise_refused(findings, failures)
@@ -211,8 +192,7 @@ def _read_split(folder: CocoFolder, source: SourceOptions, split: str, source_sp
     path = folder.annotation_file(source, source_split)
     image_folder = None if source.images is None else folder.image_folder(source, source_split)
     content = load_annotation_file(path)
-    category = _find_category(content["categories"], source, path)
-    skeleton = _read_skeleton(category, source, path)
+    category, skeleton = read_category(content, source, path)
     images = validate_images(content["images"], image_folder, source.orientation)
     checks = validate_annotations(content["annotations"], images.rows.index.tolist(), len(skeleton), category["id"])
     issues = [*images.issues, *checks.issues, *_images_without_persons(images.rows, checks)]
@@ -261,6 +241,21 @@ def _warned_issues(part: _Part, implausible: Sequence[PlausibilityFinding]) -> p
         for annotation, name in zip(labels.annotation_ids[found.records], labels.file_names[found.records], strict=True)
     ]
     return _issues_table(rows, labels.split)
+
+
+def read_category(content: Mapping[str, Any], source: SourceOptions, path: Path) -> tuple[dict[str, Any], Skeleton]:
+    """Return the category of the persons, with an integer id, and its skeleton.
+
+    Args:
+        content: content of the annotation file.
+        source: name of the category and OKS sigmas.
+        path: the file, for error messages.
+
+    Raises:
+        DataError: if the category is missing, or its joints, limbs or id are malformed.
+    """
+    category = _find_category(content["categories"], source, path)
+    return category, _read_skeleton(category, source, path)
 
 
 def _find_category(categories: list[Any], source: SourceOptions, path: Path) -> dict[str, Any]:

@@ -66,7 +66,7 @@ def write_crops(
     store.begin()
     todo = [task for task in checked if store.finished_shard(task.name, task.fingerprint) is None]
     logger.info("%d persons in %d shards, %d of them already complete", len(persons), len(tasks), len(tasks) - len(todo))
-    _write_shards(todo, store, source, options)
+    _write_shards(todo, store, options)
     issues = _failed_persons([store.record(task.name) for task in tasks], persons)
     if failures is not None:
         check_failures(issues, len(persons), failures, step="crop")
@@ -76,36 +76,34 @@ def write_crops(
     return issues
 
 
-def _write_shards(tasks: Sequence[ShardTask], store: CropStore, source: SourceOptions, options: CropOptions) -> None:
+def _write_shards(tasks: Sequence[ShardTask], store: CropStore, options: CropOptions) -> None:
     workers = min(options.workers or available_cpus(), max(len(tasks), 1))
     # One shard at a time per process: with larger batches the last one would keep a single process busy.
     pool = Parallel(n_jobs=workers, batch_size=1, return_as="generator_unordered")
-    counts = pool(delayed(_write_shard)(task, store, source, options) for task in tasks)
+    counts = pool(delayed(_write_shard)(task, store, options) for task in tasks)
     with tqdm(total=sum(task.person_count for task in tasks), desc="crops", unit="person") as progress:
         for person_count in counts:
             progress.update(person_count)
 
 
-def _write_shard(task: ShardTask, store: CropStore, source: SourceOptions, options: CropOptions) -> int:
+def _write_shard(task: ShardTask, store: CropStore, options: CropOptions) -> int:
     """Write one shard in a process of its own; return the number of its persons, those without a crop included.
 
     Each image is read and decoded once for all its persons. Persons of an unreadable image have no row; the shard's record names
     them with the reason.
     """
     cv2.setNumThreads(1)  # the processes use all cores already
-    limits = source.image_limits
     crop = np.empty((*options.crop_size, 3), dtype=np.uint8)
     with (
         share_folder_lock(store.root),
         store.shard_writer(task.name, task.fingerprint, task.person_count, options.crop_size) as writer,
     ):
         for image_task in task.images:
+            frame, limits = image_task.source.orientation, image_task.source.image_limits
             try:
                 raw = read_bytes(image_task.path, limits)
                 header = read_header(raw, image_task.path)
-                image = decode_image(
-                    raw, image_task.path, image_task.size, frame=source.orientation, limits=limits, header=header
-                )
+                image = decode_image(raw, image_task.path, image_task.size, frame=frame, limits=limits, header=header)
             except ImageError as error:
                 writer.add_failure(image_task.person_ids, error.kind, str(error))
                 continue

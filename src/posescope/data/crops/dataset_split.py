@@ -9,6 +9,7 @@ from posescope.core.errors import DataError
 from posescope.core.origin import Origin, add_origin
 from posescope.core.tables import DRAWN_SPLITS, SPLITS, Distribution, Persons
 from posescope.data.coco.folder import SourceOptions
+from posescope.data.coco.sources import SourceList, naming_source
 from posescope.data.crops.crop_statistics import CropStatistics
 from posescope.data.crops.crop_store import CropStore
 from posescope.data.crops.options import SplitOptions
@@ -21,26 +22,46 @@ logger = logging.getLogger(__name__)
 _CALIBRATION_STREAM = 1
 
 
-def sample_splits(persons: pd.DataFrame, options: SplitOptions, source: SourceOptions | None = None) -> pd.DataFrame:
+def sample_splits(
+    persons: pd.DataFrame,
+    options: SplitOptions,
+    source: SourceOptions | None = None,
+    sources: SourceList | None = None,
+) -> pd.DataFrame:
     """Move whole images from train to test and to calibration, each in a seeded random order, until both sets are complete.
 
     Both sets get as many persons as the validation set, at most `max_test_fraction` and `max_calibration_fraction` of the
     training persons. If the project splits the data set (`source.split`), the test set gets its own fraction of all persons, and
     with `by: group` whole groups are moved. An image or group with more persons than are still needed is skipped, so the number
     is met exactly if enough images with one person are left. The calibration set is drawn after the test set, by its own random
-    numbers: its size has no effect on the test set.
+    numbers: its size has no effect on the test set. Of several data sets each is split as if it were alone.
 
     Args:
         persons: a `Persons` table with the splits train and val.
         options: options of the draw.
-        source: options of the data set. None: it has official splits.
+        source: options of a single data set. None: it has official splits.
+        sources: the data sets, if there are several; `persons` then has the column `source`.
 
     Returns:
         The same `Persons` table with the final splits.
 
     Raises:
-        DataError: if train or val has no person.
+        DataError: if train or val has no person; with several data sets the message names the one.
     """
+    if not sources:
+        return _sample_splits(persons, options, source)
+    parts = []
+    for own in sources.root:
+        part = persons[persons["source"] == own.name]
+        ungrouped = "group" in part and not part["group"].any()
+        with naming_source(own.name):
+            parts.append(_sample_splits(part.drop(columns="group") if ungrouped else part, options, own))
+    splits = pd.concat([part.set_index("person_id")["split"] for part in parts])
+    return pd.DataFrame(Persons.validate(persons.assign(split=splits.loc[persons["person_id"]].to_numpy())))
+
+
+def _sample_splits(persons: pd.DataFrame, options: SplitOptions, source: SourceOptions | None) -> pd.DataFrame:
+    """Split the persons of one data set; see `sample_splits`."""
     counts = persons["split"].value_counts()
     for split in ("train", "val"):
         if counts.get(split, 0) == 0:
@@ -85,11 +106,16 @@ def count_distribution(
 
 def _assign_final_splits(persons_read: pd.DataFrame, persons: pd.DataFrame) -> pd.DataFrame:
     """Return `persons_read` with the final splits: all persons of a drawn image belong to the split that it was drawn for."""
-    final = persons_read["split"]
+    final, files = persons_read["split"], _files_of(persons_read)
     for split in DRAWN_SPLITS:
-        drawn = persons.loc[persons["split"] == split, "file_name"]
-        final = final.mask((persons_read["split"] == "train") & persons_read["file_name"].isin(drawn), split)
+        drawn = _files_of(persons[persons["split"] == split])
+        final = final.mask((persons_read["split"] == "train") & files.isin(drawn), split)
     return persons_read.assign(split=final)
+
+
+def _files_of(persons: pd.DataFrame) -> pd.Series:
+    """Return the image file of each person, unique over all data sets."""
+    return persons["source_split"] + "/" + persons["file_name"]
 
 
 def _count_images(persons: pd.DataFrame) -> dict[str, int]:

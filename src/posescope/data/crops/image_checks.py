@@ -9,6 +9,7 @@ import pandas as pd
 
 from posescope.data.coco.data_quality import QualityFinding, report_findings
 from posescope.data.coco.folder import SourceOptions
+from posescope.data.coco.sources import SourceList, name_of_source
 from posescope.data.crops.crop_store import CropStore
 from posescope.data.crops.shard_writer import ImageFacts, ShardRecord
 from posescope.data.images.orientation import SIDEWAYS, UPRIGHT
@@ -18,7 +19,9 @@ __all__ = ["check_images", "image_quality_table"]
 _EXAMPLES = 3
 
 
-def check_images(records: Sequence[ShardRecord], persons: pd.DataFrame, source: SourceOptions) -> list[QualityFinding]:
+def check_images(
+    records: Sequence[ShardRecord], persons: pd.DataFrame, source: SourceOptions, sources: SourceList | None = None
+) -> list[QualityFinding]:
     """Find duplicate images and persons, and EXIF orientations that may contradict the labels.
 
     Near duplicates (another JPEG quality, another size, the next frame) are not found.
@@ -27,23 +30,26 @@ def check_images(records: Sequence[ShardRecord], persons: pd.DataFrame, source: 
         records: records of all shards.
         persons: a `Persons` table with the final splits.
         source: names and conventions of the data set.
+        sources: the data sets, if there are several; `source` is not read then.
 
     Returns:
         One finding per check; those across splits first.
     """
     images, crops = _images_table(records, persons), _crops_table(records, persons)
-    return [*_check_orientations(images, source), *_check_duplicate_files(images), *_check_duplicate_crops(crops)]
+    return [*_check_orientations(images, source, sources), *_check_duplicate_files(images), *_check_duplicate_crops(crops)]
 
 
-def image_quality_table(store: CropStore, persons: pd.DataFrame, source: SourceOptions) -> pd.DataFrame:
+def image_quality_table(
+    store: CropStore, persons: pd.DataFrame, source: SourceOptions, sources: SourceList | None = None
+) -> pd.DataFrame:
     """Log the findings of `check_images`, and return them as a `DataQuality` table.
 
     Args:
         store: the finished crops.
         persons: a `Persons` table with the final splits.
-        source: names and conventions of the data set.
+        source, sources: names and conventions of the data set, or of several; see `check_images`.
     """
-    return report_findings(check_images(store.records(), persons, source))
+    return report_findings(check_images(store.records(), persons, source, sources))
 
 
 def _images_table(records: Sequence[ShardRecord], persons: pd.DataFrame) -> pd.DataFrame:
@@ -68,10 +74,12 @@ def _names_of(persons: pd.DataFrame) -> pd.Series:
     return persons["source_split"] + "/" + persons["file_name"]
 
 
-def _check_orientations(images: pd.DataFrame, source: SourceOptions) -> Iterator[QualityFinding]:
+def _check_orientations(images: pd.DataFrame, source: SourceOptions, sources: SourceList | None) -> Iterator[QualityFinding]:
     """Find images with an EXIF rotation or reflection whose labels are read as stored pixels."""
-    rotated = images[images["orientation"] != UPRIGHT]
-    if source.orientation == "upright" or rotated.empty:
+    frames = {own.name: own.orientation for own in sources.root} if sources else {}
+    read_as = images["source_split"].map(lambda split: frames.get(name_of_source(split), source.orientation))
+    rotated = images[(images["orientation"] != UPRIGHT) & (read_as == "stored")]
+    if rotated.empty:
         return
     keeps_size = ~rotated["orientation"].isin(SIDEWAYS) | (rotated["height"] == rotated["width"])
     first = (rotated[keeps_size] if keeps_size.any() else rotated).iloc[0]

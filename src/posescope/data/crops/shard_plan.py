@@ -49,12 +49,14 @@ class ImageTask:
         name: `<split>/<file name>` in the data set.
         size: annotated (height, width), px.
         boxes: crop boxes of all its persons.
+        source: conventions of its data set.
     """
 
     path: Path
     name: str
     size: tuple[int, int]
     boxes: tuple[PersonBox, ...]
+    source: SourceOptions
 
     @property
     def person_ids(self) -> tuple[int, ...]:
@@ -103,15 +105,17 @@ def plan_shards(
         images.append(image)
         count += len(image.boxes)
         if count >= options.shard_persons:
-            shards.append(_shard(len(shards), images, source, options))
+            shards.append(_shard(len(shards), images, options))
             images, count = [], 0
-    return [*shards, _shard(len(shards), images, source, options)] if images else shards
+    return [*shards, _shard(len(shards), images, options)] if images else shards
 
 
 def _images(folder: CocoFolder, source: SourceOptions, persons: pd.DataFrame, crop_boxes: pd.DataFrame) -> Iterator[ImageTask]:
     """Yield the images in the order of their first person in the table."""
     table = persons.merge(_sized(crop_boxes), on="person_id", validate="one_to_one")
-    folders = {split: folder.image_folder(source, split) for split in table["source_split"].unique()}
+    splits = table["source_split"].unique()
+    folders = {split: folder.image_folder(source, split) for split in splits}
+    conventions = {split: folder.options_of(source, split) for split in splits}
     number = table.groupby(["source_split", "file_name"], sort=False).ngroup().to_numpy()
     order = np.argsort(number, kind="stable")
     starts = np.flatnonzero(np.diff(number[order], prepend=-1))
@@ -120,7 +124,7 @@ def _images(folder: CocoFolder, source: SourceOptions, persons: pd.DataFrame, cr
     for start, stop in pairwise([*starts, len(rows)]):
         split, name, height, width = rows[start][:4]
         boxes = tuple(PersonBox(*row[4:]) for row in rows[start:stop])
-        yield ImageTask(folders[split] / name, f"{split}/{name}", (height, width), boxes)
+        yield ImageTask(folders[split] / name, f"{split}/{name}", (height, width), boxes, conventions[split])
 
 
 def _sized(crop_boxes: pd.DataFrame) -> pd.DataFrame:
@@ -128,12 +132,13 @@ def _sized(crop_boxes: pd.DataFrame) -> pd.DataFrame:
     return crop_boxes[["person_id", "left", "top"]].assign(height=sizes[:, 0], width=sizes[:, 1])
 
 
-def _shard(number: int, images: list[ImageTask], source: SourceOptions, options: CropOptions) -> ShardTask:
+def _shard(number: int, images: list[ImageTask], options: CropOptions) -> ShardTask:
     # Time and size of an image file represent its content. Workers, shard size and limits do not change pixels: an image beyond
     # the limits is a failure, and shards with failures are always written again.
+    frames = [image.source.orientation for image in images]
     content = {
         "engine": ENGINE_VERSION,
-        "frame": source.orientation,
+        "frame": frames[0] if len(set(frames)) == 1 else frames,
         "options": {"size_px": options.size_px, "padding_rgb": options.padding_rgb, "rule": options.rule_spec.model_dump()},
         "images": [[image.name, *_stamp(image.path), image.size, [box.content for box in image.boxes]] for image in images],
     }

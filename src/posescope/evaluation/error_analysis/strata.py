@@ -5,6 +5,7 @@ labels       number of labelled joints, in steps of 0.3 of the skeleton (for COC
 size         COCO's size classes of the person's area: small below 32^2 px^2, medium up to 96^2, large above
 crowding     number of other boxes that overlap the person's box with an IoU of at least 0.1
 truncation   whether the person's box touches the border of the image
+source       the data set of the person, if the run has several
 """
 
 from collections.abc import Iterator, Mapping
@@ -118,6 +119,8 @@ def _joints_by_group(cases: Cases) -> Iterator[tuple[str, str, NDArray[np.bool_]
         "crowding": {"no overlap": overlaps == 0, "1 overlap": overlaps == 1, "2+ overlaps": overlaps >= 2},
         "truncation": {"inside": ~touching, "at the border": touching},
     }
+    if cases.sources is not None:
+        strata["source"] = {str(name): cases.sources == name for name in np.unique(cases.sources)}
     for stratum, groups in strata.items():
         for group, members in groups.items():
             yield stratum, group, scored.labelled & members[:, None]

@@ -9,12 +9,15 @@ from posescope.core.records import PoseTargets
 from posescope.data.coco import person_filters
 from posescope.data.coco.failure_limits import FailureLimits
 from posescope.data.coco.folder import CocoFolder, SourceOptions
-from posescope.data.coco.reader import read_annotations
+from posescope.data.coco.joined_annotations import read_sources
+from posescope.data.coco.sources import SourceList, combine_folders
 from posescope.data.crops import crop_boxes as square_boxes
 from posescope.data.crops import cropping
 from posescope.data.crops.crop_statistics import CropStatistics, measure_crops
 from posescope.data.crops.crop_store import CropStore
-from posescope.data.crops.options import CropOptions
+from posescope.data.crops.dataset_split import sample_splits
+from posescope.data.crops.image_checks import image_quality_table
+from posescope.data.crops.options import CropOptions, SplitOptions
 from posescope.pipelines.data_engineering.options import FilterOptions
 from posescope.reporting.result_filter import origin_of_statistics
 from posescope.sample.generator import ensure_sample
@@ -23,32 +26,34 @@ from posescope.sample.options import SampleOptions
 __all__: list[str] = []
 
 
-def prepare_source(raw_workspace: CocoFolder, source: SourceOptions, sample: SampleOptions | None) -> CocoFolder:
+def prepare_source(
+    raw_workspace: CocoFolder, source: SourceOptions, sources: SourceList, sample: SampleOptions | None
+) -> CocoFolder:
     """Generate the sample if it is wanted and absent, and check that all files and folders of the data set exist.
 
     Args:
         raw_workspace: folder of the data set.
         source: names of its files and folders.
+        sources: the data sets, if there are several; `source` is not read then.
         sample: options of the generated sample. None: real data.
     """
     if sample is not None:
         ensure_sample(raw_workspace.root, sample)
-    raw_workspace.check(source)
+    combine_folders(raw_workspace, sources).check(source)
     return raw_workspace
 
 
-def read_persons(raw_source: CocoFolder, source: SourceOptions, failures: FailureLimits) -> dict[str, Any]:
+def read_persons(raw_source: CocoFolder, source: SourceOptions, sources: SourceList, failures: FailureLimits) -> dict[str, Any]:
     """Read and check the annotations.
 
     Args:
-        raw_source: the data set.
-        source: names of its files and folders.
+        raw_source, source, sources: the data set and the names of its files and folders, or several data sets.
         failures: limits of malformed records.
 
     Returns:
         `persons_read`, `keypoints`, `issues_read` and `data_quality_read` (tables), `skeleton`.
     """
-    found = read_annotations(raw_source, source, failures)
+    found = read_sources(combine_folders(raw_source, sources), source, failures)
     return {
         "persons_read": found.persons,
         "keypoints": found.keypoints,
@@ -86,19 +91,34 @@ def box_persons(persons_filtered: pd.DataFrame, keypoints: pd.DataFrame, crop: C
     return {"persons_boxed": result.persons, "crop_boxes": result.crop_boxes, "issues_box": result.issues}
 
 
+def split_persons(persons_boxed: pd.DataFrame, options: SplitOptions, source: SourceOptions, sources: SourceList) -> pd.DataFrame:
+    """Draw the test and the calibration set.
+
+    Args:
+        persons_boxed: `Persons` with a crop box, of the splits train and val.
+        options: sizes and seed.
+        source, sources: the data set, or several data sets.
+
+    Returns:
+        `Persons` with the final splits.
+    """
+    return sample_splits(persons_boxed, options, source, sources)
+
+
 def write_crops(
     raw_source: CocoFolder,
     persons: pd.DataFrame,
     crop_boxes: pd.DataFrame,
     crops_workspace: CropStore,
     source: SourceOptions,
+    sources: SourceList,
     crop: CropOptions,
     failures: FailureLimits,
 ) -> dict[str, Any]:
     """Crop and resize all persons into shards.
 
     Args:
-        raw_source, source: the data set and the names of its files and folders.
+        raw_source, source, sources: the data set and the names of its files and folders, or several data sets.
         persons, crop_boxes: `Persons` and `CropBoxes`.
         crops_workspace: store that is filled.
         crop: crop rule, size and workers.
@@ -107,21 +127,40 @@ def write_crops(
     Returns:
         `crops` (the finished store) and `issues_crop` (`Issues`).
     """
-    issues = cropping.write_crops(raw_source, source, persons, crop_boxes, crops_workspace, crop, failures)
+    folder = combine_folders(raw_source, sources)
+    issues = cropping.write_crops(folder, source, persons, crop_boxes, crops_workspace, crop, failures)
     return {"crops": crops_workspace, "issues_crop": issues}
 
 
 def compute_crop_statistics(
-    crops: CropStore, persons: pd.DataFrame, targets: PoseTargets, raw_source: CocoFolder, crop: CropOptions
+    crops: CropStore,
+    persons: pd.DataFrame,
+    targets: PoseTargets,
+    raw_source: CocoFolder,
+    sources: SourceList,
+    crop: CropOptions,
 ) -> CropStatistics:
     """Compute the mean colour of the training crops and the fingerprint of the data.
 
     Args:
         crops, persons, targets: crops, their `Persons` table and their joints.
-        raw_source: the data set.
+        raw_source, sources: the data set, or several data sets.
         crop: crop rule and size.
     """
-    return measure_crops(crops, persons, targets, crop, raw_source.is_generated)
+    return measure_crops(crops, persons, targets, crop, combine_folders(raw_source, sources).is_generated)
+
+
+def check_images(crops: CropStore, persons: pd.DataFrame, source: SourceOptions, sources: SourceList) -> pd.DataFrame:
+    """Find duplicate images and persons, and EXIF orientations that may contradict the labels.
+
+    Args:
+        crops, persons: crops and their `Persons` table.
+        source, sources: the data set, or several data sets.
+
+    Returns:
+        A `DataQuality` table.
+    """
+    return image_quality_table(crops, persons, source, sources)
 
 
 def collect_data_quality(statistics: CropStatistics, *tables: pd.DataFrame) -> pd.DataFrame:

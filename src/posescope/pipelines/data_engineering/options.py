@@ -2,11 +2,12 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from posescope.core.plugins import ComponentSpec, Options, component_validator
 from posescope.data.coco.failure_limits import FailureLimits
 from posescope.data.coco.folder import SourceOptions
+from posescope.data.coco.sources import SourceList
 from posescope.data.crops.options import CropOptions, SplitOptions
 from posescope.reporting.image_grids.average_crops import PreviewOptions
 from posescope.sample.options import SampleOptions
@@ -29,6 +30,11 @@ class DataEngineeringOptions(Options):
     source: SourceOptions = Field(
         default_factory=SourceOptions, description="names of the splits, folders and files of the data set"
     )
+    sources: SourceList = Field(
+        default_factory=SourceList,
+        description="several data sets that train one network, each with name, raw_dir and the options of `source`; empty: "
+        "`source` alone",
+    )
     failures: FailureLimits = Field(default_factory=FailureLimits, description="limits of malformed and unreadable records")
     sample: SampleOptions | None = Field(None, description="generate the sample if it is absent; null: real data")
     filter: FilterOptions = Field(default_factory=FilterOptions, description="filters of persons")
@@ -38,3 +44,11 @@ class DataEngineeringOptions(Options):
         ComponentSpec(name="thesis"), description="encoding of joints as heatmaps: a component of posescope.codecs"
     )
     preview: PreviewOptions = Field(default_factory=PreviewOptions, description="size of the previews")
+
+    @model_validator(mode="after")
+    def _sample_is_one_data_set(self) -> "DataEngineeringOptions":
+        if self.sources and self.sample is not None:
+            raise ValueError(
+                "sample: expected null with several sources, found options of the generated sample; set sample: null"
+            )
+        return self

@@ -3,8 +3,7 @@
 from kedro.pipeline import Pipeline
 
 from posescope.data.crops.crop_boxes import targets_in_crops
-from posescope.data.crops.dataset_split import count_distribution, sample_splits
-from posescope.data.crops.image_checks import image_quality_table
+from posescope.data.crops.dataset_split import count_distribution
 from posescope.data.dataset_summary import count_joint_labels, count_rejected
 from posescope.pipelines.data_engineering import nodes
 from posescope.pipelines.stage_results import collect_data
@@ -22,6 +21,7 @@ from posescope.reporting.plots.data_plots import (
 __all__ = ["create_pipeline"]
 
 SOURCE = "params:data_engineering.source"
+SOURCES = "params:data_engineering.sources"
 CROP = "params:data_engineering.crop"
 FAILURES = "params:data_engineering.failures"
 CODEC = "params:data_engineering.codec"
@@ -40,10 +40,10 @@ def _annotations() -> Pipeline:
     return stage(
         "data_engineering.annotations",
         [
-            step(nodes.prepare_source, ["raw_workspace", SOURCE, "params:data_engineering.sample"], "raw_source"),
+            step(nodes.prepare_source, ["raw_workspace", SOURCE, SOURCES, "params:data_engineering.sample"], "raw_source"),
             step(
                 nodes.read_persons,
-                ["raw_source", SOURCE, FAILURES],
+                ["raw_source", SOURCE, SOURCES, FAILURES],
                 named_outputs("persons_read", "keypoints", "issues_read", "data_quality_read", "skeleton"),
             ),
             step(
@@ -56,7 +56,7 @@ def _annotations() -> Pipeline:
                 ["persons_filtered", "keypoints", CROP],
                 named_outputs("persons_boxed", "crop_boxes", "issues_box"),
             ),
-            step(sample_splits, ["persons_boxed", "params:data_engineering.split", SOURCE], "persons", "split_persons"),
+            step(nodes.split_persons, ["persons_boxed", "params:data_engineering.split", SOURCE, SOURCES], "persons"),
         ],
     )
 
@@ -67,11 +67,11 @@ def _crops() -> Pipeline:
         [
             step(
                 nodes.write_crops,
-                ["raw_source", "persons", "crop_boxes", "crops_workspace", SOURCE, CROP, FAILURES],
+                ["raw_source", "persons", "crop_boxes", "crops_workspace", SOURCE, SOURCES, CROP, FAILURES],
                 named_outputs("crops", "issues_crop"),
             ),
             step(targets_in_crops, ["crop_boxes", "keypoints"], "targets", "compute_targets"),
-            step(nodes.compute_crop_statistics, ["crops", "persons", "targets", "raw_source", CROP], STATISTICS),
+            step(nodes.compute_crop_statistics, ["crops", "persons", "targets", "raw_source", SOURCES, CROP], STATISTICS),
         ],
     )
 
@@ -80,7 +80,7 @@ def _statistics() -> Pipeline:
     return stage(
         "data_engineering.statistics",
         [
-            step(image_quality_table, ["crops", "persons", SOURCE], "data_quality_images", "check_images"),
+            step(nodes.check_images, ["crops", "persons", SOURCE, SOURCES], "data_quality_images"),
             step(nodes.collect_data_quality, [STATISTICS, *QUALITY], "data_quality"),
             step(count_distribution, ["persons", "crops", "persons_read", STATISTICS], "data_distribution", "count_persons"),
             step(nodes.collect_issues, ISSUES, "issues"),

@@ -13,7 +13,8 @@ from posescope.core.records import PoseTargets
 from posescope.core.skeleton import Skeleton
 from posescope.core.tables import ids_of
 from posescope.data.coco.folder import CocoFolder, SourceOptions
-from posescope.data.coco.reader import load_annotation_file, select_images
+from posescope.data.coco.joined_annotations import read_truth
+from posescope.data.coco.sources import SourceList, combine_folders
 from posescope.data.crops.crop_store import CropStore
 from posescope.drawing.photographs import PhotographMode
 from posescope.drawing.rgb_images import PngImage
@@ -80,6 +81,7 @@ def classify_errors(
     evaluated: pd.DataFrame,
     setting: EvaluationSetting,
     source: SourceOptions,
+    sources: SourceList,
     scoring: ScoringOptions,
     results: str | None,
     error_analysis: ErrorAnalysisOptions,
@@ -88,7 +90,7 @@ def classify_errors(
 
     Args:
         cases: evaluated persons with their neighbours.
-        raw_source, source: the data set and the names of its files and folders.
+        raw_source, source, sources: the data set and the names of its files and folders, or several data sets.
         persons_read, evaluated: `Persons`, all well-formed ones and those that count.
         setting: evaluation setting of the run.
         scoring: metrics and protocols.
@@ -100,9 +102,9 @@ def classify_errors(
     """
     scored, types = cases.scored, joint_error_types(cases)
     draws = cases.resample(error_analysis.seed, error_analysis.resamples)
-    truth = load_annotation_file(raw_source.annotation_file(source, source.source_split_of(SPLIT)))
-    if source.split is not None and cases.images is not None:
-        truth = select_images(truth, cases.images.tolist())
+    folder = combine_folders(raw_source, sources)
+    images = None if folder.has_validation_file(source) or cases.images is None else cases.images.tolist()
+    truth = read_truth(folder, source, SPLIT, scored.skeleton, images)
     to_find = annotations_to_find(scoring.precision_protocol, evaluated)
     costs = error_cost_table(scored, types, truth, persons_read, draws, to_find, with_precision=results is None)
     return {

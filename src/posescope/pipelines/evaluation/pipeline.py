@@ -4,7 +4,7 @@ from kedro.pipeline import Pipeline
 
 from posescope.evaluation.metric_values import metric_values_table
 from posescope.pipelines.evaluation import nodes
-from posescope.pipelines.split_scoring import PREDICTION, SCORING, scoring_steps
+from posescope.pipelines.split_scoring import PREDICTION, SCORING, SOURCE, SOURCES, scoring_steps
 from posescope.pipelines.stage_results import collect_evaluation
 from posescope.pipelines.steps import PHOTOGRAPHS, stage, step
 from posescope.reporting.plots.evaluation_plots import (
@@ -45,7 +45,7 @@ def _scoring() -> Pipeline:
 
 def _error_analysis() -> Pipeline:
     persons = ["persons_read", "keypoints", "crop_boxes"]
-    options = ["params:data_engineering.source", SCORING, RESULTS, ERROR_ANALYSIS]
+    options = [SOURCE, SOURCES, SCORING, RESULTS, ERROR_ANALYSIS]
     return stage(
         "evaluation.error_analysis",
         [

@@ -9,6 +9,7 @@ import pandas as pd
 from posescope.artifacts.pose_model import PoseModel
 from posescope.core.records import PoseTargets
 from posescope.data.coco.folder import CocoFolder, SourceOptions
+from posescope.data.coco.sources import SourceList, combine_folders
 from posescope.data.crops.crop_statistics import CropStatistics, check_current
 from posescope.data.crops.crop_store import CropStore
 from posescope.drawing.photographs import PhotographMode
@@ -33,6 +34,7 @@ def draw_person_examples(
     evaluation: Mapping[str, Any],
     statistics: CropStatistics,
     source: SourceOptions,
+    sources: SourceList,
     page: PageOptions,
     photographs: PhotographMode,
 ) -> dict[str, PngImage]:
@@ -40,7 +42,7 @@ def draw_person_examples(
 
     Args:
         model: the trained model.
-        raw_source, source: the data set and the names of its files and folders.
+        raw_source, source, sources: the data set and the names of its files and folders, or several data sets.
         crops, targets, statistics: crops of the data set, their joints and statistics.
         persons, crop_boxes: `Persons` and `CropBoxes`.
         evaluation: results of the evaluation; `person_scores` is used.
@@ -55,7 +57,8 @@ def draw_person_examples(
     own = results.keep({"person_scores": evaluation["person_scores"]}, "evaluation").get("person_scores")
     scores = person_examples.unscored_persons(crops, persons) if own is None else own
     artist = person_examples.PersonArtist(model, crops, targets, photographs)
-    grid = artist.draw_examples(scores, raw_source, source, persons, crop_boxes, page.examples)
+    folder = combine_folders(raw_source, sources)
+    grid = artist.draw_examples(scores, folder, source, persons, crop_boxes, page.examples)
     origin = replace(results.at_hand, results=None)
     return {
         "person_examples": add_image_origin(grid, origin, photographs),

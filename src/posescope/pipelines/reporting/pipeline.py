@@ -10,6 +10,7 @@ __all__ = ["create_pipeline"]
 
 PAGE = "params:reporting.page"
 SOURCE = "params:data_engineering.source"
+SOURCES = "params:data_engineering.sources"
 SETTINGS = [SOURCE, PAGE, PHOTOGRAPHS]
 OWN = ["model", "crop_statistics"]
 
@@ -28,7 +29,10 @@ def _reporting() -> Pipeline:
         [
             step(
                 nodes.draw_person_examples,
-                ["model", "raw_source", *persons, "evaluation_results", "crop_statistics", SOURCE, PAGE, PHOTOGRAPHS],
+                [
+                    *("model", "raw_source", *persons, "evaluation_results", "crop_statistics"),
+                    *(SOURCE, SOURCES, PAGE, PHOTOGRAPHS),
+                ],
                 named_outputs("person_examples", "summary_example"),
             ),
             step(nodes.write_model_card, [*OWN, "data_results", *results], "model_card"),

@@ -72,11 +72,14 @@ class PersonArtist:
         members = match_crops(self.model, self.crops.select(self.targets, select_examples(person_scores, count)))
         ids = members.targets.person_ids
         files = persons.set_index("person_id").loc[ids, ["source_split", "file_name"]].astype(str)
-        paths = [folder.image_folder(source, split) / name for split, name in files.itertuples(index=False)]
+        images = [
+            (folder.image_folder(source, split) / name, folder.options_of(source, split))
+            for split, name in files.itertuples(index=False)
+        ]
         maps = matrices_of(crop_boxes.set_index("person_id").loc[ids])
         rows = []
-        for row, path in enumerate(paths):
-            image = read_image(path, frame=source.orientation, limits=source.image_limits)
+        for row, (path, own) in enumerate(images):
+            image = read_image(path, frame=own.orientation, limits=own.image_limits)
             rows.append(draw_person_example(image, members, row, maps[row], self.model, self.photographs))
         pck = person_scores.set_index("person_id").get("pck_thesis")
         tile = (max(row.shape[0] for row in rows), max(row.shape[1] for row in rows))

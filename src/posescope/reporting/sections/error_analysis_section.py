@@ -199,6 +199,8 @@ def _describe_tied(rows: pd.DataFrame) -> str:
 
 
 def _describe_group(stratum: str, group: str) -> str:
+    if stratum == "source":
+        return f"persons of the data set {group}"
     if stratum == "labels":
         most = f"{group[:-1]} or more" if group.endswith("+") else group.replace("-", " to ")
         return f"persons with {most} labelled {'joint' if group == '1' else 'joints'}"
