@@ -1,8 +1,12 @@
 """Tests of posescope.training.joint_axes."""
 
+from dataclasses import replace
+
 import torch
 
 from posescope.artifacts.pose_model import PoseModel
+from posescope.core.plugins import ComponentSpec
+from posescope.models.plain_modules import build_network
 from posescope.training.joint_axes import copy_joints, find_joint_axes, shape_with_joints
 
 
@@ -16,6 +20,13 @@ def test_axes_of_the_stacked_hourglass(untrained: PoseModel) -> None:
         "merge_heatmaps.0.weight": (1,),
     }
     assert found.inseparable == frozenset()
+
+
+def test_axes_of_a_plain_module(untrained: PoseModel) -> None:
+    spec = ComponentSpec(name="tests.extension.package.posescope_extension.plain:SmallNet", options={"channels": 4})
+    network = build_network(spec, untrained.crop_size, len(untrained.skeleton))
+    found = find_joint_axes(replace(untrained, network=network, model_spec=spec))
+    assert found.axes == {"network.head.weight": (0,), "network.head.bias": (0,)}
 
 
 def test_finding_axes_draws_no_random_numbers(untrained: PoseModel) -> None:

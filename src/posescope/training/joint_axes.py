@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from posescope.artifacts.pose_model import PoseModel
-from posescope.core.plugins import build
 from posescope.core.torch_rng import fork_torch_rng
+from posescope.models.plain_modules import build_network
 
 __all__ = ["JointAxes", "copy_joints", "find_joint_axes", "shape_with_joints"]
 
@@ -90,7 +90,7 @@ def copy_joints(target: Tensor, source: Tensor, axes: Sequence[int], pairs: Sequ
 
 def _shapes_for(model: PoseModel, joint_count: int) -> dict[str, tuple[int, ...]]:
     def make() -> dict[str, tuple[int, ...]]:
-        network = build("models", model.model_spec, crop_size=model.crop_size, joint_count=joint_count)
+        network = build_network(model.model_spec, model.crop_size, joint_count)
         return {name: tuple(value.shape) for name, value in network.state_dict().items()}
 
     with fork_torch_rng():  # building a network draws its initial weights
