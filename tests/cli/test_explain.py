@@ -1,6 +1,7 @@
 """Tests of `posescope explain`: pages of a small model, and errors with a remedy."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from posescope.cli import cli
 from posescope.core.plugins import ComponentSpec, build
 from posescope.core.skeleton import COCO_PERSON
 from posescope.geometry.crop_recipe import CropRecipe
+from posescope.models.plain_modules import build_network
 from posescope.sample.generator import generate_sample
 from posescope.sample.options import SampleOptions
 
@@ -24,16 +26,13 @@ def explain(*arguments: str | Path) -> Result:
     return CliRunner().invoke(cli, ["explain", *map(str, arguments)])
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of an untrained network for COCO's joints and crops of 32 px."""
-    network, codec = (
-        ComponentSpec(name="hourglass", options={"channels": 8, "depth": 2, "stem_channels": 8}), ComponentSpec(name="gaussian")
-    )  # fmt: skip
+def save_untrained(network: ComponentSpec, folder: Path) -> Path:
+    """Save an untrained network for COCO's joints and crops of 32 px."""
+    codec = ComponentSpec(name="gaussian")
     context = {"crop_size": (32, 32), "joint_count": len(COCO_PERSON)}
     torch.manual_seed(0)
     untrained = PoseModel(
-        network=build("models", network, **context).eval(),
+        network=build_network(network, (32, 32), len(COCO_PERSON)).eval(),
         codec=build("codecs", codec, **context),
         skeleton=COCO_PERSON,
         crop_size=(32, 32),
@@ -42,9 +41,14 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         codec_spec=codec,
         crop=CropRecipe(rule=ComponentSpec(name="padded_square")),
     )
-    folder = tmp_path_factory.mktemp("models") / "model"
     save_model(folder, untrained)
     return folder
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    network = ComponentSpec(name="hourglass", options={"channels": 8, "depth": 2, "stem_channels": 8})
+    return save_untrained(network, tmp_path_factory.mktemp("models") / "model")
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +94,28 @@ def test_all_analyses_of_both_halves_of_a_folder(model: Path, sample: Path, tmp_
     assert result.exit_code == 0, result.output
     assert "analysis: clusters" in result.stderr
     assert "analysis: attribution" not in result.stderr
+
+
+def test_plain_module_is_explained_without_words_on_skips(sample: Path, tmp_path: Path) -> None:
+    name = "tests.extension.package.posescope_extension.plain:SmallNet"
+    folder = save_untrained(ComponentSpec(name=name, options={"channels": 4}), tmp_path / "model")
+    analyses = [word for each in ("truncation", "skip_ablation", "component_names") for word in ("--analysis", each)]
+    output = tmp_path / "out"
+    result = explain(
+        folder, "--data", sample / VAL, "--output", output, "--device", "cpu", "--photographs", "none", "--layer", "encoder.1",
+        "--allow-component", name, *analyses,
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    summary, report = ((output / page).read_text() for page in ("summary.html", "report.html"))
+    assert "the network names no skip connections" in report
+    assert "Inside, at the layer encoder.1, a picture has become 512 numbers" in summary
+    shown = re.sub(
+        r"<script.*?</script>|<style.*?</style>|Skip ablation|the network names no skip connections", "", report, flags=re.S
+    )
+    for page in (summary, re.sub(r"<[^>]*>", " ", shown)):
+        assert re.findall(r"hourglass|side path|skip connection|\bstack|bottleneck|\bskips\b", page, re.IGNORECASE) == []
+    findings = json.loads((output / "results" / "findings.json").read_text())
+    assert all("--layer encoder.1 --analysis" in finding["command"] for finding in findings)
 
 
 def test_unknown_analysis(model: Path, sample: Path, tmp_path: Path) -> None:

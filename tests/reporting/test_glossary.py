@@ -15,3 +15,8 @@ def test_terms_are_of_the_subjects():
     meanings = " ".join(term.value for term in list_terms(SubjectWords("mouse", "mice")))
     assert "mice" in meanings
     assert "person" not in meanings
+
+
+def test_terms_of_a_network_without_skip_connections():
+    names = {term.name for term in list_terms(PERSONS)} - {term.name for term in list_terms(PERSONS, has_skips=False)}
+    assert names == {"Skip connection"}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from posescope.reporting.wording import count_of_hundred, in_words, list_words, range_of_hundred
+from posescope.reporting.wording import at_layer, count_of_hundred, in_words, list_words, range_of_hundred
 
 
 def test_fractions_are_counts_of_hundred():
@@ -16,12 +16,18 @@ def test_fractions_are_counts_of_hundred():
     [
         ("left_wrist and Bbox_w2.", "left wrist and Bbox w2."),
         ("no keys", "no keys"),
+        ("layer encoder.conv_stem.conv_1 of x_y.", "layer encoder.conv_stem.conv_1 of x y."),
         ("a _private name", "a _private name"),
         ("", ""),
     ],
 )
 def test_names_with_underscores_are_words(text, expected):
     assert in_words(text) == expected
+
+
+def test_bottleneck_is_in_the_middle_and_other_layers_are_named():
+    assert at_layer("stack1.bottleneck") == at_layer("bottleneck") == "in the middle of the network"
+    assert at_layer("encoder.stride32") == "at the layer encoder.stride32"
 
 
 def test_lists():

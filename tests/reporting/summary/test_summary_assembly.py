@@ -7,8 +7,10 @@ from html.parser import HTMLParser
 import numpy as np
 import pandas as pd
 import pytest
+from tests.extension.package.posescope_extension.plain import SmallNet
 from tests.reporting.summary.whole_run import IMAGE, answers_of, coverage, whole_run
 
+from posescope.models.plain_modules import PlainModule
 from posescope.reporting.html_page import render_summary
 from posescope.reporting.sections.uncertainty_section import UncertaintyInputs
 from posescope.reporting.subject_words import SubjectWords
@@ -152,7 +154,10 @@ def test_curve_of_a_network_without_skip_connections(inputs):
         tables={"truncation": table[table["skips"] == "own"].assign(skips="none")},
         facts={"components": 576, "components_asked": None, "pck_no_components_none": 0.1},
     )
-    needed = block(replace(inputs, analyses={**inputs.analyses, "truncation": alone}), "needed")
+    plain = PlainModule(SmallNet(17, channels=4), (32, 32), 17)
+    inputs = replace(inputs, model=replace(inputs.model, network=plain), analyses={**inputs.analyses, "truncation": alone})
+    assert not any("side path" in f"{one.heading} {one.text}" for one in assemble_summary(inputs).blocks)
+    needed = block(inputs, "needed")
     assert needed.curve.marked is None
     assert needed.text == (
         "No number of components was shown to be enough. With the average of many pictures instead of its own numbers, 10 of 100 "

@@ -110,7 +110,7 @@ class ComponentNaming(Component[ComponentNamingOptions]):
             note=describe_results(facts, variance, len(pairs), study.probed.left_out),
             findings=self._findings(study, set(images)),
             plots=plots,
-            captions=caption_results({*images, *plots, *tables}, names, variance),
+            captions=caption_results({*images, *plots, *tables}, names),
             photographs=inputs.photographs,
         )
 

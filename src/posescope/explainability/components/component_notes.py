@@ -22,7 +22,7 @@ _CAPTIONS = {
     "component_scores": "One point per judged person: score on a component against one of the attributes that name it. A narrow "
     "band means that the attribute explains the component well. The menu selects the component.",
     "component_variance": "Fraction of the variance that the first component explains, and number of components for 90, 95 and "
-    "99 % of it{of}.",
+    "99 % of it, by layer.",
     "component_names": "Name of each component: words of its low and high end, the share r2 of the differences between judged "
     "persons that the named attributes explain, with its 95 % interval, and the fraction of persons at each end whose value is "
     "unknown. all_r2: share that all attributes explain together; control_high: what chance reaches in 99 % of permutations.",
@@ -30,18 +30,15 @@ _CAPTIONS = {
 _PAIRS_TABLE = " In the table, is_unknown marks the rows of whether a value is unknown, and r2 is the share."
 
 
-def caption_results(shown: Iterable[str], names: Iterable[ComponentName], variance: pd.DataFrame) -> dict[str, str]:
+def caption_results(shown: Iterable[str], names: Iterable[ComponentName]) -> dict[str, str]:
     """Return a caption for each image, plot and table.
 
     Args:
         shown: names of all images, plots and tables.
         names: names of the components.
-        variance: table `component_variance`.
     """
-    of = ", for the bottleneck of every stack" if len(variance) > 1 else ""
     own = {f"component_{name.number}_ends": _caption_ends(name) for name in names}
-    fixed = {**_CAPTIONS, "component_variance": _CAPTIONS["component_variance"].format(of=of)}
-    captions = {**fixed, **own, "attribute_correlations": _CAPTIONS["attribute_correlations"] + _PAIRS_TABLE}
+    captions = {**_CAPTIONS, **own, "attribute_correlations": _CAPTIONS["attribute_correlations"] + _PAIRS_TABLE}
     return {name: captions[name] for name in shown if name in captions}
 
 
@@ -97,7 +94,7 @@ def _describe_variance(facts: Facts, variance: pd.DataFrame) -> str:
         text += f" The components are approximate ({facts['reducer']})."
     if len(variance) > 1:
         ratios = ", ".join(f"{row.layer} {row.participation_ratio:.1f}" for row in variance.itertuples())
-        text += f" Participation ratio by stack: {ratios}."
+        text += f" Participation ratio by layer: {ratios}."
     return text
 
 
