@@ -1,13 +1,13 @@
 """Correct joints under each ablation of skip connections and bottlenecks."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from posescope.evaluation.bootstrap import Interval
 from posescope.explainability.paired_pck import Hits, PairedPck
 
-__all__ = ["ALL", "BOTTLENECK", "EVERYTHING", "INTACT", "OWN", "Ablation", "words_of_layer"]
+__all__ = ["ALL", "BOTTLENECK", "EVERYTHING", "INTACT", "OWN", "Ablation", "words_of_bottlenecks", "words_of_layer"]
 
 ALL = "all"  # all skip connections
 BOTTLENECK = "bottleneck"  # the bottlenecks of all stacks
@@ -29,6 +29,7 @@ class Ablation:
             keys `INTACT` and `OWN`.
         scores: computes PCK of these persons.
         tolerance: largest drop of PCK at which a skip connection counts as redundant.
+        middle: words for the layers of the level `bottleneck`.
     """
 
     layers: tuple[str, ...]
@@ -36,6 +37,7 @@ class Ablation:
     hits: Mapping[tuple[str, str], Hits]
     scores: PairedPck
     tolerance: float
+    middle: str = "the bottleneck"
 
     @property
     def mode(self) -> str:
@@ -86,3 +88,14 @@ def words_of_layer(layer: str, layers: tuple[str, ...]) -> str:
     stacks = {match[1] for match in map(_LAYER_NAME.fullmatch, layers) if match}
     words = f"skip connection {found[2]}"
     return f"{words} of stack {found[1]}" if len(stacks) > 1 else words
+
+
+def words_of_bottlenecks(layers: Sequence[str]) -> str:
+    """Return words for the bottlenecks: "the bottleneck" if the network calls them so, else their names.
+
+    Example:
+        >>> words_of_bottlenecks(["stack1.bottleneck"]), words_of_bottlenecks(["encoder.stride32"])
+        ('the bottleneck', 'the layer encoder.stride32')
+    """
+    named = [layer for layer in layers if layer.rpartition(".")[2] != "bottleneck"]
+    return f"the layer {' and '.join(named)}" if named else "the bottleneck"

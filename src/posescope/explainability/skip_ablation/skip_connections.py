@@ -39,9 +39,10 @@ from posescope.explainability.skip_ablation.ablation import (
     INTACT,
     OWN,
     Ablation,
+    words_of_bottlenecks,
     words_of_layer,
 )
-from posescope.explainability.skip_ablation.skip_findings import CAPTIONS, describe, facts_of, findings_of
+from posescope.explainability.skip_ablation.skip_findings import caption_results, describe, facts_of, findings_of
 from posescope.explainability.static_plots import plot_matrix
 from posescope.models.base import Resumable
 from posescope.models.layers import Interventions, bottleneck_layers
@@ -49,7 +50,7 @@ from posescope.models.layers import Interventions, bottleneck_layers
 __all__ = ["SkipAblation", "SkipAblationOptions", "sample_derangement"]
 
 _Decode: TypeAlias = Callable[[Interventions], Tensor]
-_LEVELS = {ALL: "all skip connections", BOTTLENECK: "bottleneck", EVERYTHING: "both"}
+_LEVELS = {ALL: "all skip connections", EVERYTHING: "both"}
 _MODES = {"mean": "the average person", "shuffled": "another person"}
 
 
@@ -87,7 +88,8 @@ class SkipAblation(Component[SkipAblationOptions]):
         labelled, partners = judged.crops.targets.visibility[rows] > 0, sample_derangement(judged.groups[rows], inputs.seed)
         scores = PairedPck(labelled, judged.groups[rows], inputs.seed, self.options.resamples)
         hits = _hits(inputs, rows, partners, self.options.persons)
-        ablation = Ablation(layers, inputs.model.skeleton.joints, hits, scores, self.options.tolerance)
+        middle = words_of_bottlenecks(bottleneck_layers(inputs.model.network))
+        ablation = Ablation(layers, inputs.model.skeleton.joints, hits, scores, self.options.tolerance, middle)
         by_joint = _joint_table(ablation)
         tables = {
             "skip_ablation": by_joint,
@@ -103,7 +105,7 @@ class SkipAblation(Component[SkipAblationOptions]):
             images={"skip_ablation": _plot_drops(by_joint, ablation)},
             note=describe(ablation, len(rows)),
             findings=state_sample(findings_of(ablation, inputs.seed), judged.groups[rows]),
-            captions=CAPTIONS,
+            captions=caption_results(ablation),
             photographs=inputs.photographs,
         )
 
@@ -205,7 +207,8 @@ def _plot_drops(by_joint: pd.DataFrame, ablation: Ablation) -> NDArray[np.uint8]
     shown = by_joint[by_joint["mode"] == ablation.mode]
     joints, levels = list(dict.fromkeys(shown["joint"])), list(dict.fromkeys(shown["level"]))
     drops = shown["drop"].to_numpy(dtype=np.float64).reshape(len(levels), len(joints))
-    rows = [_LEVELS.get(level) or words_of_layer(level, ablation.layers) for level in levels]
+    words = {**_LEVELS, BOTTLENECK: ablation.middle.removeprefix("the ")}
+    rows = [words.get(level) or words_of_layer(level, ablation.layers) for level in levels]
     columns = ["all joints" if joint == ALL else joint.replace("_", " ") for joint in joints]
     title = f"Drop of PCK with values of {_MODES[ablation.mode]}"
     return plot_matrix(drops, rows, columns, title=title, unit="drop of PCK")

@@ -27,7 +27,7 @@ from posescope.explainability.skip_ablation.ablation import (
     words_of_layer,
 )
 
-__all__ = ["CAPTIONS", "FACE", "describe", "facts_of", "findings_of"]
+__all__ = ["FACE", "caption_results", "describe", "facts_of", "findings_of"]
 
 FACE = ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
 _WORDS = {"zero": "set to zero", "mean": "set to their mean", "shuffled": "replaced by those of another person"}
@@ -36,10 +36,10 @@ _PICTURE = "skip_ablation"
 _RANDOM_SETS = 4999
 _FACE_MARGIN = 0.05  # a difference of relative losses up to this size counts as none
 
-CAPTIONS: Mapping[str, str] = MappingProxyType(
+_CAPTIONS: Mapping[str, str] = MappingProxyType(
     {
         _PICTURE: "Loss of PCK of each joint when the network gets values of another person through a skip connection (a path "
-        "that carries fine detail past the bottleneck), through the bottleneck, or through both. Red: more joints are wrong.",
+        "that carries fine detail past {middle}), through {middle}, or through both. Red: more joints are wrong.",
         "skip_ablation_levels": "PCK over all joints under each change. 'own' replaces the activations by the same person's own, "
         "which must change nothing: a check of the software.",
         "skip_ablation_hits": "Which joints of each person are correct under each change: 1 correct, 0 wrong, - unlabelled, in "
@@ -47,6 +47,11 @@ CAPTIONS: Mapping[str, str] = MappingProxyType(
         "skip_ablation_partners": "The other person whose activations each person gets in the mode 'shuffled'.",
     }
 )
+
+
+def caption_results(ablation: Ablation) -> dict[str, str]:
+    """Return a caption for the image and the tables."""
+    return {name: text.format(middle=ablation.middle) for name, text in _CAPTIONS.items()}
 
 
 def facts_of(ablation: Ablation, persons: int) -> Facts:
@@ -128,11 +133,11 @@ def _ask_skips_or_bottleneck(ablation: Ablation) -> Iterator[Finding]:
     skips, bottleneck = ablation.drop(ALL, mode), ablation.drop(BOTTLENECK, mode)
     answer = answer_more(ablation.scores.drop(ablation.hits[BOTTLENECK, mode], ablation.hits[ALL, mode]), ablation.tolerance)
     falls = f"With the skip connections of {_OF[mode]} the PCK {_change(skips)}"
-    than = f"with the bottleneck of {_OF[mode]}"
+    than = f"with {ablation.middle} of {_OF[mode]}"
     no = "less than" if skips.estimate < bottleneck.estimate - ablation.tolerance else "no more than"
     question = Question(
         id="skips-carry-more-than-bottleneck",
-        text="Do the skip connections carry more of what distinguishes persons than the bottleneck does?",
+        text=f"Do the skip connections carry more of what distinguishes persons than {ablation.middle} does?",
         yes=f"{falls}, more than {than}.",
         no=f"{falls}, {no} {than}.",
         unclear=f"{falls}, which is not clearly more or less than {than}.",

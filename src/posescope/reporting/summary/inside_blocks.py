@@ -137,7 +137,8 @@ def _enough_text(truncation: AnalysisResult, answer: FindingRecord | None) -> st
     if answer is None or asked is None:
         return "No number of components was shown to be enough."
     loses = {"supported": "loses at most 1", "refuted": "loses more than 1", "inconclusive": "may lose more than 1"}
-    kept = f"With the first {int(asked):,} of {int(count or 0):,} components"
+    first = f"first {int(asked):,}" if int(asked) > 1 else "first"
+    kept = f"With the {first} of {int(count or 0):,} components"
     return f"{kept} it {loses[answer.verdict]} of 100 joints."
 
 
