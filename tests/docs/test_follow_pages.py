@@ -311,6 +311,17 @@ def test_tune(page, checkout) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("page", ["docs/how-to/train.md"], indirect=True)
+def test_train(page, checkout) -> None:
+    follow(checkout, page)
+    models = sorted((checkout.root / "data" / "06_models" / "model").glob("*/model/model.json"))
+    trainings = [read(model)["provenance"]["training"] for model in models]
+    assert [training["optimiser"]["name"] for training in trainings] == ["adamw", "adamw", "rmsprop"]
+    assert [training["loss"]["name"] for training in trainings] == ["mse", "mse", "integral"]
+    assert trainings[1]["batch_size"] in (2, 4, 8, 16, 32, 64)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("page", ["docs/how-to/improve.md"], indirect=True)
 def test_improve(page, checkout) -> None:
     follow(checkout, page)

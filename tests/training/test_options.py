@@ -3,6 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
+from posescope.core.errors import OptionsError
 from posescope.training.options import TrainingOptions
 from posescope.training.schedules import OneCycle, ReduceOnPlateau
 
@@ -44,13 +45,25 @@ def test_identity_excludes_options_that_change_no_weights() -> None:
         "keep_checkpoints",
         "resume",
         "image_grid_every_epochs",
+        "patience",  # has its default, with which it is left out
     }
+    assert TrainingOptions(patience=3).identity()["patience"] == 3
+
+
+def test_batch_size_is_a_number_or_auto() -> None:
+    assert TrainingOptions(batch_size=4).persons_per_step == 4
+    left_open = TrainingOptions.model_validate({"batch_size": "auto"})
+    assert left_open.identity()["batch_size"] == "auto"
+    with pytest.raises(OptionsError, match="auto"):
+        _ = left_open.persons_per_step
 
 
 @pytest.mark.parametrize(
     ("wrong", "named"),
     [
         ({"epochs": 0}, "epochs"),
+        ({"batch_size": 0}, "batch_size"),
+        ({"batch_size": "largest"}, "batch_size"),
         ({"epoch": 3}, "epoch"),
         ({"keep_checkpoints": 0}, "keep_checkpoints"),
         ({"keep_checkpoints": 101}, "keep_checkpoints"),
