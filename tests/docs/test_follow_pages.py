@@ -254,6 +254,21 @@ def test_your_own_network(page, checkout) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("page", ["docs/how-to/vitpose.md"], indirect=True)
+def test_vitpose(page, checkout) -> None:
+    checkout.follow(page)
+    made = read(checkout.root / "vitpose_model" / "model.json")
+    (trained,) = (checkout.root / "data" / "06_models" / "model").glob("*/model/model.json")
+    for model in (made, read(trained)):
+        assert (model["architecture"]["name"], model["crop_size"]) == ("vitpose", [256, 192])
+        assert model["codec"]["options"]["alignment"] == "corners"
+        assert (model["crop"]["rule"]["name"], model["mean_rgb"]) == ("top_down", [0.485, 0.456, 0.406])
+    assert (checkout.root / "poses" / "poses.json").is_file()
+    summary = (checkout.root / "data" / "08_reporting" / "summary.html").read_text().lower()
+    assert "hourglass" not in summary
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("page", ["docs/how-to/use-a-model.md"], indirect=True)
 def test_use_a_model(page, checkout, painted) -> None:
     shutil.copytree(painted / "val2017", checkout.root / "photos")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -309,6 +310,36 @@ def test_inference_reads_boxes_from_a_file(copy: Path) -> None:
         return item["image_id"], *(round(value, 2) for value in item["bbox"])
 
     assert sorted(map(key, results)) == sorted(map(key, expected)), "the half-pixel shift is reversed"
+
+
+@pytest.mark.slow
+def test_crops_that_are_not_square(tmp_path: Path) -> None:
+    """Crops of 96 x 64 px by the rule top_down, up to the report; inference with the annotated boxes has the same crops."""
+    crop = {"data_engineering": {"crop": {"rule": "top_down", "size_px": [96, 64]}}}
+    run_pipeline(tmp_path, *DEFAULT_PIPELINES, **crop)
+    data, images = tmp_path / "data", tmp_path / "raw" / "val2017"
+    boxes = pd.read_parquet(data / "03_primary" / "crop_boxes.parquet")
+    assert ((boxes["width"] / boxes["height"]).between(0.6, 0.73) & (boxes["side"] == boxes["height"])).all()
+    metrics = json.loads(metrics_file(tmp_path).read_text())["val"]
+    assert set(metrics) == METRICS
+    assert all(math.isfinite(metric["value"]) for metric in metrics.values())
+    (model_folder,) = (data / "06_models" / "model").glob("*/model")
+    model = load_model(model_folder)
+    assert (model.crop_size, model.codec.map_size, model.crop.rule.name) == ((96, 64), (24, 16), "top_down")
+    pages = [(data / "08_reporting" / name).read_text() for name in ("report.html", "summary.html", "model_card.md")]
+    assert not [page for page in pages if "square picture" in page or "square crop" in page]
+
+    truth = tmp_path / "raw" / "annotations" / "person_keypoints_val2017.json"
+    paths = {"images": str(images), "model": str(data / "06_models" / "model"), "boxes": str(truth)}
+    run_pipeline(tmp_path, "inference", inference={"detector": {"name": "boxes_file"}}, **paths, **crop)
+    by_image: dict[int, list[np.ndarray]] = {}
+    for found in json.loads((data / "07_model_output" / "inference" / "coco_results.json").read_text()):
+        by_image.setdefault(found["image_id"], []).append(np.reshape(found["keypoints"], (-1, 3))[:, :2])
+    evaluated = json.loads((data / "07_model_output" / "val" / "coco_results.json").read_text())
+    assert len(evaluated) == 20
+    for result in evaluated:
+        joints = np.reshape(result["keypoints"], (-1, 3))[:, :2]
+        assert min(np.abs(joints - others).max() for others in by_image[result["image_id"]]) < 0.01
 
 
 def test_inference_skips_unreadable_images(copy: Path) -> None:

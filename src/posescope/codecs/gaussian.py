@@ -1,6 +1,7 @@
 """Gaussian heatmaps with sub-pixel centres.
 
-encode   map[y, x] = exp(-((x - x_map)^2 + (y - y_map)^2) / (2 sigma^2)), x_map = (x_crop + 0.5) / stride - 0.5
+encode   map[y, x] = exp(-((x - x_map)^2 + (y - y_map)^2) / (2 sigma^2)), x_map = (x_crop + 0.5) / stride - 0.5, or with
+         `alignment: corners` x_crop * (w - 1) / (W - 1)
 decode   argmax    the highest px
          quarter   the highest px, shifted by a quarter px towards the higher neighbour (Newell et al. 2016)
          dark      a Newton step on the logarithm of the map (Zhang et al. 2020, "Distribution-Aware Coordinate
