@@ -95,7 +95,7 @@ class FinishedRun:
             DataError: if the run has no such table, if its rows state different origins, or if table and record disagree on
                 whether a model or another system's results were scored.
         """
-        table = self._read(_SCORES)
+        table = pd.read_parquet(self.path_of(_SCORES))
         found = origin_of_table(table)
         if found is None and len(table) and {"model", "data"} & set(table):
             raise DataError(f"Run {self.run_id}: the rows of {_SCORES} are of different models or data. {_REMEDY}")
@@ -147,7 +147,7 @@ class FinishedRun:
         Raises:
             DataError: if the run has no such table, or the file is gone; as for `origin`.
         """
-        table = self._read(_SCORES)
+        table = pd.read_parquet(self.path_of(_SCORES))
         return pd.DataFrame(PersonScores.validate(table if "found" in table else table.assign(found=True)))
 
     def joint_hits(self) -> pd.DataFrame | None:
@@ -158,24 +158,20 @@ class FinishedRun:
         """
         if not self.has_joints:
             return None
-        table = self._read(_HITS)
+        table = pd.read_parquet(self.path_of(_HITS))
         if len(table):
             check_origins(self.origin, {f"{_HITS} of run {self.run_id}": origin_of_table(table)}, "evaluation")
         return pd.DataFrame(JointHits.validate(table))
 
     def path_of(self, dataset: str) -> Path:
-        """Return the current path of a dataset that the run read or wrote.
-
-        Args:
-            dataset: name in the catalog.
+        """Return the current path of a dataset that the run read or wrote, by its name in the catalog.
 
         Raises:
             DataError: if the run neither read nor wrote it, or it is gone.
         """
         if dataset not in self._places:
             raise DataError(f"Run {self.run_id} neither read nor wrote {dataset}. {_REMEDY}")
-        path = self._current_path(self._places[dataset])
-        if not path.exists():
+        if not (path := self._current_path(self._places[dataset])).exists():
             raise DataError(f"{path}: not found; run {self.run_id} had its {dataset} there.")
         return path
 
@@ -203,12 +199,6 @@ class FinishedRun:
             return None if recorded is None else model_fingerprint(self._current_path(recorded))
         except ModelFolderError:
             return None
-
-    def _read(self, name: str) -> pd.DataFrame:
-        path = self._current_path(self.record["outputs"][name])
-        if not path.is_file():
-            raise DataError(f"{path}: file not found; run {self.run_id} wrote its {name} there.")
-        return pd.read_parquet(path)
 
     def _current_path(self, recorded: str) -> Path:
         """Return the path below the current data_dir, from the folder of its layer on, or the recorded path."""
