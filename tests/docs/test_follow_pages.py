@@ -269,6 +269,17 @@ def test_vitpose(page, checkout) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("page", ["docs/how-to/backbones.md"], indirect=True)
+def test_backbones(page, checkout) -> None:
+    follow(checkout, page)
+    (trained,) = records(checkout, "data")
+    assert (trained["env"], trained["parameters"]["modelling"]["model"]) == ("backbone", {"name": "encoder_decoder"})
+    (model,) = (checkout.root / "data" / "06_models" / "model").glob("*/model/model.json")
+    assert read(model)["provenance"]["initial_weights"]["name"].startswith("efficientnet-lite0")
+    assert (checkout.root / "poses" / "poses.json").is_file()
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("page", ["docs/how-to/use-a-model.md"], indirect=True)
 def test_use_a_model(page, checkout, painted) -> None:
     shutil.copytree(painted / "val2017", checkout.root / "photos")

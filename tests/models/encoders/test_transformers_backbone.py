@@ -126,7 +126,7 @@ def test_settings_that_load_code_or_kernels_are_left_out() -> None:
     config = {
         "model_type": "dinov2",
         **CONFIGS["dinov2"],
-        "attn_implementation": "someone/kernel",
+        "attn_implementation": "other/kernel",
         "auto_map": {"AutoModel": "a.B"},
     }
     encoder = make("dinov2", config=config)
