@@ -16,12 +16,12 @@ FLIP = list(COCO_PERSON.flip_indices)
     [
         *(
             ("gaussian", {"stride": 4, "sigma_heatmap_px": 1.5, "decoder": decoder}, 96)
-            for decoder in ("dark", "quarter", "argmax")
+            for decoder in ("dark", "quarter", "argmax", "integral")
         ),
         ("thesis", {}, 256),
         ("thesis_256", {}, 256),
     ],
-    ids=["dark", "quarter", "argmax", "thesis", "thesis_256"],
+    ids=["dark", "quarter", "argmax", "integral", "thesis", "thesis_256"],
 )
 def test_no_shift_is_common_to_all_joints(name, options, size):
     """Half a pixel in any of the conventions would be 0.125 heatmap px and more; the mean of 6,800 roundings is below 0.01."""

@@ -23,6 +23,9 @@ from posescope.prediction.predictor import Predictor
 
 __all__ = ["decode_argmax", "decode_in_four_variants", "measure_decoding_effects"]
 
+# Far above the background for the softmax of an integral decoder; the places of other decoders do not depend on the height.
+_HIGH_PEAK = 1e4
+
 
 def decode_argmax(codec: Codec, heatmaps: Tensor) -> Tensor:
     """Return the place that the codec assigns to the highest px of each heatmap, without its neighbours.
@@ -39,7 +42,7 @@ def decode_argmax(codec: Codec, heatmaps: Tensor) -> Tensor:
     """
     height, width = heatmaps.shape[-2:]
     single = heatmaps.new_zeros(2, heatmaps.shape[1], height, width)
-    single[0, :, 1, 1] = single[1, :, height - 2, width - 2] = 1.0
+    single[0, :, 1, 1] = single[1, :, height - 2, width - 2] = _HIGH_PEAK
     first, last = codec.decode(single).joints[:, 0]
     step = (last - first) / torch.tensor([width - 3, height - 3], device=heatmaps.device)
     peaks = find_peaks(heatmaps)
