@@ -126,9 +126,11 @@ def test_your_own_data(page, checkout, painted) -> None:
     make_my_data(painted, checkout.root / "my_data")
     make_export(painted, checkout.root / "export")
     follow_your_own_data(checkout, page, CATEGORY["keypoints"])
-    export = pd.read_csv(checkout.root / "data" / "export" / "08_reporting" / "data_distribution.csv", index_col="split")
-    read = len(json.loads((checkout.root / "export" / "labels.json").read_text())["annotations"])
-    assert (export.loc["val", "persons"], export.loc["test", "persons"]) == (round(0.15 * read), round(0.1 * read))
+    export = checkout.root / "data" / "export"
+    drawn = pd.read_parquet(export / "02_intermediate" / "persons_read.parquet")
+    final = pd.read_parquet(export / "03_primary" / "persons.parquet")
+    assert (drawn["split"] == "val").sum() == round(0.15 * len(drawn))
+    assert (final["split"] == "test").sum() == round(0.1 * len(final))
 
 
 @pytest.mark.slow

@@ -17,6 +17,7 @@ from posescope.core.skeleton import Skeleton
 from posescope.core.tables import CropBoxes, Keypoints, Persons, box_sizes_of
 from posescope.data.coco.folder import CocoFolder, SourceOptions
 from posescope.data.coco.results_writer import coco_results
+from posescope.data.coco.sources import SourceList, combine_folders
 from posescope.data.crops.crop_statistics import CropStatistics
 from posescope.evaluation.metric_evaluation import evaluate_persons
 from posescope.evaluation.paired_comparison import JointComparison, RunComparison, compare_joints, compare_persons
@@ -127,13 +128,14 @@ def _read_data(run: FinishedRun) -> _Data:
             f"Run {run.run_id} scored the data {expected}, but {run.data_dir} now holds the data {statistics.data_fingerprint}. "
             "Run the pipelines data_engineering and evaluation again."
         )
+    sources = SourceList.model_validate(run.parameter("data_engineering", "sources") or [])
     return _Data(
         persons=pd.DataFrame(Persons.validate(pd.read_parquet(run.path_of("persons_read")))),
         keypoints=pd.DataFrame(Keypoints.validate(pd.read_parquet(run.path_of("keypoints")))),
         crop_boxes=pd.DataFrame(CropBoxes.validate(pd.read_parquet(run.path_of("crop_boxes")))),
         skeleton=Skeleton.from_dict(read_json(run.path_of("skeleton"))),
         statistics=statistics,
-        folder=CocoFolder(run.path_of("raw_source")),
+        folder=combine_folders(CocoFolder(run.path_of("raw_source")), sources),
         source=SourceOptions.model_validate(run.parameter("data_engineering", "source") or {}),
         scoring=ScoringOptions.model_validate(run.parameter("evaluation", "scoring") or {}),
     )

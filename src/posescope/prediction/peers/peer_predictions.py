@@ -52,7 +52,8 @@ def predict_persons(
         path = folder.image_folder(source, str(split)) / str(name)
         size = (int(rows["image_h"].iloc[0]), int(rows["image_w"].iloc[0]))
         try:
-            image = read_image(path, size, frame=source.orientation, limits=source.image_limits)
+            own = folder.options_of(source, str(split))
+            image = read_image(path, size, frame=own.orientation, limits=own.image_limits)
         except ImageError as error:
             _log.warning("%s Its %s have no prediction.", error, pluralise(len(rows), "person"))
             continue
