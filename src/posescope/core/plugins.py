@@ -34,8 +34,8 @@ from posescope.core.signature_options import accepted_arguments, make_options
 
 __all__ = [
     "GROUPS", "Component", "ComponentNotAllowedError", "ComponentSpec", "Options", "StoredComponent", "build", "check_options",
-    "component_validator", "describe_validation_error", "installed", "is_dotted_path", "load_component", "options_model",
-    "package_of", "restrict_dotted_paths", "trust_component",
+    "component_validator", "describe_validation_error", "installed", "is_dotted_path", "is_restricted", "load_component",
+    "options_model", "package_of", "restrict_dotted_paths", "trust_component",
 ]  # fmt: skip
 
 GROUPS: Mapping[str, str] = {
@@ -172,6 +172,14 @@ def restrict_dotted_paths(allow: Collection[str]) -> Iterator[None]:
         yield
     finally:
         _ALLOWED.reset(before)
+
+
+def is_restricted() -> bool:
+    """Return whether components of a file are loaded, within `restrict_dotted_paths`.
+
+    A component that its options can make read other files or the network must not do so then.
+    """
+    return _ALLOWED.get() is not None
 
 
 def trust_component(group: str, stored: StoredComponent, allow: Collection[str] = ()) -> ComponentSpec:

@@ -79,6 +79,13 @@ def test_unknown_model_is_refused(timm: list[dict[str, Any]]) -> None:
         make(model="nothing")
 
 
+@pytest.mark.parametrize("options", [{"model": "hf-hub:a/b"}, {"model": ""}, {"arguments": {"checkpoint_path": "a.pth"}}])
+def test_options_that_read_other_files_are_refused(timm: list[dict[str, Any]], options: dict[str, Any]) -> None:
+    with pytest.raises(OptionsError, match=next(iter(options))):
+        make(**options)
+    assert timm == []
+
+
 def test_missing_library_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "timm", None)
     with pytest.raises(OptionsError, match="pip install timm") as error:

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from posescope.core.errors import DataError, OptionsError
-from posescope.core.plugins import ComponentSpec, build
+from posescope.core.plugins import ComponentSpec, build, restrict_dotted_paths
 from posescope.models.encoders.base import IMAGENET_MEAN_RGB, IMAGENET_STD_RGB
 from posescope.models.encoders.transformers_backbone import TransformersBackbone
 
@@ -155,6 +155,13 @@ def test_exactly_one_source_is_expected(options: dict[str, Any]) -> None:
 def test_missing_folder_is_an_error_without_a_download(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="configuration"):
         build("encoders", ComponentSpec(name="transformers", options={"folder": tmp_path / "absent"}))
+
+
+@pytest.mark.parametrize("source", [{"hub_id": "a/b"}, {"folder": "weights"}])
+def test_model_folder_reads_no_other_source(source: dict[str, str]) -> None:
+    spec = ComponentSpec(name="transformers", options=source)
+    with restrict_dotted_paths([]), pytest.raises(OptionsError, match="config"):
+        build("encoders", spec)
 
 
 def test_pretrained_without_a_source_is_refused() -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, field_validator
 from torch import Tensor
 
 from posescope.core.errors import OptionsError
@@ -13,17 +13,37 @@ from posescope.models.encoders.weights_files import sha256_of_tensors
 __all__ = ["TimmBackbone", "TimmBackboneOptions"]
 
 _NAME = "timm"
+# Arguments by which timm reads files or the network, or that the encoder sets itself.
+_REFUSED = {
+    "cache_dir",
+    "checkpoint_path",
+    "features_only",
+    "out_indices",
+    "pretrained",
+    "pretrained_cfg",
+    "pretrained_cfg_overlay",
+}
 
 
 class TimmBackboneOptions(Options):
     """Options of the encoder `timm`."""
 
-    model: str = Field(min_length=1, description="Name of the model in timm, such as resnet18.a1_in1k")
+    model: str = Field(
+        pattern=r"^[\w.-]+$",
+        description="Name of a model of timm itself, such as resnet18.a1_in1k, without a prefix such as hf-hub:",
+    )
     arguments: dict[str, Any] = Field(default_factory=dict, description="Further arguments of timm.create_model")
     pretrained: bool = Field(default=True, description="Whether a training starts from the weights that timm downloads")
     out_indices: tuple[int, ...] | None = Field(
         default=None, min_length=1, description="Indices of the maps that are read; null: those with stride 4 or more"
     )
+
+    @field_validator("arguments")
+    @classmethod
+    def _check_arguments(cls, arguments: dict[str, Any]) -> dict[str, Any]:
+        if refused := sorted(_REFUSED & set(arguments)):
+            raise ValueError(f"expected arguments of the architecture, found {', '.join(refused)}")
+        return arguments
 
 
 class TimmBackbone(Encoder):

@@ -14,7 +14,7 @@ from pydantic import Field, JsonValue, model_validator
 from torch import Tensor
 
 from posescope.core.errors import DataError, OptionsError
-from posescope.core.plugins import Options
+from posescope.core.plugins import Options, is_restricted
 from posescope.models.encoders.base import (
     IMAGENET_MEAN_RGB,
     IMAGENET_STD_RGB,
@@ -138,6 +138,10 @@ class TransformersBackbone(Encoder):
         """Return the configuration with the stages to read."""
         if self.options.config is not None:
             content: Mapping[str, Any] = self.options.config
+        elif is_restricted():
+            raise OptionsError(
+                "The encoder 'transformers': expected the `config` in the model folder, which reads no other source."
+            )
         else:
             try:
                 read = _import_library().AutoConfig.from_pretrained(self._source(), **self._access())
