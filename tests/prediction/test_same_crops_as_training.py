@@ -18,6 +18,7 @@ from posescope.data.crops.options import CropOptions
 from posescope.geometry.affine import apply_affine, invert_affine
 from posescope.prediction.backends.torch_backend import TorchBackend
 from posescope.prediction.estimator import PoseEstimator
+from posescope.prediction.person_crops import crop_persons
 
 
 @pytest.mark.parametrize("rule", ["padded_square", "centred_square"])
@@ -46,3 +47,19 @@ def test_joints_of_training_crops_and_estimator_are_equal(tiny_coco: Any, tmp_pa
         image = folder.image_folder(source, record["source_split"]) / record["file_name"]
         poses = estimator.predict_one(image, [[box.left + grown, box.top + grown, side, side]])
         np.testing.assert_allclose(poses.joints[0], expected[row], atol=0.01)
+
+
+@pytest.mark.parametrize("size_px", [32, (48, 32)])
+def test_top_down_crops_the_annotated_box_alike_in_training_and_prediction(tiny_coco: Any, size_px: Any) -> None:
+    folder, source = CocoFolder(tiny_coco.root), SourceOptions()
+    options = CropOptions(rule="top_down", size_px=size_px, workers=1)
+    found = read_annotations(folder, source)
+    boxed = box_persons(found.persons, found.keypoints, options)
+    persons = boxed.persons.set_index("person_id")
+    for person_id, crop_from_image in zip(boxed.crop_boxes["person_id"], matrices_of(boxed.crop_boxes), strict=True):
+        record = persons.loc[person_id]
+        box = record[["bbox_x", "bbox_y", "bbox_w", "bbox_h"]].to_numpy(dtype=np.float64)
+        image = np.zeros((record["image_h"], record["image_w"], 3), np.uint8)
+        crops = crop_persons(image, box[None], options.recipe, options.crop_size)
+        assert crops.crops.shape == (1, *options.crop_size, 3)
+        np.testing.assert_allclose(crops.image_from_crop[0], invert_affine(crop_from_image), atol=1e-9)

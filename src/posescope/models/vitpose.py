@@ -70,18 +70,18 @@ class VitPoseOptions(Options):
         default=None, description="Model of the Hugging Face hub, such as usyd-community/vitpose-base-simple; downloaded once"
     )
     revision: str | None = Field(default=None, description="Commit, branch or tag of `hub_id`; null: its main branch")
-    config: VitPoseArchitecture | None = Field(default=None, description="Architecture; null: that of the folder or of the hub")
+    config: VitPoseArchitecture | None = Field(
+        default=None, description="Architecture; null: that of the folder or of the hub, or without them ViTPose-B"
+    )
     pretrained: bool = Field(default=True, description="Whether a training starts from the weights of the folder or of the hub")
     dataset_index: int = Field(default=0, ge=0, le=63, description="Expert of a mixture of experts; 0 is COCO's in ViTPose+")
     mean_rgb: MeanRgb = Field(default=IMAGENET_MEAN_RGB, description="Mean RGB that the weights expect, 0..1")
     std_rgb: StdRgb = Field(default=IMAGENET_STD_RGB, description="Standard deviation that the weights expect, 0..1")
 
     @model_validator(mode="after")
-    def _names_one_source(self) -> "VitPoseOptions":
+    def _names_one_source_at_most(self) -> "VitPoseOptions":
         if self.folder is not None and self.hub_id is not None:
             raise ValueError("expected a `folder` or a `hub_id`, found both")
-        if self.folder is None and self.hub_id is None and self.config is None:
-            raise ValueError("expected a `folder`, a `hub_id` or a `config`, found none of them")
         return self
 
 
@@ -104,7 +104,7 @@ class VitPose(PoseNetwork):
     def __init__(self, options: VitPoseOptions, crop_size: tuple[int, int], joint_count: int) -> None:
         super().__init__()
         self.options = options
-        self.architecture = options.config or _read_architecture(_find_file(options, _CONFIG), crop_size)
+        self.architecture = options.config or _find_architecture(options, crop_size)
         if options.dataset_index >= self.architecture.num_experts:
             raise OptionsError(
                 f"vitpose: dataset_index: expected less than num_experts ({self.architecture.num_experts}), "
@@ -194,6 +194,12 @@ def _find_file(options: VitPoseOptions, name: str) -> Path:
         return Path(hf_hub_download(str(options.hub_id), name, revision=options.revision))
     except (OSError, ValueError) as error:
         raise DataError(f"{options.hub_id}: cannot read {name} from the Hugging Face hub: {error}") from error
+
+
+def _find_architecture(options: VitPoseOptions, crop_size: tuple[int, int]) -> VitPoseArchitecture:
+    if options.folder is None and options.hub_id is None:
+        return VitPoseArchitecture()
+    return _read_architecture(_find_file(options, _CONFIG), crop_size)
 
 
 def _read_architecture(path: Path, crop_size: tuple[int, int]) -> VitPoseArchitecture:
