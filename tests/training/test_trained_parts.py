@@ -5,14 +5,16 @@ from typing import Any
 
 import pytest
 import torch
+from tests.extension.package.posescope_extension.plain import SmallNet
 
 from posescope.artifacts.pose_model import PoseModel
 from posescope.core.errors import OptionsError
 from posescope.core.plugins import ComponentSpec
 from posescope.data.crops.crop_set import CropSet
+from posescope.models.plain_modules import PlainModule
 from posescope.training.checkpoint_store import CheckpointStore
 from posescope.training.options import TrainingOptions
-from posescope.training.trained_parts import RATE_SCALE, TrainedParts, freeze_parts, group_parameters
+from posescope.training.trained_parts import RATE_SCALE, TrainedParts, freeze_parts, group_parameters, paths_of
 from posescope.training.trainer import train
 
 STEPS = TrainingOptions(epochs=2, batch_size=16, learning_rate=1e-3, device="cpu")
@@ -116,3 +118,10 @@ def test_a_pattern_without_match_and_a_frozen_network_are_refused(untrained: Pos
 def test_two_factors_for_one_module_are_refused(untrained: PoseModel) -> None:
     with pytest.raises(OptionsError):
         group_parameters(untrained.network, {"stem*": 0.1, "s*": 0.2}, 0.1)
+
+
+def test_parts_of_a_plain_module_have_its_own_paths() -> None:
+    network = PlainModule(SmallNet(2, channels=4), (32, 32), 2)
+    assert paths_of(network, "encoder.1", "freeze") == ["network.encoder.1"]
+    with pytest.raises(OptionsError, match=r"'encoder'.*encoder, up, head"):
+        paths_of(network, "encodr", "freeze")

@@ -106,13 +106,15 @@ def paths_of(network: PoseNetwork, pattern: str, option: str) -> list[str]:
         OptionsError: The pattern matches no module.
     """
     paths = [path for path, _ in network.named_modules()]
-    named = {network.short_names[name] for name in network.short_names if fnmatchcase(name, pattern)}
+    names = [*network.short_names, *network.layer_paths()]
+    named = {network.module_path(name) for name in names if fnmatchcase(name, pattern)}
     found = [path for path in paths if path in named or fnmatchcase(path, pattern)]
     if not found:
-        close = "".join(f" Did you mean '{name}'?" for name in get_close_matches(pattern, [*network.short_names, *paths], n=1))
+        outermost = _listed(name for name in network.layer_paths() if "." not in name)
+        close = "".join(f" Did you mean '{name}'?" for name in get_close_matches(pattern, names, n=1))
         raise OptionsError(
             f"{option}: expected modules of the network, found '{pattern}', which matches none.{close} Its outermost modules are "
-            f"{_listed(name for name, _ in network.named_children())}; its short names are {_listed(network.short_names)}."
+            f"{outermost}; its short names are {_listed(network.short_names)}."
         )
     return found
 
