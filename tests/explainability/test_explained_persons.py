@@ -1,4 +1,5 @@
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -115,3 +116,11 @@ def test_tables_of_joints_are_read_in_the_order_of_persons_and_model() -> None:
     assert found.joints.tolist() == [[[4, 40], [3, 30]], [[2, 20], [1, 10]]]
     np.testing.assert_allclose(found.scores, [[0.4, 0.3], [0.2, 0.1]])
     assert read_error_types(table, ids, SKELETON, joints).tolist() == [[3, -1], [4, 0]]
+
+
+def test_all_joints_are_those_that_the_data_set_of_the_person_annotates() -> None:
+    persons, targets = both([3, 2, 4, 4, 4])
+    weights = np.ones((10, 4), np.float32)
+    weights[[0, 5], 3] = 0  # the data set of the first person of each split does not annotate the last joint
+    table = choose(persons, replace(targets, weights=weights), "all")
+    assert table["person_id"].tolist() == [1, 3, 4, 5, 1001, 1003, 1004, 1005]

@@ -1,5 +1,7 @@
 """Tests of posescope.training.batches."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -46,3 +48,14 @@ def test_order_depends_on_seed_and_epoch() -> None:
 def test_error_of_the_reading_thread_is_raised(train_set: CropSet) -> None:
     with pytest.raises(IndexError):
         list(iterate_batches(train_set, rows(0, 1, 999), 1, CPU))
+
+
+def test_weights_of_the_joints_follow_their_persons(train_set: CropSet) -> None:
+    weights = np.random.default_rng(0).random(train_set.targets.visibility.shape).astype(np.float32)
+    weighted = replace(train_set, targets=replace(train_set.targets, weights=weights))
+    order = rows(5, 2, 9)
+    (batch,) = iterate_batches(weighted, order, 8, CPU)
+    assert batch.weights is not None
+    np.testing.assert_array_equal(batch.weights, weights[order])
+    (plain,) = iterate_batches(train_set, order, 8, CPU)
+    assert plain.weights is None

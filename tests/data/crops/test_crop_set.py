@@ -1,5 +1,7 @@
 """Tests of posescope.data.crops.crop_set."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -49,3 +51,9 @@ def test_subset_has_matching_persons_joints_and_images(crops):
 def test_row_out_of_range_is_refused(crops):
     with pytest.raises(IndexError):
         crops.read_images(np.array([4]))
+
+
+def test_weights_are_reordered_with_the_joints(crops):
+    names, weights = ("a", "b", "c", "d", "e"), np.arange(20, dtype=np.float32).reshape(4, 5)
+    weighted = replace(crops, targets=replace(crops.targets, joint_names=names, weights=weights))
+    np.testing.assert_array_equal(weighted.with_joint_order(names[::-1]).targets.weights, weights[:, ::-1])

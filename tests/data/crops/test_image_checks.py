@@ -11,6 +11,7 @@ from PIL import Image
 from posescope.core.errors import DataError
 from posescope.core.tables import DataQuality
 from posescope.data.coco.folder import SourceOptions
+from posescope.data.coco.sources import NamedSource, SourceList
 from posescope.data.crops.image_checks import check_images, image_quality_table
 from posescope.data.crops.shard_writer import ImageFacts, ShardRecord
 
@@ -135,3 +136,14 @@ def test_rotated_files_with_labels_of_the_upright_images(tiny_coco, cut, caplog,
         assert "'train2017/one.png': " in caplog.text
         shards = zip(expected, sorted(stored.store.root.glob("*.npy")), strict=True)
         assert any((np.load(path) != shard).any() for shard, path in shards)
+
+
+def test_only_sources_with_labels_in_stored_pixels_are_warned_about_rotated_images():
+    images = [("a/t/1.jpg", "d1", 6, 40, 60), ("b/t/1.jpg", "d2", 6, 40, 60)]
+    persons = person_table((0, "a/t", "1.jpg", "train"), (1, "b/t", "1.jpg", "train"))
+    records = [shard_record(images, [(0, "c0"), (1, "c1")])]
+    frames = {"a": "upright", "b": "stored"}
+    sources = SourceList(tuple(NamedSource(name=name, raw_dir=name, orientation=frame) for name, frame in frames.items()))
+    (finding,) = check_images(records, persons, SourceOptions(orientation="upright"), sources)
+    assert (finding.check, finding.records, finding.total) == ("exif_orientation", 1, 2)
+    assert "'b/t/1.jpg'" in finding.detail
