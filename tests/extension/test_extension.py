@@ -69,6 +69,7 @@ def test_components_are_listed_with_package_name_and_version(call: Call) -> None
     assert listed.returncode == 0, listed.stderr
     for name, target in {
         "two_layers": "network:TwoLayers",
+        "two_scales": "encoder:TwoScales",
         "boxes": "codec:BoxCodec",
         "extension": "pipeline:create_pipeline",
     }.items():
@@ -90,6 +91,18 @@ def test_network_of_the_package_trains_with_its_codec(trained: subprocess.Comple
     assert content["architecture"] == {"name": "two_layers", "options": {"channels": 4}}, "no option of the hourglass is left"
     assert content["codec"] == {"name": "boxes", "options": {}}
     assert (paths / "data" / "08_reporting" / "target_grid.png").is_file()
+
+
+def test_encoder_of_the_package_is_decoded(call: Call) -> None:
+    code = (
+        "from posescope.core.plugins import ComponentSpec, build\n"
+        "encoder = {'name': 'two_scales', 'options': {'channels': 4}}\n"
+        "spec = ComponentSpec(name='encoder_decoder', options={'encoder': encoder, 'channels': 4})\n"
+        "network = build('models', spec, crop_size=(64, 48), joint_count=3)\n"
+        "print(network.map_size, network.bottleneck_layer, network.stored_options({})['encoder'])"
+    )
+    built = call("-c", code)
+    assert built.stdout.strip() == "(16, 12) encoder.stride8 {'name': 'two_scales', 'options': {'channels': 4}}", built.stderr
 
 
 def test_pipeline_of_the_package_runs_without_a_parameter_file(
