@@ -1,6 +1,7 @@
 """Tests of posescope.models.vitpose: equal to the library's network, its weights, its layers and its model folder."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -215,3 +216,10 @@ def test_hub_id_reads_the_files_of_the_hub(folder: Path, monkeypatch: pytest.Mon
     assert origin is not None
     assert origin["name"] == "them/vitpose"
     assert asked == [("them/vitpose", "config.json", "v1"), ("them/vitpose", "model.safetensors", "v1")]
+
+
+def test_missing_library_is_one_line_that_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    with pytest.raises(OptionsError, match=r"posescope\[networks\]") as error:
+        network_of(config=TINY)
+    assert "\n" not in str(error.value)
