@@ -14,6 +14,7 @@ def test_fine_tuning_changes_epochs_and_learning_rate_only() -> None:
     tuned = FineTuning(epochs=5, learning_rate_factor=0.25).apply_to(training)
     assert (tuned.epochs, tuned.learning_rate, tuned.resume) == (5, pytest.approx(0.004), None)
     rest = {"epochs", "learning_rate", "resume"}
+    assert FineTuning().apply_to(TrainingOptions(patience=3)).patience is None, "both networks train for all epochs"
     assert tuned.model_dump(exclude=rest) == training.model_dump(exclude=rest)
 
 

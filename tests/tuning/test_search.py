@@ -9,12 +9,20 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
-from posescope.training.records import EpochRecord
+from posescope.artifacts.model_folder import save_model
+from posescope.artifacts.pose_model import PoseModel
+from posescope.artifacts.stored_model import read_stored_model
+from posescope.training.records import EpochRecord, TrainingOutcome
+from posescope.training.trainer import train
+from posescope.training.weight_transfer import InitialiseOptions
 from posescope.tuning import search as search_module
+from posescope.tuning import trial as trial_module
 from posescope.tuning.records import TuningRecord
 from posescope.tuning.search import search
 from posescope.tuning.search_space import SearchSpaceError
+from posescope.tuning.trial import build_model
 from posescope.tuning.trial_store import TuningStore
 
 RATE = "modelling.training.learning_rate"
@@ -75,7 +83,7 @@ def test_another_space_seed_recipe_or_data_is_another_search(recipe, data, make_
 def test_pruned_trial_is_never_the_best(recipe, data, make_options, tmp_path, monkeypatch) -> None:
     pcks = iter([0.5, 0.6, 0.7, 0.1])  # the second trial falls behind after its first epoch
 
-    def play(untrained, train_set, val_set, training, checkpoints, mark, on_epoch) -> None:
+    def play(untrained, train_set, val_set, training, checkpoints, mark, on_epoch, parts) -> None:
         for epoch in range(1, training.epochs + 1):
             on_epoch(EpochRecord(epoch, 1.0, 1.0, next(pcks), 0.1, 2.0))
 
@@ -178,3 +186,22 @@ def test_trial_whose_process_dies_repeatedly_fails(recipe, data, make_options, t
     found = search(recipe, data, options, store)
     assert (found.trials[0].state, found.trials[0].reason) == ("failed", "its process died 2 times")
     assert found.trials[1].state == "completed"
+
+
+def test_trials_start_from_a_model_and_freeze_its_parts(recipe, data, make_options, tmp_path, monkeypatch) -> None:
+    save_model(tmp_path / "model", build_model(recipe, data))
+    stored = read_stored_model(tmp_path / "model")
+    started = replace(data, start=stored, initialise=InitialiseOptions(freeze=("stem",)))
+    assert data.to_dict() == replace(data, initialise=InitialiseOptions()).to_dict()
+    assert started.to_dict()["initialise"]["from"] == stored.fingerprint
+    seen: list[PoseModel] = []
+
+    def keep(model: PoseModel, *arguments: object, **options: object) -> TrainingOutcome:
+        assert options["parts"] == started.initialise
+        seen.append(model)
+        return train(model, *arguments, **options)
+
+    monkeypatch.setattr(trial_module, "train", keep)
+    search(recipe, started, make_options(trials=1, epochs=1, pruner=NO_PRUNING), TuningStore(tmp_path / "tune"))
+    weights = seen[0].network.state_dict()
+    assert all(torch.equal(weights[name], value) for name, value in stored.weights.items())

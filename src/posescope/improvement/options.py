@@ -74,7 +74,7 @@ class FineTuning(Options):
     )
 
     def apply_to(self, training: TrainingOptions, resolved: Mapping[str, Any] | None = None) -> TrainingOptions:
-        """Return the options of the first training with these changes.
+        """Return the options of the first training with these changes; all networks train for all epochs, to be comparable.
 
         Args:
             training: options of the first training, as in the parameters.
@@ -84,7 +84,8 @@ class FineTuning(Options):
         known = resolved or {}
         rate = training.learning_rate * self.learning_rate_factor
         chosen = {name: known[name] for name in ("batch_size", "amp") if getattr(training, name) == "auto" and name in known}
-        return training.model_copy(update={"epochs": self.epochs, "learning_rate": rate, "resume": None, **chosen})
+        fixed = {"epochs": self.epochs, "learning_rate": rate, "resume": None, "patience": None}
+        return training.model_copy(update={**fixed, **chosen})
 
 
 class ComparisonOptions(Options):

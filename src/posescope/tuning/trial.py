@@ -1,11 +1,12 @@
 """One trial: training with a sampled recipe, with pruning by its validation PCK."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
 from posescope.artifacts.pose_model import PoseModel
+from posescope.artifacts.stored_model import StoredModel
 from posescope.core.errors import OptionsError
 from posescope.core.files import fingerprint
 from posescope.core.skeleton import Skeleton
@@ -14,6 +15,7 @@ from posescope.data.crops.crop_statistics import CropStatistics
 from posescope.training.checkpoint_store import CheckpointStore
 from posescope.training.initialisation import build_untrained
 from posescope.training.trainer import NonFiniteLossError, train
+from posescope.training.weight_transfer import InitialiseOptions, identify_start, start_from
 from posescope.tuning.options import Recipe
 from posescope.tuning.optuna_sampler import LiveTrial, TrialPrunedError
 from posescope.tuning.records import TrialRecord
@@ -29,32 +31,38 @@ class TuningData:
         train_set, val_set: crops of the training and validation persons.
         skeleton: skeleton of the data.
         statistics: statistics of the crops.
+        start: model that every trial starts from; None: random weights.
+        initialise: what is taken of it, and the parts that are trained.
     """
 
     train_set: CropSet
     val_set: CropSet
     skeleton: Skeleton
     statistics: CropStatistics
+    start: StoredModel | None = None
+    initialise: InitialiseOptions = field(default_factory=InitialiseOptions)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return JSON-like content that identifies the data."""
-        return {"statistics": self.statistics.to_dict(), "skeleton": self.skeleton.to_dict()}
+        """Return JSON-like content that identifies the data and the start."""
+        start = identify_start(self.initialise, self.start)
+        return {"statistics": self.statistics.to_dict(), "skeleton": self.skeleton.to_dict(), **start}
 
 
 def build_model(recipe: Recipe, data: TuningData) -> PoseModel:
-    """Return the untrained model of a recipe.
+    """Return the model of a recipe with its initial weights.
 
     Args:
         recipe: codec, network and training.
         data: data with skeleton and crop statistics.
 
     Raises:
-        OptionsError: if codec and network have different heatmap sizes.
+        OptionsError: if codec and network have different heatmap sizes, or the start model does not match.
     """
     statistics, seed = data.statistics, recipe.training.seed
-    return build_untrained(
+    untrained = build_untrained(
         recipe.model, recipe.codec, data.skeleton, statistics.crop_size, statistics.mean_rgb, statistics.crop, seed
     )
+    return start_from(untrained, data.start, data.initialise) if data.start else untrained
 
 
 def run_trial(recipe: Recipe, data: TuningData, live: LiveTrial, checkpoints: CheckpointStore) -> TrialRecord:
@@ -74,7 +82,10 @@ def run_trial(recipe: Recipe, data: TuningData, live: LiveTrial, checkpoints: Ch
         before = checkpoints.latest(run_id)
         for record in before.history if before else ():
             live(record)
-        train(build_model(recipe, data), data.train_set, data.val_set, recipe.training, checkpoints, run_id, on_epoch=live)
+        model = build_model(recipe, data)
+        train(
+            model, data.train_set, data.val_set, recipe.training, checkpoints, run_id, on_epoch=live, parts=data.initialise
+        )  # fmt: skip
     except TrialPrunedError:
         return live.finish("pruned")
     except (NonFiniteLossError, OptionsError, torch.OutOfMemoryError) as error:

@@ -32,6 +32,7 @@ from posescope.training.distributed import launch
 from posescope.training.distributed.launch import TrainingProcessError
 from posescope.training.options import TrainingOptions
 from posescope.training.records import TrainingOutcome
+from posescope.training.trained_parts import TrainedParts
 from posescope.training.trainer import NonFiniteLossError, train
 from posescope.training.validation_grids import ImageGridFolder
 
@@ -225,3 +226,31 @@ def test_on_epoch_with_several_processes_is_refused(
 ) -> None:
     with pytest.raises(OptionsError, match="on_epoch"):
         train(untrained, train_set, val_set, make_options(), CheckpointStore(tmp_path), "f", on_epoch=lambda record: None)
+
+
+@pytest.mark.slow
+def test_two_processes_freeze_and_stop_like_one(
+    untrained: PoseModel, stored_set: CropSet, val_set: CropSet, tmp_path: Path
+) -> None:
+    """All but the last projection is frozen, and the rate is tiny: the PCK does not change, so that patience ends the run."""
+    parts = TrainedParts(
+        freeze=("stem", "hourglasses", "merge*", "heads.0", "heads.1.residual", "heads.1.conv", "heads.1.norm"),
+        learning_rate_scale={"heads": 0.5},
+    )
+    outcomes = {
+        count: train(
+            untrained,
+            stored_set,
+            val_set,
+            make_options(epochs=6, learning_rate=1e-12, patience=2, processes=count),
+            CheckpointStore(tmp_path / str(count)),
+            "f",
+            parts=parts,
+        )
+        for count in (1, 2)
+    }
+    assert [len(outcome.history) for outcome in outcomes.values()] == [3, 3]
+    assert_close(outcomes[1], outcomes[2])
+    frozen = {name: value for name, value in untrained.network.state_dict().items() if not name.startswith("heads.1.project")}
+    state = outcomes[2].model.network.state_dict()
+    assert all(torch.equal(state[name], value) for name, value in frozen.items())

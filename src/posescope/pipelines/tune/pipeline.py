@@ -10,7 +10,8 @@ from posescope.tuning.search_results import format_best_parameters, tabulate_tri
 __all__ = ["create_pipeline"]
 
 DATA = ["crops", "targets", "persons", "skeleton", "crop_statistics"]
-RECIPE = ["params:data_engineering.codec", "params:modelling.model", "params:modelling.training"]
+STORES = ["tuning_workspace", "trained_models_workspace"]
+RECIPE = ["params:data_engineering.codec", "params:modelling.model", "params:modelling.training", "params:modelling.initialise"]
 
 
 def create_pipeline() -> Pipeline:
@@ -18,7 +19,7 @@ def create_pipeline() -> Pipeline:
     return stage(
         "tune",
         [
-            step(nodes.search_parameters, [*DATA, "tuning_workspace", *RECIPE, "params:tune"], "tuning"),
+            step(nodes.search_parameters, [*DATA, *STORES, *RECIPE, "params:tune"], "tuning"),
             step(tabulate_trials, "tuning", "tuning_trials"),
             step(format_best_parameters, "tuning", "tuning_best"),
             step(plot_search_history, "tuning_trials", "tuning_history_plot"),
