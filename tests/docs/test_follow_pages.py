@@ -322,6 +322,26 @@ def test_readme(page, checkout, painted) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("page", ["docs/how-to/start-from-a-model.md"], indirect=True)
+def test_start_from_a_model(page, checkout, painted) -> None:
+    make_my_data(painted, checkout.root / "my_data")
+    follow(checkout, page)
+    (source,) = (checkout.root / "data" / "06_models" / "model").glob("*/model/model.json")
+    trained, frozen, scaled, stacked, stopped = (
+        read(path) for path in sorted((checkout.root / "data" / "my_data" / "06_models" / "model").glob("*/model/model.json"))
+    )
+    start = trained["provenance"]["start"]
+    assert (start["joints_new"], len(start["joints_taken"])) == (["head_top", "neck"], len(BODY))
+    assert start["train_persons"] == read(source)["provenance"]["train_persons"]
+    assert "  joints: taken left_shoulder" in checkout.outputs["kedro run --env poses"]
+    assert frozen["provenance"]["trained_parts"] == {"freeze": ["stem"]}
+    assert scaled["provenance"]["trained_parts"] == {"learning_rate_scale": {"stem": 0.1}}
+    status = {row["module"]: row["status"] for row in stacked["provenance"]["start"]["modules"]}
+    assert (status["hourglasses.1"], status["hourglasses.2"]) == ("taken", "new")
+    assert stopped["provenance"]["epochs"] - stopped["provenance"]["best_epoch"] in (0, 1, 2)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("page", ["docs/how-to/tune.md"], indirect=True)
 def test_tune(page, checkout) -> None:
     follow(checkout, page)

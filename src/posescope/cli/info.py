@@ -11,6 +11,7 @@ from posescope.artifacts.description import ModelDescription, model_fingerprint,
 from posescope.artifacts.uncertainty import read_uncertainty
 from posescope.cli.base import LocalPathType, PosescopeCommand, allow_component
 from posescope.core.text_escaping import escape_control
+from posescope.reporting.start_text import describe_start
 from posescope.runs.project_models import find_model
 
 __all__ = ["info"]
@@ -60,6 +61,7 @@ def _facts(about: ModelDescription, allow: Collection[str]) -> dict[str, Any]:
             for name in ("data_fingerprint", "train_persons", "epochs", "epoch", "val_pck_thesis", "posescope")
             if name in known
         },
+        **({"initial_weights": start} if (start := describe_start(known)) else {}),
         **_uncertainty_facts(about),
         "weights_sha256": about.weights_sha256,
         **({"onnx_largest_difference": about.onnx.get("largest_difference")} if about.onnx else {}),
