@@ -103,8 +103,10 @@ def _transfer(
     model: PoseModel, source: Mapping[str, Tensor], source_joints: tuple[str, ...], options: InitialiseOptions
 ) -> tuple[dict[str, Tensor], list[TensorTransfer]]:
     """Return the initial weights, and what happened to each tensor of both networks."""
-    target, axes = model.network.state_dict(), find_joint_axes(model)
-    joints = (model.skeleton.joints, source_joints)
+    target, joints = model.network.state_dict(), (model.skeleton.joints, source_joints)
+    # With the same joints all tensors are compared as wholes, and the network need not be built again.
+    same = options.head == "auto" and tuple(joints[0]) == tuple(joints[1])
+    axes = JointAxes({}, frozenset()) if same else find_joint_axes(model)
     pairs = _pair_joints(*joints)
     head = _head_paths(model, axes) if options.head == "new" else frozenset()
     weights: dict[str, Tensor] = {}
