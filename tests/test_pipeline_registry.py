@@ -29,6 +29,7 @@ def test_default_needs_only_stores_and_parameters() -> None:
         "crops_workspace",
         "checkpoints_workspace",
         "training_image_grids_workspace",
+        "trained_models_workspace",
         "features_workspace",
     }
 

@@ -130,8 +130,9 @@ def test_invalid_values_are_refused_before_the_first_trial(recipe, data, make_op
     with pytest.raises(SearchSpaceError, match="parameter"):
         search(recipe, data, make_options(space={}), TuningStore(tmp_path))
     left_open = recipe.model_copy(update={"training": recipe.training.model_copy(update={"batch_size": "auto"})})
+    space = {"modelling.training.learning_rate": {"low": 0.001, "high": 0.01}}
     with pytest.raises(SearchSpaceError, match="auto"):
-        search(left_open, data, make_options(), TuningStore(tmp_path))
+        search(left_open, data, make_options(space=space), TuningStore(tmp_path))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -16,7 +16,8 @@ if the caller allows the same dotted path.
 """
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
@@ -315,7 +316,27 @@ def describe_validation_error(
         error: The error of an options model.
         describe_unknown: Returns what is wrong with an unknown field, by its path.
     """
-    return tuple(fault for item in error.errors(include_url=False) for fault in _faults_of(item, describe_unknown))
+    items = _join_alternatives(error.errors(include_url=False))
+    return tuple(fault for item in items for fault in _faults_of(item, describe_unknown))
+
+
+def _join_alternatives(items: Sequence[ErrorDetails]) -> list[ErrorDetails]:
+    """Join the errors of a field that accepts several types: pydantic gives one per type, this function one per field."""
+    fields = Counter(item["loc"][:-1] for item in items if _is_alternative(item))
+    joined: dict[tuple[int | str, ...], ErrorDetails] = {}
+    for item in items:
+        field = item["loc"][:-1]
+        if not (_is_alternative(item) and fields[field] > 1):
+            joined[(*item["loc"], len(joined))] = item
+        elif field in joined:
+            joined[field] = {**joined[field], "msg": f"{joined[field]['msg']}, or {item['msg'][:1].lower()}{item['msg'][1:]}"}
+        else:
+            joined[field] = {**item, "loc": field}
+    return list(joined.values())
+
+
+def _is_alternative(item: ErrorDetails) -> bool:
+    return bool(item["loc"]) and _ALTERNATIVE.fullmatch(str(item["loc"][-1])) is not None
 
 
 def _faults_of(item: ErrorDetails, describe_unknown: Callable[[str], str]) -> tuple[str, ...]:
@@ -327,6 +348,10 @@ def _faults_of(item: ErrorDetails, describe_unknown: Callable[[str], str]) -> tu
         return tuple(f"{path}: {fault}" for fault in cause.faults)
     found = "" if isinstance(item["input"], dict | list | tuple) else f" (found {item['input']!r})"
     return (f"{path}: {str(item['msg']).removeprefix('Value error, ')}{found}",)
+
+
+# The last step of the path of an error in a field that accepts several types: the type that was tried.
+_ALTERNATIVE = re.compile(r"(constrained-)?(int|float|str)|(literal|tuple)\[.*\]|none|bool")
 
 
 @cache

@@ -45,7 +45,7 @@ def run_fingerprint(
     monkeypatch.setattr(nodes, "train", record_fingerprint)
     monkeypatch.setattr(nodes, "check_current", lambda *records: None)  # tested in tests/data/crops/test_crop_statistics.py
     nodes.train_model(
-        crops=SimpleNamespace(select=lambda targets, ids: None),
+        crops=SimpleNamespace(select=lambda targets, ids: ids),
         targets=None,
         persons=pd.DataFrame({"person_id": [0, 1], "split": ["train", "val"], **KEYS}),
         skeleton=skeleton,
