@@ -3,7 +3,7 @@
 import sys
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
-from typing import Annotated, Literal
+from typing import Annotated
 
 import pytest
 from pydantic import Field, ValidationError
@@ -317,17 +317,3 @@ def test_restriction_of_dotted_paths_ends_with_its_block():
         with restrict_dotted_paths(BOX_SIZE):  # a text is not read as a list of letters
             assert load_component("filters", BOX_SIZE) is BoxSize
     assert load_component("filters", BOX_SIZE) is BoxSize
-
-
-def test_faults_of_a_field_of_several_types_are_one_line():
-    class Several(Options):
-        size: Annotated[int, Field(ge=1)] | tuple[int, int] | Literal["auto"]
-        other: int | None = None
-
-    with pytest.raises(ValidationError) as caught:
-        Several.model_validate({"size": 0, "other": "x"})
-    first, second = describe_validation_error(caught.value)
-    assert first.startswith("size: ")
-    assert first.count(", or ") == 2
-    assert first.endswith("(found 0)")
-    assert second.startswith("other: ")

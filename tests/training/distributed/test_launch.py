@@ -203,7 +203,7 @@ def test_killed_process_ends_the_run(
 def test_error_with_further_arguments_is_raised_as_its_base_class() -> None:
     classes = launch._error_classes()
     assert classes["NonFiniteLossError"] is NonFiniteLossError
-    assert "_WrongOptionsError" not in classes
+    assert "WrongOptionsError" not in classes
     assert classes["OptionsError"] is OptionsError
 
 
