@@ -1,4 +1,4 @@
-"""What a model's provenance says of the start of its training, in words. The provenance may be of a file: any JSON."""
+"""Description of the start of a training, from the provenance of the model. It may be read from a file and contain any JSON."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
