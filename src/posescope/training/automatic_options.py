@@ -36,7 +36,8 @@ MIN_STEPS_PER_EPOCH = 10
 # bf16 must be faster by more than the noise of a measurement.
 MIN_SPEED_UP = 1.1
 SPEED_ROUNDS = 5
-TIMED_PERSONS = 4
+# A step of fewer persons than the batch underestimates bf16, whose matrices are then too small.
+MOST_TIMED_PERSONS = 16
 
 
 def resolve_automatic(
@@ -151,9 +152,10 @@ def _measure_speed_up(model: PoseModel, options: TrainingOptions, device: torch.
     names = ("off", "bf16")
     probes = {name: StepProbe(model, options.model_copy(update={"amp": name}), device) for name in names}
     fastest = dict.fromkeys(names, float("inf"))
+    persons = MOST_TIMED_PERSONS if options.batch_size == "auto" else min(options.batch_size, MOST_TIMED_PERSONS)
     for turn in range(SPEED_ROUNDS + 1):
         for name, probe in probes.items():
-            seconds = probe.time_step(TIMED_PERSONS)
+            seconds = probe.time_step(persons)
             if turn:  # the first steps set up their kernels
                 fastest[name] = min(fastest[name], seconds)
     return fastest["off"] / fastest["bf16"]
