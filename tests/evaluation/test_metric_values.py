@@ -68,6 +68,19 @@ def test_values_of_another_model_or_other_data_are_an_error(origin: Origin | Non
     assert caught.value.names == ("oks_ap",)
 
 
+def test_values_of_one_data_set_of_several_name_it() -> None:
+    own = PRECISION.of_source("sport")
+    assert own.by_name == {"oks_ap/sport": replace(PRECISION.by_name["oks_ap"], source="sport")}
+    assert MetricValues.from_dict(own.to_dict()) == own
+    both = PRECISION.and_others(own)
+    assert list(both.by_name) == ["oks_ap", "oks_ap/sport"]
+    content = metrics_content(VAL, VALUES, both)
+    assert content["val"]["oks_ap/sport"]["source"] == "sport"
+    assert "source" not in content["val"]["oks_ap"]
+    table = metric_values_table(content).set_index("metric")["source"]
+    assert table.dropna().to_dict() == {"oks_ap/sport": "sport"}
+
+
 def test_values_of_an_older_file_have_no_persons() -> None:
     old = MetricValues.from_dict({"oks": {"value": 0.5, "low": None, "high": None}})
     assert old.by_name == {"oks": MetricValue(0.5)}

@@ -154,6 +154,18 @@ def test_headline_states_its_protocol_and_boxes(inputs):
     assert "not detected" in ap.note
 
 
+def test_metric_of_one_data_set_of_several_follows_that_of_all(inputs):
+    metric = {"value": 0.5, "low": 0.4, "high": 0.6, "persons": 3, "protocol": "coco"}
+    ours = {f"{name}/b_set": {**metric, "source": "b_set"} for name in ("oks_ap", "oks_ar")}
+    metrics = {"val": {**ours, "oks_ar": metric, "my/own": metric, "oks_ap": metric}}
+    section = find_section(report_of(replace(inputs, metrics=metrics)), "Metrics")
+    table = section.tables[0].frame
+    expected = ["OKS AP", "OKS AP, data set b_set", "OKS AR", "OKS AR, data set b_set", "my/own"]
+    assert table["metric"].tolist() == expected
+    assert table["definition"].iloc[1].startswith("COCO average precision; joints that the data set annotates; evaluated")
+    assert [headline.name for headline in section.headlines] == ["OKS AP"]
+
+
 def test_joints_of_lowest_and_highest_pck_are_named(inputs):
     text = find_section(report_of(inputs), "Metrics").text
     assert "lowest PCK: left hand (0.25), right hand (0.50), nose (0.90)" in text

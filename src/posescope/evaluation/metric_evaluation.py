@@ -24,6 +24,7 @@ from posescope.evaluation.scored_persons import ScoredPersons
 from posescope.evaluation.table_schemas import PersonScores
 
 __all__ = [
+    "PRECISION_NAMES",
     "PersonEvaluation",
     "evaluate_heatmaps",
     "evaluate_persons",
@@ -35,6 +36,7 @@ _log = logging.getLogger(__name__)
 
 # pycocotools' names -> names in metrics.json.
 _OKS_NAMES = {"AP": "oks_ap", "AP50": "oks_ap50", "AP75": "oks_ap75", "AR": "oks_ar"}
+PRECISION_NAMES = tuple(_OKS_NAMES.values())
 
 
 @dataclass(frozen=True)

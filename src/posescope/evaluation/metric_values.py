@@ -66,6 +66,7 @@ class MetricValue:
         persons: number of persons that count; None if unknown.
         protocol: which persons count; None if unknown.
         origin: model, data and results of the value; None if unknown.
+        source: the data set whose persons count, of several; None for the persons of all data sets.
     """
 
     value: float
@@ -74,11 +75,13 @@ class MetricValue:
     persons: int | None = None
     protocol: Protocol | None = None
     origin: Origin | None = None
+    source: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields for JSON; NaN becomes null."""
+        """Return the fields for JSON; NaN becomes null, and `source` is left out if it is None."""
         numbers = {"value": self.value, "low": self.low, "high": self.high}
         about: dict[str, Any] = {"persons": self.persons, "protocol": self.protocol}
+        about |= {} if self.source is None else {"source": self.source}
         about |= {} if self.origin is None else self.origin.to_dict()
         return {name: _or_null(value) for name, value in numbers.items()} | about
 
@@ -101,6 +104,14 @@ class MetricValues:
     def of(self, origin: Origin | None) -> "MetricValues":
         """Return the same values with another origin."""
         return MetricValues({name: replace(one, origin=origin) for name, one in self.by_name.items()})
+
+    def of_source(self, source: str) -> "MetricValues":
+        """Return the values as those of one data set: `<metric>/<source>` is their name."""
+        return MetricValues({f"{name}/{source}": replace(one, source=source) for name, one in self.by_name.items()})
+
+    def and_others(self, others: "MetricValues") -> "MetricValues":
+        """Return the values with others that have other names."""
+        return MetricValues({**self.by_name, **others.by_name})
 
 
 def add_setting(table: pd.DataFrame, setting: EvaluationSetting) -> pd.DataFrame:
@@ -161,7 +172,8 @@ def metric_values_table(content: Mapping[str, Any]) -> pd.DataFrame:
 def _metric_value_of(content: Mapping[str, Any]) -> MetricValue:
     value = math.nan if content["value"] is None else float(content["value"])
     origin = Origin.from_dict(content)
-    return MetricValue(value, content["low"], content["high"], content.get("persons"), content.get("protocol"), origin)
+    about = {name: content.get(name) for name in ("persons", "protocol", "source")}
+    return MetricValue(value, content["low"], content["high"], origin=origin, **about)
 
 
 def _or_null(value: float | None) -> float | None:

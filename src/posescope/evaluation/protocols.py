@@ -1,13 +1,16 @@
 """Evaluation protocols: which persons, images and annotations of a split count."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from posescope.core.tables import images_of
+from posescope.data.coco.joined_annotations import SourceTruth
 from posescope.evaluation.metric_values import Protocol
 
-__all__ = ["annotations_to_find", "images_to_evaluate", "select_evaluated_persons"]
+__all__ = ["annotations_to_find", "images_of_sources", "images_to_evaluate", "select_evaluated_persons"]
 
 
 def select_evaluated_persons(
@@ -63,6 +66,25 @@ def images_to_evaluate(
     if split != "test" and has_own_file:
         return None
     return images_of(persons, split) if split == "test" else np.union1d(images_of(persons, split), evaluated["image_id"])
+
+
+def images_of_sources(
+    split: str, persons: pd.DataFrame, evaluated: pd.DataFrame, truths: Sequence[SourceTruth]
+) -> NDArray[np.int64]:
+    """Return the ids of the images over which average precision of several data sets is computed.
+
+    The images of a data set are those of a run with this data set alone.
+
+    Args:
+        split, persons, evaluated: see `images_to_evaluate`.
+        truths: the annotations of each data set.
+    """
+    images: list[NDArray[np.int64]] = []
+    for truth in truths:
+        accepted, counted = (table[table["source"] == truth.name] for table in (persons, evaluated))
+        chosen = images_to_evaluate(split, accepted, counted, truth.has_validation_file)
+        images.append(np.array(truth.image_ids, dtype=np.int64) if chosen is None else chosen)
+    return np.unique(np.concatenate(images))
 
 
 def annotations_to_find(protocol: Protocol, evaluated_persons: pd.DataFrame) -> list[int] | None:

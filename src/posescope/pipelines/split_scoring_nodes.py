@@ -12,7 +12,7 @@ from posescope.core.records import PoseTargets
 from posescope.core.skeleton import Skeleton
 from posescope.core.tables import ids_of
 from posescope.data.coco.folder import CocoFolder, SourceOptions
-from posescope.data.coco.joined_annotations import load_truth
+from posescope.data.coco.joined_annotations import load_source_truths, load_truth
 from posescope.data.coco.sources import SourceList, combine_folders
 from posescope.data.crops.crop_statistics import CropStatistics, check_current
 from posescope.data.crops.crop_store import CropStore
@@ -24,6 +24,7 @@ from posescope.evaluation.metric_values import (
     add_setting,
     pipeline_of_split,
 )
+from posescope.evaluation.precision_by_source import evaluate_sources
 from posescope.evaluation.protocols import images_to_evaluate, select_evaluated_persons
 from posescope.evaluation.scored_persons import gather_scored
 from posescope.evaluation.scoring_options import ScoringOptions
@@ -152,7 +153,7 @@ class SplitNodes:
         sources: SourceList,
         scoring: ScoringOptions,
     ) -> dict[str, Any]:
-        """Compute OKS AP and AR in image px, against the unchanged annotation file of the split.
+        """Compute OKS AP and AR in image px, against the annotations of the split; with several data sets also of each of them.
 
         COCO results have no field for their origin; the predictions, written by the same node, have one.
 
@@ -169,12 +170,16 @@ class SplitNodes:
         """
         self._check_tables(setting, predictions=predictions)
         folder = combine_folders(raw_source, sources)
-        truth = load_truth(folder, source, self.split, skeleton)
-        images = images_to_evaluate(self.split, persons, evaluated, folder.has_validation_file(source))
-        protocol = scoring.precision_protocol
-        values, image_ids = evaluate_precision(
-            truth, results, skeleton, scoring.seed, scoring.resamples, protocol, evaluated, images
-        )
+        truths = load_source_truths(folder, self.split, skeleton.category_id)
+        if truths:
+            values, image_ids = evaluate_sources(truths, results, predictions, persons, evaluated, skeleton, self.split, scoring)
+        else:
+            truth = load_truth(folder, source, self.split, skeleton)
+            images = images_to_evaluate(self.split, persons, evaluated, folder.has_validation_file(source))
+            protocol = scoring.precision_protocol
+            values, image_ids = evaluate_precision(
+                truth, results, skeleton, scoring.seed, scoring.resamples, protocol, evaluated, images
+            )
         return {"metric_values": values.of(setting.origin), "image_ids": image_ids}
 
     def score_persons(

@@ -130,10 +130,10 @@ def _headlines(figures: Mapping[str, Mapping[str, Any]]) -> tuple[Headline, ...]
 def _metrics_table(figures: Mapping[str, Mapping[str, Any]]) -> ReportTable:
     """Return all metric values, the known ones first."""
     order = {name: place for place, name in enumerate(_METRICS)}
-    names = sorted(figures, key=lambda name: (order.get(name, len(order)), name))
+    names = sorted(figures, key=lambda name: (order.get(_metric_of(name, figures[name]), len(order)), name))
     rows = [
         (
-            _METRICS.get(name, (in_words(name),))[0],
+            _label_of(name, figures[name]),
             *(figures[name].get(end) for end in ("value", "low", "high", "persons")),
             _note_of(name, figures[name]),
         )
@@ -143,11 +143,23 @@ def _metrics_table(figures: Mapping[str, Mapping[str, Any]]) -> ReportTable:
     return ReportTable("All metrics", table, caption="Intervals are 95 % bootstrap intervals over images.")
 
 
+def _metric_of(name: str, figure: Mapping[str, Any]) -> str:
+    """Return the name of the metric, without the data set whose persons count."""
+    return name if figure.get("source") is None else name.removesuffix(f"/{figure['source']}")
+
+
+def _label_of(name: str, figure: Mapping[str, Any]) -> str:
+    metric, source = _metric_of(name, figure), figure.get("source")
+    label = _METRICS.get(metric, (in_words(metric),))[0]
+    return label if source is None else f"{label}, data set {source}"
+
+
 def _note_of(name: str, figure: Mapping[str, Any]) -> str:
     """Return the definition, protocol and boxes of a metric value; older files lack the latter two."""
     protocol, boxes = figure.get("protocol"), figure.get("box_source")
     setting = (_NOTES_OF_PROTOCOL.get(str(protocol)), _NOTES_OF_BOXES.get(str(boxes)))
-    parts = (_METRICS.get(name, ("", ""))[1], ", ".join(part for part in setting if part))
+    joints = "" if figure.get("source") is None else "joints that the data set annotates"
+    parts = (_METRICS.get(_metric_of(name, figure), ("", ""))[1], joints, ", ".join(part for part in setting if part))
     note = "; ".join(part for part in parts if part)
     return f"{note[0].upper()}{note[1:]}." if note else ""
 

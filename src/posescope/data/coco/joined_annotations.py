@@ -1,7 +1,7 @@
 """The annotations of several data sets as one: unique ids, one skeleton, and a weight of each joint."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,31 @@ from posescope.data.coco.reader import Annotations, load_annotation_file, read_a
 from posescope.data.coco.repair import parse_int64
 from posescope.data.coco.sources import ID_STRIDE, NamedSource, SourceFolders, merge_skeletons, naming_source, our_joints
 
-__all__ = ["load_truth", "read_sources", "read_truth", "select_images"]
+__all__ = ["SourceTruth", "join_truths", "load_source_truths", "load_truth", "read_sources", "read_truth", "select_images"]
+
+
+@dataclass(frozen=True, eq=False)
+class SourceTruth:
+    """The annotations of one of several data sets that its average precision is computed against.
+
+    Attributes:
+        name: name of the data set.
+        skeleton: the joints that it annotates, with the names of the network, its own OKS sigmas, and the category of the joined
+            data.
+        content: content of an annotation file with these joints, and with the ids and the category of the joined data; malformed
+            records are left out, as the reader does it.
+        has_validation_file: whether its validation set has its own annotation file.
+    """
+
+    name: str
+    skeleton: Skeleton
+    content: Mapping[str, Any]
+    has_validation_file: bool
+
+    @property
+    def image_ids(self) -> list[int]:
+        """Ids of all images of its annotation file."""
+        return [image["id"] for image in self.content["images"]]
 
 
 def read_sources(folder: CocoFolder, source: SourceOptions, failures: FailureLimits | None = None) -> Annotations:
@@ -82,14 +106,45 @@ def load_truth(folder: CocoFolder, source: SourceOptions, split: str, skeleton: 
     """
     if not isinstance(folder, SourceFolders):
         return folder.annotation_file(source, source.source_split_of(split))
-    truth: dict[str, Any] = {"images": [], "annotations": [], "categories": [{"id": skeleton.category_id}]}
+    return join_truths(load_source_truths(folder, split, skeleton.category_id), skeleton)
+
+
+def load_source_truths(folder: CocoFolder, split: str, category_id: int) -> tuple[SourceTruth, ...]:
+    """Return the annotations of each of several data sets that average precision of a split is computed against.
+
+    Args:
+        folder: folder of the data set, or the folders of several.
+        split: train, val, test or calibration.
+        category_id: id of the category in the joined data.
+
+    Returns:
+        One per data set, in the order of the sources; empty for a single data set.
+
+    Raises:
+        DataError: if a file is missing or invalid as a whole.
+    """
+    if not isinstance(folder, SourceFolders):
+        return ()
+    truths = []
     for number, own in enumerate(folder.sources):
         with naming_source(own.name):
             path = folder.folder_of(own).annotation_file(own, own.source_split_of(split))
-            part = _truth_of(path, own, skeleton, number * ID_STRIDE)
-        truth["images"] += part.images
-        truth["annotations"] += part.annotations
-    return truth
+            truths.append(_truth_of(path, own, number * ID_STRIDE, category_id))
+    return tuple(truths)
+
+
+def join_truths(truths: Sequence[SourceTruth], skeleton: Skeleton) -> dict[str, Any]:
+    """Return the annotations of several data sets as the content of one annotation file.
+
+    Args:
+        truths: the annotations of each data set.
+        skeleton: skeleton of the joined data; a joint that a data set does not annotate is unlabelled in its records.
+    """
+    return {
+        "images": [image for truth in truths for image in truth.content["images"]],
+        "annotations": [record for truth in truths for record in _records_in(truth, skeleton)],
+        "categories": [{"id": skeleton.category_id}],
+    }
 
 
 def read_truth(
@@ -125,15 +180,10 @@ def select_images(content: Mapping[str, Any], image_ids: Collection[int]) -> dic
     }
 
 
-@dataclass(frozen=True)
-class _Truth:
-    images: list[dict[str, Any]]
-    annotations: list[dict[str, Any]]
-
-
-def _truth_of(path: Path, own: NamedSource, skeleton: Skeleton, offset: int) -> _Truth:
+def _truth_of(path: Path, own: NamedSource, offset: int, category_id: int) -> SourceTruth:
     content = load_annotation_file(path)
     category, theirs = read_category(content, own, path)
+    skeleton = replace(own.rename_joints(theirs), category_id=category_id)
     numbers = [parse_int64(image.get("id")) for image in content["images"] if isinstance(image, dict)]
     ids = [number for number in numbers if number is not None]
     checked = validate_annotations(content["annotations"], ids, len(theirs), category["id"])
@@ -143,12 +193,23 @@ def _truth_of(path: Path, own: NamedSource, skeleton: Skeleton, offset: int) -> 
         changed = {
             "id": record["id"] + offset,
             "image_id": record["image_id"] + offset,
-            "category_id": skeleton.category_id,
+            "category_id": category_id,
             "keypoints": keypoints.ravel().tolist(),
             "num_keypoints": int((keypoints[:, 2] > 0).sum()),
         }
         annotations.append({**record, **changed})
-    return _Truth([{"id": number + offset} for number in ids], annotations)
+    images = [{"id": number + offset} for number in ids]
+    joined = {"images": images, "annotations": annotations, "categories": [{"id": category_id}]}
+    return SourceTruth(own.name, skeleton, joined, own.split is None)
+
+
+def _records_in(truth: SourceTruth, skeleton: Skeleton) -> list[dict[str, Any]]:
+    """Return the annotations of a data set with the joints of the joined data."""
+    records = truth.content["annotations"]
+    rows = [skeleton.index(name) for name in truth.skeleton.joints]
+    joints = np.zeros((len(records), len(skeleton), 3))
+    joints[:, rows] = np.array([record["keypoints"] for record in records]).reshape(len(records), len(rows), 3)
+    return [{**record, "keypoints": own.ravel().tolist()} for record, own in zip(records, joints, strict=True)]
 
 
 def _check_ids(read: Annotations) -> None:
