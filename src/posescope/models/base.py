@@ -27,6 +27,8 @@ class PoseNetwork(nn.Module, ABC):
         skip_layers: the layers on the skip connections, stack by stack, finest level first.
         head_layers: the modules between the features and the heatmaps, which a training from another model can start anew; empty:
             those whose weights have one row per joint.
+        pretrained_layers: the modules whose weights `load_initial_weights` loads. Those outside the head are loaded in a training
+            from another model only if that model lacks some of their weights; empty: all modules.
         mean_rgb: mean RGB, 0..1, that is subtracted from the images because the initial weights expect it; None: that of the
             training crops.
     """
@@ -36,6 +38,7 @@ class PoseNetwork(nn.Module, ABC):
     bottleneck_layer: str | None = None
     skip_layers: tuple[str, ...] = ()
     head_layers: tuple[str, ...] = ()
+    pretrained_layers: tuple[str, ...] = ()
     mean_rgb: tuple[float, float, float] | None = None
 
     @abstractmethod

@@ -78,7 +78,7 @@ class EncoderDecoder(PoseNetwork):
             **{f"decoder.{name}": f"decoder.{path}" for name, path in self.decoder.layers.items()},
             "head": "head",
         }
-        self.bottleneck_layer = names[-1]
+        self.bottleneck_layer, self.pretrained_layers = names[-1], ("encoder",)
         self.skip_layers = tuple(f"decoder.{name}" for name in self.decoder.skips)
 
     def forward(self, images: Tensor) -> list[Tensor]:

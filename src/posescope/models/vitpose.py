@@ -121,7 +121,7 @@ class VitPose(PoseNetwork):
             f"block{number + 1}": f"backbone.encoder.layer.{number}" for number in range(self.architecture.num_hidden_layers)
         }
         self.short_names = {"embeddings": "backbone.embeddings", **blocks, "feature_map": "feature_map", "head": "head"}
-        self.bottleneck_layer, self.head_layers = "feature_map", ("head",)
+        self.bottleneck_layer, self.head_layers, self.pretrained_layers = "feature_map", ("head",), ("backbone", "head")
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Return one tensor of heatmaps (N, K, h, w); see `PoseNetwork.forward`."""

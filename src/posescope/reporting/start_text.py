@@ -21,10 +21,13 @@ def describe_start(provenance: Mapping[str, Any]) -> str:
     known = [f"{start[name]} {words[name]}" for name in words if name in start]
     counts = {name: number for name, number in _mapping(start.get("numbers")).items() if isinstance(number, int)}
     taken, new = counts.get("taken", 0) + counts.get("taken by joint", 0), counts.get("new", 0)
+    pretrained = counts.get("pretrained", 0)
+    name = _mapping(provenance.get("initial_weights")).get("name", "unknown weights")
+    others = f"; {pretrained:,} from {name}" if pretrained else ""
     joints = _list(start.get("joints_new"))
     anew = f"; joints that started anew: {', '.join(joints)}" if joints else ""
     source = ", ".join([str(start.get("architecture", "unknown network")), *known])
-    return f"model {start['model']} ({source}): {taken:,} of {taken + new:,} weights{anew}"
+    return f"model {start['model']} ({source}): {taken:,} of {taken + pretrained + new:,} weights{others}{anew}"
 
 
 def describe_trained_parts(provenance: Mapping[str, Any]) -> dict[str, str]:

@@ -27,11 +27,12 @@ def build_untrained(
     mean_rgb: tuple[float, float, float],
     crop: CropRecipe,
     seed: int,
+    load_pretrained: bool = True,
 ) -> PoseModel:
     """Build a network with its initial weights and its codec on the CPU, and log the model's complexity.
 
-    The weights are random, or pretrained if the options of the network name some; their origin is in the provenance. Random
-    weights depend on the options and the seed only; torch's global generator is restored.
+    The weights are random, or pretrained if the options of the network name some; the origin of the latter is in the provenance.
+    Random weights depend on the options and the seed only; torch's global generator is restored.
 
     Args:
         model_spec: component of `models`.
@@ -41,6 +42,8 @@ def build_untrained(
         mean_rgb: mean RGB of the training crops, 0..1; replaced by that of the network if it has one.
         crop: recipe of the crops.
         seed: seed of the weights.
+        load_pretrained: whether pretrained weights that the options name are loaded; false: all weights are random, for a
+            training from a trained model (`weight_transfer.start_from`).
 
     Raises:
         OptionsError: A component or an option is invalid, the heatmap sizes of network and codec differ, or the package of
@@ -51,7 +54,7 @@ def build_untrained(
     with fork_torch_rng():
         torch.manual_seed(seed)
         network = build_network(model_spec, crop_size, len(skeleton))
-        initial_weights = network.load_initial_weights()
+        initial_weights = network.load_initial_weights() if load_pretrained else None
     if tuple(network.map_size) != tuple(codec.map_size):
         raise OptionsError(
             f"For crops of {crop_size[0]}x{crop_size[1]} px the model '{model_spec.name}' has heatmaps of "

@@ -3,6 +3,7 @@
 stem            taken            52 tensors, 21,000 numbers
 heads.0.project taken by joint    2 tensors,    260 numbers: rows of the joints of the same name
 hourglasses.1   new             120 tensors, 90,000 numbers: not in the start model
+encoder         pretrained      260 tensors, 90,000 numbers: not in the start model, or of another shape there
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,7 +14,10 @@ from posescope.core.errors import pluralise
 
 __all__ = ["STATUSES", "Outcome", "TensorTransfer", "TransferRow", "group_by_module"]
 
-Outcome: TypeAlias = Literal["taken", "joints", "no_joint", "inseparable", "new_head", "absent", "shape", "old_head", "surplus"]
+Outcome: TypeAlias = Literal[
+    "taken", "joints", "no_joint", "inseparable", "new_head", "absent", "shape", "pretrained", "normalisation", "old_head",
+    "surplus",
+]  # fmt: skip
 
 # Outcome -> what happened to the tensor, and why.
 _WORDS: dict[Outcome, tuple[str, str]] = {
@@ -24,10 +28,12 @@ _WORDS: dict[Outcome, tuple[str, str]] = {
     "new_head": ("new", "part of the head (head: new)"),
     "absent": ("new", "not in the start model"),
     "shape": ("new", "another shape in the start model"),
+    "pretrained": ("pretrained", "not in the start model, or of another shape there"),
+    "normalisation": ("pretrained", "describes the images that the pretrained weights expect"),
     "old_head": ("skipped", "part of the head (head: new)"),
     "surplus": ("skipped", "not in this network"),
 }
-STATUSES = ("taken", "taken by joint", "new", "skipped")
+STATUSES = ("taken", "taken by joint", "pretrained", "new", "skipped")
 _MISMATCHES: frozenset[Outcome] = frozenset({"absent", "shape", "surplus"})
 
 
@@ -55,7 +61,7 @@ class TransferRow:
     Attributes:
         module: path of the outermost module whose tensors all had this outcome, or of a module with several outcomes, which has
             several rows; `network` is all of it.
-        status: taken, taken by joint, new, or skipped.
+        status: one of `STATUSES`; `new`: random weights, `pretrained`: those that the options of the network name.
         tensors, numbers: count of tensors and of their values.
         reason: why it was not taken as a whole; '' if it was.
         is_mismatch: whether the networks do not match here.

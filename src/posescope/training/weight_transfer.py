@@ -6,21 +6,27 @@
     other shape, or absent           starts anew                    } refused, unless `allow_mismatch`
     --                               only there: skipped            }
 
+What starts anew has random weights. Parts outside the head for which the options of the network name pretrained weights have
+these. They are loaded in this case only: a start model that has all of these parts replaces them.
+
 What was taken, started anew and skipped is listed by module and becomes part of the model's provenance.
 """
 
 import copy
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field
+import torch
+from pydantic import ConfigDict, Field, JsonValue
 from torch import Tensor
 
 from posescope.artifacts.pose_model import PoseModel
 from posescope.artifacts.stored_model import StoredModel
 from posescope.core.errors import OptionsError, pluralise
+from posescope.core.torch_rng import fork_torch_rng
+from posescope.models.base import PoseNetwork
 from posescope.training.joint_axes import JointAxes, copy_joints, find_joint_axes, shape_with_joints
 from posescope.training.trained_parts import TrainedParts
 from posescope.training.transfer_record import STATUSES, Outcome, TensorTransfer, TransferRow, group_by_module
@@ -72,37 +78,51 @@ def identify_start(options: InitialiseOptions, start: StoredModel | None) -> dic
     return {"initialise": content} if content else {}
 
 
+@dataclass(frozen=True)
+class _Transfer:
+    """Initial weights by name, what happened to each tensor, and the origin of the pretrained weights among them."""
+
+    weights: Mapping[str, Tensor]
+    transfers: Sequence[TensorTransfer]
+    pretrained: Mapping[str, JsonValue] | None = None
+
+
 def start_from(model: PoseModel, start: StoredModel, options: InitialiseOptions) -> PoseModel:
     """Return a model with the weights of a start model, as far as they belong to it, and log what was taken.
 
     Args:
-        model: untrained model; not changed.
+        model: untrained model with random weights (`build_untrained` with `load_pretrained=False`); not changed.
         start: trained model.
         options: what is taken.
 
     Returns:
-        The model with the initial weights and the mean RGB of the start model, which its weights expect. `provenance["start"]`
-        describes the start model and what was taken.
+        The model with the initial weights and the mean RGB of the start model, which its weights expect; with pretrained weights
+        it is the mean RGB that those expect. `provenance["start"]` describes the start model and what was taken, and
+        `provenance["initial_weights"]` the pretrained weights, if parts of the network have them.
 
     Raises:
-        OptionsError: Modules do not match and `allow_mismatch` is false, or no tensor of the start model can be taken.
+        OptionsError: Modules do not match and `allow_mismatch` is false, no tensor of the start model can be taken, or the
+            package of pretrained weights that are needed is missing.
+        DataError: A file of pretrained weights that are needed cannot be read.
     """
-    joints = start.description.skeleton.joints
-    weights, transfers = _transfer(model, start.weights, joints, options)
-    rows = group_by_module(transfers)
-    _check(rows, start, options)
+    transfer = _transfer(model, start.weights, start.description.skeleton.joints, options)
+    _check(model, group_by_module(transfer.transfers), start, options)
     network = copy.deepcopy(model.network)
-    network.load_state_dict(weights)
+    transfer = _add_pretrained(network, transfer, int(model.provenance.get("init_seed", 0)))
+    network.load_state_dict(transfer.weights)
+    rows = group_by_module(transfer.transfers)
     record = _describe(model, start, rows, options)
     _log(model, start, rows, record)
-    provenance = {**model.provenance, "start": record}
-    return replace(model, network=network, mean_rgb=start.description.mean_rgb, provenance=provenance)
+    known = {name: value for name, value in model.provenance.items() if name != "initial_weights"}
+    pretrained = {"initial_weights": transfer.pretrained} if transfer.pretrained else {}
+    mean_rgb = (network.mean_rgb if pretrained else None) or start.description.mean_rgb
+    return replace(model, network=network, mean_rgb=mean_rgb, provenance={**known, **pretrained, "start": record})
 
 
 def _transfer(
     model: PoseModel, source: Mapping[str, Tensor], source_joints: tuple[str, ...], options: InitialiseOptions
-) -> tuple[dict[str, Tensor], list[TensorTransfer]]:
-    """Return the initial weights, and what happened to each tensor of both networks."""
+) -> _Transfer:
+    """Return the initial weights without pretrained ones, and what happened to each tensor of both networks."""
     target, joints = model.network.state_dict(), (model.skeleton.joints, source_joints)
     # With the same joints all tensors are compared as wholes, and the network need not be built again.
     same = options.head == "auto" and tuple(joints[0]) == tuple(joints[1])
@@ -126,7 +146,52 @@ def _transfer(
     transfers += [
         TensorTransfer(name, "old_head" if _is_inside(name, head) else "surplus", size) for name, size in unused.items()
     ]
-    return weights, transfers
+    return _Transfer(weights, transfers)
+
+
+def _add_pretrained(network: PoseNetwork, transfer: _Transfer, seed: int) -> _Transfer:
+    """Return a transfer with pretrained weights in the parts outside the head that the start model lacks.
+
+    Args:
+        network: network with random weights; its pretrained weights are loaded if such parts can have them.
+        transfer: weights of the start model and random ones.
+        seed: seed of what the network may draw meanwhile.
+    """
+    covered, head = (
+        frozenset(network.module_path(layer) for layer in layers) for layers in (network.pretrained_layers, network.head_layers)
+    )
+    absent = [one.name for one in transfer.transfers if one.outcome in {"absent", "shape"}]
+    lacking = [name for name in absent if not _is_inside(name, head) and (not covered or _is_inside(name, covered))]
+    if not lacking:
+        return transfer
+    random = {name: value.clone() for name, value in network.state_dict().items()}
+    with fork_torch_rng():
+        torch.manual_seed(seed)
+        origin = network.load_initial_weights()
+    if not origin:
+        return transfer
+    loaded = network.state_dict()
+    # Of a module with pretrained weights single values may equal the random ones, such as a bias of zeros.
+    modules = {_module_of(name) for name in lacking if not torch.equal(loaded[name], random[name])}
+    outcomes: dict[str, Outcome] = {name: "pretrained" for name in lacking if _module_of(name) in modules}
+    outcomes |= dict.fromkeys(_own_buffers(network, transfer.weights), "normalisation")
+    return _Transfer(
+        weights={name: loaded[name] if name in outcomes else value for name, value in transfer.weights.items()},
+        transfers=[
+            replace(one, outcome=outcomes[one.name], detail="") if one.name in outcomes else one for one in transfer.transfers
+        ],
+        pretrained=origin,
+    )
+
+
+def _own_buffers(network: PoseNetwork, weights: Mapping[str, Tensor]) -> Collection[str]:
+    """Return the buffers of the network itself, such as 1 / std of the images, whose values differ from the given ones."""
+    own = dict(network.named_buffers(recurse=False))
+    return [name for name, value in own.items() if name in weights and not torch.equal(value, weights[name].to(value.device))]
+
+
+def _module_of(name: str) -> str:
+    return name.rpartition(".")[0]
 
 
 def _pair_joints(joints: Sequence[str], source_joints: Sequence[str]) -> list[tuple[int, int]]:
@@ -161,7 +226,7 @@ def _head_paths(model: PoseModel, axes: JointAxes) -> frozenset[str]:
     """Return the modules of the head: as the network lists them, or those with tensors of joints."""
     if model.network.head_layers:
         return frozenset(model.network.module_path(layer) for layer in model.network.head_layers)
-    return frozenset(name.rpartition(".")[0] for name in {*axes.axes, *axes.inseparable})
+    return frozenset(_module_of(name) for name in {*axes.axes, *axes.inseparable})
 
 
 def _is_inside(name: str, modules: frozenset[str]) -> bool:
@@ -170,8 +235,8 @@ def _is_inside(name: str, modules: frozenset[str]) -> bool:
     return any(".".join(parts[:length]) in modules for length in range(1, len(parts)))
 
 
-def _check(rows: Sequence[TransferRow], start: StoredModel, options: InitialiseOptions) -> None:
-    folder = start.description.folder
+def _check(model: PoseModel, rows: Sequence[TransferRow], start: StoredModel, options: InitialiseOptions) -> None:
+    folder, crop_size = start.description.folder, start.description.crop_size
     if not any(row.status.startswith("taken") for row in rows):
         raise OptionsError(
             f"{folder}: expected a model with weights for this network, found none that fit: it is a "
@@ -181,6 +246,8 @@ def _check(rows: Sequence[TransferRow], start: StoredModel, options: InitialiseO
     mismatches = [row.describe() for row in rows if row.is_mismatch]
     if mismatches and not options.allow_mismatch:
         more = [f"and {len(mismatches) - _SHOWN} more"] if len(mismatches) > _SHOWN else []
+        if crop_size != model.crop_size:
+            more.append(f"crop size: {model.crop_size} here, {crop_size} in the start model")
         raise OptionsError(
             f"{folder}: expected the modules of this network, found differences in {pluralise(len(mismatches), 'place')}:\n"
             + "".join(f"  {line}\n" for line in [*mismatches[:_SHOWN], *more])
@@ -201,7 +268,11 @@ def _describe(model: PoseModel, start: StoredModel, rows: Sequence[TransferRow],
         "head": options.head,
         "joints_taken": [name for name in here if name in there] if options.head == "auto" else [],
         "joints_new": [name for name in here if name not in there or options.head == "new"],
-        "numbers": {status: sum(row.numbers for row in rows if row.status == status) for status in STATUSES},
+        "numbers": {
+            status: sum(row.numbers for row in rows if row.status == status)
+            for status in STATUSES
+            if status != "pretrained" or any(row.status == status for row in rows)
+        },
         "modules": [{"module": row.module, "status": row.status, "tensors": row.tensors, "reason": row.reason} for row in rows],
     }
 

@@ -60,8 +60,9 @@ def build_model(recipe: Recipe, data: TuningData) -> PoseModel:
     """
     statistics, seed = data.statistics, recipe.training.seed
     untrained = build_untrained(
-        recipe.model, recipe.codec, data.skeleton, statistics.crop_size, statistics.mean_rgb, statistics.crop, seed
-    )
+        recipe.model, recipe.codec, data.skeleton, statistics.crop_size, statistics.mean_rgb, statistics.crop, seed,
+        load_pretrained=data.start is None,
+    )  # fmt: skip
     return start_from(untrained, data.start, data.initialise) if data.start else untrained
 
 

@@ -61,8 +61,11 @@ def train_model(
         `model`, and as `history` and `history_table` the same `History` table.
     """
     check_current(statistics, crops, persons, targets)
-    untrained = build_untrained(model, codec, skeleton, statistics.crop_size, statistics.mean_rgb, statistics.crop, training.seed)
     start = trained_models.read(initialise.from_model) if initialise.from_model else None
+    untrained = build_untrained(
+        model, codec, skeleton, statistics.crop_size, statistics.mean_rgb, statistics.crop, training.seed,
+        load_pretrained=start is None,
+    )  # fmt: skip
     run_identity = {
         "data_engineering": {"codec": codec.model_dump(mode="json")},
         "modelling": {
