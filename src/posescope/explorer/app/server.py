@@ -1,0 +1,116 @@
+"""Serve the page on one machine: address, port, token, and an end without loss on Ctrl-C."""
+
+import errno
+import secrets
+import signal
+import socket
+import threading
+import webbrowser
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import FrameType
+
+from dash import Dash
+from waitress.server import create_server
+
+from posescope.core.errors import PosescopeError
+from posescope.explorer.app.request_rules import GuardedApplication, RequestRules, is_loopback
+
+__all__ = ["DEFAULT_PORT", "ListeningAddress", "ServerError", "listen", "serve"]
+
+DEFAULT_PORT = 8050
+_TRIED_PORTS = 50
+_THREADS = 4
+
+
+class ServerError(PosescopeError):
+    """The page cannot be served at this address."""
+
+
+@dataclass(frozen=True)
+class ListeningAddress:
+    """A bound socket and the rules of its requests."""
+
+    socket: socket.socket
+    rules: RequestRules
+
+    @property
+    def url(self) -> str:
+        """Address of the page, with its token if there is one."""
+        host = {"0.0.0.0": socket.gethostname(), "::": socket.gethostname()}.get(self.rules.host, self.rules.host)  # noqa: S104
+        name = f"[{host}]" if ":" in host else host
+        return f"http://{name}:{self.rules.port}/" + ("" if self.rules.token is None else f"?token={self.rules.token}")
+
+
+def listen(host: str = "127.0.0.1", port: int | None = None) -> ListeningAddress:
+    """Bind a port.
+
+    Args:
+        host: address of this machine. Others than loopback get a token.
+        port: the port. None: 8050, or the next free one.
+
+    Raises:
+        ServerError: if the port is in use, or the host is no address of this machine.
+    """
+    wanted = range(DEFAULT_PORT, DEFAULT_PORT + _TRIED_PORTS) if port is None else [port]
+    for number in wanted:
+        bound = _bind(host, number, is_last=number == wanted[-1])
+        if bound is not None:
+            token = None if is_loopback(host) else secrets.token_urlsafe(32)
+            return ListeningAddress(bound, RequestRules(host, bound.getsockname()[1], token))
+    raise ServerError(f"No free port from {wanted[0]} to {wanted[-1]}.")
+
+
+def _bind(host: str, port: int, *, is_last: bool) -> socket.socket | None:
+    """Return a bound socket; None if the port is in use and another one may be tried."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        bound = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise ServerError(f"--host {host}: expected an address of this machine ({error.strerror or error}).") from error
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port whose last server has just ended
+        bound.bind(address)
+        bound.listen(128)  # from now on the port is in use for others
+    except OSError as error:
+        bound.close()
+        if error.errno == errno.EADDRINUSE and not is_last:
+            return None
+        raise ServerError(
+            f"{host}:{port}: the page cannot be served there ({error.strerror}). Choose another port: --port 0 takes a free one."
+        ) from error
+    return bound
+
+
+def serve(app: Dash, address: ListeningAddress, announce: Callable[[str], None], *, open_browser: bool = True) -> None:
+    """Serve the page until Ctrl-C or a request to end (SIGTERM). Requests in progress are completed.
+
+    Args:
+        app: the application.
+        address: a bound port.
+        announce: called with the address of the page when it can be opened.
+        open_browser: open the page in the browser of the user.
+    """
+    guarded = GuardedApplication(app.server.wsgi_app, address.rules, app.csp_hashes())
+    app.server.wsgi_app = guarded
+    server = create_server(
+        app.server,
+        sockets=[address.socket],
+        threads=_THREADS,
+        max_request_body_size=address.rules.max_request_bytes,
+        max_request_header_size=65_536,
+        ident=None,
+    )
+    announce(address.url)
+    if open_browser:
+        threading.Timer(0.3, webbrowser.open, [address.url]).start()
+    previous = signal.signal(signal.SIGTERM, _end)
+    try:
+        server.run()  # returns on KeyboardInterrupt and SystemExit
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+        server.close()
+
+
+def _end(_number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(0)

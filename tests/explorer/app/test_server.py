@@ -1,0 +1,87 @@
+"""Ports, tokens and a running server."""
+
+import http.client
+import os
+import signal
+import socket
+import threading
+import time
+
+import pytest
+from dash import html
+
+from posescope.explorer.app.application import create_app
+from posescope.explorer.app.server import DEFAULT_PORT, ServerError, listen, serve
+
+
+class EmptyTab:
+    """A tab without content."""
+
+    name, title = "empty", "Empty"
+
+    def layout(self) -> html.Div:
+        return html.Div()
+
+    def register(self, app: object) -> None:
+        """Register nothing."""
+
+
+def test_next_free_port_is_taken_if_none_is_given() -> None:
+    first = listen()
+    second = listen()
+    try:
+        assert DEFAULT_PORT <= first.rules.port < second.rules.port
+        assert first.url == f"http://127.0.0.1:{first.rules.port}/"
+    finally:
+        first.socket.close()
+        second.socket.close()
+
+
+def test_given_port_in_use_is_an_error() -> None:
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen()
+        with pytest.raises(ServerError, match=str(busy.getsockname()[1])):
+            listen(port=busy.getsockname()[1])
+
+
+def test_unknown_host_is_an_error() -> None:
+    with pytest.raises(ServerError, match="--host"):
+        listen("no-such-host.invalid", 0)
+
+
+def test_other_addresses_have_a_new_token_in_the_url() -> None:
+    addresses = [listen("0.0.0.0", 0) for _ in range(2)]
+    tokens = {address.rules.token for address in addresses}
+    assert len(tokens) == 2
+    assert all(token is not None and len(token) >= 32 and token in address.url for token, address in
+               zip((one.rules.token for one in addresses), addresses, strict=True))  # fmt: skip
+    for address in addresses:
+        address.socket.close()
+
+
+def test_server_answers_and_ends_on_sigterm() -> None:
+    address = listen(port=0)
+    found: list[int] = []
+
+    def visit() -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", address.rules.port, timeout=10)
+        for host in (f"127.0.0.1:{address.rules.port}", "evil.example"):
+            connection.request("GET", "/", headers={"Host": host})
+            answer = connection.getresponse()
+            answer.read()
+            found.append(answer.status)
+        connection.close()
+        time.sleep(0.1)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    visitor = threading.Thread(target=visit)
+    announced: list[str] = []
+    before = signal.getsignal(signal.SIGTERM)
+    serve(
+        create_app([EmptyTab()], "A run", ""), address, lambda url: (announced.append(url), visitor.start()), open_browser=False
+    )
+    visitor.join()
+    assert found == [200, 421]
+    assert announced == [address.url]
+    assert signal.getsignal(signal.SIGTERM) == before
