@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from posescope.explainability.features.activation_patching import constant_patch
-from posescope.explainability.features.module_replay import prepare_replay
+from posescope.explainability.features.module_replay import find_shared_modules, prepare_replay, record_pass
 from posescope.models.base import PoseNetwork
 from posescope.models.layers import intervene
 from posescope.models.plain_modules import PlainModule
@@ -91,7 +91,7 @@ def test_modules_before_the_layer_do_not_run_again() -> None:
     network, images = adapt(Net()), torch.rand(1, 3, SIDE, SIDE)
     replay = prepare_replay(network, "middle", images, {})
     assert replay is not None
-    assert set(replay.outputs) == {"network.encoder", "network.skip"}
+    assert set(replay.recorded.outputs) == {"network.encoder", "network.skip"}
     before = network.network.encoder.passes
     replay.heatmaps(torch.zeros(7, *SHAPE))
     assert network.network.encoder.passes == before
@@ -114,3 +114,33 @@ def test_network_whose_modules_keep_state_is_not_replayed() -> None:
 
 def test_layer_before_all_others_is_not_replayed() -> None:
     assert prepare_replay(adapt(Net()), "encoder.first", torch.rand(1, 3, SIDE, SIDE), {}) is None
+
+
+@pytest.mark.parametrize("kind", [Net, Twice])
+def test_shared_modules_are_those_before_all_layers(kind: type[nn.Module]) -> None:
+    network, images = adapt(kind()), torch.rand(4, 3, SIDE, SIDE)
+    changes: dict[str, Any] = {"middle": torch.zeros_like, "up": lambda value: value.flip(0)}
+    modules = find_shared_modules(network, ["middle", "up"], images)
+    assert modules == ({"network.encoder", "network.skip"} if kind is Net else {"network.skip"})
+    recorded = record_pass(network, ["middle", "up"], images, modules)
+    for layers in ([], ["middle"], ["up"], ["middle", "up"]):
+        interventions = {layer: changes[layer] for layer in layers}
+        with torch.no_grad(), intervene(network, interventions):
+            whole = network(images)[-1]
+        torch.testing.assert_close(recorded.heatmaps(interventions), whole, rtol=0, atol=1e-6)
+        if not layers:
+            torch.testing.assert_close(recorded.maps, whole, rtol=0, atol=0)
+
+
+def test_shared_modules_of_layers_in_an_encoder() -> None:
+    network, images = adapt(Net()), torch.rand(4, 3, SIDE, SIDE)
+    assert find_shared_modules(network, ["middle", "encoder.second"], images) == {"network.encoder.first"}
+
+
+def test_network_whose_modules_keep_state_shares_none() -> None:
+    network, images = adapt(Remembering()), torch.rand(2, 3, SIDE, SIDE)
+    assert find_shared_modules(network, ["middle"], images) == frozenset()
+    recorded = record_pass(network, ["middle"], images, frozenset())
+    with torch.no_grad(), intervene(network, {"middle": torch.zeros_like}):
+        whole = network(images)[-1]
+    torch.testing.assert_close(recorded.heatmaps({"middle": torch.zeros_like}), whole, rtol=0, atol=1e-6)

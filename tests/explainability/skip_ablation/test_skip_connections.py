@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from posescope.core.plugins import ComponentSpec
 from posescope.explainability.base import AnalysisInputs, AnalysisResult
 from posescope.explainability.errors import ExplainabilityError
-from posescope.explainability.features.activation_patching import constant_patch, zero_patch
+from posescope.explainability.features.activation_patching import constant_patches, zero_patch
+from posescope.explainability.features.activations import read_activations
 from posescope.explainability.findings import Finding
 from posescope.explainability.paired_pck import PairedPck
 from posescope.explainability.skip_ablation import skip_connections
@@ -17,7 +19,8 @@ from posescope.explainability.skip_ablation.skip_connections import (
     sample_derangement,
 )
 from posescope.explainability.skip_ablation.skip_findings import findings_of
-from posescope.models.hourglass import Hourglass, HourglassOptions
+from posescope.models.layers import bottleneck_layers
+from posescope.models.plain_modules import build_network
 
 
 @pytest.fixture
@@ -251,17 +254,47 @@ def test_joint_without_labels_is_not_the_worst_joint(inputs) -> None:
     assert own[own["joint"] == "left_dot"]["pck"].isna().all()
 
 
-@pytest.mark.parametrize("stacks", [1, 2])
-def test_resumed_pass_equals_a_whole_pass(model, stacks) -> None:
+NETWORKS = [
+    pytest.param("hourglass", {"channels": 4, "depth": 2, "bottleneck_residuals": 1}, id="one stack"),
+    pytest.param("hourglass", {"channels": 4, "depth": 2, "bottleneck_residuals": 1, "stacks": 2}, id="two stacks"),
+    pytest.param(
+        "encoder_decoder", {"encoder": {"name": "efficientnet_lite", "options": {"pretrained": False}}, "channels": 8}, id="fpn"
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "options"), NETWORKS)
+def test_passes_of_an_ablation_equal_whole_passes(model, name, options) -> None:
     torch.manual_seed(0)
-    own = replace(
-        model, network=Hourglass(HourglassOptions(channels=4, depth=2, bottleneck_residuals=1, stacks=stacks), (32, 32), 2)
+    network = build_network(ComponentSpec(name=name, options=options), (32, 32), 2)
+    own, layers = replace(model, network=network), (*network.skip_layers, *bottleneck_layers(network))
+    if name == "encoder_decoder":
+        torch.nn.init.normal_(network.head.weight)
+    images, others = torch.randint(0, 256, (2, 3, 32, 32, 3), dtype=torch.uint8)
+    decode = skip_connections._choose_decoder(own, layers, images[:1])(images)
+    shuffled = constant_patches(read_activations(own, others, layers))
+    modes = {"zero": dict.fromkeys(layers, zero_patch), "shuffled": shuffled}
+    ablations = skip_connections._ablations(network.skip_layers, bottleneck_layers(network), modes, {})
+    assert len(ablations) == 2 + 2 * (len(network.skip_layers) + 2) + 1
+    for interventions in ablations.values():
+        torch.testing.assert_close(decode(interventions), own.heatmaps(images, interventions), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(("name", "module"), [("two stacks", "stem"), ("fpn", "encoder")])
+def test_modules_before_all_layers_run_once_per_batch(model, name, module) -> None:
+    spec = next(ComponentSpec(name=case.values[0], options=case.values[1]) for case in NETWORKS if case.id == name)
+    network = build_network(spec, (32, 32), 2)
+    images = torch.randint(0, 256, (3, 32, 32, 3), dtype=torch.uint8)
+    decode_of = skip_connections._choose_decoder(
+        replace(model, network=network), (*network.skip_layers, *bottleneck_layers(network)), images[:1]
     )
-    images = torch.randint(0, 255, (3, 32, 32, 3), dtype=torch.uint8)
-    decode = skip_connections._decoder(own, images)
-    other = torch.rand(1, 4, 8, 8)
-    for interventions in ({}, {"stack1.skip1": zero_patch}, {"stack1.skip1": constant_patch(other), "stack1.skip2": zero_patch}):
-        torch.testing.assert_close(decode(interventions), own.heatmaps(images, interventions), rtol=1e-4, atol=1e-5)
+    passes = []
+    inner = next(one for one in network.get_submodule(module).modules() if not list(one.children()))  # not replaced itself
+    inner.register_forward_hook(lambda *_: passes.append(1))
+    decode = decode_of(images)
+    for layer in network.skip_layers:
+        decode({layer: zero_patch})
+    assert len(passes) == 1
 
 
 def test_derangement_assigns_persons_of_other_images() -> None:

@@ -13,6 +13,7 @@ The network is not retrained. A drop shows what the trained network relies on, n
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -23,13 +24,14 @@ from pydantic import Field
 from torch import Tensor
 from tqdm import tqdm
 
-from posescope.artifacts.pose_model import PoseModel
+from posescope.artifacts.pose_model import PoseModel, normalise_images
 from posescope.core.plugins import Component, Options
 from posescope.evaluation.metrics.pck_thesis import pck_thesis_hits
 from posescope.explainability.answers import state_sample
 from posescope.explainability.base import AnalysisInputs, AnalysisResult
 from posescope.explainability.features.activation_patching import constant_patches, zero_patch
 from posescope.explainability.features.activations import mean_activations, read_activations
+from posescope.explainability.features.module_replay import find_shared_modules, record_pass
 from posescope.explainability.features.row_blocks import batches_of_rows, sample_rows
 from posescope.explainability.paired_pck import Hits, PairedPck, labelled_rows, tabulate_hits
 from posescope.explainability.skip_ablation.ablation import (
@@ -119,6 +121,7 @@ def _hits(
     layers = (*skips, *bottlenecks)
     sample = sample_rows(len(fitted), mean_persons, inputs.seed)
     means = constant_patches(mean_activations(model, fitted.crops, sample, layers, inputs.batch_size))
+    decoder_of = _choose_decoder(model, layers, torch.from_numpy(crops.read_images(rows[:1])))
     parts: dict[tuple[str, str], list[Hits]] = {}
     for indices in tqdm(batches_of_rows(np.arange(len(rows)), inputs.batch_size), desc="skip ablation"):
         batch, images = rows[indices], torch.from_numpy(crops.read_images(rows[indices]))
@@ -126,7 +129,7 @@ def _hits(
         if partners is not None:
             others = torch.from_numpy(crops.read_images(rows[partners[indices]]))
             modes["shuffled"] = constant_patches(read_activations(model, others, layers))
-        decode, own = _decoder(model, images), constant_patches(read_activations(model, images, skips))
+        own, decode = constant_patches(read_activations(model, images, skips)), decoder_of(images)
         for key, interventions in _ablations(skips, bottlenecks, modes, own).items():
             predicted = model.codec.decode(decode(interventions)).joints.float().cpu().numpy()
             joints, visibility = crops.targets.joints[batch], crops.targets.visibility[batch]
@@ -150,25 +153,42 @@ def _ablations(
     return interventions
 
 
-def _decoder(model: PoseModel, images: Tensor) -> _Decode:
-    """Return a function that computes heatmaps of the images under interventions in skip connections and bottlenecks.
+def _choose_decoder(model: PoseModel, layers: tuple[str, ...], image: Tensor) -> Callable[[Tensor], _Decode]:
+    """Choose how passes that differ only in interventions in some layers share what is the same in all of them.
 
-    In a single hourglass no skip connection affects the bottleneck, so the encoder runs once. Other networks run whole each time.
+    Args:
+        model: the network.
+        layers: skip connections and bottlenecks.
+        image: (1, H, W, 3) uint8, for checks.
+
+    Returns:
+        A function from images to a function from interventions to heatmaps.
     """
     network = model.network
-    if isinstance(network, Resumable):
-        paused = model.pause(images)
-        if len(paused.skips) == len(network.skip_layers):
+    if isinstance(network, Resumable) and len(model.pause(image).skips) == len(network.skip_layers):
+        return partial(_resume_pass, model)
+    modules = find_shared_modules(network, layers, normalise_images(image.to(model.device), model.mean_rgb))
+    return partial(_replay_pass, model, layers, modules)
 
-            def resume(interventions: Interventions) -> Tensor:
-                carried = zip(network.skip_layers, paused.skips, strict=True)
-                skips = tuple(interventions[layer](value) if layer in interventions else value for layer, value in carried)
-                change = interventions.get(network.bottleneck_layer or "")
-                bottleneck = paused.bottleneck if change is None else change(paused.bottleneck)
-                return model.resume(replace(paused, skips=skips, bottleneck=bottleneck))
 
-            return resume
-    return lambda interventions: model.heatmaps(images, interventions)
+def _resume_pass(model: PoseModel, images: Tensor) -> _Decode:
+    """Run a single hourglass up to its bottleneck, on which no skip connection has an effect."""
+    network, paused = model.network, model.pause(images)
+
+    def resume(interventions: Interventions) -> Tensor:
+        carried = zip(network.skip_layers, paused.skips, strict=True)
+        skips = tuple(interventions[layer](value) if layer in interventions else value for layer, value in carried)
+        change = interventions.get(network.bottleneck_layer or "")
+        bottleneck = paused.bottleneck if change is None else change(paused.bottleneck)
+        return model.resume(replace(paused, skips=skips, bottleneck=bottleneck))
+
+    return resume
+
+
+def _replay_pass(model: PoseModel, layers: tuple[str, ...], modules: frozenset[str], images: Tensor) -> _Decode:
+    """Run the modules before all of the layers once, such as the encoder."""
+    recorded = record_pass(model.network, layers, normalise_images(images.to(model.device), model.mean_rgb), modules)
+    return lambda interventions: recorded.heatmaps(interventions) if interventions else recorded.maps
 
 
 def _level_table(ablation: Ablation) -> pd.DataFrame:
