@@ -1,1 +1,1 @@
-"""A page on a finished run in which a person sees, clicks and tries: the engines, and below `app` the page itself."""
+"""A finished run to look into: the table of its persons, the engines, and below `app` the page that shows them."""
