@@ -115,7 +115,9 @@ def test_layer_of_every_entry_is_its_folder(entries: dict[str, dict[str, Any]]) 
 
 
 def test_workspace_and_result_share_their_folder(entries: dict[str, dict[str, Any]]) -> None:
-    pairs = {"raw": "raw_source", "crops": "crops", "features": "features", "overlays": "overlays"}
+    pairs = {
+        "raw": "raw_source", "crops": "crops", "features": "features", "overlays": "overlays", "explorer": "explorer_persons",
+    }  # fmt: skip
     for workspace, result in pairs.items():
         first, second = entries[f"{workspace}_workspace"], entries[result]
         assert (first["filepath"], first["store"]) == (second["filepath"], second["store"])

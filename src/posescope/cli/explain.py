@@ -50,6 +50,11 @@ __all__ = ["explain"]
     metavar="NAME",
     help="An analysis to run, repeated for several (default: all installed ones except attribution, which takes minutes).",
 )
+@click.option(
+    "--keep-inputs",
+    is_flag=True,
+    help="Keep crops, features and a copy of the model in OUTPUT/results/explorer, for interactive pages that run the network.",
+)
 @allow_component
 def explain(model: Path, data: Path, images: Path | None, output: Path, **options: Any) -> None:
     """Explain a model on annotated photographs.
@@ -79,6 +84,8 @@ def explain(model: Path, data: Path, images: Path | None, output: Path, **option
     if unknown := set(options["analyses"]) - {row.name for row in installed("analyses")}:
         known = ", ".join(row.name for row in installed("analyses"))
         raise click.UsageError(f"--analysis {min(unknown)}: no such analysis. Installed ones: {known}.")
+    if options["keep_inputs"] and options["photographs"] != "full":
+        raise click.UsageError("--keep-inputs keeps the crops as they are; leave it out, or use --photographs full.")
     allow = options.pop("allow")
     folder = find_model(model)
     joints = read_description(folder).skeleton.joints

@@ -2,10 +2,14 @@
 
 The pipelines `data_engineering`, `evaluation`, `explainability` and `reporting` run with the crops and the codec of the model.
 What they pass on stays in memory, except crops and features, which are in a working folder; results are written into the output
-folder.
+folder. `keep_inputs` keeps what interactive pages need to run the network (`explorer.opened_run`):
+
+    <output>/results/explorer/    persons.parquet; with keep_inputs also model/, crops/, features/, targets.npz, components.npz
+                                  and crop_statistics.json
 """
 
 import logging
+import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,6 +41,8 @@ from posescope.drawing.photographs import PhotographMode
 from posescope.explainability.base import AnalysisResult
 from posescope.explainability.features.feature_store import FeatureStore
 from posescope.explainability.findings_file import list_findings
+from posescope.explorer.opened_run import RunPlaces
+from posescope.explorer.table_file import ExplorerStore
 from posescope.pipeline_registry import register_pipelines
 from posescope.pipelines.data_engineering.options import DataEngineeringOptions
 from posescope.pipelines.evaluation.options import EvaluationOptions
@@ -64,6 +70,7 @@ class ExplanationOptions(Options):
     layer: str | None = Field(None, description="layer whose features are explained; null: the bottleneck of the network")
     photographs: PhotographMode = Field("full", description="how the pages show photographs")
     analyses: tuple[str, ...] = Field((), description="names of the analyses; empty: all installed ones except attribution")
+    keep_inputs: bool = Field(False, description="keep crops, features and a copy of the model, for interactive pages")
 
     @property
     def selected(self) -> tuple[str, ...]:
@@ -98,6 +105,8 @@ def explain_model(
         PosescopeError: of any step, or if a file cannot be written.
     """
     model = load_model(folder, allow=allow)
+    places = RunPlaces.of_explanation(output / "results" / "explorer")
+    _remove_inputs(places)
     pipelines = register_pipelines()
     pipeline = sum((pipelines[name] for name in _PIPELINES), Pipeline([])) - collect_training()
     pipeline = _with_commands(pipeline, options)
@@ -106,11 +115,12 @@ def explain_model(
         "uncertainty": read_uncertainty(folder, fingerprint_of_model(model), model.skeleton.joints),
         "training_results": {},
         "raw_workspace": study[0],
-        "crops_workspace": CropStore(work / "crops"),
-        "features_workspace": FeatureStore(work / "features"),
+        "crops_workspace": CropStore(places.crops if options.keep_inputs else work / "crops"),
+        "features_workspace": FeatureStore(places.features if options.keep_inputs else work / "features"),
+        "explorer_workspace": ExplorerStore(places.table.parent),
         **_parameters(pipeline, _options_of(model, study, options, folder.name)),
     }
-    catalog = _make_catalog(pipeline, output, given)
+    catalog = _make_catalog(pipeline, output, given, _kept_entries(places) if options.keep_inputs else {})
     try:
         with _quiet_logs():
             SequentialRunner().run(pipeline, catalog, _hooks(report_step, options.selected))
@@ -119,6 +129,8 @@ def explain_model(
         if cause is None:
             raise
         raise cause from error
+    if options.keep_inputs:
+        shutil.copytree(folder, places.models)
     return tuple(output / name for page, name in _PAGES.items() if page in pipeline.outputs())
 
 
@@ -177,7 +189,29 @@ def _parameters(pipeline: Pipeline, namespaces: Mapping[str, Options]) -> dict[s
     return found
 
 
-def _make_catalog(pipeline: Pipeline, output: Path, given: Mapping[str, Any]) -> DataCatalog:
+def _remove_inputs(places: RunPlaces) -> None:
+    """Remove what an earlier explanation kept in the same output: it is of other persons or of another model."""
+    for path in (places.models, places.crops, places.features, places.targets, places.statistics, places.components):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _kept_entries(places: RunPlaces) -> dict[str, Any]:
+    """Return the catalog entries of datasets that are kept as files."""
+    records = {
+        "targets": ("ArraysDataset", "posescope.core.records.PoseTargets", places.targets),
+        "components": ("ArraysDataset", "posescope.explainability.components.pca.Components", places.components),
+        "crop_statistics": ("RecordDataset", "posescope.data.crops.crop_statistics.CropStatistics", places.statistics),
+    }
+    return {
+        name: {"type": f"posescope.datasets.{kind}", "record": record, "filepath": str(path)}
+        for name, (kind, record, path) in records.items()
+    }
+
+
+def _make_catalog(pipeline: Pipeline, output: Path, given: Mapping[str, Any], kept: Mapping[str, Any]) -> DataCatalog:
     """Return the datasets: results as files, everything else in memory and without copies."""
     results = output / "results"
     tables = ("suspicious_annotations", "issues", "data_quality", "joint_scores_val")
@@ -192,6 +226,7 @@ def _make_catalog(pipeline: Pipeline, output: Path, given: Mapping[str, Any]) ->
             if name in pipeline.datasets()
         },
         **{page: {"type": "text.TextDataset", "filepath": str(output / name)} for page, name in _PAGES.items()},
+        **kept,
     }
     catalog = DataCatalog.from_config(entries)
     for name in pipeline.datasets():

@@ -7,14 +7,21 @@ from typing import Any
 import pandas as pd
 
 from posescope.artifacts.pose_model import PoseModel
+from posescope.artifacts.uncertainty import Uncertainty
 from posescope.core.records import PoseTargets
+from posescope.core.skeleton import Skeleton
 from posescope.data.coco.folder import CocoFolder, SourceOptions
 from posescope.data.coco.sources import SourceList, combine_folders
 from posescope.data.crops.crop_statistics import CropStatistics, check_current
 from posescope.data.crops.crop_store import CropStore
 from posescope.drawing.photographs import PhotographMode
 from posescope.drawing.rgb_images import PngImage
+from posescope.explainability.features.feature_store import FeatureStore
+from posescope.explorer.person_table import ExplainedTables, ExplorerOptions
+from posescope.explorer.table_export import export_persons
+from posescope.explorer.table_file import ExplorerStore
 from posescope.pipelines.reporting.options import PageOptions
+from posescope.prediction.options import PredictionOptions
 from posescope.reporting import model_card
 from posescope.reporting.image_grids import person_examples
 from posescope.reporting.pages import write_pages
@@ -121,3 +128,58 @@ def write_report(
         example=example,
     )
     return write_pages(inputs)
+
+
+def write_explorer_persons(
+    workspace: ExplorerStore,
+    model: PoseModel,
+    crops: CropStore,
+    targets: PoseTargets,
+    statistics: CropStatistics,
+    skeleton: Skeleton,
+    features: FeatureStore,
+    persons: pd.DataFrame,
+    explained: pd.DataFrame,
+    predictions: pd.DataFrame,
+    scores: pd.DataFrame,
+    attributes: pd.DataFrame,
+    explainability: Mapping[str, Any],
+    uncertainty: Uncertainty | None,
+    prediction: PredictionOptions,
+    options: ExplorerOptions,
+    photographs: PhotographMode,
+) -> ExplorerStore:
+    """Write the table of all explained persons, for interactive pages and other tools.
+
+    Args:
+        workspace: folder of the table.
+        model: the model.
+        crops, targets, statistics, skeleton: crops of the data set, their joints and statistics, and the skeleton.
+        features: features of the explained persons.
+        persons: `Persons` with splits.
+        explained, predictions, scores, attributes: tables of the explained persons.
+        explainability: collected results of the explainability.
+        uncertainty: radii of the model. None: it was not calibrated.
+        prediction: how the explained persons were predicted; `flip_test` is used.
+        options: map and thumbnails.
+        photographs: how thumbnails show photographs.
+
+    Returns:
+        The finished store.
+    """
+    export_persons(
+        workspace,
+        model,
+        crops,
+        targets,
+        statistics,
+        skeleton,
+        features.open(),
+        ExplainedTables(persons, explained, predictions, scores, attributes),
+        explainability,
+        uncertainty,
+        flip_test=prediction.flip_test,
+        options=options,
+        photographs=photographs,
+    )
+    return workspace

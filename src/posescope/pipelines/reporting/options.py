@@ -4,6 +4,7 @@ from pydantic import Field
 
 from posescope.core.plugins import Options
 from posescope.drawing.photographs import PhotographMode
+from posescope.explorer.person_table import ExplorerOptions
 
 __all__ = ["PageOptions", "ReportingOptions"]
 
@@ -24,3 +25,4 @@ class ReportingOptions(Options):
         "ground. Pictures of an earlier run in a less strict mode are left out",
     )
     page: PageOptions = Field(default_factory=PageOptions, description="options of the report page")
+    explorer: ExplorerOptions = Field(default_factory=ExplorerOptions, description="options of the table of explained persons")

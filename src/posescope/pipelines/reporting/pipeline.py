@@ -1,4 +1,4 @@
-"""Pipeline `reporting`: the results of all stages -> a summary, a report and a model card."""
+"""Pipeline `reporting`: the results of all stages -> a summary, a report, a model card and a table of the explained persons."""
 
 from kedro.pipeline import Pipeline
 
@@ -9,6 +9,8 @@ from posescope.pipelines.steps import PHOTOGRAPHS, named_outputs, stage, step
 __all__ = ["create_pipeline"]
 
 PAGE = "params:reporting.page"
+EXPLORER = "params:reporting.explorer"
+PREDICTION = "params:explainability.prediction"
 SOURCE = "params:data_engineering.source"
 SOURCES = "params:data_engineering.sources"
 SETTINGS = [SOURCE, PAGE, PHOTOGRAPHS]
@@ -16,9 +18,9 @@ OWN = ["model", "crop_statistics"]
 
 
 def create_pipeline() -> Pipeline:
-    """Return the pipeline that collects the results of all stages and writes the summary, the report and the model card."""
+    """Return the pipeline that collects the results of all stages and writes the pages, the model card and the explorer table."""
     collected = collect_data() + collect_training() + collect_evaluation() + collect_explainability()
-    return collected + _reporting()
+    return collected + _reporting() + _explorer()
 
 
 def _reporting() -> Pipeline:
@@ -41,5 +43,22 @@ def _reporting() -> Pipeline:
                 [*OWN, "data_results", "training_results", *results, "person_examples", "summary_example", *SETTINGS],
                 named_outputs("summary", "report"),
             ),
+        ],
+    )
+
+
+def _explorer() -> Pipeline:
+    tables = ["persons", "explained_persons", "explained_predictions", "explained_scores", "pose_attributes"]
+    return stage(
+        "reporting",
+        [
+            step(
+                nodes.write_explorer_persons,
+                [
+                    *("explorer_workspace", "model", "crops", "targets", "crop_statistics", "skeleton", "features", *tables),
+                    *("explainability_results", "uncertainty", PREDICTION, EXPLORER, PHOTOGRAPHS),
+                ],
+                "explorer_persons",
+            )
         ],
     )
