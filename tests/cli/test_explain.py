@@ -12,8 +12,10 @@ from click.testing import CliRunner, Result
 from posescope.artifacts.model_folder import save_model
 from posescope.artifacts.pose_model import PoseModel
 from posescope.cli import cli
+from posescope.core.errors import DataError
 from posescope.core.plugins import ComponentSpec, build
 from posescope.core.skeleton import COCO_PERSON
+from posescope.explorer.opened_run import open_run
 from posescope.geometry.crop_recipe import CropRecipe
 from posescope.models.plain_modules import build_network
 from posescope.sample.generator import generate_sample
@@ -86,6 +88,36 @@ def test_results_beside_the_pages(explained: tuple[Result, Path]) -> None:
     assert {finding["command"] for finding in findings} == {command + finding["analysis"] for finding in findings}
     assert 15 <= metrics["val"]["pck_thesis"]["persons"] <= 25
     assert (results / "explainability" / "label_errors" / "label_errors.csv").is_file()
+
+
+def test_explorer_table_beside_the_pages(explained: tuple[Result, Path]) -> None:
+    """Without photographs and file names, as asked for; what runs the network is not kept."""
+    opened = open_run(explained[1])
+    metrics = json.loads((explained[1] / "results" / "metrics.json").read_text())
+    assert (opened.persons["role"] == "judged").sum() == metrics["val"]["pck_thesis"]["persons"]
+    assert set(opened.persons["file_name"]) == {""}
+    assert {path.name for path in opened.places.table.parent.iterdir()} == {"persons.parquet"}
+    with pytest.raises(DataError, match="--keep-inputs"):
+        opened.crops()
+
+
+def test_inputs_that_are_kept_open_as_a_run(model: Path, sample: Path, tmp_path: Path) -> None:
+    result = explain(
+        model, "--data", sample / VAL, "--output", tmp_path, "--analysis", "truncation", "--device", "cpu", "--keep-inputs"
+    )
+    assert result.exit_code == 0, result.output
+    opened = open_run(tmp_path)
+    assert len(opened) == len(opened.crops()) == len(opened.features()) > 30
+    assert opened.components().model == opened.about.model
+    assert opened.model().crop_size == opened.about.crop_size == (32, 32)
+    assert opened.uncertainty() is None
+
+
+def test_crops_are_kept_only_where_photographs_are_shown(model: Path, sample: Path, tmp_path: Path) -> None:
+    result = explain(model, "--data", sample / VAL, "--output", tmp_path / "out", "--keep-inputs", "--photographs", "none")
+    assert result.exit_code == 2
+    assert "--keep-inputs" in result.stderr
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.slow
