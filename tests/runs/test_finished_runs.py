@@ -1,29 +1,14 @@
 """Tests of posescope.runs.finished_runs; tests/cli/test_compare.py tests them through the command."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
+from tests.run_records import NEW, OLD, make_run
 
 from posescope.core.errors import DataError
 from posescope.core.origin import Origin
-from posescope.runs.finished_runs import check_comparable, describe_differences, find_run, find_trained_model
-
-OLD, NEW = "2026-01-01T10.00.00.000Z", "2026-01-02T10.00.00.000Z"
-
-
-def make_run(data_dir: Path, run_id: str, parameters: dict[str, Any] | None = None, **changes: Any) -> None:
-    """Write the record of a run, and its scores of one person."""
-    scores = data_dir / "07_model_output" / "val" / "person_scores.parquet" / run_id / "person_scores.parquet"
-    scores.parent.mkdir(parents=True)
-    pd.DataFrame({"person_id": [1], "image_id": [1], "found": [True], "oks": [0.5]}).to_parquet(scores)
-    record = {"run_id": run_id, "status": "completed", "parameters": parameters or {}, "inputs": {}, "data_fingerprint": "d" * 16}
-    record |= {"outputs": {"person_scores_val": f"/elsewhere/{scores.relative_to(data_dir)}"}} | changes
-    folder = data_dir / "08_reporting" / "runs" / run_id
-    folder.mkdir(parents=True)
-    (folder / "run.json").write_text(json.dumps(record))
+from posescope.runs.finished_runs import find_run, find_trained_model
 
 
 def test_run_is_found_by_id_by_folder_and_as_the_newest_of_a_data_dir(tmp_path: Path) -> None:
@@ -73,23 +58,6 @@ def test_origin_of_the_table_precedes_the_record(tmp_path: Path) -> None:
     assert run.origin == Origin("m" * 16, "e" * 16, "")
     assert (run.model_fingerprint(), run.data_fingerprint()) == ("m" * 16, "e" * 16)
     assert len(run.differences()) == 1
-
-
-def test_runs_of_other_data_are_not_comparable(tmp_path: Path) -> None:
-    make_run(tmp_path, OLD, {"data_engineering": {"sample": {"seed": 0, "workers": 1}}})
-    make_run(tmp_path, NEW, {"data_engineering": {"sample": {"seed": 1, "workers": 1}}})
-    first, second = find_run(OLD, tmp_path), find_run(NEW, tmp_path)
-    check_comparable(first, first)
-    with pytest.raises(DataError, match="sample"):
-        check_comparable(first, second)
-
-
-def test_differences_of_protocol_metrics_and_data_are_described(tmp_path: Path) -> None:
-    make_run(tmp_path, OLD, {"evaluation": {"scoring": {"protocol": None, "metrics": ["oks"]}}})
-    make_run(tmp_path, NEW, {"evaluation": {"scoring": {"protocol": "coco", "metrics": ["pck"]}}}, data_fingerprint="e" * 16)
-    first, second = find_run(OLD, tmp_path), find_run(NEW, tmp_path)
-    assert describe_differences(first, first) == []
-    assert len(describe_differences(first, second)) == 3
 
 
 def test_trained_model_is_found_by_run_and_by_folder(tmp_path: Path) -> None:

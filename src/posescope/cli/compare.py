@@ -13,9 +13,10 @@ from posescope.core.errors import pluralise
 from posescope.core.files import sha256_of, write_json
 from posescope.evaluation.paired_comparison import JointComparison, PairedMetric, RunComparison, compare_joints, compare_persons
 from posescope.prediction.peers.peer_networks import PEER_FORMATS, open_peer
-from posescope.runs.finished_runs import FinishedRun, check_comparable, describe_differences, find_run
+from posescope.runs.finished_runs import FinishedRun, find_run
 from posescope.runs.peer_comparison import BOX_KINDS, PeerComparison, compare_with_peer
 from posescope.runs.project_models import project_data_dir
+from posescope.runs.run_comparability import check_comparable, describe_differences
 
 __all__ = ["compare"]
 
