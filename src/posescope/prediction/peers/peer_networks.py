@@ -20,14 +20,16 @@ from pydantic import Field, ValidationError, field_validator
 
 from posescope.artifacts.onnx_runtime import OnnxNetwork, load_onnxruntime
 from posescope.core.errors import DataError, OptionsError
-from posescope.core.plugins import Options, describe_validation_error
+from posescope.core.plugins import Options, StoredComponent, describe_validation_error
 from posescope.core.skeleton import COCO_PERSON
-from posescope.prediction.peers.person_windows import cut_windows
+from posescope.geometry.crop_recipe import CropRecipe
+from posescope.prediction.person_crops import PersonCrops, crop_persons
 
 __all__ = ["PEER_FORMATS", "HeatmapsOptions", "MovenetOptions", "PeerJoints", "PeerNetwork", "open_peer"]
 
 Channel = Literal["rgb", "bgr"]
 _JOINTS = COCO_PERSON.joints
+_BLACK = (0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -138,12 +140,12 @@ class _Movenet:
         self._size = size
 
     def predict(self, image: NDArray[np.uint8], boxes: NDArray[np.float64], scale: float) -> PeerJoints:
-        windows = cut_windows(image, boxes, scale, self._size)
-        found = [self._predict_one(crop) for crop in windows.crops]
+        persons = _crop_grown(image, boxes, scale, self._size)
+        found = [self._predict_one(crop) for crop in persons.crops]
         values = np.stack(found) if found else np.empty((0, len(self.joints), 3))
         # Fractions of the edges: 0 is the left edge of the first pixel, whose centre is 0 here.
         in_crop = values[..., 1::-1] * np.array(self._size[::-1], np.float64) - 0.5
-        return PeerJoints(windows.to_image(in_crop), values[..., 2])
+        return PeerJoints(persons.to_image(in_crop), values[..., 2])
 
     def _predict_one(self, crop: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Return (17, 3) y, x, score."""
@@ -175,15 +177,15 @@ class _Heatmaps:
         self._size = options.input_size or own or (0, 0)
 
     def predict(self, image: NDArray[np.uint8], boxes: NDArray[np.float64], scale: float) -> PeerJoints:
-        windows = cut_windows(image, boxes, scale, self._size)
-        maps = [self._predict_one(crop) for crop in windows.crops]
+        persons = _crop_grown(image, boxes, scale, self._size)
+        maps = [self._predict_one(crop) for crop in persons.crops]
         if not maps:
             return PeerJoints(np.empty((0, len(self.joints), 2)), np.empty((0, len(self.joints))))
         cells, scores = _decode(np.stack(maps))
         # With UDP the outermost cells are the outermost px of the crop.
         ends = 1 if self._options.udp else 0
         strides = (np.array(self._size[::-1]) - ends) / np.maximum(np.array(maps[0].shape[:0:-1]) - ends, 1)
-        return PeerJoints(windows.to_image(cells * strides + self._options.first_cell_px), scores)
+        return PeerJoints(persons.to_image(cells * strides + self._options.first_cell_px), scores)
 
     def _predict_one(self, crop: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Return (K, h, w) heatmaps. Persons are run one by one: many exported networks have a batch of 1."""
@@ -226,6 +228,12 @@ def open_peer(path: Path, name: str, settings: Mapping[str, Any] | None = None) 
     network = load_onnxruntime("A peer").open_network(path, "Name an ONNX file by --peer.")
     opened: PeerNetwork = kind(network, options)
     return opened
+
+
+def _crop_grown(image: NDArray[np.uint8], boxes: NDArray[np.float64], scale: float, input_size: tuple[int, int]) -> PersonCrops:
+    """Crop persons by the rule `top_down`, whose padding is `scale`; the part outside the image is black."""
+    rule = StoredComponent(name="top_down", options={"padding": scale})
+    return crop_persons(image, boxes, CropRecipe(rule=rule, padding_rgb=_BLACK), input_size)
 
 
 def _decode(maps: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
