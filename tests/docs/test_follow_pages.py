@@ -169,6 +169,10 @@ def test_several_data_sets(page, checkout, painted) -> None:
     assert (labels["nose"], labels["neck"], labels["left_knee"]) == (counts["sport"], counts["street"], 0)
     strata = pd.read_csv(data / "08_reporting" / "strata.csv").set_index(["stratum", "group"])["persons"]
     assert strata["source"].to_dict() == persons[persons["split"] == "val"]["source"].value_counts().to_dict()
+    metrics = pd.read_csv(data / "08_reporting" / "metrics.csv").set_index("metric")
+    persons_of = metrics["persons"][[f"oks_ap/{source}" for source in counts.index]]
+    assert persons_of.sum() == metrics.loc["oks_ap", "persons"]
+    assert metrics["source"].dropna().value_counts().to_dict() == {"street": 4, "sport": 4}
 
 
 def follow_run_on_coco(checkout, page) -> None:

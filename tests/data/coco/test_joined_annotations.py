@@ -119,11 +119,15 @@ def test_malformed_source_is_named(tmp_path, sources) -> None:
         read_sources(folder_of(tmp_path, sources), UNREAD)
 
 
-def test_each_source_is_split_as_if_it_were_alone(tmp_path, sources) -> None:
+def test_each_source_is_split_as_if_it_were_alone(tmp_path, sources, caplog) -> None:
     alone = sample_splits(read_annotations(CocoFolder(tmp_path / "coco"), SourceOptions()).persons, SPLIT)
     found = sample_splits(read_sources(folder_of(tmp_path, sources), UNREAD).persons, SPLIT, UNREAD, sources)
     assert "test" in set(alone["split"])
     assert found["split"].tolist() == 2 * alone["split"].tolist()
+    limited = [
+        record.getMessage().partition("The test set is limited")[0] for record in caplog.records if "limited" in record.msg
+    ]
+    assert limited == ["", "Source 'a': ", "Source 'b': "]
 
 
 def test_one_source_has_official_splits_and_the_other_is_split_by_the_project(tmp_path, sources) -> None:

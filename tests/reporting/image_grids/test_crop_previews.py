@@ -51,6 +51,15 @@ def test_crops_are_drawn_with_their_joints(tiny_run, monkeypatch):
     assert grid.text == {"data": "d" * 16, "photographs": "full"}
 
 
+def test_each_of_several_data_sets_is_drawn_and_named(tiny_run, monkeypatch):
+    """Six persons of one data set, one of the other: each gets at most half of the two places of a split."""
+    seen = record_grids(monkeypatch)
+    monkeypatch.setattr(previews, "_CROPS", 4)
+    persons = tiny_run.persons.assign(source=["few" if person == 1 else "many" for person in tiny_run.persons["person_id"]])
+    draw_crop_grid(tiny_run.store, tiny_run.targets, persons.assign(split="train"), tiny_run.skeleton, STATISTICS)
+    assert [captions for _, captions, _ in seen] == [["person 0, many", "person 1, few"]]
+
+
 def test_target_overlays_are_drawn_beside_the_annotation(tiny_run, monkeypatch):
     seen = record_grids(monkeypatch)
     overlaid = []

@@ -9,7 +9,7 @@ from posescope.core.errors import DataError
 from posescope.core.origin import Origin, add_origin
 from posescope.core.tables import DRAWN_SPLITS, SPLITS, Distribution, Persons
 from posescope.data.coco.folder import SourceOptions
-from posescope.data.coco.sources import SourceList, naming_source
+from posescope.data.coco.sources import NamedSource, SourceList, naming_source
 from posescope.data.crops.crop_statistics import CropStatistics
 from posescope.data.crops.crop_store import CropStore
 from posescope.data.crops.options import SplitOptions
@@ -137,8 +137,9 @@ def _count_test_persons(wanted: int, available: int, options: SplitOptions, sour
     limit = int(options.max_test_fraction * available)
     if limit < wanted:
         logger.warning(
-            "The test set is limited to %d persons; the validation set has %d (max_test_fraction = %g of %d training persons)",
-            limit, wanted, options.max_test_fraction, available,
+            "%sThe test set is limited to %d persons; the validation set has %d (max_test_fraction = %g of %d training persons)",
+            f"Source '{source.name}': " if isinstance(source, NamedSource) else "", limit, wanted, options.max_test_fraction,
+            available,
         )  # fmt: skip
     return min(wanted, limit)
 

@@ -46,8 +46,8 @@ def draw_crop_grid(
         statistics: statistics of the data, whose fingerprint is the origin of the image.
         photographs: how photographs are shown.
     """
-    chosen = _first_of_each_split(crops, targets, persons, _CROPS)
-    captions = [f"person {person}" for person in chosen.targets.person_ids]
+    chosen = _select_persons(crops, targets, persons, _CROPS)
+    captions = _captions(chosen, persons)
     title = "Crops with their annotation (left orange, right blue)"
     annotated = _annotated(chosen, skeleton, _CROP_PX, photographs)
     grid = draw_image_grid(annotated, _CROP_COLUMNS, captions, (_CROP_PX, _CROP_PX), title=title)
@@ -74,7 +74,7 @@ def draw_target_grid(
         codec_spec: codec that encodes the heatmaps.
         photographs: how photographs are shown.
     """
-    chosen = _first_of_each_split(crops, targets, persons, _MAPS)
+    chosen = _select_persons(crops, targets, persons, _MAPS)
     codec: Codec = build("codecs", codec_spec, crop_size=chosen.crop_size, joint_count=chosen.joint_count)
     encoded = codec.encode(torch.from_numpy(chosen.targets.joints), torch.from_numpy(chosen.targets.visibility))
     images = chosen.read_shown_images(np.arange(len(chosen)), photographs)
@@ -85,7 +85,7 @@ def draw_target_grid(
     seam = np.full((_MAP_PX, _SEAM_PX, 3), 255, dtype=np.uint8)
     annotated = _annotated(chosen, skeleton, _MAP_PX, photographs)
     pairs = [np.hstack([left, seam, right]) for left, right in zip(annotated, overlaid, strict=True)]
-    captions = [f"person {person}" for person in chosen.targets.person_ids]
+    captions = _captions(chosen, persons)
     title = f"Annotation, and maximum of the target heatmaps (codec '{codec_spec.name}')"
     grid = draw_image_grid(pairs, _MAP_COLUMNS, captions, (_MAP_PX, 2 * _MAP_PX + _SEAM_PX), title=title)
     return add_image_origin(grid, origin_of_statistics(statistics), photographs)
@@ -101,10 +101,25 @@ def _annotated(crops: CropSet, skeleton: Skeleton, height_px: int, photographs: 
     return drawn
 
 
-def _first_of_each_split(crops: CropStore, targets: PoseTargets, persons: pd.DataFrame, count: int) -> CropSet:
-    """Return evenly spaced persons, half of them of the training set, half of the validation set."""
+def _captions(crops: CropSet, persons: pd.DataFrame) -> list[str]:
+    """Return the id of each person and, of several data sets, the name of its own."""
+    ids = crops.targets.person_ids
+    if "source" not in persons:
+        return [f"person {person}" for person in ids]
+    sources = persons.set_index("person_id")["source"].reindex(ids)
+    return [f"person {person}, {source}" for person, source in zip(ids, sources, strict=True)]
+
+
+def _select_persons(crops: CropStore, targets: PoseTargets, persons: pd.DataFrame, count: int) -> CropSet:
+    """Return evenly spaced persons, half of them of the training set, half of the validation set.
+
+    Of several data sets each gets the same number, at least one person in each split.
+    """
+    of_source = [persons] if "source" not in persons else [rows for _, rows in persons.groupby("source", sort=False)]
+    most = max(count // 2 // len(of_source), 1)
     parts = []
     for split in ("train", "val"):
-        ids = ids_of(persons, split)
-        parts.append(ids[np.unique(np.linspace(0, len(ids) - 1, min(len(ids), count // 2)).round().astype(int))])
+        for members in of_source:
+            ids = ids_of(members, split)
+            parts.append(ids[np.unique(np.linspace(0, len(ids) - 1, min(len(ids), most)).round().astype(int))])
     return crops.select(targets, np.concatenate(parts))
