@@ -164,7 +164,7 @@ def test_results_of_a_source_have_its_joints_and_their_score(tmp_path, two) -> N
 
 def test_source_without_persons_that_count_has_no_value(tmp_path, caplog) -> None:
     write_data_set(tmp_path / "street", ["nose", "left_hand"], [[[50, 20, 2], [30, 50, 2]]])
-    # Labelled joints that are left out: nobody counts.
+    # The only labelled joint is left out, so no person counts.
     write_data_set(tmp_path / "sport", ["hand", "tail", "neck"], [[[0, 0, 0], [9, 9, 2], [0, 0, 0]]])
     sources = SourceList.model_validate([STREET, SPORT])
     joints = np.array([[[50.0, 20.0], [30.0, 50.0], [0.0, 0.0]]] * 2)
