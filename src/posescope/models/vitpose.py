@@ -19,11 +19,11 @@ from posescope.core.errors import DataError, OptionsError
 from posescope.core.plugins import Options, describe_validation_error
 from posescope.models.base import PoseNetwork
 from posescope.models.encoders.base import IMAGENET_MEAN_RGB, IMAGENET_STD_RGB, MeanRgb, StdRgb
-from posescope.models.encoders.weights_files import read_weights
+from posescope.models.encoders.weights_files import read_shard_names, read_weights, sha256_of_tensors, unreadable_source
 
 __all__ = ["VitPose", "VitPoseArchitecture", "VitPoseOptions"]
 
-_CONFIG, _WEIGHTS = "config.json", "model.safetensors"
+_CONFIG, _WEIGHTS, _INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
 _CLASSIC_SCALE = 4  # two deconvolutions of stride 2
 _PATCH_PADDING_PX = 2  # of the convolution that embeds the patches
 _LAST = "head.conv."  # the layer with one row per joint
@@ -65,7 +65,10 @@ class VitPoseArchitecture(Options):
 class VitPoseOptions(Options):
     """Options of the network `vitpose`."""
 
-    folder: Path | None = Field(default=None, description="Folder with config.json and model.safetensors of transformers")
+    folder: Path | None = Field(
+        default=None,
+        description="Folder with config.json and model.safetensors of transformers, or several files of weights with their index",
+    )
     hub_id: str | None = Field(
         default=None, description="Model of the Hugging Face hub, such as usyd-community/vitpose-base-simple; downloaded once"
     )
@@ -142,8 +145,7 @@ class VitPose(PoseNetwork):
         """
         if not self.options.pretrained or not (self.options.folder or self.options.hub_id):
             return None
-        path = _find_file(self.options, _WEIGHTS)
-        weights, sha256 = read_weights(path)
+        path, weights, checksum = _read_weights(self.options)
         own = self.state_dict()
         anew = sorted(
             name for name in own if name.startswith(_LAST) and name in weights and weights[name].shape != own[name].shape
@@ -160,7 +162,7 @@ class VitPose(PoseNetwork):
                 f"and {len(report.unexpected_keys)} unknown ones ({', '.join(report.unexpected_keys[:2]) or 'none'})."
             )
         name = self.options.hub_id or str(self.options.folder)
-        return {"name": name, "sha256": sha256, **({"started_anew": list(anew)} if anew else {})}
+        return {"name": name, **checksum, **({"started_anew": list(anew)} if anew else {})}
 
     def stored_options(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Return the options with the architecture in place of the folder or the hub."""
@@ -193,7 +195,23 @@ def _find_file(options: VitPoseOptions, name: str) -> Path:
     try:
         return Path(hf_hub_download(str(options.hub_id), name, revision=options.revision))
     except (OSError, ValueError) as error:
-        raise DataError(f"{options.hub_id}: cannot read {name} from the Hugging Face hub: {error}") from error
+        raise unreadable_source(str(options.hub_id), name, error, is_hub=True) from error
+
+
+def _read_weights(options: VitPoseOptions) -> tuple[Path, dict[str, Tensor], dict[str, JsonValue]]:
+    """Return the file of the weights or its index, the tensors of one or several files, and their SHA-256 by its name."""
+    try:
+        path = _find_file(options, _WEIGHTS)
+    except DataError as error:
+        try:
+            index = _find_file(options, _INDEX)
+        except DataError:
+            raise error from None
+        parts = [read_weights(_find_file(options, name))[0] for name in read_shard_names(index)]
+        tensors = {name: tensor for part in parts for name, tensor in part.items()}
+        return index, tensors, {"sha256_of_tensors": sha256_of_tensors(tensors)}
+    tensors, sha256 = read_weights(path)
+    return path, tensors, {"sha256": sha256}
 
 
 def _find_architecture(options: VitPoseOptions, crop_size: tuple[int, int]) -> VitPoseArchitecture:

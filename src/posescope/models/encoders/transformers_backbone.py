@@ -24,7 +24,7 @@ from posescope.models.encoders.base import (
     measure_maps,
     missing_package,
 )
-from posescope.models.encoders.weights_files import sha256_of_tensors
+from posescope.models.encoders.weights_files import sha256_of_tensors, unreadable_source
 
 __all__ = ["TransformersBackbone", "TransformersBackboneOptions"]
 
@@ -42,7 +42,9 @@ class TransformersBackboneOptions(Options):
     """Options of the encoder `transformers`."""
 
     folder: Path | None = Field(
-        default=None, description="Folder with config.json and model.safetensors, as written by `save_pretrained`"
+        default=None,
+        description="Folder with config.json and model.safetensors, or several files of weights with their index, as written by "
+        "`save_pretrained`",
     )
     hub_id: str | None = Field(
         default=None, description="Model of the Hugging Face hub, such as facebook/dinov2-small; downloaded if it is not cached"
@@ -113,7 +115,7 @@ class TransformersBackbone(Encoder):
                 **self._access(),
             )  # fmt: skip
         except (OSError, RuntimeError, ValueError) as error:
-            raise DataError(f"{self._source()}: cannot read the weights of this backbone: {error}") from error
+            raise unreadable_source(self._source(), "weights of this backbone", error, not self.options.folder) from error
         weights: dict[str, Tensor] = loaded.state_dict()
         absent = [name for name in report["missing_keys"] if not _starts_random(name)]
         if absent:
@@ -146,7 +148,7 @@ class TransformersBackbone(Encoder):
             try:
                 read = _import_library().AutoConfig.from_pretrained(self._source(), **self._access())
             except (OSError, ValueError) as error:
-                raise DataError(f"{self._source()}: cannot read the configuration: {error}") from error
+                raise unreadable_source(self._source(), "a configuration", error, not self.options.folder) from error
             content = read.to_dict()
         return _make_config(_import_library(), content, self.options.out_indices)
 

@@ -1,7 +1,9 @@
 """Files of pretrained weights: read without unpickling objects, and converted once to safetensors."""
 
 import hashlib
+import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,7 +15,10 @@ from torch import Tensor
 from posescope.core.errors import DataError
 from posescope.core.files import atomic_write, sha256_of
 
-__all__ = ["default_cache_dir", "read_weights", "sha256_of_tensors"]
+__all__ = ["default_cache_dir", "read_shard_names", "read_weights", "sha256_of_tensors", "unreadable_source"]
+
+_SHARD = re.compile(r"\w[\w.-]*\.safetensors")  # a name without a folder
+_LONGEST_MESSAGE = 300
 
 
 def default_cache_dir() -> Path:
@@ -47,6 +52,53 @@ def read_weights(path: Path, cache_dir: Path | None = None) -> tuple[dict[str, T
         with atomic_write(converted) as temporary:
             save_file(_read_tensors_only(path), temporary)
     return _read_safetensors(converted), sha256
+
+
+def read_shard_names(index: Path) -> list[str]:
+    """Return the names of the files of weights that are split into several ones.
+
+    Args:
+        index: the file `model.safetensors.index.json` of transformers: `{"weight_map": {name of the tensor: name of the file}}`.
+
+    Returns:
+        Each name once, in the order of the file. All files are in the folder of the index.
+
+    Raises:
+        DataError: The file cannot be read, or names other files than safetensors in its folder.
+    """
+    try:
+        names = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise DataError(
+            f"{index}: expected a `weight_map` from tensors to files, found {type(error).__name__}: {error}. "
+            "Save the weights again with `save_pretrained`."
+        ) from error
+    wrong = [name for name in names if not (isinstance(name, str) and _SHARD.fullmatch(name))]
+    if wrong or not names:
+        raise DataError(
+            f"{index}: expected names of safetensors files in the same folder, found {wrong[0] if wrong else 'none'}. "
+            "Save the weights again with `save_pretrained`."
+        )
+    return list(dict.fromkeys(names))
+
+
+def unreadable_source(source: str, what: str, error: Exception, is_hub: bool) -> DataError:
+    """Return the error, in one line, for a folder or a model of the Hugging Face hub that a library cannot read.
+
+    Args:
+        source: the folder or the id.
+        what: what was read, such as `the configuration`.
+        error: the error of the library.
+        is_hub: whether `source` is an id.
+    """
+    reason = " ".join(str(error).split())[:_LONGEST_MESSAGE].rstrip(".")
+    remedy = (
+        "Check the id, the revision and the connection, or download the model on another machine and give its `folder`"
+        if is_hub
+        else "Correct the path, or save the model again with `save_pretrained`"
+    )
+    place = " of the Hugging Face hub" if is_hub else ""
+    return DataError(f"{source}: expected {what}{place}, found {type(error).__name__}: {reason}. {remedy}.")
 
 
 def sha256_of_tensors(tensors: Mapping[str, Tensor]) -> str:
