@@ -1,6 +1,7 @@
 # Commands for users and contributors. Everything is installed into .venv, in the versions of requirements.lock.
 #
 #   make run                       the default pipeline on the generated sample, 4 to 6 minutes on 2 cores
+#   make explore                   the finished run as a local page
 #   make test                      the test suite; `make test-all` adds the slow tests
 #   make install                   the environment only; TORCH_INDEX=<url> selects an index of PyTorch, such as its CPU index
 #   make lint | format             ruff, strict mypy, import-linter
@@ -21,10 +22,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # One process per core. Tests of one file stay in one process, so that module fixtures are made once.
 PYTEST := $(BIN)/pytest --numprocesses logical --maxprocesses 8 --dist loadfile
 
-.PHONY: help install run test test-all lint format viz viz-site package clean
+.PHONY: help install run explore test test-all lint format viz viz-site package clean
 
 help:
-	@sed -n '3,8p' Makefile | cut -c3-
+	@sed -n '3,9p' Makefile | cut -c3-
 
 $(INSTALLED): pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one: make PYTHON=python3.12")'
@@ -40,6 +41,9 @@ install: $(INSTALLED)
 
 run: $(INSTALLED)
 	$(BIN)/kedro run
+
+explore: $(INSTALLED)
+	$(BIN)/posescope explore
 
 test: $(INSTALLED)
 	$(PYTEST)

@@ -16,6 +16,7 @@ __all__ = ["COMMANDS", "cli"]
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "compare": ("posescope.cli.compare", "Compare two runs, or a run and another network, person by person."),
     "explain": ("posescope.cli.explain", "Explain a model on annotated photographs."),
+    "explore": ("posescope.cli.explore", "Open a finished run as a local page."),
     "export": ("posescope.cli.export", "Export a model to ONNX and verify its outputs."),
     "info": ("posescope.cli.info", "Describe a model folder."),
     "plugins": ("posescope.cli.plugins", "List the installed components with their options."),

@@ -1,14 +1,13 @@
 """The listed persons as a table with their files, and as COCO annotations to open in an annotation tool."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from posescope.core.skeleton import Skeleton
 from posescope.core.tables import joints_of, matrices_of
+from posescope.data.coco.annotation_writer import keypoint_category, keypoint_document
 from posescope.data.coco.folder import SourceOptions
 from posescope.explainability.base import AnalysisResult
 from posescope.explainability.label_errors.suspicious_joints import COLUMNS
@@ -64,57 +63,19 @@ def suspicious_coco(
         By `train` and `val`: the content of a keypoint annotation file with the original ids, in the order of the list. Each
         annotation has a field `posescope`: rank, kind, joint, other_joint and score.
     """
-    category = {
-        "id": skeleton.category_id,
-        "name": source.category,
-        "keypoints": list(skeleton.joints),
-        "skeleton": [[first + 1, second + 1] for first, second in skeleton.limbs],
-    }
+    category = keypoint_category(skeleton, source.category)
     return {split: _document(listed[listed["split"] == split], persons, keypoints, category) for split in ("train", "val")}
 
 
 def _document(listed: pd.DataFrame, persons: pd.DataFrame, keypoints: pd.DataFrame, category: dict[str, Any]) -> dict[str, Any]:
     ids = listed["person_id"].to_numpy(dtype=np.int64)
-    rows = persons.set_index("person_id").loc[ids]
-    joints = joints_of(keypoints, ids)
-    images: list[Any] = list(rows.drop_duplicates("image_id").itertuples())
-    annotations = [
-        _annotation(person, own, suspicion, category["id"])
-        for person, own, suspicion in zip(rows.itertuples(), joints, listed.to_dict("records"), strict=True)
-    ]
-    return {
-        "info": {"description": "Annotations that posescope lists as doubtful"},
-        "images": [
-            {"id": int(row.image_id), "file_name": row.file_name, "width": int(row.image_w), "height": int(row.image_h)}
-            for row in images
-        ],
-        "annotations": annotations,
-        "categories": [category],
-    }
-
-
-def _annotation(person: Any, joints: NDArray[np.float64], suspicion: Mapping[Any, Any], category_id: int) -> dict[str, Any]:
-    """Return a COCO record; its box refers to the edges of pixels."""
-    triples = [[_number(x), _number(y), int(seen)] if seen > 0 else [0, 0, 0] for x, y, seen in joints]
-    return {
-        "id": int(person.annotation_id),
-        "image_id": int(person.image_id),
-        "category_id": category_id,
-        "iscrowd": int(person.is_crowd),
-        "bbox": [_number(value) for value in (person.bbox_x + 0.5, person.bbox_y + 0.5, person.bbox_w, person.bbox_h)],
-        "area": _number(person.area),
-        "segmentation": [],
-        "keypoints": [value for triple in triples for value in triple],
-        "num_keypoints": sum(triple[2] > 0 for triple in triples),
-        "posescope": {
+    rows, joints = persons.set_index("person_id").loc[ids], joints_of(keypoints, ids)
+    notes = [
+        {
             "rank": int(suspicion["rank"]),
             **{name: suspicion[name] for name in ("kind", "joint", "other_joint")},
             "score": round(float(suspicion["score"]), _DECIMALS),
-        },
-    }
-
-
-def _number(value: float) -> float | int:
-    """Return an integer where COCO's files have one."""
-    rounded = round(float(value), _DECIMALS)
-    return int(rounded) if rounded == int(rounded) else rounded
+        }
+        for suspicion in listed.to_dict("records")
+    ]
+    return keypoint_document(rows, joints, category, "Annotations that posescope lists as doubtful", notes)

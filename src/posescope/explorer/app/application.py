@@ -74,7 +74,7 @@ def _frame(tabs: Sequence[Tab], title: str, lead: str) -> Component:
             tab.title,
             id={"type": "tab-choice", "name": tab.name},
             role="tab",
-            className="tab",
+            className="tab-choice",
             **aria(selected=number == 0, controls=f"{tab.name}-panel"),
         )
         for number, tab in enumerate(tabs)
@@ -89,7 +89,7 @@ def _frame(tabs: Sequence[Tab], title: str, lead: str) -> Component:
             dcc.Store(id=SELECTION, data=[]),
             dcc.Store(id=PERSON),
             html.Header([html.H1(title), html.P(lead, className="lead")], className="top"),
-            html.Div(buttons, role="tablist", className="tabs", **aria(label="Parts of the page")),
+            html.Div(buttons, role="tablist", className="tab-choices", **aria(label="Parts of the page")),
             html.P(id=NOTICE, role="alert", className="notice", hidden=True),
             html.Main(panels),
         ],

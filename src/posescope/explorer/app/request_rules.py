@@ -102,7 +102,8 @@ def content_security_policy(script_hashes: Iterable[str]) -> str:
     """
     rules = {
         "default-src": ["'none'"],
-        "script-src": ["'self'", *script_hashes],
+        # plotly compiles the programs of its WebGL layers when it draws them
+        "script-src": ["'self'", "'unsafe-eval'", *script_hashes],
         "style-src": ["'self'", "'unsafe-inline'"],  # plotly and Dash write style elements
         "img-src": ["'self'", "data:", "blob:"],
         "font-src": ["'self'", "data:"],

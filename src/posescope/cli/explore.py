@@ -1,0 +1,62 @@
+"""The command `posescope explore`: open a finished run as a local page."""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import click
+
+from posescope.cli.base import LocalPathType, PosescopeCommand, allow_component, echo
+from posescope.core.errors import OptionsError
+from posescope.runs.project_models import project_data_dir
+
+__all__ = ["explore"]
+
+
+@click.command(cls=PosescopeCommand)
+@click.argument("data_dir", required=False, type=LocalPathType(file_okay=False))
+@click.option(
+    "--port", type=click.IntRange(0, 65535), help="Port of the page, 0 for any free one (default: 8050, or the next free one)."
+)
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address on which the page listens. Others than loopback let other machines open it, with a token.",
+)
+@click.option("--no-browser", is_flag=True, help="Print the address without opening a browser.")
+@allow_component
+def explore(data_dir: Path | None, port: int | None, host: str, no_browser: bool, allow: tuple[str, ...]) -> None:
+    """Open a finished run as a local page.
+
+    Shows all explained persons on a map, coloured and filtered by what was measured of them; failing groups of the summary; each
+    person with its true and predicted skeleton, scores and heatmaps. Selected persons are exported as COCO annotations. The page
+    loads nothing from other addresses. Ctrl-C ends it.
+
+    DATA_DIR: data_dir of a run whose pipelines explainability and reporting have finished, or the output folder of posescope
+    explain (default: the data_dir of the project).
+
+    \b
+    Examples:
+      posescope explore
+      posescope explore data --port 9000 --no-browser
+    """  # noqa: D301 (\b keeps click from filling the lines)
+    for package in ("dash", "waitress"):
+        if find_spec(package) is None:
+            raise OptionsError(f"The page needs {package}, which is not installed. Install it: pip install 'posescope[explore]'.")
+    from posescope.explorer.app.page import make_page  # noqa: PLC0415  (the help page needs neither)
+    from posescope.explorer.app.server import listen, serve  # noqa: PLC0415
+
+    page = make_page(data_dir if data_dir is not None else project_data_dir(), allow)
+    address = listen(host, port)
+    if address.rules.token is not None:
+        echo(
+            f"Warning: the page listens on {host}, so other machines of the network can open it. It shows the photographs of the "
+            "run. The address contains a token: pass it only to persons who may see them. The connection is not encrypted.",
+            err=True,
+        )
+    serve(page, address, _announce, open_browser=not no_browser)
+
+
+def _announce(url: str) -> None:
+    echo(url)
+    echo("Press Ctrl-C to end.", err=True)

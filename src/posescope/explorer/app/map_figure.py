@@ -1,0 +1,191 @@
+"""The map of the persons as a plotly figure. Arrays are packed as base64, which browsers read without parsing numbers.
+
+Layers, from below: persons without a value of the colour (grey), the others, the selection (rings), the person under discussion
+(a star). Only the persons of a thinned map are drawn (`map_thinning`).
+"""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posescope.explorer.map_thinning import MAX_SHOWN, thin_map
+from posescope.explorer.person_columns import CategoryColumn, Column, RangeColumn
+
+__all__ = ["CATEGORY_COLOURS", "MARK_COLOUR", "MapPlaces", "describe_shown", "draw_map", "pack_array"]
+
+# Okabe and Ito's palette without the colour of the marks, and without yellow, which is lost on white.
+CATEGORY_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#8c6d31", "#7a68c4", "#5f8a8b")
+MARK_COLOUR = "#d55e00"
+_UNKNOWN_COLOUR = "#8b949e"
+# Light and dark pages have both ends visible; lightness rises, hue goes from blue to amber.
+_SCALE = [[0, "#3f6fb5"], [0.25, "#8a63ad"], [0.5, "#c75a8b"], [0.75, "#e97d53"], [1, "#f2b134"]]
+_TEXT = "#7d8590"
+_GRID = "rgba(125, 133, 144, 0.18)"
+_FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+_PAD = 0.04
+
+
+@dataclass(frozen=True, eq=False)
+class MapPlaces:
+    """Places of N persons on the map.
+
+    Attributes:
+        places: (N, 2) float32.
+        person_ids: (N,).
+        titles: titles of the two axes.
+    """
+
+    places: NDArray[np.float32]
+    person_ids: NDArray[np.int64]
+    titles: tuple[str, str]
+
+    @cached_property
+    def ranges(self) -> tuple[list[float], list[float]]:
+        """Ranges of the two axes, the same for all filters."""
+        known = self.places[np.isfinite(self.places).all(axis=1)]
+        if not len(known):
+            return [0.0, 1.0], [0.0, 1.0]
+        low, high = known.min(axis=0).astype(float), known.max(axis=0).astype(float)
+        pad = np.maximum(high - low, 1e-6) * _PAD
+        (x1, y1), (x2, y2) = (low - pad).tolist(), (high + pad).tolist()
+        return [x1, x2], [y1, y2]
+
+
+def pack_array(values: NDArray[Any]) -> dict[str, str]:
+    """Return an array as plotly's packed form (`dtype`, `bdata`); whole numbers as int32, others as float32.
+
+    Example:
+        >>> pack_array(np.array([1, 2]))
+        {'dtype': 'i4', 'bdata': 'AQAAAAIAAAA='}
+    """
+    whole = np.issubdtype(values.dtype, np.integer) or values.dtype == np.bool_
+    packed = np.ascontiguousarray(values, dtype="<i4" if whole else "<f4")
+    return {"dtype": "i4" if whole else "f4", "bdata": base64.b64encode(packed.tobytes()).decode("ascii")}
+
+
+def draw_map(
+    at: MapPlaces,
+    passing: NDArray[np.bool_],
+    colour: Column,
+    selected: NDArray[np.int64],
+    person: int | None,
+    limit: int = MAX_SHOWN,
+) -> tuple[dict[str, Any], int]:
+    """Return the figure and the number of persons that it shows.
+
+    Args:
+        at: places of N persons.
+        passing: (N,) persons that pass the filters.
+        colour: column by which they are coloured.
+        selected: (n,) rows of the selection.
+        person: row of the person under discussion.
+        limit: maximum number of shown persons.
+    """
+    rows = np.flatnonzero(passing)
+    keep = np.zeros(len(passing), dtype=np.bool_)
+    keep[selected] = True
+    if person is not None:
+        keep[person] = True
+    rows = rows[thin_map(at.places[rows], colour.bins[rows], keep[rows], limit)]
+    traces = _colour_by_range(at, rows, colour) if isinstance(colour, RangeColumn) else _colour_by_category(at, rows, colour)
+    marked = np.intersect1d(rows, selected)
+    if len(marked):
+        traces.append(_marks(at, marked, "Selected", symbol="circle-open", size=9, line=1.5))
+    if person is not None:
+        traces.append(_marks(at, np.array([person]), "This person", symbol="star", size=17, line=0))
+    return {"data": traces, "layout": _layout(at, isinstance(colour, CategoryColumn))}, len(rows)
+
+
+def _colour_by_range(at: MapPlaces, rows: NDArray[np.int64], colour: RangeColumn) -> list[dict[str, Any]]:
+    values = colour.values[rows]
+    known = np.isfinite(values)
+    finite = colour.values[np.isfinite(colour.values)]
+    low, high = np.percentile(finite, [1, 99]) if len(finite) else (0.0, 1.0)
+    title = f"{colour.title}, {colour.unit}" if colour.unit else colour.title
+    bar = {"title": {"text": title, "side": "right"}, "thickness": 10, "outlinewidth": 0, "len": 0.9, "tickfont": {"size": 11}}
+    marker = {
+        "color": pack_array(values[known]),
+        "colorscale": _SCALE,
+        "cmin": low,
+        "cmax": max(high, low + 1e-9),
+        "colorbar": bar,
+    }
+    shown = _points(at, rows[known], title, marker | {"showscale": True})
+    shown["hovertemplate"] = f"person %{{customdata}}<br>{colour.title} %{{marker.color:.3g}}<extra></extra>"
+    unknown = [_points(at, rows[~known], "unknown", {"color": _UNKNOWN_COLOUR})] if not known.all() else []
+    return [*unknown, shown]
+
+
+def _colour_by_category(at: MapPlaces, rows: NDArray[np.int64], colour: CategoryColumn) -> list[dict[str, Any]]:
+    bins = colour.bins[rows]
+    traces = [_points(at, rows[bins < 0], "none", {"color": _UNKNOWN_COLOUR})] if (bins < 0).any() else []
+    for number, name in enumerate(colour.names):
+        own = rows[bins == number]
+        if len(own):
+            traces.append(_points(at, own, name, {"color": CATEGORY_COLOURS[number % len(CATEGORY_COLOURS)]}))
+    return traces
+
+
+def _points(at: MapPlaces, rows: NDArray[np.int64], name: str, marker: dict[str, Any]) -> dict[str, Any]:
+    size = 6 if len(rows) <= 5000 else 4
+    return {
+        "type": "scattergl",
+        "mode": "markers",
+        "name": name,
+        "x": pack_array(at.places[rows, 0]),
+        "y": pack_array(at.places[rows, 1]),
+        "customdata": pack_array(at.person_ids[rows]),
+        "marker": {"size": size, "opacity": 0.75, **marker},
+        # A drawn outline must not dim persons: the selection has its own marks.
+        "selected": {"marker": {"opacity": 0.75}},
+        "unselected": {"marker": {"opacity": 0.75}},
+        "hovertemplate": f"person %{{customdata}}<br>{_escape(name)}<extra></extra>",
+    }
+
+
+def _marks(at: MapPlaces, rows: NDArray[np.int64], name: str, *, symbol: str, size: int, line: float) -> dict[str, Any]:
+    trace = _points(
+        at, rows, name, {"color": MARK_COLOUR, "symbol": symbol, "size": size, "line": {"width": line, "color": MARK_COLOUR}}
+    )
+    return {**trace, "hoverinfo": "skip", "hovertemplate": None, "showlegend": False}
+
+
+def _layout(at: MapPlaces, has_legend: bool) -> dict[str, Any]:
+    (x, y), (x_title, y_title) = at.ranges, at.titles
+    axis = {"gridcolor": _GRID, "zeroline": False, "showline": False, "ticks": "", "tickfont": {"size": 11}}
+    return {
+        "xaxis": {**axis, "range": x, "title": {"text": _escape(x_title), "font": {"size": 12}}},
+        "yaxis": {**axis, "range": y, "title": {"text": _escape(y_title), "font": {"size": 12}}},
+        "paper_bgcolor": "rgba(0, 0, 0, 0)",
+        "plot_bgcolor": "rgba(0, 0, 0, 0)",
+        "font": {"family": _FONT, "size": 12, "color": _TEXT},
+        "margin": {"l": 48, "r": 8, "t": 8, "b": 44},
+        "showlegend": has_legend,
+        "legend": {"orientation": "h", "x": 0, "y": 1.01, "yanchor": "bottom", "font": {"size": 12}, "itemsizing": "constant"},
+        "dragmode": "lasso",
+        "hovermode": "closest",
+        "uirevision": "map",  # zoom and position stay
+        "modebar": {"bgcolor": "rgba(0, 0, 0, 0)", "color": _TEXT, "activecolor": MARK_COLOUR, "orientation": "v"},
+        "newselection": {"line": {"color": MARK_COLOUR, "width": 1.5}},
+    }
+
+
+def _escape(text: str) -> str:
+    """Return a text in which plotly reads no tags: names come from files."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def describe_shown(shown: int, passing: int, total: int) -> Sequence[str]:
+    """Return sentences above the map."""
+    lines = [f"{passing:,} of {total:,} persons pass the filters."]
+    if shown < passing:
+        lines.append(
+            f"The map shows {shown:,} of them: the selection, rare colours, and a sample of every place. Lassos, histograms and "
+            "exports count all."
+        )
+    return lines

@@ -1,0 +1,35 @@
+"""The page of one run: the run is opened, and each tab is made of it."""
+
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+from dash import Dash
+
+from posescope.core.errors import pluralise
+from posescope.explorer.app.application import create_app
+from posescope.explorer.app.persons_tab import PersonsTab
+from posescope.explorer.app.tabs import Tab
+from posescope.explorer.opened_run import OpenedRun, open_run
+
+__all__ = ["TABS", "make_page"]
+
+TABS: tuple[Callable[[OpenedRun], Tab], ...] = (PersonsTab,)  # in the order of the page
+
+
+def make_page(data_dir: Path, allow: Collection[str] = ()) -> Dash:
+    """Return the application of a run.
+
+    Args:
+        data_dir: a data_dir, or the output folder of `posescope explain`.
+        allow: dotted paths of components that the model folder may name.
+
+    Raises:
+        DataError: if the run has no explorer table, or it belongs to another model.
+    """
+    opened = open_run(data_dir, allow)
+    about, persons = opened.about, opened.persons
+    photographs = len(persons[["source_split", "image_id"]].drop_duplicates())
+    lead = f"{pluralise(len(persons), 'person')} in {pluralise(photographs, 'photograph')}, model {about.model}"
+    if about.generated:
+        lead += ", generated images"
+    return create_app([make(opened) for make in TABS], "Explore the network", f"{lead}.")

@@ -1,0 +1,184 @@
+"""What the callbacks of the tab Persons return. Values that a page sends are checked here."""
+
+import json
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from dash import html
+from dash.development.base_component import Component
+from numpy.typing import NDArray
+
+from posescope.core.errors import OptionsError, pluralise
+from posescope.explorer.app.map_figure import MapPlaces, describe_shown, draw_map
+from posescope.explorer.app.person_panel import person_button, person_heatmaps, person_panel
+from posescope.explorer.map_outline import parse_outline
+from posescope.explorer.person_columns import Column, columns_of
+from posescope.explorer.person_filters import PersonFilters, parse_filters, passing_persons
+from posescope.explorer.selection_export import EXPORT_USES, export_selection
+
+if TYPE_CHECKING:
+    from posescope.explorer.opened_run import OpenedRun
+
+__all__ = ["ORDERS", "PersonsAnswers"]
+
+ORDERS = {"worst": "largest error first", "best": "smallest error first", "table": "order of the table"}
+_PAGE = 24
+
+
+class PersonsAnswers:
+    """Answers of one run. All selections are lists of person ids, all filters the content of the store `persons-filters`."""
+
+    def __init__(self, opened: "OpenedRun") -> None:
+        """Args:
+        opened: the run.
+        """
+        self.opened = opened
+        self._errors = opened.persons["error"].to_numpy(dtype=np.float64, na_value=np.nan)
+
+    @cached_property
+    def columns(self) -> dict[str, Column]:
+        """Columns by name, by which persons are coloured and filtered."""
+        return columns_of(self.opened.persons, self.opened.about)
+
+    @cached_property
+    def _places(self) -> MapPlaces:
+        places = self.opened.persons[["map_x", "map_y"]].to_numpy(dtype=np.float32)
+        return MapPlaces(places, self.opened.person_ids, _axis_titles(self.opened))
+
+    def filters(self, content: Any) -> PersonFilters:
+        """Return the checked filters of the store."""
+        own = content if isinstance(content, dict) else {}
+        given: dict[str, Any] = {}
+        for kind in ("ranges", "labels"):
+            given |= own[kind] if isinstance(own.get(kind), dict) else {}
+        return parse_filters(list(given), list(given.values()), own.get("file_name"), self.columns)
+
+    def passing(self, filters: Any) -> NDArray[np.bool_]:
+        """Return (N,) the persons that pass the filters."""
+        return passing_persons(self.filters(filters), self.columns, self.opened.persons["file_name"])
+
+    def map_figure(self, filters: Any, colour: Any, selection: Any, person: Any) -> tuple[dict[str, Any], list[Component]]:
+        """Return the figure of the map and the sentences above it.
+
+        Raises:
+            OptionsError: if a value is malformed.
+        """
+        if not isinstance(colour, str) or colour not in self.columns:
+            raise OptionsError(f"Colour: expected one of {', '.join(self.columns)}, found {colour!r}.")
+        passing = self.passing(filters)
+        row = None if person is None else self.row(person)
+        figure, shown = draw_map(self._places, passing, self.columns[colour], self.rows(selection), row)
+        return figure, [html.Span(line) for line in describe_shown(shown, int(passing.sum()), len(passing))]
+
+    def outlined(self, outline: Any, filters: Any) -> list[int]:
+        """Return the ids of the persons that pass the filters inside an outline."""
+        inside = parse_outline(outline).contains(self._places.places)
+        return self.ids(self.passing(filters) & inside)
+
+    def in_slice(self, slice_id: Any) -> list[int]:
+        """Return the ids of the persons of a failure slice.
+
+        Raises:
+            OptionsError: if there is no such slice.
+        """
+        known = [one.id for one in self.opened.about.slices]
+        if slice_id not in known:
+            raise OptionsError(
+                f"Group: expected one of {', '.join(known) or 'none: this run has no groups'}, found {slice_id!r}."
+            )
+        ids: list[int] = self.opened.person_ids[self.opened.rows_in_slice(slice_id)].tolist()
+        return ids
+
+    def gallery(self, filters: Any, selection: Any, order: Any, page: Any) -> tuple[list[Component], str, int]:
+        """Return the thumbnails of a page, words on the page, and its number.
+
+        Without a selection, the persons that pass the filters are shown.
+        """
+        rows = self.rows(selection) if selection else np.flatnonzero(self.passing(filters))
+        rows = self._ordered(rows, order)
+        pages = max(-(-len(rows) // _PAGE), 1)
+        number = min(max(int(page or 0), 0), pages - 1)
+        shown = rows[number * _PAGE : (number + 1) * _PAGE]
+        pictures = self.opened.thumbnails(shown)
+        buttons = [person_button(self.opened, int(row), one, "gallery") for row, one in zip(shown, pictures, strict=True)]
+        return buttons, f"Page {number + 1:,} of {pages:,}", number
+
+    def selection_words(self, selection: Any) -> list[Component]:
+        """Return what is selected, and a button for each file of its export."""
+        rows = self.rows(selection)
+        if not len(rows):
+            return [html.P("No person is selected. Draw around persons on the map, choose a group, or select all shown.")]
+        persons = self.opened.persons.iloc[rows]
+        images = persons[["source_split", "image_id"]].drop_duplicates()
+        line = f"{pluralise(len(rows), 'person')} selected, in {pluralise(len(images), 'photograph')}."
+        own, every = _mean(self._errors[rows]), _mean(self._errors)
+        if np.isfinite(own):
+            line += f" Mean error {own:.1f} % of the crop; all persons {every:.1f} %."
+        buttons = [
+            html.Button(f"Export {count:,} of {split}", id={"type": "persons-export", "split": str(split)}, className="plain")
+            for split, count in persons["source_split"].value_counts(sort=False).items()
+        ]
+        uses = html.Ul([html.Li([html.B(f"{name}: "), text]) for name, text in EXPORT_USES], className="words")
+        how = html.Details([html.Summary("What the exported file is for"), uses])
+        return [html.P(line), html.Div(buttons, className="buttons"), how]
+
+    def export(self, split: Any, selection: Any) -> dict[str, Any]:
+        """Return a COCO file of the selected persons of one split, as `dcc.Download` takes it.
+
+        Raises:
+            OptionsError: if no selected person is of this split.
+        """
+        ids = self.opened.person_ids[self.rows(selection)]
+        for one in export_selection(self.opened.data_dir, ids):
+            if one.split == split:
+                text = json.dumps(one.content, ensure_ascii=False)
+                return {"content": text, "filename": one.name, "type": "application/json", "base64": False}
+        raise OptionsError(f"Export: expected a split of the selection, found {split!r}.")
+
+    def person(self, person: Any) -> list[Component]:
+        """Return the panel of a person."""
+        return person_panel(self.opened, self.columns, self.row(person))
+
+    def heatmaps(self, person: Any) -> list[Component]:
+        """Return the heatmaps of a person."""
+        return person_heatmaps(self.opened, self.row(person))
+
+    def rows(self, person_ids: Any) -> NDArray[np.int64]:
+        """Return the rows of persons.
+
+        Raises:
+            OptionsError: if the ids are no list of numbers.
+        """
+        if not isinstance(person_ids or [], list) or not all(type(one) is int and abs(one) < 2**63 for one in person_ids or []):
+            raise OptionsError("Selection: expected a list of person ids.")
+        return self.opened.rows_of(person_ids or [])
+
+    def row(self, person: Any) -> int:
+        """Return the row of a person."""
+        return int(self.rows([person])[0])
+
+    def ids(self, chosen: NDArray[np.bool_]) -> list[int]:
+        """Return the ids of (N,) chosen persons."""
+        found: list[int] = self.opened.person_ids[chosen].tolist()
+        return found
+
+    def _ordered(self, rows: NDArray[np.int64], order: Any) -> NDArray[np.int64]:
+        if order == "table":
+            return np.sort(rows)
+        errors = self._errors[rows] if order == "best" else -self._errors[rows]
+        return rows[np.lexsort((rows, errors))]  # unknown errors last
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else float("nan")
+
+
+def _axis_titles(opened: "OpenedRun") -> tuple[str, str]:
+    about = opened.about
+    if about.map == "components" and len(about.components) >= 2:
+        first, second = (f"{one.title} ({one.explained:.0%} of the variance)" for one in about.components[:2])
+        return first, second
+    name = {"tsne": "t-SNE", "umap": "UMAP"}.get(about.map, "map")
+    return f"{name}, first coordinate", f"{name}, second coordinate"
