@@ -1,0 +1,144 @@
+"""Tests of posescope.explorer.app.latent_tab and of its controls and results."""
+
+import base64
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip("dash")
+
+from dash import Dash
+from dash.development.base_component import Component
+from tests.explorer.hand_made_table import about_of, table_of
+from tests.explorer.latent_runs import FIRST_ID, HOURGLASS, SKELETON, latent_run, model_of
+
+from posescope.core.errors import DataError
+from posescope.explorer.app.latent_controls import count_marks, kept_counts
+from posescope.explorer.app.latent_results import describe_answer
+from posescope.explorer.app.latent_tab import LatentTab
+from posescope.explorer.errors import ExplorerError
+from posescope.explorer.latent_requests import LatentAnswer, LatentRequest
+from posescope.explorer.opened_run import OpenedRun, RunPlaces
+
+PERSON, OTHER = FIRST_ID + 3, FIRST_ID + 8
+
+
+@pytest.fixture(scope="module")
+def tab(tmp_path_factory: pytest.TempPathFactory) -> LatentTab:
+    return LatentTab(latent_run(tmp_path_factory.mktemp("run"), model_of(HOURGLASS)))
+
+
+def picture(source: str) -> np.ndarray:
+    kind, _, content = source.partition(",")
+    assert kind == "data:image/jpeg;base64"
+    return cv2.imdecode(np.frombuffer(base64.b64decode(content), np.uint8), cv2.IMREAD_COLOR)
+
+
+def numbers_of(rows: list[Component]) -> list[list[str]]:
+    return [[cell.children for cell in row.children] for row in rows]
+
+
+def components_in(part: Any) -> Iterator[Component]:
+    if isinstance(part, Component):
+        yield part
+        yield from components_in(getattr(part, "children", None))
+    elif isinstance(part, list | tuple):
+        for one in part:
+            yield from components_in(one)
+
+
+def test_positions_become_the_request_that_they_show(tab: LatentTab) -> None:
+    layers, counts = tab.space.layers, kept_counts(len(tab._opened.components()))
+    patches = ["zero" if layer == "stack2.skip1" else "own" for layer in layers]
+    positions = {"person": PERSON, "offsets": [1, 0.5], "kept": 3, "patches": patches, "other": None, "joint": 1}
+    skeleton, heatmap, rows, summary, kept, near = tab.respond(positions)
+    request = LatentRequest(
+        person_id=PERSON, offsets=(1.0, 0.5), kept_components=counts[3], patches=({"layer": "stack2.skip1", "kind": "zero"},)
+    )
+    expected = tab.space.answer(request)
+    assert [row[1] for row in numbers_of(rows)] == [f"{moved:.1f}" for moved in expected.moved_px]
+    assert [row[0] for row in numbers_of(rows)] == ["left dot", "right dot"]
+    assert [row.className for row in rows] == ["", "chosen"]
+    assert near == list(expected.nearest)
+    assert summary == describe_answer(expected, SKELETON.joints)
+    assert kept.startswith(f"The first {counts[3]} of ")
+    assert picture(skeleton).shape == picture(heatmap).shape == (384, 384, 3)
+
+
+def test_last_position_keeps_all_components_and_what_they_do_not_represent(tab: LatentTab) -> None:
+    last = len(kept_counts(len(tab._opened.components()))) - 1
+    *_, rows, _, kept, _ = tab.respond({"person": PERSON, "kept": last})
+    assert all(row[1] == "0.0" for row in numbers_of(rows))
+    assert kept.startswith("All ")
+
+
+def test_pictures_differ_between_joints_and_persons(tab: LatentTab) -> None:
+    one, other = (tab.respond({"person": PERSON, "joint": joint})[1] for joint in (0, 1))
+    assert one != other
+    assert tab.respond({"person": None})[0] != tab.respond({"person": PERSON})[0]
+
+
+@pytest.mark.parametrize(
+    "positions",
+    [None, [], "x", {"offsets": ["a"]}, {"offsets": [1e9]}, {"patches": ["noise"]}, {"person": "1; --"}, {"surprise": 1}],
+)
+def test_malformed_positions_are_refused(tab: LatentTab, positions: Any) -> None:
+    with pytest.raises(ExplorerError):
+        tab.respond(positions)
+
+
+def test_unknown_persons_and_missing_other_person_are_refused(tab: LatentTab) -> None:
+    with pytest.raises(DataError):
+        tab.respond({"person": 1})
+    with pytest.raises(ExplorerError):
+        tab.respond({"person": PERSON, "patches": ["person"], "other": None})
+
+
+def test_layout_needs_no_model_and_its_ids_begin_with_the_name() -> None:
+    tab = LatentTab(_without_model())
+    parts = [part for part in components_in(tab.layout()) if getattr(part, "id", None) is not None]
+    ids = [part.id if isinstance(part.id, str) else part.id["type"] for part in parts]
+    assert len(ids) > 20
+    assert all(name.startswith("latent-") for name in ids)
+    sliders = [part for part in parts if isinstance(part.id, dict) and part.id["type"] == "latent-offset"]
+    assert len(sliders) == 1
+    assert sliders[0].updatemode == "drag"
+
+
+def test_callbacks_can_be_registered(tab: LatentTab) -> None:
+    app = Dash(__name__, suppress_callback_exceptions=True)
+    tab.register(app)
+    outputs = " ".join(one["output"] for one in app._callback_list)
+    for name in ("latent-request.data", "latent-skeleton.src", "latent-person.value", "person.data"):
+        assert name in outputs
+
+
+def test_counts_on_the_slider_rise_to_all() -> None:
+    assert kept_counts(1) == (0, 1)
+    assert kept_counts(576)[-4:] == (256, 384, 512, 576)
+    assert count_marks(kept_counts(576))[len(kept_counts(576)) - 1] == "all"
+    assert list(kept_counts(100)) == sorted(set(kept_counts(100)))
+
+
+def answer_of(moved: list[float], scores: list[float], quantile: float) -> LatentAnswer:
+    joints, maps = np.zeros((2, 2), np.float32), np.zeros((2, 4, 4), np.float32)
+    before = np.array([0.9, 0.9], np.float32)
+    return LatentAnswer(joints, np.array(scores, np.float32), maps, joints, before, 0.9, np.array(moved), (1,), quantile)
+
+
+def test_summary_names_the_joint_that_moved_most_and_what_is_lost() -> None:
+    text = describe_answer(answer_of([1.0, 4.0], [0.8, 0.1], 0.99), SKELETON.joints)
+    assert "2.5 px on average" in text
+    assert "right dot moved most (4.0 px)" in text
+    assert "1 joint found before is not found now" in text
+    assert "Unusual: 99%" in text
+    assert "nan" not in describe_answer(answer_of([0.0, 0.0], [0.9, 0.9], float("nan")), SKELETON.joints)
+
+
+def _without_model() -> OpenedRun:
+    """Return a run of which there is only the table."""
+    return OpenedRun(Path("nowhere"), table_of(2).columns, about_of(), RunPlaces.of_data_dir(Path("nowhere")))
