@@ -132,6 +132,20 @@ def test_damaged_file(tmp_path: Path) -> None:
         read_persons(path)
 
 
+@pytest.mark.parametrize("column", ["person_id", "joints_true", "thumbnail"])
+def test_changed_byte(tmp_path: Path, column: str) -> None:
+    path = write(tmp_path, 20)
+    group = pq.ParquetFile(path).metadata.row_group(0)
+    (chunk,) = [
+        group.column(place) for place in range(group.num_columns) if group.column(place).path_in_schema.split(".")[0] == column
+    ]
+    content = bytearray(path.read_bytes())
+    content[chunk.data_page_offset + chunk.total_compressed_size - 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"persons\.parquet"):
+        read_thumbnails(path, np.arange(20)) if column == "thumbnail" else read_persons(path)
+
+
 def test_other_parquet_files(tmp_path: Path) -> None:
     path = tmp_path / "persons.parquet"
     pd.DataFrame({"person_id": [1]}).to_parquet(path)

@@ -34,7 +34,7 @@ def has_umap() -> bool:
     return find_spec("umap") is not None
 
 
-def map_coordinates(scores: Floats, kind: MapName = "components", *, most: int = 20_000, seed: int = 0) -> NDArray[np.float32]:
+def map_coordinates(scores: Floats, kind: MapName = "components", *, most: int = 10_000, seed: int = 0) -> NDArray[np.float32]:
     """Return a place on the plane for each person.
 
     Args:

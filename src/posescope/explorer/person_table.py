@@ -53,7 +53,7 @@ class ExplorerOptions(Options):
         description="coordinates of the map: the first two components; tsne of scikit-learn; umap, if umap-learn is installed",
     )
     map_persons: int = Field(
-        20_000,
+        10_000,
         ge=10,
         le=200_000,
         description="maximum number of persons that tsne or umap is fitted to; the others are placed between them",

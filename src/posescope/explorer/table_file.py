@@ -3,7 +3,8 @@
     explorer/persons.parquet    a row per person; thumbnails of some persons are read without the rest of the file
                                 key-value metadata `posescope`: JSON (`explorer.table_metadata`)
 
-Thumbnails are stored without compression, statistics and dictionary, since they are JPEG files.
+Each page of the file has a checksum, which is verified when it is read. Thumbnails are JPEG files, stored without compression,
+statistics and dictionary.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -101,6 +102,7 @@ class ExplorerStore:
         schema = table.schema
         plain = [field.name for field in schema if field.name != THUMBNAIL]
         settings: dict[str, Any] = {
+            "write_page_checksum": True,
             "compression": {**dict.fromkeys(plain, "zstd"), THUMBNAIL: "none"},
             "use_dictionary": [field.name for field in schema if field.type == pa.string()],
             "write_statistics": [
@@ -172,7 +174,7 @@ def read_thumbnails(path: Path, rows: NDArray[np.int64]) -> list[bytes]:
 
 def _open(path: Path) -> pq.ParquetFile:
     try:
-        return pq.ParquetFile(path)
+        return pq.ParquetFile(path, page_checksum_verification=True)
     except FileNotFoundError as error:
         raise DataError(f"{path}: expected the explorer table, found no file. {REMEDY}") from error
     except (OSError, pa.ArrowException) as error:
