@@ -140,7 +140,7 @@ def attribute_gradients(
     count = map_indices.shape[1]
     found = np.empty((len(images), count, *images.shape[2:]), np.float32)
     batches = batches_of_rows(np.arange(len(images)), batch_size)
-    for joint in tqdm(range(count), desc="integrated gradients", leave=False):
+    for joint in tqdm(range(count), desc="integrated gradients", leave=False, disable=count < 2):
         for batch in batches:
             attributions = method.attribute(
                 images[batch],

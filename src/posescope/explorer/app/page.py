@@ -10,11 +10,12 @@ from posescope.explorer.app.application import create_app
 from posescope.explorer.app.latent_tab import LatentTab
 from posescope.explorer.app.persons_tab import PersonsTab
 from posescope.explorer.app.tabs import Tab
+from posescope.explorer.app.try_tab import TryTab
 from posescope.explorer.opened_run import OpenedRun, open_run
 
 __all__ = ["TABS", "make_page"]
 
-TABS: tuple[Callable[[OpenedRun], Tab], ...] = (PersonsTab, LatentTab)  # in the order of the page
+TABS: tuple[Callable[[OpenedRun], Tab], ...] = (PersonsTab, LatentTab, TryTab)  # in the order of the page
 
 
 def make_page(data_dir: Path, allow: Collection[str] = ()) -> Dash:
