@@ -62,6 +62,13 @@ def test_metadata(run) -> None:
     assert about.attributes["standing"].unit == "torsos"
 
 
+def test_equal_inputs_give_equal_bytes(run) -> None:
+    """Also of t-SNE, which draws random numbers."""
+    for options in ({}, {"map": "tsne"}):
+        first = run.export(**options).read_bytes()
+        assert run.export(**options).read_bytes() == first
+
+
 def test_radii_of_a_flip_test_and_of_no_calibration(run) -> None:
     found = read_persons(run.export(flip_test=True))
     np.testing.assert_allclose(found["radius"], 2 * 100 * RADIUS / 32, rtol=1e-5)

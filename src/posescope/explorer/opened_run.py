@@ -167,6 +167,8 @@ class OpenedRun:
     def crops(self) -> "CropSet":
         """Return the crops of the persons, in row order, with the joints in the model's order.
 
+        A page shows them by `read_shown_images(rows, about.photographs)`; only the network gets `read_images`.
+
         Raises:
             DataError: if they are missing, or of other data than the table.
         """
