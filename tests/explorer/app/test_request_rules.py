@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dash import Dash, Input, Output, html
+from dash import Dash, Input, Output, dcc, html
 from werkzeug.test import Client
 
 from posescope.core.errors import DataError
@@ -31,7 +31,7 @@ class EchoTab:
     name, title = "echo", "Echo"
 
     def layout(self) -> html.Div:
-        return html.Div([html.Button(id="echo-in"), html.P(id="echo-out")])
+        return html.Div([html.Button(id="echo-in"), html.P([html.B(dcc.Graph(id="echo-graph"))], id="echo-out")])
 
     def register(self, app: Dash) -> None:
         @app.callback(Output("echo-out", "children"), Input("echo-in", "n_clicks"))
@@ -62,6 +62,15 @@ def test_own_page_is_answered() -> None:
     assert "Echo" in page.get("/_dash-layout", headers=OWN).text
     answer = page.post(UPDATE, json=body(4), headers=POST)
     assert answer.json["response"]["echo-out"]["children"] == 8
+
+
+def test_no_graph_has_the_button_that_uploads_it() -> None:
+    text = client().get("/_dash-layout", headers=OWN).text
+    assert json.loads(text[text.index('"config":') + 9 : text.index("}", text.index('"config":')) + 1]) == {
+        "displaylogo": False,
+        "showSendToCloud": False,
+        "plotlyServerURL": "",
+    }
 
 
 def test_every_script_and_style_of_the_page_is_its_own() -> None:

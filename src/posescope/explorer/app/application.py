@@ -21,6 +21,7 @@ __all__ = ["create_app"]
 
 logger = logging.getLogger(__name__)
 
+_NO_UPLOADS = {"displaylogo": False, "showSendToCloud": False, "plotlyServerURL": ""}
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -62,6 +63,7 @@ def create_app(tabs: Sequence[Tab], title: str, lead: str) -> Dash:
     )
     server.register_error_handler(Exception, _answer_error)
     app.layout = _frame(tabs, title, lead)
+    _remove_uploads(app.layout)
     _register_tab_choice(app, [tab.name for tab in tabs])
     for tab in tabs:
         tab.register(app)
@@ -95,6 +97,17 @@ def _frame(tabs: Sequence[Tab], title: str, lead: str) -> Component:
         ],
         className="frame",
     )
+
+
+def _remove_uploads(part: Any) -> None:
+    """Remove plotly's button that uploads a chart, from all graphs of a layout."""
+    if isinstance(part, dcc.Graph):
+        given: dict[str, Any] = getattr(part, "config", None) or {}
+        setattr(part, "config", {**given, **_NO_UPLOADS})  # noqa: B010  (Dash declares the names of its properties at run time)
+    children = getattr(part, "children", None)
+    for child in children if isinstance(children, list | tuple) else [children]:
+        if isinstance(child, Component):
+            _remove_uploads(child)
 
 
 def _register_tab_choice(app: Dash, names: Sequence[str]) -> None:

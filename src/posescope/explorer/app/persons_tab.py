@@ -26,11 +26,9 @@ __all__ = ["PersonsTab"]
 
 _FIRST_FILTERS = ("error", "radius", "cluster", "split")
 _GRAPH: Any = {
-    "displaylogo": False,
     "scrollZoom": True,
     "displayModeBar": True,
-    "modeBarButtonsToRemove": ["autoScale2d", "zoomIn2d", "zoomOut2d"],
-    "plotlyServerURL": "",
+    "modeBarButtons": [["lasso2d", "select2d", "pan2d", "zoom2d", "resetScale2d", "toImage"]],
 }
 _HINT = "Draw around persons to select them. Scroll to zoom, double-click to see all. By keyboard: use filters and thumbnails."
 _MAP_STYLE = {"height": "min(34rem, 70vh)"}
