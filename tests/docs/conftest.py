@@ -25,6 +25,8 @@ NOT_RUN: Mapping[str, str] = {
     "make install *": "it makes the environment that runs this test",
     "make package": "tests/integration/test_package.py builds the wheel",
     "make viz": "a server: it never ends",
+    "make explore": "a server: it never ends",
+    "posescope explore *": "a server: it never ends; tests/cli/test_explore.py",
     "make viz-site": "needs the extra `viz`, and a minute",
     "python -m posescope --conf-source=*": "needs the installed wheel: tests/integration/test_package.py",
     "kedro run --pipelines download *": "20 GB from the network: tests/data/download uses a local server",
