@@ -136,7 +136,9 @@ def test_summary_names_the_joint_that_moved_most_and_what_is_lost() -> None:
     assert "right dot moved most (4.0 px)" in text
     assert "1 joint found before is not found now" in text
     assert "Unusual: 99%" in text
-    assert "nan" not in describe_answer(answer_of([0.0, 0.0], [0.9, 0.9], float("nan")), SKELETON.joints)
+    unchanged = describe_answer(answer_of([0.0, 0.0], [0.9, 0.9], float("nan")), SKELETON.joints)
+    assert "nan" not in unchanged
+    assert "px" not in unchanged
 
 
 def _without_model() -> OpenedRun:

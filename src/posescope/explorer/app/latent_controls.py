@@ -71,7 +71,12 @@ def lay_out_patches(layers: Sequence[tuple[str, str]]) -> Component:
         layers: name and title of each layer.
     """
     buttons = [
-        html.Button(words, id={"type": "latent-all-skips", "kind": kind}, **aria(label=f"All skip connections: {words}"))
+        html.Button(
+            words,
+            id={"type": "latent-all-skips", "kind": kind},
+            className="plain",
+            **aria(label=f"All skip connections: {words}"),
+        )
         for kind, words in PATCH_KINDS.items()
     ]
     options = [{"label": words, "value": kind} for kind, words in PATCH_KINDS.items()]
@@ -86,7 +91,9 @@ def lay_out_patches(layers: Sequence[tuple[str, str]]) -> Component:
         )
         for number, (_, title) in enumerate(layers)
     ]
-    return html.Div([html.Div([html.Span("all skip connections", className="latent-layer"), *buttons]), *rows])
+    return html.Div(
+        [html.Div([html.Span("all skip connections", className="latent-layer"), *buttons], className="latent-all-skips"), *rows]
+    )
 
 
 def kept_counts(components: int) -> tuple[int, ...]:
@@ -120,8 +127,8 @@ def _lay_out_person() -> Component:
         [
             html.Label("Person (number)", htmlFor="latent-person"),
             dcc.Input(id="latent-person", type="number", min=0, step=1, debounce=True, placeholder="mean person"),
-            html.Button("Mean person", id="latent-mean"),
-            html.Button("Reset", id="latent-reset", title="Put all sliders and layers back"),
+            html.Button("Mean person", id="latent-mean", className="plain"),
+            html.Button("Reset", id="latent-reset", className="plain", title="Put all sliders and layers back"),
         ],
         className="latent-person",
     )

@@ -22,6 +22,7 @@ __all__ = ["NEAREST", "LatentPictures", "describe_answer", "lay_out_results", "t
 NEAREST = 5
 _PLAIN_GREY = 120  # background of the mean person
 _UNUSUAL = 0.95
+_UNMOVED_PX = 0.05
 
 
 class LatentPictures:
@@ -77,10 +78,10 @@ class LatentPictures:
 def lay_out_results() -> Component:
     """Lay out pictures, table and nearest persons, all still empty."""
     pictures = [
-        html.Figure([html.Img(id=f"latent-{name}", alt="", className="latent-picture"), html.Figcaption(caption)])
-        for name, caption in (
-            ("skeleton", "Predicted skeleton; thin white lines: without changes"),
-            ("heatmap", "Heatmap; the paler, the lower its peak"),
+        html.Figure([html.Img(id=f"latent-{name}", alt=words, className="latent-picture"), html.Figcaption(caption)])
+        for name, words, caption in (
+            ("skeleton", "Predicted skeleton", "Predicted skeleton; thin white lines: without changes"),
+            ("heatmap", "Heatmap", "Heatmap; the paler, the lower its peak"),
         )
     ]
     nearest = [
@@ -94,7 +95,7 @@ def lay_out_results() -> Component:
             html.P(id="latent-summary", className="latent-words", **aria(live="polite")),
             html.Div(pictures, className="latent-pictures"),
             html.H3("Nearest persons"),
-            html.P("Persons with the most similar features. A click takes the person."),
+            html.P("Persons with the most similar features. A click chooses the person."),
             html.Div(nearest, className="latent-nearest"),
             html.H3("Moved joints"),
             html.Table([head, html.Tbody(id="latent-moved")], className="latent-moved"),
@@ -132,6 +133,8 @@ def describe_answer(answer: LatentAnswer, joints: Sequence[str]) -> str:
         joints: names of the joints.
     """
     farthest = int(answer.moved_px.argmax())
+    if answer.moved_px[farthest] < _UNMOVED_PX:
+        return f"The joints are where they are without changes. {_describe_distance(answer.distance_quantile)}".rstrip()
     found = answer.scores >= DRAW_THRESHOLD * min(1.0, answer.unchanged_peak)
     before = answer.unchanged_scores >= DRAW_THRESHOLD * min(1.0, answer.unchanged_peak)
     lost = int((before & ~found).sum())

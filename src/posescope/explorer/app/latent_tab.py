@@ -213,14 +213,16 @@ class LatentTab:
             Output("latent-note", "children", allow_duplicate=True),
             Output("latent-note", "hidden", allow_duplicate=True),
             Input("latent-request", "data"),
+            State("latent-near", "data"),
             prevent_initial_call=True,
         )
-        def answer(request: Any) -> Any:
+        def answer(request: Any, near: Any) -> Any:
             known = request if isinstance(request, dict) else {}
             # Not an output: the browser takes it as a circle of callbacks.
             set_props("latent-answered", {"data": known.get("number")})
             try:
-                return *self.respond(known.get("positions")), "", True
+                *results, found = self.respond(known.get("positions"))
+                return *results, no_update if found == near else found, "", True
             except PosescopeError as error:
                 return *(no_update,) * 6, str(error), False
 
