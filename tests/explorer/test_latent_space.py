@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from pydantic import ValidationError
 from tests.explorer.latent_runs import FIRST_ID, HOURGLASS, PERSONS, latent_run, model_of
 from torch import Tensor, nn
 
@@ -228,20 +227,3 @@ def test_pooled_features_are_refused_in_one_line(tmp_path: Path) -> None:
 def test_unknown_persons_and_layers_are_refused(space: LatentSpace, request_: LatentRequest, error: type[Exception]) -> None:
     with pytest.raises(error):
         space.answer(request_)
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"offsets": (float("nan"),)},
-        {"offsets": (21.0,)},
-        {"offsets": (0.0,) * 11},
-        {"kept_components": -1},
-        {"patches": ({"layer": "a", "kind": "person"},)},
-        {"patches": ({"layer": "a", "kind": "zero", "person_id": 3},)},
-        {"patches": ({"layer": "a", "kind": "noise"},)},
-    ],
-)
-def test_malformed_requests_are_refused(fields: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError):
-        LatentRequest(**fields)

@@ -52,7 +52,7 @@ class LatentStart:
     Attributes:
         patcher: runs the rest of the network.
         features: (D,) float64 features.
-        row: row of the person whose features they are; None: nobody's.
+        row: row of the person whose features they are; None: of no person.
     """
 
     patcher: ActivationPatcher

@@ -81,7 +81,7 @@ class PersonDistances:
             start: distances from the start.
             shifts: (C,) along the axes.
             count: number of persons.
-            left_out: image whose persons are left out, such as that of the start; None: nobody.
+            left_out: image whose persons are left out, such as that of the start; None: no person is left out.
 
         Returns:
             At most `count` rows of the features and their Euclidean distances, nearest first.

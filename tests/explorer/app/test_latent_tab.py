@@ -1,4 +1,4 @@
-"""Tests of posescope.explorer.app.latent_tab and of its controls and results."""
+"""Tests of posescope.explorer.app.latent_tab."""
 
 import base64
 from collections.abc import Iterator
@@ -17,11 +17,11 @@ from tests.explorer.hand_made_table import about_of, table_of
 from tests.explorer.latent_runs import FIRST_ID, HOURGLASS, SKELETON, latent_run, model_of
 
 from posescope.core.errors import DataError
-from posescope.explorer.app.latent_controls import count_marks, kept_counts
+from posescope.explorer.app.latent_controls import kept_counts
 from posescope.explorer.app.latent_results import describe_answer
 from posescope.explorer.app.latent_tab import LatentTab
 from posescope.explorer.errors import ExplorerError
-from posescope.explorer.latent_requests import LatentAnswer, LatentRequest
+from posescope.explorer.latent_requests import LatentRequest
 from posescope.explorer.opened_run import OpenedRun, RunPlaces
 
 PERSON, OTHER = FIRST_ID + 3, FIRST_ID + 8
@@ -115,30 +115,6 @@ def test_callbacks_can_be_registered(tab: LatentTab) -> None:
     outputs = " ".join(one["output"] for one in app._callback_list)
     for name in ("latent-request.data", "latent-skeleton.src", "latent-person.value", "person.data"):
         assert name in outputs
-
-
-def test_counts_on_the_slider_rise_to_all() -> None:
-    assert kept_counts(1) == (0, 1)
-    assert kept_counts(576)[-4:] == (256, 384, 512, 576)
-    assert count_marks(kept_counts(576))[len(kept_counts(576)) - 1] == "all"
-    assert list(kept_counts(100)) == sorted(set(kept_counts(100)))
-
-
-def answer_of(moved: list[float], scores: list[float], quantile: float) -> LatentAnswer:
-    joints, maps = np.zeros((2, 2), np.float32), np.zeros((2, 4, 4), np.float32)
-    before = np.array([0.9, 0.9], np.float32)
-    return LatentAnswer(joints, np.array(scores, np.float32), maps, joints, before, 0.9, np.array(moved), (1,), quantile)
-
-
-def test_summary_names_the_joint_that_moved_most_and_what_is_lost() -> None:
-    text = describe_answer(answer_of([1.0, 4.0], [0.8, 0.1], 0.99), SKELETON.joints)
-    assert "2.5 px on average" in text
-    assert "right dot moved most (4.0 px)" in text
-    assert "1 joint found before is not found now" in text
-    assert "Unusual: 99%" in text
-    unchanged = describe_answer(answer_of([0.0, 0.0], [0.9, 0.9], float("nan")), SKELETON.joints)
-    assert "nan" not in unchanged
-    assert "px" not in unchanged
 
 
 def _without_model() -> OpenedRun:
