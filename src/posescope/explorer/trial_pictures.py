@@ -64,7 +64,7 @@ def draw_tried_person(
 def draw_evidence(
     crop: NDArray[np.uint8], evidence: NDArray[np.floating], point: NDArray[np.floating], height_px: int = PANEL_PX
 ) -> NDArray[np.uint8]:
-    """Draw the strength of an evidence map on a dimmed crop, and a dot at the joint.
+    """Draw the strength of an attribution map on a dimmed crop, and a dot at the joint.
 
     Args:
         crop: (H, W, 3) uint8 RGB; not changed.

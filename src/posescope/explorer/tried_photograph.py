@@ -3,7 +3,7 @@
     photograph -> box -> crop -> joints, scores, radii               as `posescope predict` computes them for the same box
                           |
                           +-> features -> component scores, place on the map, nearest persons, how unusual
-                          +-> evidence map of a joint (integrated gradients), when it is asked for
+                          +-> attribution map of a joint (integrated gradients), when it is asked for
 
 The engine has its own frozen copy of the network and uses it one call at a time, so threads may share it.
 """

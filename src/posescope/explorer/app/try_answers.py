@@ -231,7 +231,7 @@ class TryAnswers:
         )
 
     def evidence(self, view: object, joint: object) -> list[Component]:
-        """Return the evidence map of a joint; nothing without a joint.
+        """Return the attribution map of a joint; nothing without a joint.
 
         Raises:
             DataError: if there is no such joint.
@@ -250,7 +250,7 @@ class TryAnswers:
             f"Bright: pixels that change the height of the heatmap of the {name} most (integrated gradients). White dot: where "
             "the network places it."
         )
-        picture = html.Img(src=data_uri(encode_jpeg(panel)), alt=f"Evidence map of the {name}")
+        picture = html.Img(src=data_uri(encode_jpeg(panel)), alt=f"Attribution map of the {name}")
         return [html.Figure([picture, html.Figcaption(caption)], className="crop")]
 
     @cached_property

@@ -2,7 +2,7 @@
 
     photograph (drop, choose, camera)  ->  view: photograph and box  ->  figure, map, results
     rectangle, four numbers, choice of a found person  ->  another view
-    joint  ->  evidence map
+    joint  ->  attribution map
 
 Callbacks unpack their inputs, make one call of `TryAnswers` and return.
 """
