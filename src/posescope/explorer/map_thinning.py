@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 __all__ = ["MAX_SHOWN", "thin_map"]
 
-MAX_SHOWN = 20_000  # docs/decisions/0042-map-library.md
+MAX_SHOWN = 10_000  # docs/decisions/0042-map-library.md
 _CELLS = 64  # per side
 _RARE_FRACTION = 0.25  # of the limit, for colours with few persons
 
