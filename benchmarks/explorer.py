@@ -7,12 +7,15 @@
 Expected on two free cores for the network of the default run: a median of at most 100 ms, and 95 % within 250 ms.
 Times are wall-clock times; the time of the processor, which depends less on other programs, is printed too.
 
+Threads wait as those of `posescope explore` do (OMP_WAIT_POLICY).
+
 The last line is JSON: for the part `slider` `slider_median_ms`, `slider_p95_ms`, `slider_cpu_median_ms`, `slider_first_ms` and
 `slider_first_cpu_ms` (the first answer, which loads the model) and `answers`.
 """
 
 import argparse
 import json
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -62,6 +65,7 @@ PARTS = {"slider": measure_slider}
 
 def main() -> None:
     """Measure the chosen parts."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # PyTorch is not imported yet
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="parts to measure; all by default")
     parser.add_argument("--data", type=Path, default=Path("data"), help="data_dir of a finished run")

@@ -1,6 +1,7 @@
 """The command explore: defaults, the warning of other hosts, and errors."""
 
 import importlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -68,3 +69,14 @@ def test_missing_package_names_the_extra(data_dir: Path, monkeypatch: pytest.Mon
     result = CliRunner().invoke(cli, ["explore", str(data_dir)])
     assert result.exit_code == 1
     assert "posescope[explore]" in result.output
+
+
+@pytest.mark.parametrize(("own", "expected"), [(None, "passive"), ("active", "active")])
+def test_waiting_threads_give_way_unless_the_user_says_otherwise(
+    data_dir: Path, served: list[Any], monkeypatch: pytest.MonkeyPatch, own: str | None, expected: str
+) -> None:
+    monkeypatch.setenv("OMP_WAIT_POLICY", own or "")
+    if own is None:
+        monkeypatch.delenv("OMP_WAIT_POLICY")
+    assert CliRunner().invoke(cli, ["explore", str(data_dir), "--port", "0"]).exit_code == 0
+    assert os.environ["OMP_WAIT_POLICY"] == expected

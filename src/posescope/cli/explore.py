@@ -1,5 +1,6 @@
 """The command `posescope explore`: open a finished run as a local page."""
 
+import os
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -43,6 +44,9 @@ def explore(data_dir: Path | None, port: int | None, host: str, no_browser: bool
     for package in ("dash", "waitress"):
         if find_spec(package) is None:
             raise OptionsError(f"The page needs {package}, which is not installed. Install it: pip install 'posescope[explore]'.")
+    # Threads that wait for each other give way. Beside another program on all cores, such as a training, spinning ones take six
+    # times as long for an answer of a slider. PyTorch reads this when it is first imported.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     from posescope.explorer.app.page import make_page  # noqa: PLC0415  (the help page needs neither)
     from posescope.explorer.app.server import listen, serve  # noqa: PLC0415
 
