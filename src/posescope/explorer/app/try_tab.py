@@ -24,6 +24,7 @@ __all__ = ["TryTab"]
 _SIDES = ("left", "top", "width", "height")
 _FORMATS = "image/jpeg,image/png,image/webp"  # phones offer their camera for these, and convert HEIC
 _GRAPH: Any = {"displaylogo": False, "scrollZoom": False, "modeBarButtonsToAdd": ["drawrect"], "doubleClick": False}
+_MAP: Any = {"displaylogo": False, "displayModeBar": False}
 _PRIVACY = (
     "Photographs never leave this machine: the network runs here, the last three photographs are kept in memory until the "
     "command ends, and none is written to disk."
@@ -92,7 +93,7 @@ class TryTab:
         ]
         return html.Div(
             [
-                dcc.Graph(id="try-photograph", config=_GRAPH, responsive=True, className="try-photograph"),
+                html.Div(dcc.Graph(id="try-photograph", config=_GRAPH, responsive=True), className="try-photograph"),
                 html.P(
                     "Draw a rectangle around a person to try another box. Circles: the joint is inside with the calibrated "
                     "probability. Rings without a circle: joints not to be trusted. Left orange, right blue.",
@@ -125,9 +126,7 @@ class TryTab:
         return html.Div(
             [
                 html.H3("Where it is on the map"),
-                dcc.Graph(
-                    id="try-map", config={"displaylogo": False, "displayModeBar": False}, responsive=True, className="try-map"
-                ),
+                html.Div(dcc.Graph(id="try-map", config=_MAP, responsive=True), className="try-map"),
                 html.P(id="try-place", className="hint"),
                 html.Div(id="try-results"),
             ],
