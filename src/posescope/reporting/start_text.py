@@ -7,14 +7,17 @@ __all__ = ["describe_start", "describe_trained_parts"]
 
 
 def describe_start(provenance: Mapping[str, Any]) -> str:
-    """Return the model that a training started from and what was taken of it; '' if it started from random weights.
+    """Return the weights that a training started from; '' if all were random.
+
+    These are those of a trained model, with what was taken of it, or the pretrained weights of an encoder.
 
     Args:
         provenance: provenance of the trained model.
     """
     start = _mapping(provenance.get("start"))
+    pretrained_name = _describe_pretrained(_mapping(provenance.get("initial_weights")))
     if not start:
-        return ""
+        return f"pretrained weights {pretrained_name}; all others random" if pretrained_name else ""
     if "model" not in start:  # fine-tuning of the whole model
         return f"all weights of the training run {start.get('fingerprint', 'unknown')}"
     words = {"epochs": "epochs", "train_persons": "training persons"}
@@ -22,8 +25,7 @@ def describe_start(provenance: Mapping[str, Any]) -> str:
     counts = {name: number for name, number in _mapping(start.get("numbers")).items() if isinstance(number, int)}
     taken, new = counts.get("taken", 0) + counts.get("taken by joint", 0), counts.get("new", 0)
     pretrained = counts.get("pretrained", 0)
-    name = _mapping(provenance.get("initial_weights")).get("name", "unknown weights")
-    others = f"; {pretrained:,} from {name}" if pretrained else ""
+    others = f"; {pretrained:,} from {pretrained_name or 'unknown weights'}" if pretrained else ""
     joints = _list(start.get("joints_new"))
     anew = f"; joints that started anew: {', '.join(joints)}" if joints else ""
     source = ", ".join([str(start.get("architecture", "unknown network")), *known])
@@ -43,6 +45,12 @@ def describe_trained_parts(provenance: Mapping[str, Any]) -> dict[str, str]:
         "learning_rate_scale": ", ".join(f"{name} x {scale}" for name, scale in scales.items()),
     }
     return {name: text for name, text in rows.items() if text}
+
+
+def _describe_pretrained(origin: Mapping[str, Any]) -> str:
+    known = [f"{word} {origin[key]}" for key, word in (("trained_on", "trained on"), ("license", "licence")) if key in origin]
+    name = str(origin.get("name", ""))
+    return f"{name} ({', '.join(known)})" if name and known else name
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

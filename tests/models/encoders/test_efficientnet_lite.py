@@ -96,6 +96,7 @@ def test_variants_have_the_weights_of_the_package(variant: int, tmp_path: Path) 
     encoder = build("encoders", ComponentSpec(name="efficientnet_lite", options=options))
     origin = encoder.load_initial_weights()
     assert origin["name"] == "whole.pth"
+    assert "trained_on" not in origin  # a file of the user's may be trained on anything
     expected = [name for name in whole if not name.startswith(("_conv_head", "_bn1", "_fc"))]
     for name, found in zip(expected, encoder.state_dict().values(), strict=True):
         assert torch.equal(found, whole[name]), name
@@ -107,6 +108,8 @@ def test_origin_of_the_weights_is_stated(cache: Path) -> None:
     assert encoder.load_initial_weights() == {
         "name": "efficientnet-lite0-57934424.pth",
         "sha256": "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+        "trained_on": "ImageNet",
+        "license": "Apache-2.0",
     }
 
 

@@ -29,5 +29,12 @@ def test_mark_level_and_band_are_drawn_and_ticks_do_not_overlap():
     assert "10" not in texts  # too near to the mark
 
 
+def test_wide_label_of_the_last_tick_stays_inside():
+    root = ElementTree.fromstring(draw_curve(Curve((1.0, 100.0, 100000.0), (0.1, 0.5, 0.9))))
+    (last,) = [element for element in root.iter("text") if element.text == "100,000"]
+    width = float(root.get("viewBox").split()[2])
+    assert float(last.get("x")) + len("100,000") * 6.5 / 2 <= width  # 6.5: a digit of the page's 11 px
+
+
 def test_curve_of_one_point():
     assert "NaN" not in draw_curve(Curve((5.0,), (0.5,)))

@@ -116,7 +116,8 @@ class EfficientNetLite(Encoder):
             self.load_state_dict(renamed)
         except RuntimeError as error:
             raise OptionsError(f"{path}: expected the weights of EfficientNet-Lite{self.options.variant}. {error}") from error
-        return {"name": path.name, "sha256": sha256}
+        own = {"name": path.name, "sha256": sha256}
+        return own if self.options.weights else {**own, "trained_on": "ImageNet", "license": "Apache-2.0"}
 
     def stored_options(self) -> dict[str, JsonValue]:
         """Return the options without paths, which only the start of a training reads."""

@@ -11,6 +11,7 @@ __all__ = ["draw_curve"]
 
 _WIDTH, _HEIGHT = 440, 220
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 12, 14, 42
+_DIGIT = 7  # width of a digit, at most
 
 
 def draw_curve(curve: Curve) -> Markup:
@@ -48,8 +49,11 @@ def _axes(curve: Curve) -> list[str]:
     for tenth in (0, 0.25, 0.5, 0.75, 1):
         parts.append(f'<line class="grid" x1="{_LEFT}" x2="{right}" y1="{_y(tenth):.1f}" y2="{_y(tenth):.1f}"/>')
         parts.append(f'<text x="{_LEFT - 6}" y="{_y(tenth) + 4:.1f}" text-anchor="end">{100 * tenth:.0f}</text>')
-    ticks = ((tick, _x(tick, curve.positions)) for tick in _ticks(curve))
-    parts += [f'<text x="{x:.1f}" y="{base + 15:.1f}" text-anchor="middle">{tick:,.0f}</text>' for tick, x in ticks]
+    for tick in _ticks(curve):
+        label = f"{tick:,.0f}"
+        # The widest label of the last tick would leave the picture.
+        x = min(_x(tick, curve.positions), _WIDTH - len(label) * _DIGIT / 2)
+        parts.append(f'<text x="{x:.1f}" y="{base + 15:.1f}" text-anchor="middle">{label}</text>')
     if curve.level is not None:
         parts.append(f'<line class="level" x1="{_LEFT}" x2="{right}" y1="{_y(curve.level):.1f}" y2="{_y(curve.level):.1f}"/>')
     if curve.marked is not None:
