@@ -237,7 +237,7 @@ def ask_errors(fractions: RegionFractions, correct: NDArray[np.bool_], draws: Im
     gap = draws.interval(own.estimate - control.estimate, draws.means(of_wrong, repeated) - draws.means(of_correct, repeated))
     if not (own.is_known and control.is_known and gap.is_known):
         return None
-    has = f"{own.estimate:.0%} of the attribution for wrong predictions is on the other side of the body"
+    has = f"{own.estimate:z.0%} of the attribution for wrong predictions is on the other side of the body"
     question = Question(
         id="errors-use-the-other-side",
         text="Do wrong predictions depend on the other side of the body more than correct ones do?",

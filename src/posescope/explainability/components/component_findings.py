@@ -74,7 +74,7 @@ class ComponentFindings:
         share = self.standing
         if share is None or not share.is_known:
             return []
-        apart, explains = "sitting from standing persons apart", f"whether a person stands explains {share.estimate:.0%}"
+        apart, explains = "sitting from standing persons apart", f"whether a person stands explains {share.estimate:z.0%}"
         question = Question(
             id="component-1-standing",
             text="Is component 1 sitting against standing, as the thesis says?",
@@ -100,7 +100,7 @@ class ComponentFindings:
         question = Question(
             id="best-attribute",
             text=f"Do the features of the network hold {words}?",
-            yes=f"The features hold {words}: {used} predict {share.estimate:.0%} of it.",
+            yes=f"The features hold {words}: {used} predict {share.estimate:z.0%} of it.",
             unclear=f"These persons do not show whether the features hold {words}.",
         )
         answer = Answer("supported" if is_read else "inconclusive", float(row["p_value"]))
@@ -118,7 +118,7 @@ class ComponentFindings:
             id="worst-attribute",
             text=f"Do the features of the network lose {words}?",
             yes=f"The features lose {words}: {used} predict only {max(share.estimate, 0.0):.0%} of it.",
-            no=f"The features do not lose {words}: {used} predict {share.estimate:.0%} of it.",
+            no=f"The features do not lose {words}: {used} predict {share.estimate:z.0%} of it.",
             unclear=f"These persons do not show whether the features lose {words}.",
         )
         detail = (
@@ -193,7 +193,7 @@ def _question_of_named(name: ComponentName) -> Question:
     return Question(
         id=f"component-{name.number}",
         text=f"Does component {name.number} go {ends}?",
-        yes=f"Component {name.number} goes {ends}: {these} {name.share.estimate:.0%} of the differences between persons along "
+        yes=f"Component {name.number} goes {ends}: {these} {name.share.estimate:z.0%} of the differences between persons along "
         "it.",
         unclear=f"These persons do not show whether component {name.number} goes {ends}.",
     )
@@ -204,7 +204,7 @@ def _question_of_unnamed(name: ComponentName) -> Question:
         id=f"component-{name.number}",
         text=f"Does one of the measured attributes describe component {name.number}?",
         no=f'No measured attribute describes component {name.number}: the best one, "{_range(name.low_attribute)}", explains '
-        f"{name.share.estimate:.0%} of the differences between persons along it.",
+        f"{name.share.estimate:z.0%} of the differences between persons along it.",
         unclear=f"These persons do not show whether a measured attribute describes component {name.number}.",
     )
 

@@ -54,7 +54,7 @@ def _caption_ends(name: ComponentName) -> str:
     missing = f" The value is unknown for {' and '.join(unknown)} (the lowest and the highest 5 %)." if unknown else ""
     opposites = "" if name.low_attribute == name.high_attribute else " The two ends need not be opposites."
     return (
-        f'{text} Above, look for "{name.low}", below for "{name.high}": this explains {name.share.estimate:.0%} of the '
+        f'{text} Above, look for "{name.low}", below for "{name.high}": this explains {name.share.estimate:z.0%} of the '
         f"differences between persons along the component, so not every person fits.{opposites}{missing}"
     )
 

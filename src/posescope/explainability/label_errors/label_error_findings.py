@@ -26,7 +26,7 @@ def planted_finding(recall: PlantedRecall, draws: ImageResamples, picture: str) 
     gain = draws.mean_interval(recall.found.astype(np.float64) - recall.found_by_distance, recall.groups)
     if not (measured.is_known and gain.is_known):
         return None
-    found = f"The list has {measured.estimate:.0%} of the wrong annotations that were planted as a test at its top"
+    found = f"The list has {measured.estimate:z.0%} of the wrong annotations that were planted as a test at its top"
     question = Question(
         id="wrong-annotations-are-found",
         text="Does the list of doubtful annotations find wrong ones better than the distance to the prediction does?",

@@ -173,7 +173,7 @@ def _ask_face(ablation: Ablation, seed: int) -> Iterator[Finding]:
         return
     chance, p_sets = _random_sets(ablation, face, contrast.estimate, seed)
     answer = need_also(answer_more(contrast, _FACE_MARGIN), p_sets)
-    loses = f"With the skip connections of {_OF[ablation.mode]} the network loses {own.estimate:.0%} of the face joints it found"
+    loses = f"With the skip connections of {_OF[ablation.mode]} the network loses {own.estimate:z.0%} of the face joints it found"
     no = "less than" if contrast.high < 0 else "no larger a part than"
     question = Question(
         id="face-depends-on-skips",
@@ -188,7 +188,7 @@ def _ask_face(ablation: Ablation, seed: int) -> Iterator[Finding]:
         "fraction of the correct joints",
         chance,
         picture=_PICTURE,
-        detail=f"The other joints lose {rest.estimate:.0%}; the difference is {contrast.estimate:+.2f}. Losses are fractions of "
+        detail=f"The other joints lose {rest.estimate:z.0%}; the difference is {contrast.estimate:+.2f}. Losses are fractions of "
         "the joints that the unchanged network finds, since joints that are often found have more to lose.",
     )
 
