@@ -34,6 +34,7 @@ def thin_map(
         (n,) rows with n = min(N, limit). All rows if N is at most the limit.
 
     Example:
+        >>> import numpy as np
         >>> places = np.zeros((5, 2))
         >>> thin_map(places, np.array([0, 0, 0, 0, 1]), np.array([0, 1, 0, 0, 0], dtype=bool), limit=2).tolist()
         [1, 4]
@@ -51,6 +52,7 @@ def thin_map(
     strata = _cells_of(places) * (int(colours.max()) - int(colours.min()) + 1) + (colours - colours.min())
     leads = np.zeros(count, dtype=np.bool_)
     leads[order[np.unique(strata[order], return_index=True)[1]]] = True
+    leads &= ~np.isin(strata, strata[first])  # these cells and colours are shown already
     rank = np.where(first, 0, np.where(leads, 1, 2))
     chosen = order[np.argsort(rank[order], kind="stable")[:limit]]
     return np.sort(chosen).astype(np.int64)

@@ -14,7 +14,7 @@ from dash.development.base_component import Component
 from tests.explorer.small_run import small_run
 
 from posescope.core.errors import DataError
-from posescope.explorer.app.try_answers import TryAnswers, box_of_drawing
+from posescope.explorer.app.try_answers import TryAnswers
 from posescope.explorer.person_boxes import PersonFinder
 from posescope.explorer.tried_photograph import PhotographTrial
 from posescope.explorer.uploads import UploadError, UploadLimits
@@ -136,14 +136,3 @@ def test_limits_hold(untrained_model: Any) -> None:
     with pytest.raises(UploadError) as caught:
         answers.open_photograph(contents_of(0))
     assert caught.value.kind == "image is too large"
-
-
-def test_box_of_a_drawn_rectangle() -> None:
-    own = {"name": "box", "x0": 0, "x1": 9, "y0": 0, "y1": 9}
-    drawn = {"x0": 30.5, "x1": 10, "y0": 5, "y1": 45}
-    assert box_of_drawing({"shapes": [own, drawn]}) == [10, 5, 20.5, 40]
-    others: list[Any] = [
-        None, {}, {"autosize": True}, {"shapes": []}, {"shapes": [drawn, own]}, {"shapes": "x"}, {"shapes": [{"x0": 1}]},
-        {"shapes": [{"x0": 1, "x1": 2, "y0": 1, "y1": 90}]}, {"shapes": [{"x0": "a", "x1": 2, "y0": 1, "y1": 9}]},
-    ]  # fmt: skip
-    assert [box_of_drawing(change) for change in others] == [None] * len(others)

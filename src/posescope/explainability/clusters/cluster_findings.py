@@ -106,7 +106,7 @@ class WeighedGroups:
             id="separate-groups",
             text="Do the persons form separate groups, with few persons between them?",
             yes=self._separate_statement(ratio.estimate),
-            no=f"No: even around the group with the emptiest surroundings the density is {ratio.estimate:z.0%} of that inside, so "
+            no=f"No: even around the group with the emptiest surroundings the density is {ratio.estimate:.0%} of that inside, so "
             "the groups are a convenient division of a continuum.",
             unclear="It cannot be said whether the persons form separate groups.",
         )

@@ -97,7 +97,7 @@ def draw_map(
     if len(marked):
         traces.append(_marks(at, marked, "Selected", symbol="circle-open", size=9, line=1.5))
     if person is not None:
-        traces.append(_marks(at, np.array([person]), "This person", symbol="star", size=17, line=0))
+        traces.append(_marks(at, np.array([person]), "This person", symbol="star", size=16, line=0))
     return {"data": traces, "layout": _layout(at, isinstance(colour, CategoryColumn))}, len(rows)
 
 

@@ -13,7 +13,8 @@ from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
 from posescope.explorer.app.tabs import NOTICE, PERSON, aria
-from posescope.explorer.app.try_answers import CHOOSE_PERSON, TryAnswers, box_of_drawing
+from posescope.explorer.app.try_answers import CHOOSE_PERSON, TryAnswers
+from posescope.explorer.app.try_figures import box_of_drawing
 from posescope.explorer.uploads import UploadLimits
 
 if TYPE_CHECKING:

@@ -116,7 +116,7 @@ class EfficientNetLite(Encoder):
             self.load_state_dict(renamed)
         except RuntimeError as error:
             raise OptionsError(f"{path}: expected the weights of EfficientNet-Lite{self.options.variant}. {error}") from error
-        own = {"name": path.name, "sha256": sha256}
+        own: dict[str, JsonValue] = {"name": path.name, "sha256": sha256}
         return own if self.options.weights else {**own, "trained_on": "ImageNet", "license": "Apache-2.0"}
 
     def stored_options(self) -> dict[str, JsonValue]:
