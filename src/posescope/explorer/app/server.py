@@ -1,6 +1,7 @@
 """Serve the page on one machine: address, port, token, and an end without loss on Ctrl-C."""
 
 import errno
+import logging
 import secrets
 import signal
 import socket
@@ -20,7 +21,7 @@ __all__ = ["DEFAULT_PORT", "ListeningAddress", "ServerError", "listen", "serve"]
 
 DEFAULT_PORT = 8050
 _TRIED_PORTS = 50
-_THREADS = 4
+_THREADS = 6  # as many as a browser has connections
 
 
 class ServerError(PosescopeError):
@@ -101,6 +102,7 @@ def serve(app: Dash, address: ListeningAddress, announce: Callable[[str], None],
         max_request_header_size=65_536,
         ident=None,
     )
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a page that loads has more requests than threads
     announce(address.url)
     if open_browser:
         threading.Timer(0.3, webbrowser.open, [address.url]).start()
