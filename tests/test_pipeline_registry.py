@@ -31,6 +31,7 @@ def test_default_needs_only_stores_and_parameters() -> None:
         "training_image_grids_workspace",
         "trained_models_workspace",
         "features_workspace",
+        "explorer_workspace",
     }
 
 
