@@ -1,7 +1,7 @@
 """Boxes of the persons in a new photograph: by the detector that the run is configured with, or the whole photograph.
 
 The newest record of a run states its parameter `inference.detector`. A detector that needs no network (`full_image`), one that
-reads a file (`boxes_file`), and one that fails lead to the whole photograph as the box of one person, with the reason in words.
+reads a file (`boxes_file`), and one that fails give the whole photograph as the box of one person; `note` states the reason.
 """
 
 from collections.abc import Collection, Mapping
@@ -35,7 +35,7 @@ class FoundBoxes:
         boxes: (n, 4) float64 x, y, w, h px, the highest score first; the photograph's left and upper edges are 0. At least one.
         scores: (n,) float64, 0..1.
         is_detected: whether a detector found them; otherwise the one box is the whole photograph.
-        note: where the boxes come from, in words.
+        note: sentences on where the boxes come from.
     """
 
     boxes: NDArray[np.float64]

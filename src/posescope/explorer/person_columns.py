@@ -27,7 +27,7 @@ class RangeColumn:
 
     Attributes:
         name: column of the table.
-        title: in words.
+        title: name as the page shows it.
         unit: unit; empty: none.
         values: (N,) float64, NaN where unknown.
     """
@@ -66,7 +66,7 @@ class CategoryColumn:
 
     Attributes:
         name: column of the table.
-        title: in words.
+        title: name as the page shows it.
         labels: the L labels, in the order of the page.
         names: their words.
         members: (N, L) whether a person has a label.

@@ -49,8 +49,8 @@ class SliceAbout(Options):
     """One failure slice; its persons are judged persons."""
 
     id: str = Field(description="value in the column slices; the id of the finding is failure_slices.<id>")
-    name: str = Field(description="the group in words, such as: persons with legs out of view")
-    rule: str = Field("", description="exact conditions of the rule in words")
+    name: str = Field(description="description of the group, such as: persons with legs out of view")
+    rule: str = Field("", description="exact conditions of the rule, as a sentence")
     persons: _Count = Field(description="persons of the table in the slice")
     photographs: _Count = Field(description="their photographs")
     score: _Fraction | None = Field(description="mean PCK inside, 0..1")
@@ -62,7 +62,7 @@ class SliceAbout(Options):
 class AttributeAbout(Options):
     """One attribute of pose or image."""
 
-    title: str = Field(description="name in words")
+    title: str = Field(description="name as pages show it")
     unit: str = Field(description="unit of the values")
     low: str = Field(description="words for low values")
     high: str = Field(description="words for high values")

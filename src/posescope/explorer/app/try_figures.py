@@ -114,7 +114,7 @@ def box_of_drawing(change: object) -> list[float] | None:
 
 
 def joint_rows(joints: tuple[str, ...], tried: "TriedPerson") -> list[tuple[str, str, str, str]]:
-    """Return name, score, radius and trust of each joint in words; empty where they are unknown."""
+    """Return name, score, radius and trust of each joint as cells of a table; unknown ones are empty or `none`."""
     pose, count = tried.pose, len(joints)
     radii = np.full(count, np.nan) if pose.radii is None else pose.radii
     distrusted = np.zeros(count, dtype=np.bool_) if pose.do_not_trust is None else pose.do_not_trust
