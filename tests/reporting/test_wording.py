@@ -2,7 +2,7 @@
 
 import pytest
 
-from posescope.reporting.wording import at_layer, count_of_hundred, in_words, list_words, range_of_hundred
+from posescope.reporting.wording import at_layer, count_of_hundred, in_plain_words, in_words, list_words, range_of_hundred
 
 
 def test_fractions_are_counts_of_hundred():
@@ -23,6 +23,10 @@ def test_fractions_are_counts_of_hundred():
 )
 def test_names_with_underscores_are_words(text, expected):
     assert in_words(text) == expected
+
+
+def test_occluded_is_hidden_in_plain_words():
+    assert in_plain_words("few joints occluded, left_wrist") == "few joints hidden, left wrist"
 
 
 def test_bottleneck_is_in_the_middle_and_other_layers_are_named():

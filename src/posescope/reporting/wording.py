@@ -3,7 +3,7 @@
 import math
 import re
 
-__all__ = ["at_layer", "count_of_hundred", "in_words", "list_words", "range_of_hundred"]
+__all__ = ["at_layer", "count_of_hundred", "in_plain_words", "in_words", "list_words", "range_of_hundred"]
 
 # Not in a dotted path, such as that of a layer or a parameter.
 _KEY = re.compile(r"(?<!\.)\b[A-Za-z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)+\b(?!\.\w)")
@@ -39,6 +39,16 @@ def in_words(text: str) -> str:
         'the left wrist fails'
     """
     return _KEY.sub(lambda match: match[0].replace("_", " "), text)
+
+
+def in_plain_words(text: str) -> str:
+    """Return a text of the report for laypersons: `in_words`, and "hidden" in place of the technical "occluded".
+
+    Example:
+        >>> in_plain_words("many joints occluded")
+        'many joints hidden'
+    """
+    return re.sub(r"\boccluded\b", "hidden", in_words(text))
 
 
 def at_layer(layer: str) -> str:

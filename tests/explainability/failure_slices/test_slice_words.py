@@ -40,12 +40,17 @@ def test_every_attribute_has_words_in_both_directions():
         assert not any(attribute.name in text for text in texts if "_" in attribute.name)
 
 
-def test_a_named_component_is_named_by_its_end():
-    assert (
-        short_words(Condition("component_3", "above", 1.0), {3: ("standing", "arms raised")})
-        == "at the end “arms raised” of component 3"
-    )
-    assert short_words(Condition("component_3", "below", 1.0), {}) == "with low values of component 3"
+def test_a_slice_along_a_component_is_a_part_of_it_and_not_named_by_its_end():
+    names = {3: ("legs out of view", "whole legs in view")}
+    below = Condition("component_3", "below", -1.0)
+    words = "in the lowest part of component 3, whose strongest attributes run from “legs out of view” to “whole legs in view”"
+    assert short_words(below, names) == words
+    assert short_words(Condition("component_3", "above", 1.0), names) == words.replace("lowest", "highest")
+    assert short_words(below, {}) == "in the lowest part of component 3"
+    columns = {"component_3": np.arange(-2.0, 8.0), "brightness": np.arange(10.0)}
+    rule = Rule((below, Condition("brightness", "below", 2.5)))
+    assert describe_rule(rule, columns, names).short == f"{words}, and in dark images"
+    assert describe_rule(rule, columns, {}).short == "in the lowest part of component 3 and in dark images"
     assert (component_number("component_12"), component_number("size")) == (12, None)
 
 

@@ -179,6 +179,29 @@ def test_answers_are_those_after_the_correction(inputs):
     assert "loses more than 1 of 100" in block(enough, "needed").text
 
 
+def test_summary_says_hidden_in_place_of_occluded(inputs):
+    analyses = dict(inputs.analyses)
+    slices, names = analyses["failure_slices"], analyses["component_names"]
+    clusters, words = (
+        analyses["clusters"],
+        "in the lowest part of component 1, whose strongest attributes run from “few joints occluded”",
+    )
+    tables = {"failure_slices": slices.tables["failure_slices"].assign(words=words)}
+    analyses["failure_slices"] = replace(slices, tables=tables)
+    described = names.tables["component_names"].assign(low="few joints occluded", high="many joints occluded")
+    analyses["component_names"] = replace(names, tables={"component_names": described})
+    described = clusters.tables["clusters"].assign(description="many joints occluded")
+    analyses["clusters"] = replace(clusters, tables={"clusters": described})
+    text = text_of(replace(inputs, analyses=analyses))
+    assert "occluded" not in text.lower()
+    assert text.count("joints hidden") >= 6
+
+
+def test_failing_persons_and_groups_are_distinguished(inputs):
+    assert "found by misses" in block(inputs, "fails").text
+    assert "by similar numbers, not misses" in block(inputs, "groups").text
+
+
 def test_groups_have_four_pictures_and_their_pck(inputs):
     groups = block(inputs, "groups")
     assert [item.title for item in groups.items] == ["Group 1: 300 persons", "Group 2: 62 persons"]

@@ -4,7 +4,7 @@ persons with legs out of view and in dark images
 less than 50 % of the knees and ankles labelled; mean brightness less than 21 % of white
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +27,7 @@ COMPONENT = "component_"  # features are named component_1 and so on
 # Columns of magnitudes of signed attributes: a profile to the left and one to the right are one group.
 MAGNITUDES: Mapping[str, str] = {"head_aside": "looking_right", "shoulder_width": "facing"}
 _MORE_THAN_HALF = 0.5
+_STRONGEST = "whose strongest attributes run from"
 
 _PHRASES: Mapping[str, tuple[str, str]] = {
     "standing": ("who sit or lie", "who stand"),
@@ -148,10 +149,19 @@ def describe_rule(rule: Rule, columns: Columns, components: Mapping[int, tuple[s
             excepted.append(short_words(turned, components))
         else:
             positive.append(short_words(condition, components))
-    short = " and ".join(positive)
+    short = _join(positive)
     if excepted:
         short = f"{short}{', ' if short else ''}except those {' and those '.join(excepted)}"
     return RuleWords(short, "; ".join(exact_words(condition) for condition in rule.conditions))
+
+
+def _join(phrases: Sequence[str]) -> str:
+    """Join phrases by "and", after a comma where the one before ends with a clause."""
+    text = ""
+    for phrase in phrases:
+        comma = "," if _STRONGEST in text else ""
+        text = f"{text}{comma} and {phrase}" if text else phrase
+    return text
 
 
 def short_words(condition: Condition, components: Mapping[int, tuple[str, str]]) -> str:
@@ -159,9 +169,10 @@ def short_words(condition: Condition, components: Mapping[int, tuple[str, str]])
     number = component_number(condition.feature)
     is_high = condition.comparison == "above"
     if number is not None:
-        if number in components:
-            return f"at the end “{components[number][is_high]}” of component {number}"
-        return f"with {'high' if is_high else 'low'} values of component {number}"
+        part = f"in the {'highest' if is_high else 'lowest'} part of component {number}"
+        # The part is not named by its end: persons without the property of the end are in it as well.
+        low, high = components.get(number, ("", ""))
+        return f"{part}, {_STRONGEST} “{low}” to “{high}”" if low else part
     attribute = attribute_named(MAGNITUDES.get(condition.feature, condition.feature))
     if condition.comparison == "unknown":
         return f"with {attribute.words(is_high=True, of_unknown=True)}"

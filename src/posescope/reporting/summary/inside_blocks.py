@@ -10,7 +10,7 @@ from posescope.explainability.components.pca import Components
 from posescope.explainability.findings_file import FindingRecord
 from posescope.reporting.subject_words import SubjectWords
 from posescope.reporting.summary.summary_content import Curve, Scale, SummaryBlock, SummaryFigure, SummaryItem
-from posescope.reporting.wording import at_layer, count_of_hundred, in_words, list_words
+from posescope.reporting.wording import at_layer, count_of_hundred, in_plain_words, in_words, list_words
 
 __all__ = ["describe_components", "describe_groups", "describe_needed", "describe_skips"]
 
@@ -69,7 +69,7 @@ def _component_item(number: int, ratio: float, analyses: Analyses, subject: Subj
 
 def _text(value: object) -> str:
     """Return a cell as words; an empty one is read from CSV as NaN."""
-    return in_words(value) if isinstance(value, str) else ""
+    return in_plain_words(value) if isinstance(value, str) else ""
 
 
 def _figures(result: AnalysisResult | None, analysis: str, name: str, caption: str = "") -> list[SummaryFigure]:
@@ -155,7 +155,7 @@ def describe_groups(clusters: AnalysisResult | None, answers: Answers, subject: 
     if clusters is None or table.empty:
         return SummaryBlock(heading, "", "", "Not looked at: the analysis clusters was not run.")
     reality = _reality(clusters, answers.get("clusters.separate-groups"), subject)
-    text = f"K-means puts {subject.many} with similar numbers into one group. {reality}"
+    text = f"K-means groups {subject.many} by similar numbers, not misses. {reality}"
     shown = _shown_groups(table)
     left_out = [str(number) for number in table["cluster"] if number not in set(shown["cluster"])]
     if left_out:
@@ -163,7 +163,7 @@ def describe_groups(clusters: AnalysisResult | None, answers: Answers, subject: 
     items = tuple(_group_item(clusters, row, subject) for row in shown.to_dict("records"))
     figures: tuple[SummaryFigure, ...] = ()
     if any(item.figures for item in items):
-        text += f" Pictures: a typical {subject.one}, then {subject.many} near the group's average and far from it."
+        text += f" Pictures: a typical {subject.one}, then {subject.many} near and far from the average."
     else:
         figures = tuple(_figures(clusters, "clusters", "clusters", "One group per row."))
     return SummaryBlock(heading, chapter, "More on groups", text, figures=figures, items=items, wide=True)

@@ -10,7 +10,7 @@ from posescope.explainability.base import AnalysisResult
 from posescope.explainability.findings_file import FindingRecord
 from posescope.reporting.subject_words import SubjectWords
 from posescope.reporting.summary.summary_content import Scale, SummaryBlock, SummaryFigure, SummaryItem
-from posescope.reporting.wording import count_of_hundred, in_words, range_of_hundred
+from posescope.reporting.wording import count_of_hundred, in_plain_words, in_words, range_of_hundred
 
 __all__ = ["describe_certainty", "describe_failures", "describe_quality", "describe_task"]
 
@@ -88,7 +88,7 @@ def describe_failures(
     else:
         items = _slice_items(slices, answers, subject)
         none = f"No group of {subject.many} was found that fails more than the others."
-        found = f"It fails more often on these {subject.many} (tested on other pictures):"
+        found = f"It fails more often on these {subject.many}, found by misses (tested on other pictures):"
         sentences.append(found if items else none)
     text = " ".join(filter(None, sentences))
     return SummaryBlock(
@@ -119,7 +119,7 @@ def _slice_items(slices: AnalysisResult, answers: Mapping[str, FindingRecord], s
 
 def _slice_item(slices: AnalysisResult, row: Mapping[Any, Any], subject: SubjectWords) -> SummaryItem:
     explained = row.get("explanation", row.get("explained_by"))
-    because = f", explained by the {in_words(explained)}" if isinstance(explained, str) and explained else ""
+    because = f", explained by the {in_plain_words(explained)}" if isinstance(explained, str) and explained else ""
     share = f"; {100 * row['share_of_error']:.0f} % of all misses" if row.get("share_of_error", 0) > 0 else ""
     scales = tuple(
         Scale(label, float(row[f"pck_{side}"]), row.get(f"pck_{side}_low"), row.get(f"pck_{side}_high"))
@@ -129,7 +129,7 @@ def _slice_item(slices: AnalysisResult, row: Mapping[Any, Any], subject: Subject
     image = slices.images.get(name)
     figures = () if image is None else (SummaryFigure(image, "", f"{subject.many} of this group", ("failure_slices", name)),)
     below = " (below)" if "component" in str(row["words"]) else ""
-    title = subject.adapt(in_words(f"{subject.many} {row['words']}")) + below
+    title = subject.adapt(in_plain_words(f"{subject.many} {row['words']}")) + below
     return SummaryItem(
         f"{title[:1].upper()}{title[1:]}", f"{int(row['persons']):,} {subject.many}{share}{because}.", scales, figures
     )
