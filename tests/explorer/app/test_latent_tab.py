@@ -18,9 +18,9 @@ from tests.explorer.latent_runs import FIRST_ID, HOURGLASS, SKELETON, latent_run
 
 from posescope.core.errors import DataError
 from posescope.explorer.app.latent_controls import kept_counts
-from posescope.explorer.app.latent_results import describe_answer
 from posescope.explorer.app.latent_tab import LatentTab
 from posescope.explorer.errors import ExplorerError
+from posescope.explorer.latent_pictures import describe_answer
 from posescope.explorer.latent_requests import LatentRequest
 from posescope.explorer.opened_run import OpenedRun, RunPlaces
 

@@ -1,78 +1,16 @@
 """Results of the tab `latent`: pictures of skeleton and heatmap, the moved joints, and the nearest persons."""
 
-import math
 from collections.abc import Sequence
-from functools import lru_cache
 
-import numpy as np
 from dash import html
 from dash.development.base_component import Component
-from numpy.typing import NDArray
 
-from posescope.core.errors import pluralise
-from posescope.core.skeleton import DEFAULT_OKS_SIGMA, Skeleton
-from posescope.drawing.skeletons import DRAW_THRESHOLD
 from posescope.explorer.app.tabs import aria
 from posescope.explorer.latent_requests import LatentAnswer
-from posescope.explorer.opened_run import OpenedRun
-from posescope.explorer.pictures import choose_heatmaps, data_uri, draw_heatmap_panel, draw_skeleton_panel, encode_jpeg
 
-__all__ = ["NEAREST", "LatentPictures", "describe_answer", "lay_out_results", "tabulate_joints"]
+__all__ = ["NEAREST", "lay_out_results", "tabulate_joints"]
 
 NEAREST = 5
-_PLAIN_GREY = 120  # background of the mean person
-_UNUSUAL = 0.95
-_UNMOVED_PX = 0.05
-
-
-class LatentPictures:
-    """Draws answers on the photograph of the person, or on plain grey for the mean person.
-
-    Args:
-        opened: the run. Photographs are shown as its table says (`reporting.photographs`).
-    """
-
-    def __init__(self, opened: OpenedRun) -> None:
-        self._opened = opened
-        about = opened.about
-        names = about.skeleton.joints
-        self._skeleton = Skeleton(names, about.skeleton.limbs, (DEFAULT_OKS_SIGMA,) * len(names))
-        self._background = lru_cache(16)(self._read_background)
-        self._thumbnail = lru_cache(1024)(self._read_thumbnail)
-
-    def draw(self, person_id: int | None, answer: LatentAnswer, joint: int | None) -> tuple[str, str]:
-        """Draw skeleton and heatmap.
-
-        Args:
-            person_id: the person; None: the mean person.
-            answer: what is drawn. Joints whose peak is less than a fifth of the highest one without changes are left out.
-            joint: whose heatmap is drawn; None: the maximum over all joints.
-
-        Returns:
-            Two `data:` URIs.
-        """
-        background = self._background(person_id)
-        least = DRAW_THRESHOLD * min(1.0, answer.unchanged_peak)
-        skeleton = draw_skeleton_panel(
-            background, answer.joints, self._skeleton, scores=answer.scores, min_score=least, reference=answer.unchanged_joints
-        )
-        heatmaps = choose_heatmaps(answer.heatmaps, joint)
-        heatmap = draw_heatmap_panel(background, heatmaps, full_scale=answer.unchanged_peak)
-        return data_uri(encode_jpeg(skeleton)), data_uri(encode_jpeg(heatmap))
-
-    def thumbnails(self, person_ids: Sequence[int]) -> list[str]:
-        """Return the thumbnails of persons as `data:` URIs."""
-        return [self._thumbnail(person_id) for person_id in person_ids]
-
-    def _read_background(self, person_id: int | None) -> NDArray[np.uint8]:
-        if person_id is None:
-            return np.full((*self._opened.about.crop_size, 3), _PLAIN_GREY, dtype=np.uint8)
-        rows = self._opened.rows_of([person_id])
-        shown = self._opened.crops().read_shown_images(rows, self._opened.about.photographs)
-        return np.asarray(shown[0], dtype=np.uint8)
-
-    def _read_thumbnail(self, person_id: int) -> str:
-        return data_uri(self._opened.thumbnails(self._opened.rows_of([person_id]))[0])
 
 
 def lay_out_results() -> Component:
@@ -123,31 +61,3 @@ def tabulate_joints(answer: LatentAnswer, joints: Sequence[str], chosen: int | N
         )
         for place, (name, moved, score, before) in enumerate(rows)
     ]
-
-
-def describe_answer(answer: LatentAnswer, joints: Sequence[str]) -> str:
-    """Say in one or two sentences how far the joints moved, and how unusual the features are.
-
-    Args:
-        answer: the answer.
-        joints: names of the joints.
-    """
-    farthest = int(answer.moved_px.argmax())
-    if answer.moved_px[farthest] < _UNMOVED_PX:
-        return f"The joints are where they are without changes. {_describe_distance(answer.distance_quantile)}".rstrip()
-    found = answer.scores >= DRAW_THRESHOLD * min(1.0, answer.unchanged_peak)
-    before = answer.unchanged_scores >= DRAW_THRESHOLD * min(1.0, answer.unchanged_peak)
-    lost = int((before & ~found).sum())
-    text = (
-        f"The joints moved by {answer.moved_px.mean():.1f} px on average; {joints[farthest].replace('_', ' ')} moved most "
-        f"({answer.moved_px[farthest]:.1f} px)."
-    )
-    text += f" {pluralise(lost, 'joint')} found before {'is' if lost == 1 else 'are'} not found now." if lost else ""
-    return f"{text} {_describe_distance(answer.distance_quantile)}".rstrip()
-
-
-def _describe_distance(quantile: float) -> str:
-    if math.isnan(quantile):
-        return ""
-    words = f"{quantile:.0%} of the persons have a nearer neighbour than these features have"
-    return f"Unusual: {words}." if quantile >= _UNUSUAL else f"{words}."

@@ -26,15 +26,10 @@ from posescope.explorer.app.latent_controls import (
     lay_out_controls,
     lay_out_patches,
 )
-from posescope.explorer.app.latent_results import (
-    NEAREST,
-    LatentPictures,
-    describe_answer,
-    lay_out_results,
-    tabulate_joints,
-)
+from posescope.explorer.app.latent_results import NEAREST, lay_out_results, tabulate_joints
 from posescope.explorer.app.tabs import PERSON
 from posescope.explorer.errors import ExplorerError
+from posescope.explorer.latent_pictures import LatentPictures, describe_answer
 from posescope.explorer.latent_requests import MOST_COMPONENTS, LatentRequest, Offset, Patch
 from posescope.explorer.opened_run import OpenedRun
 

@@ -5,13 +5,13 @@ from pathlib import Path
 
 from dash import Dash
 
-from posescope.core.errors import pluralise
 from posescope.explorer.app.application import create_app
 from posescope.explorer.app.latent_tab import LatentTab
 from posescope.explorer.app.persons_tab import PersonsTab
 from posescope.explorer.app.tabs import Tab
 from posescope.explorer.app.try_tab import TryTab
 from posescope.explorer.opened_run import OpenedRun, open_run
+from posescope.explorer.run_words import describe_run
 
 __all__ = ["TABS", "make_page"]
 
@@ -29,9 +29,4 @@ def make_page(data_dir: Path, allow: Collection[str] = ()) -> Dash:
         DataError: if the run has no explorer table, or it belongs to another model.
     """
     opened = open_run(data_dir, allow)
-    about, persons = opened.about, opened.persons
-    photographs = len(persons[["source_split", "image_id"]].drop_duplicates())
-    lead = f"{pluralise(len(persons), 'person')} in {pluralise(photographs, 'photograph')}, model {about.model}"
-    if about.generated:
-        lead += ", generated images"
-    return create_app([make(opened) for make in TABS], "Explore the network", f"{lead}.")
+    return create_app([make(opened) for make in TABS], "Explore the network", describe_run(opened))

@@ -10,11 +10,12 @@ from dash.development.base_component import Component
 from numpy.typing import NDArray
 
 from posescope.core.errors import OptionsError, pluralise
-from posescope.explorer.app.map_figure import MapPlaces, describe_shown, draw_map
 from posescope.explorer.app.person_panel import person_button, person_heatmaps, person_panel
+from posescope.explorer.map_figure import MapPlaces, describe_shown, draw_map
 from posescope.explorer.map_outline import parse_outline
 from posescope.explorer.person_columns import Column, columns_of
 from posescope.explorer.person_filters import PersonFilters, parse_filters, passing_persons
+from posescope.explorer.run_words import title_axes
 from posescope.explorer.selection_export import EXPORT_USES, export_selection
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class PersonsAnswers:
     @cached_property
     def _places(self) -> MapPlaces:
         places = self.opened.persons[["map_x", "map_y"]].to_numpy(dtype=np.float32)
-        return MapPlaces(places, self.opened.person_ids, _axis_titles(self.opened))
+        return MapPlaces(places, self.opened.person_ids, title_axes(self.opened.about))
 
     def filters(self, content: Any) -> PersonFilters:
         """Return the checked filters of the store."""
@@ -173,12 +174,3 @@ class PersonsAnswers:
 def _mean(values: NDArray[np.float64]) -> float:
     known = values[np.isfinite(values)]
     return float(known.mean()) if len(known) else float("nan")
-
-
-def _axis_titles(opened: "OpenedRun") -> tuple[str, str]:
-    about = opened.about
-    if about.map == "components" and len(about.components) >= 2:
-        first, second = (f"{one.title} ({one.explained:.0%} of the variance)" for one in about.components[:2])
-        return first, second
-    name = {"tsne": "t-SNE", "umap": "UMAP"}.get(about.map, "map")
-    return f"{name}, first coordinate", f"{name}, second coordinate"

@@ -11,13 +11,13 @@ from urllib.parse import parse_qs
 from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
-from posescope.core.errors import pluralise
 from posescope.explorer.app.filter_cards import BARS, LABELS, RANGE, bars_of, filter_card, options_of
 from posescope.explorer.app.person_panel import CHOOSE
 from posescope.explorer.app.persons_answers import ORDERS, PersonsAnswers
 from posescope.explorer.app.tabs import PERSON, SELECTION, URL, aria
 from posescope.explorer.person_columns import CategoryColumn, RangeColumn
 from posescope.explorer.person_filters import PersonFilters, parse_filters
+from posescope.explorer.run_words import describe_slice
 
 if TYPE_CHECKING:
     from posescope.explorer.opened_run import OpenedRun
@@ -86,7 +86,7 @@ class PersonsTab:
         )
 
     def _map_side(self) -> Component:
-        slices: Any = [{"label": _slice_words(one), "value": one.id} for one in self._answers.opened.about.slices]
+        slices: Any = [{"label": describe_slice(one), "value": one.id} for one in self._answers.opened.about.slices]
         none = "no failing group was found" if not slices else "choose a group to select its persons"
         orders: Any = [{"label": label, "value": name} for name, label in ORDERS.items()]
         return html.Div(
@@ -261,8 +261,3 @@ class PersonsTab:
         )
         def show_heatmaps(clicks: Any, person: Any) -> Any:
             return answers.heatmaps(person) if clicks else no_update
-
-
-def _slice_words(one: Any) -> str:
-    scores = "" if one.score is None or one.others is None else f", mean score {one.score:.2f}, others {one.others:.2f}"
-    return f"{one.name} ({pluralise(one.persons, 'person')}{scores}{'' if one.claimed else ', may be by chance'})"

@@ -16,14 +16,17 @@ from numpy.typing import NDArray
 from posescope.explorer.map_thinning import MAX_SHOWN, thin_map
 from posescope.explorer.person_columns import CategoryColumn, Column, RangeColumn
 
-__all__ = ["CATEGORY_COLOURS", "MARK_COLOUR", "MapPlaces", "describe_shown", "draw_map", "pack_array"]
+__all__ = [
+    "CATEGORY_COLOURS", "COLOUR_SCALE", "MARK_COLOUR", "UNKNOWN_COLOUR", "MapPlaces", "describe_shown", "draw_map", "map_layout",
+    "pack_array",
+]  # fmt: skip
 
 # Okabe and Ito's palette without the colour of the marks, and without yellow, which is lost on white.
 CATEGORY_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#8c6d31", "#7a68c4", "#5f8a8b")
 MARK_COLOUR = "#d55e00"
-_UNKNOWN_COLOUR = "#8b949e"
+UNKNOWN_COLOUR = "#8b949e"
 # Light and dark pages have both ends visible; lightness rises, hue goes from blue to amber.
-_SCALE = [[0, "#3f6fb5"], [0.25, "#8a63ad"], [0.5, "#c75a8b"], [0.75, "#e97d53"], [1, "#f2b134"]]
+COLOUR_SCALE = [[0, "#3f6fb5"], [0.25, "#8a63ad"], [0.5, "#c75a8b"], [0.75, "#e97d53"], [1, "#f2b134"]]
 _TEXT = "#7d8590"
 _GRID = "rgba(125, 133, 144, 0.18)"
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
@@ -98,7 +101,7 @@ def draw_map(
         traces.append(_marks(at, marked, "Selected", symbol="circle-open", size=9, line=1.5))
     if person is not None:
         traces.append(_marks(at, np.array([person]), "This person", symbol="star", size=16, line=0))
-    return {"data": traces, "layout": _layout(at, isinstance(colour, CategoryColumn))}, len(rows)
+    return {"data": traces, "layout": map_layout(at, isinstance(colour, CategoryColumn))}, len(rows)
 
 
 def _colour_by_range(at: MapPlaces, rows: NDArray[np.int64], colour: RangeColumn) -> list[dict[str, Any]]:
@@ -107,23 +110,29 @@ def _colour_by_range(at: MapPlaces, rows: NDArray[np.int64], colour: RangeColumn
     finite = colour.values[np.isfinite(colour.values)]
     low, high = np.percentile(finite, [1, 99]) if len(finite) else (0.0, 1.0)
     title = f"{colour.title}, {colour.unit}" if colour.unit else colour.title
-    bar = {"title": {"text": title, "side": "right"}, "thickness": 10, "outlinewidth": 0, "len": 0.9, "tickfont": {"size": 11}}
+    bar = {
+        "title": {"text": _escape(title), "side": "right"},
+        "thickness": 10,
+        "outlinewidth": 0,
+        "len": 0.9,
+        "tickfont": {"size": 11},
+    }
     marker = {
         "color": pack_array(values[known]),
-        "colorscale": _SCALE,
+        "colorscale": COLOUR_SCALE,
         "cmin": low,
         "cmax": max(high, low + 1e-9),
         "colorbar": bar,
     }
     shown = _points(at, rows[known], title, marker | {"showscale": True})
-    shown["hovertemplate"] = f"person %{{customdata}}<br>{colour.title} %{{marker.color:.3g}}<extra></extra>"
-    unknown = [_points(at, rows[~known], "unknown", {"color": _UNKNOWN_COLOUR})] if not known.all() else []
+    shown["hovertemplate"] = f"person %{{customdata}}<br>{_escape(colour.title)} %{{marker.color:.3g}}<extra></extra>"
+    unknown = [_points(at, rows[~known], "unknown", {"color": UNKNOWN_COLOUR})] if not known.all() else []
     return [*unknown, shown]
 
 
 def _colour_by_category(at: MapPlaces, rows: NDArray[np.int64], colour: CategoryColumn) -> list[dict[str, Any]]:
     bins = colour.bins[rows]
-    traces = [_points(at, rows[bins < 0], "none", {"color": _UNKNOWN_COLOUR})] if (bins < 0).any() else []
+    traces = [_points(at, rows[bins < 0], "none", {"color": UNKNOWN_COLOUR})] if (bins < 0).any() else []
     for number, name in enumerate(colour.names):
         own = rows[bins == number]
         if len(own):
@@ -136,7 +145,7 @@ def _points(at: MapPlaces, rows: NDArray[np.int64], name: str, marker: dict[str,
     return {
         "type": "scattergl",
         "mode": "markers",
-        "name": name,
+        "name": _escape(name),
         "x": pack_array(at.places[rows, 0]),
         "y": pack_array(at.places[rows, 1]),
         "customdata": pack_array(at.person_ids[rows]),
@@ -155,7 +164,13 @@ def _marks(at: MapPlaces, rows: NDArray[np.int64], name: str, *, symbol: str, si
     return {**trace, "hoverinfo": "skip", "hovertemplate": None, "showlegend": False}
 
 
-def _layout(at: MapPlaces, has_legend: bool) -> dict[str, Any]:
+def map_layout(at: MapPlaces, has_legend: bool) -> dict[str, Any]:
+    """Return plotly's layout of the map.
+
+    Args:
+        at: places of the persons.
+        has_legend: whether colours are labels.
+    """
     (x, y), (x_title, y_title) = at.ranges, at.titles
     axis = {"gridcolor": _GRID, "zeroline": False, "showline": False, "ticks": "", "tickfont": {"size": 11}}
     return {

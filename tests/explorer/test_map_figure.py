@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from posescope.explorer.app.map_figure import CATEGORY_COLOURS, MapPlaces, describe_shown, draw_map, pack_array
+from posescope.explorer.map_figure import CATEGORY_COLOURS, MapPlaces, describe_shown, draw_map, pack_array
 from posescope.explorer.person_columns import CategoryColumn, RangeColumn
 
 PLACES = MapPlaces(np.array([[0, 0], [1, 2], [2, 4], [3, 6]], dtype=np.float32), np.array([10, 11, 12, 13]), ("<b>one", "two"))
@@ -40,11 +40,14 @@ def test_persons_without_value_are_grey_and_below() -> None:
 
 def test_each_label_has_a_colour_and_names_are_no_tags() -> None:
     figure, _ = draw_map(PLACES, ALL, GROUP, NONE, None)
-    assert traces(figure) == {"none": [12], "small <i>": [10], "large": [11, 13]}
+    assert traces(figure) == {"none": [12], "small &lt;i&gt;": [10], "large": [11, 13]}
     assert [trace["marker"]["color"] for trace in figure["data"]][1:] == list(CATEGORY_COLOURS[:2])
     assert "<i>" not in figure["data"][1]["hovertemplate"]
     assert figure["layout"]["xaxis"]["title"]["text"] == "&lt;b&gt;one"
     assert figure["layout"]["showlegend"]
+    hostile = RangeColumn("error", '<a href="https://example.org">', "", ERROR.values)
+    points = draw_map(PLACES, ALL, hostile, NONE, None)[0]["data"][1]
+    assert "<a" not in points["hovertemplate"] + points["marker"]["colorbar"]["title"]["text"] + points["name"]
 
 
 def test_filters_selection_and_person() -> None:
