@@ -6,18 +6,14 @@ import shutil
 from pathlib import Path
 
 import pytest
-import torch
 from click.testing import CliRunner, Result
+from tests.cli.untrained_models import save_untrained
 
-from posescope.artifacts.model_folder import save_model
-from posescope.artifacts.pose_model import PoseModel
 from posescope.cli import cli
 from posescope.core.errors import DataError
-from posescope.core.plugins import ComponentSpec, build
-from posescope.core.skeleton import COCO_PERSON
+from posescope.core.plugins import ComponentSpec
 from posescope.explorer.opened_run import open_run
-from posescope.geometry.crop_recipe import CropRecipe
-from posescope.models.plain_modules import build_network
+from posescope.explorer.selection_export import export_selection
 from posescope.sample.generator import generate_sample
 from posescope.sample.options import SampleOptions
 
@@ -28,29 +24,9 @@ def explain(*arguments: str | Path) -> Result:
     return CliRunner().invoke(cli, ["explain", *map(str, arguments)])
 
 
-def save_untrained(network: ComponentSpec, folder: Path) -> Path:
-    """Save an untrained network for COCO's joints and crops of 32 px."""
-    codec = ComponentSpec(name="gaussian")
-    context = {"crop_size": (32, 32), "joint_count": len(COCO_PERSON)}
-    torch.manual_seed(0)
-    untrained = PoseModel(
-        network=build_network(network, (32, 32), len(COCO_PERSON)).eval(),
-        codec=build("codecs", codec, **context),
-        skeleton=COCO_PERSON,
-        crop_size=(32, 32),
-        mean_rgb=(0.4, 0.5, 0.6),
-        model_spec=network,
-        codec_spec=codec,
-        crop=CropRecipe(rule=ComponentSpec(name="padded_square")),
-    )
-    save_model(folder, untrained)
-    return folder
-
-
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    network = ComponentSpec(name="hourglass", options={"channels": 8, "depth": 2, "stem_channels": 8})
-    return save_untrained(network, tmp_path_factory.mktemp("models") / "model")
+    return save_untrained(tmp_path_factory.mktemp("models") / "model")
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +87,11 @@ def test_inputs_that_are_kept_open_as_a_run(model: Path, sample: Path, tmp_path:
     assert opened.components().model == opened.about.model
     assert opened.model().crop_size == opened.about.crop_size == (32, 32)
     assert opened.uncertainty() is None
+    files = export_selection(opened.places, opened.person_ids)
+    assert sum(one.persons for one in files) == len(opened)
+    known = {record["id"]: record for record in json.loads((sample / VAL).read_text())["annotations"]}
+    records = [record for one in files for record in one.content["annotations"]]
+    assert all(record["keypoints"] == known[record["id"]]["keypoints"] for record in records)
 
 
 def test_crops_are_kept_only_where_photographs_are_shown(model: Path, sample: Path, tmp_path: Path) -> None:
@@ -130,7 +111,7 @@ def test_all_analyses_of_both_halves_of_a_folder(model: Path, sample: Path, tmp_
 
 def test_plain_module_is_explained_without_words_on_skips(sample: Path, tmp_path: Path) -> None:
     name = "tests.extension.package.posescope_extension.plain:SmallNet"
-    folder = save_untrained(ComponentSpec(name=name, options={"channels": 4}), tmp_path / "model")
+    folder = save_untrained(tmp_path / "model", ComponentSpec(name=name, options={"channels": 4}))
     analyses = [word for each in ("truncation", "skip_ablation", "component_names") for word in ("--analysis", each)]
     output = tmp_path / "out"
     result = explain(

@@ -6,12 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
-from tests.explorer.hand_made_table import table_of
+from click.testing import CliRunner, Result
+from tests.cli.untrained_models import save_untrained
+from tests.explorer.hand_made_table import about_of, table_of
 
+from posescope.artifacts.description import DESCRIPTION
 from posescope.cli import cli
 from posescope.explorer.app import server
+from posescope.explorer.opened_run import open_run
 from posescope.explorer.table_file import ExplorerStore
+from posescope.sample.generator import generate_sample
+from posescope.sample.options import SampleOptions
 
 
 @pytest.fixture
@@ -80,3 +85,59 @@ def test_waiting_threads_give_way_unless_the_user_says_otherwise(
         monkeypatch.delenv("OMP_WAIT_POLICY")
     assert CliRunner().invoke(cli, ["explore", str(data_dir), "--port", "0"]).exit_code == 0
     assert os.environ["OMP_WAIT_POLICY"] == expected
+
+
+def test_page_opens_with_a_slice_selected(data_dir: Path, served: list[dict[str, Any]]) -> None:
+    (known, *_) = (one.id for one in about_of().slices)
+    result = CliRunner().invoke(cli, ["explore", str(data_dir), "--port", "0", "--slice", known])
+    assert result.exit_code == 0, result.output
+    assert result.stdout.strip().endswith(f"/?slice={known}")
+
+
+def test_unknown_slice_is_an_error_that_lists_the_ids(data_dir: Path, served: list[Any]) -> None:
+    result = CliRunner().invoke(cli, ["explore", str(data_dir), "--slice", "slice-99"])
+    assert (result.exit_code, result.stderr.count("\n"), served) == (1, 1, [])
+    assert all(one.id in result.stderr for one in about_of().slices)
+
+
+def test_model_folder_without_photographs_names_the_options(tmp_path: Path) -> None:
+    (tmp_path / DESCRIPTION).write_text("{}")
+    result = CliRunner().invoke(cli, ["explore", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "--data" in result.stderr
+
+
+@pytest.mark.parametrize("option", [("--seed", "0"), ("--layer", "x"), ("--output", "out")])
+def test_options_of_an_explanation_need_photographs(data_dir: Path, served: list[Any], option: tuple[str, str]) -> None:
+    result = CliRunner().invoke(cli, ["explore", str(data_dir), *option])
+    assert (result.exit_code, served) == (2, [])
+    assert "--data" in result.stderr
+    assert option[0] in result.stderr
+
+
+@pytest.mark.slow
+def test_model_on_photographs_is_explained_once(
+    tmp_path: Path, served: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without `--output` the results are in the user's cache; other options are computed beside them."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    model = save_untrained(tmp_path / "model")
+    generate_sample(tmp_path / "sample", SampleOptions(train_persons=3, val_persons=40, workers=1))
+    data = tmp_path / "sample" / "annotations" / "person_keypoints_val2017.json"
+
+    def explored(*options: str) -> Result:
+        quick = ("--analysis", "truncation", "--device", "cpu", "--port", "0")
+        result = CliRunner().invoke(cli, ["explore", str(model), "--data", str(data), *quick, *options])
+        assert result.exit_code == 0, result.output
+        return result
+
+    first, second = explored(), explored()
+    (folder,) = (tmp_path / "cache" / "posescope" / "explored").iterdir()
+    assert [str(folder) in one.stderr for one in (first, second)] == [True, True]
+    assert "analysis: truncation" in first.stderr
+    assert "analysis" not in second.stderr
+    assert len(open_run(folder).crops()) > 30
+    own = explored("--output", str(tmp_path / "out"), "--photographs", "blurred")
+    assert "analysis: truncation" in own.stderr
+    assert open_run(tmp_path / "out").about.photographs == "blurred"
+    assert len(served) == 3

@@ -15,7 +15,8 @@ from posescope.core.skeleton import Skeleton
 from posescope.data.crops.crop_set import CropSet
 from posescope.explainability.components.pca import principal_components
 from posescope.explainability.features.feature_extraction import FeatureStore, extract_features
-from posescope.explorer.opened_run import OpenedRun, RunPlaces
+from posescope.explorer.opened_run import OpenedRun
+from posescope.explorer.run_places import RunPlaces
 from posescope.explorer.table_metadata import ComponentAbout
 from posescope.geometry.crop_recipe import CropRecipe
 from posescope.models.plain_modules import build_network

@@ -3,10 +3,12 @@
 import os
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import click
 
 from posescope.cli.base import LocalPathType, PosescopeCommand, allow_component, echo
+from posescope.cli.explanation_options import explained_folder, explanation_options, refuse_without_data
 from posescope.core.errors import OptionsError
 from posescope.runs.project_models import project_data_dir
 
@@ -25,8 +27,21 @@ __all__ = ["explore"]
     help="Address on which the page listens. Others than loopback let other machines open it, with a token.",
 )
 @click.option("--no-browser", is_flag=True, help="Print the address without opening a browser.")
+@click.option("--slice", "slice_id", metavar="ID", help="Open the page with this failing group selected, such as slice-1.")
+@explanation_options(
+    required=False,
+    output_help="Folder of the explanation of --data (default: a folder of the user's cache, which is printed).",
+)
 @allow_component
-def explore(data_dir: Path | None, port: int | None, host: str, no_browser: bool, allow: tuple[str, ...]) -> None:
+def explore(
+    data_dir: Path | None,
+    port: int | None,
+    host: str,
+    no_browser: bool,
+    slice_id: str | None,
+    allow: tuple[str, ...],
+    **explanation: Any,
+) -> None:
     """Open a finished run as a local page.
 
     Shows all explained persons on a map, coloured and filtered by what was measured of them; failing groups of the summary; each
@@ -34,12 +49,15 @@ def explore(data_dir: Path | None, port: int | None, host: str, no_browser: bool
     loads nothing from other addresses. Ctrl-C ends it.
 
     DATA_DIR: data_dir of a run whose pipelines explainability and reporting have finished, or the output folder of posescope
-    explain (default: the data_dir of the project).
+    explain (default: the data_dir of the project). With --data: a model folder, or a data_dir, whose newest model is taken. The
+    model is then explained on these photographs, as posescope explain does. The next call with the same model, photographs and
+    options opens what was computed.
 
     \b
     Examples:
       posescope explore
-      posescope explore data --port 9000 --no-browser
+      posescope explore data --slice slice-1 --no-browser
+      posescope explore my_model --data photos.json --images photos --output explored
     """  # noqa: D301 (\b keeps click from filling the lines)
     for package in ("dash", "waitress"):
         if find_spec(package) is None:
@@ -47,11 +65,19 @@ def explore(data_dir: Path | None, port: int | None, host: str, no_browser: bool
     # Threads that wait for each other give way. Beside another program on all cores, such as a training, spinning ones take six
     # times as long for an answer of a slider. PyTorch reads this when it is first imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    if explanation["data"] is not None:
+        folder = explained_folder(data_dir, explanation, allow)
+    else:
+        refuse_without_data(click.get_current_context(), explanation)
+        folder = data_dir if data_dir is not None else project_data_dir()
     from posescope.explorer.app.page import make_page  # noqa: PLC0415  (the help page needs neither)
     from posescope.explorer.app.server import listen, serve  # noqa: PLC0415
+    from posescope.explorer.run_places import find_places  # noqa: PLC0415
+    from posescope.explorer.table_file import read_about  # noqa: PLC0415
 
-    page = make_page(data_dir if data_dir is not None else project_data_dir(), allow)
-    address = listen(host, port)
+    query = {} if slice_id is None else {"slice": read_about(find_places(folder).table).find_slice(slice_id).id}
+    page = make_page(folder, allow)
+    address = listen(host, port, query)
     if address.rules.token is not None:
         echo(
             f"Warning: the page listens on {host}, so other machines of the network can open it. It shows the photographs of the "

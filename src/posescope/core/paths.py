@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-__all__ = ["LocalFile", "LocalPath", "expand_home", "find_path_error"]
+__all__ = ["LocalFile", "LocalPath", "expand_home", "find_path_error", "user_cache_dir"]
 
 _URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://")
 _PREFIX = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*:")
@@ -27,6 +27,11 @@ def expand_home(text: str) -> str:
         return str(Path(text).expanduser())
     except RuntimeError:  # no such user
         return text
+
+
+def user_cache_dir(name: str) -> Path:
+    """Return a cache folder of the user: `$XDG_CACHE_HOME/posescope/<name>`, by default in `~/.cache`."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "posescope" / name
 
 
 def find_path_error(text: str, windows: bool = os.name == "nt") -> str | None:

@@ -1,10 +1,5 @@
 """A finished run as an explorer opens it: the table of its persons at once, model, crops and features when they are first needed.
 
-A folder is one of
-
-    <data_dir>     08_reporting/explorer/persons.parquet, and the model, crops and features at their places in a data_dir
-    <output>       results/explorer/persons.parquet of `posescope explain`, beside it those files that were kept
-
 Nothing is written. The table names the model, the data and the features that it is of; others beside it are refused. `torch` is
 imported by `model`, `components` and what uses them only.
 """
@@ -22,7 +17,8 @@ from numpy.typing import NDArray
 from posescope.artifacts.description import DESCRIPTION, model_fingerprint
 from posescope.core.errors import DataError
 from posescope.core.files import read_json
-from posescope.explorer.table_file import PERSONS_FILE, read_about, read_persons, read_thumbnails
+from posescope.explorer.run_places import RunPlaces, find_places
+from posescope.explorer.table_file import read_about, read_persons, read_thumbnails
 from posescope.explorer.table_metadata import ExplorerAbout
 
 if TYPE_CHECKING:
@@ -32,57 +28,7 @@ if TYPE_CHECKING:
     from posescope.explainability.components.pca import Components
     from posescope.explainability.features.feature_store import FeatureSet
 
-__all__ = ["OpenedRun", "RunPlaces", "find_places", "open_run"]
-
-
-@dataclass(frozen=True)
-class RunPlaces:
-    """Paths of what a run left; each may be missing.
-
-    Attributes:
-        table: the explorer table.
-        models: a model folder, or the folder of its versions (`<version>/model`).
-        crops, targets, statistics: the crops, their joints and their statistics.
-        features, components: features of the persons and their components.
-        remedy: what makes the missing ones, as a sentence.
-    """
-
-    table: Path
-    models: Path
-    crops: Path
-    targets: Path
-    statistics: Path
-    features: Path
-    components: Path
-    remedy: str
-
-    @classmethod
-    def of_data_dir(cls, data_dir: Path) -> "RunPlaces":
-        """Return the places in a data_dir."""
-        return cls(
-            table=data_dir / "08_reporting" / "explorer" / PERSONS_FILE,
-            models=data_dir / "06_models" / "model",
-            crops=data_dir / "05_model_input" / "crops",
-            targets=data_dir / "05_model_input" / "targets.npz",
-            statistics=data_dir / "05_model_input" / "crop_statistics.json",
-            features=data_dir / "07_model_output" / "features" / "bottleneck",
-            components=data_dir / "07_model_output" / "features" / "components.npz",
-            remedy="Run the pipelines explainability and reporting (posescope run).",
-        )
-
-    @classmethod
-    def of_explanation(cls, folder: Path) -> "RunPlaces":
-        """Return the places in the folder `results/explorer` of `posescope explain`."""
-        return cls(
-            table=folder / PERSONS_FILE,
-            models=folder / "model",
-            crops=folder / "crops",
-            targets=folder / "targets.npz",
-            statistics=folder / "crop_statistics.json",
-            features=folder / "features",
-            components=folder / "components.npz",
-            remedy="Run posescope explain again, with --keep-inputs.",
-        )
+__all__ = ["OpenedRun", "open_run"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -279,26 +225,6 @@ def open_run(data_dir: Path, allow: Collection[str] = ()) -> OpenedRun:
             f"{places.models}: expected the model {about.model}, of which the table is, found other ones. {places.remedy}"
         )
     return OpenedRun(data_dir, read_persons(places.table), about, places, tuple(allow))
-
-
-def find_places(folder: Path) -> RunPlaces:
-    """Return the paths of what a run left.
-
-    Args:
-        folder: a data_dir, or the output folder of `posescope explain` or its folder `results`.
-
-    Raises:
-        DataError: if there is no explorer table.
-    """
-    own = RunPlaces.of_data_dir(folder)
-    explanations = [RunPlaces.of_explanation(place) for place in (folder / "results" / "explorer", folder / "explorer")]
-    for places in (own, *explanations):
-        if places.table.is_file():
-            return places
-    raise DataError(
-        f"{own.table}: expected the table of the persons of a finished run, found no file. Run the pipeline reporting there, or "
-        "give a data_dir, or the output folder of posescope explain."
-    )
 
 
 def _find_model(models: Path, fingerprint: str) -> Path | None:

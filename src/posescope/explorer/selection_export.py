@@ -6,7 +6,6 @@ train on    give the file as a further source of training data (docs/how-to/seve
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from posescope.core.files import read_json
 from posescope.core.skeleton import Skeleton
 from posescope.core.tables import joints_of
 from posescope.data.coco.annotation_writer import keypoint_category, keypoint_document
+from posescope.explorer.run_places import RunPlaces
 
 __all__ = ["EXPORT_USES", "AnnotationFile", "export_selection"]
 
@@ -45,11 +45,11 @@ class AnnotationFile:
     content: dict[str, Any]
 
 
-def export_selection(data_dir: Path, person_ids: NDArray[np.int64], category: str = "person") -> tuple[AnnotationFile, ...]:
+def export_selection(places: RunPlaces, person_ids: NDArray[np.int64], category: str = "person") -> tuple[AnnotationFile, ...]:
     """Return the annotations of persons as keypoint files that the reader of the project accepts.
 
     Args:
-        data_dir: folder of the run.
+        places: places of the run.
         person_ids: (N,) persons, in the order of the files.
         category: name of the category (`data_engineering.source.category`).
 
@@ -59,11 +59,11 @@ def export_selection(data_dir: Path, person_ids: NDArray[np.int64], category: st
     Raises:
         DataError: if the tables of the persons are missing, or do not have a person.
     """
-    persons, keypoints, skeleton = _read_tables(data_dir)
+    persons, keypoints, skeleton = _read_tables(places)
     unknown = np.setdiff1d(person_ids, persons["person_id"].to_numpy())
     if len(unknown):
         raise DataError(
-            f"{data_dir}: expected the persons of the explorer table, found no person {unknown[0]}. Run reporting again."
+            f"{places.persons}: expected the persons of the explorer table, found no person {unknown[0]}. {places.remedy}"
         )
     rows = persons.set_index("person_id").loc[person_ids.tolist()]
     made = []
@@ -76,15 +76,11 @@ def export_selection(data_dir: Path, person_ids: NDArray[np.int64], category: st
     return tuple(made)
 
 
-def _read_tables(data_dir: Path) -> tuple[pd.DataFrame, pd.DataFrame, Skeleton]:
-    primary, intermediate = data_dir / "03_primary", data_dir / "02_intermediate"
-    paths = (primary / "persons.parquet", intermediate / "keypoints.parquet", intermediate / "skeleton.json")
-    for path in paths:
+def _read_tables(places: RunPlaces) -> tuple[pd.DataFrame, pd.DataFrame, Skeleton]:
+    for path in (places.persons, places.keypoints, places.skeleton):
         if not path.is_file():
-            raise DataError(
-                f"{path}: expected a table of the run, found no file. A selection is exported from the data_dir of a run."
-            )
-    return pd.read_parquet(paths[0]), pd.read_parquet(paths[1]), Skeleton.from_dict(read_json(paths[2]))
+            raise DataError(f"{path}: a selection is exported from the annotations of the run, found no file. {places.remedy}")
+    return pd.read_parquet(places.persons), pd.read_parquet(places.keypoints), Skeleton.from_dict(read_json(places.skeleton))
 
 
 def _plain(name: str) -> str:

@@ -89,6 +89,18 @@ class ExplorerAbout(Options):
     generated: bool = Field(False, description="whether the images are those of the generated sample")
     note: str = Field("", description="why the table has no persons; empty if it has")
 
+    def find_slice(self, slice_id: str) -> SliceAbout:
+        """Return a failure slice.
+
+        Raises:
+            DataError: if there is none with this id.
+        """
+        found = next((one for one in self.slices if one.id == slice_id), None)
+        if found is None:
+            known = ", ".join(one.id for one in self.slices) or "none"
+            raise DataError(f"Failing group {slice_id!r}: not found. This run has: {known}.")
+        return found
+
 
 def parse_about(content: str | bytes, source: str) -> ExplorerAbout:
     """Return the metadata of its JSON text.

@@ -4,8 +4,8 @@ The pipelines `data_engineering`, `evaluation`, `explainability` and `reporting`
 What they pass on stays in memory, except crops and features, which are in a working folder; results are written into the output
 folder. `keep_inputs` keeps what interactive pages need to run the network (`explorer.opened_run`):
 
-    <output>/results/explorer/    persons.parquet; with keep_inputs also model/, crops/, features/, targets.npz, components.npz
-                                  and crop_statistics.json
+    <output>/results/explorer/    persons.parquet; with keep_inputs also model/, crops/, features/, annotations/, targets.npz,
+                                  components.npz and crop_statistics.json
 """
 
 import logging
@@ -41,7 +41,7 @@ from posescope.drawing.photographs import PhotographMode
 from posescope.explainability.base import AnalysisResult
 from posescope.explainability.features.feature_store import FeatureStore
 from posescope.explainability.findings_file import list_findings
-from posescope.explorer.opened_run import RunPlaces
+from posescope.explorer.run_places import RunPlaces
 from posescope.explorer.table_file import ExplorerStore
 from posescope.pipeline_registry import register_pipelines
 from posescope.pipelines.data_engineering.options import DataEngineeringOptions
@@ -58,7 +58,7 @@ _PIPELINES = ("data_engineering", "evaluation", "explainability", "reporting")
 _LEFT_OUT = ("attribution",)  # takes minutes, and needs the extra `explain`
 _FEW_PERSONS = 500  # processes take longer to start than to crop so few
 _PAGES = {"summary": "summary.html", "report": "report.html"}
-_JSON, _CSV = "posescope.datasets.JsonDataset", "posescope.datasets.CsvTableDataset"
+_JSON, _CSV, _PARQUET = (f"posescope.datasets.{name}Dataset" for name in ("Json", "CsvTable", "ParquetTable"))
 
 
 class ExplanationOptions(Options):
@@ -105,7 +105,7 @@ def explain_model(
         PosescopeError: of any step, or if a file cannot be written.
     """
     model = load_model(folder, allow=allow)
-    places = RunPlaces.of_explanation(output / "results" / "explorer")
+    places = RunPlaces.of_output(output)
     _remove_inputs(places)
     pipelines = register_pipelines()
     pipeline = sum((pipelines[name] for name in _PIPELINES), Pipeline([])) - collect_training()
@@ -191,7 +191,8 @@ def _parameters(pipeline: Pipeline, namespaces: Mapping[str, Options]) -> dict[s
 
 def _remove_inputs(places: RunPlaces) -> None:
     """Remove what an earlier explanation kept in the same output: it is of other persons or of another model."""
-    for path in (places.models, places.crops, places.features, places.targets, places.statistics, places.components):
+    folders = (places.models, places.crops, places.features, places.persons.parent)
+    for path in (*folders, places.table, places.targets, places.statistics, places.components):
         if path.is_dir():
             shutil.rmtree(path)
         else:
@@ -200,14 +201,19 @@ def _remove_inputs(places: RunPlaces) -> None:
 
 def _kept_entries(places: RunPlaces) -> dict[str, Any]:
     """Return the catalog entries of datasets that are kept as files."""
+    tables = {"persons": ("Persons", places.persons), "keypoints": ("Keypoints", places.keypoints)}
     records = {
         "targets": ("ArraysDataset", "posescope.core.records.PoseTargets", places.targets),
         "components": ("ArraysDataset", "posescope.explainability.components.pca.Components", places.components),
         "crop_statistics": ("RecordDataset", "posescope.data.crops.crop_statistics.CropStatistics", places.statistics),
+        "skeleton": ("RecordDataset", "posescope.core.skeleton.Skeleton", places.skeleton),
     }
     return {
         name: {"type": f"posescope.datasets.{kind}", "record": record, "filepath": str(path)}
         for name, (kind, record, path) in records.items()
+    } | {
+        name: {"type": _PARQUET, "filepath": str(path), "validator": f"posescope.core.tables.{schema}"}
+        for name, (schema, path) in tables.items()
     }
 
 

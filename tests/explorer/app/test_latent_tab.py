@@ -22,7 +22,8 @@ from posescope.explorer.app.latent_tab import LatentTab
 from posescope.explorer.errors import ExplorerError
 from posescope.explorer.latent_pictures import describe_answer
 from posescope.explorer.latent_requests import LatentRequest
-from posescope.explorer.opened_run import OpenedRun, RunPlaces
+from posescope.explorer.opened_run import OpenedRun
+from posescope.explorer.run_places import RunPlaces
 
 PERSON, OTHER = FIRST_ID + 3, FIRST_ID + 8
 

@@ -60,6 +60,14 @@ def test_other_addresses_have_a_new_token_in_the_url() -> None:
         address.socket.close()
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+def test_url_says_what_is_shown_at_first(host: str) -> None:
+    address = listen(host, 0, {"slice": "a b"})
+    address.socket.close()
+    assert address.url.endswith("slice=a+b")
+    assert (address.rules.token is None) or f"?token={address.rules.token}&" in address.url
+
+
 def test_server_answers_and_ends_on_sigterm() -> None:
     address = listen(port=0)
     found: list[int] = []

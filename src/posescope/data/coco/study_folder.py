@@ -16,12 +16,15 @@ from typing import Any
 import numpy as np
 
 from posescope.core.errors import DataError, pluralise
-from posescope.core.files import write_json
+from posescope.core.files import fingerprint, sha256_of, write_json
 from posescope.data.coco.annotation_validation import validate_images
 from posescope.data.coco.folder import SAMPLE_MARKER, CocoFolder, SourceOptions
 from posescope.data.coco.reader import load_annotation_file
 
-__all__ = ["AnnotatedImages", "StudyFolder", "find_annotated_images", "keypoint_category", "make_study_folder"]
+__all__ = [
+    "AnnotatedImages", "StudyFolder", "find_annotated_images", "fingerprint_of_images", "keypoint_category",
+    "make_study_folder",
+]  # fmt: skip
 
 _FITTED, _JUDGED = "fitted", "judged"
 _MAX_MISSING = 0.1  # of the photographs: more are an error of the folder
@@ -99,6 +102,28 @@ def _find_images(annotations: Path) -> Path:
     if found is None:
         raise DataError(f"{annotations}: its image {name!r} was not found beside it. Name the folder: --images FOLDER.")
     return found
+
+
+def fingerprint_of_images(source: AnnotatedImages) -> str:
+    """Return 16 hexadecimal digits that change with the annotations, and with the size or time of an image.
+
+    The images are not read. A copy that keeps neither times nor content is another data set.
+
+    Raises:
+        DataError: if the annotation file cannot be read.
+    """
+    names = sorted({name for image in load_annotation_file(source.annotations)["images"] if (name := _name_of(image))})
+    stamps = [(name, *_stamp_of(source.images / name)) for name in names]
+    return fingerprint([sha256_of(source.annotations), stamps])
+
+
+def _stamp_of(path: Path) -> tuple[int, int]:
+    """Return size and time of change of a file, -1 for a missing one."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError):  # such as a name with a null character
+        return -1, -1
+    return found.st_size, found.st_mtime_ns
 
 
 def keypoint_category(content: Mapping[str, Any], path: Path) -> dict[str, Any]:

@@ -131,7 +131,7 @@ class PersonsAnswers:
             OptionsError: if no selected person is of this split.
         """
         ids = self.opened.person_ids[self.rows(selection)]
-        for one in export_selection(self.opened.data_dir, ids):
+        for one in export_selection(self.opened.places, ids):
             if one.split == split:
                 text = json.dumps(one.content, ensure_ascii=False)
                 return {"content": text, "filename": one.name, "type": "application/json", "base64": False}

@@ -7,9 +7,10 @@ import signal
 import socket
 import threading
 import webbrowser
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from types import FrameType
+from urllib.parse import urlencode
 
 from dash import Dash
 from waitress.server import create_server
@@ -30,25 +31,28 @@ class ServerError(PosescopeError):
 
 @dataclass(frozen=True)
 class ListeningAddress:
-    """A bound socket and the rules of its requests."""
+    """A bound socket, the rules of its requests, and what the page shows at first (`?slice=slice-1`)."""
 
     socket: socket.socket
     rules: RequestRules
+    query: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
         """Address of the page, with its token if there is one."""
         host = {"0.0.0.0": socket.gethostname(), "::": socket.gethostname()}.get(self.rules.host, self.rules.host)  # noqa: S104
         name = f"[{host}]" if ":" in host else host
-        return f"http://{name}:{self.rules.port}/" + ("" if self.rules.token is None else f"?token={self.rules.token}")
+        parts = {**({} if self.rules.token is None else {"token": self.rules.token}), **self.query}
+        return f"http://{name}:{self.rules.port}/" + (f"?{urlencode(parts)}" if parts else "")
 
 
-def listen(host: str = "127.0.0.1", port: int | None = None) -> ListeningAddress:
+def listen(host: str = "127.0.0.1", port: int | None = None, query: Mapping[str, str] | None = None) -> ListeningAddress:
     """Bind a port.
 
     Args:
         host: address of this machine. Others than loopback get a token.
         port: the port. None: 8050, or the next free one.
+        query: what the page shows at first.
 
     Raises:
         ServerError: if the port is in use, or the host is no address of this machine.
@@ -58,7 +62,7 @@ def listen(host: str = "127.0.0.1", port: int | None = None) -> ListeningAddress
         bound = _bind(host, number, is_last=number == wanted[-1])
         if bound is not None:
             token = None if is_loopback(host) else secrets.token_urlsafe(32)
-            return ListeningAddress(bound, RequestRules(host, bound.getsockname()[1], token))
+            return ListeningAddress(bound, RequestRules(host, bound.getsockname()[1], token), query or {})
     raise ServerError(f"No free port from {wanted[0]} to {wanted[-1]}.")
 
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ from torch import Tensor
 
 from posescope.core.errors import DataError
 from posescope.core.files import atomic_write, sha256_of
+from posescope.core.paths import user_cache_dir
 
 __all__ = ["default_cache_dir", "read_shard_names", "read_weights", "sha256_of_tensors", "unreadable_source"]
 
@@ -23,7 +23,7 @@ _LONGEST_MESSAGE = 300
 
 def default_cache_dir() -> Path:
     """Return the user's cache folder of converted weights: `$XDG_CACHE_HOME/posescope/weights`, by default in `~/.cache`."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "posescope" / "weights"
+    return user_cache_dir("weights")
 
 
 def read_weights(path: Path, cache_dir: Path | None = None) -> tuple[dict[str, Tensor], str]:
