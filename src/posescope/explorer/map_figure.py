@@ -148,7 +148,8 @@ def _points(at: MapPlaces, rows: NDArray[np.int64], name: str, marker: dict[str,
         "name": _escape(name),
         "x": pack_array(at.places[rows, 0]),
         "y": pack_array(at.places[rows, 1]),
-        "customdata": pack_array(at.person_ids[rows]),
+        # A list: of packed arrays, Dash does not read the entry of the point that was clicked.
+        "customdata": at.person_ids[rows].tolist(),
         "marker": {"size": size, "opacity": 0.75, **marker},
         # A drawn outline must not dim persons: the selection has its own marks.
         "selected": {"marker": {"opacity": 0.75}},
