@@ -41,7 +41,9 @@ def test_range_covers_all_values_and_keeps_the_filter() -> None:
     assert control(GROUP, PersonFilters(labels={"cluster": ("2",)})).value == ["2"]
 
 
-@pytest.mark.parametrize("values", [[5.0, 5.0], [1e-8, 2e-8], [-3e6, 7e6], [-0.013, 0.0171]])
+@pytest.mark.parametrize(
+    "values", [[5.0, 5.0], [52.581504821777344] * 2, [0.0, 0.0], [1e-8, 2e-8], [-3e6, 7e6], [-0.013, 0.0171]]
+)
 def test_limits_of_the_slider_contain_all_values(values: list[float]) -> None:
     slider = control(RangeColumn("a", "A", "", np.array(values)), PersonFilters(), 2)
     assert slider.min <= min(values)

@@ -94,8 +94,11 @@ def _labels(column: CategoryColumn, labels: Mapping[str, tuple[str, ...]], passi
 
 
 def _step(low: float, high: float) -> float:
-    """Return a step of 1, 2 or 5 times a power of ten, about 200 in the range."""
-    rough = max(high - low, 1e-6) / _STEPS
+    """Return a step of 1, 2 or 5 times a power of ten, about 200 in the range.
+
+    A column of one value has a range of a thousandth of it: the ends of the slider are rounded, and have to enclose the value.
+    """
+    rough = ((high - low) or max(1e-3 * abs(low), 1e-6)) / _STEPS
     power = 10.0 ** np.floor(np.log10(rough))
     return _clean(next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough * 0.999))
 
