@@ -90,6 +90,15 @@ def test_heatmaps_are_the_last_stacks_in_evaluation_mode_without_gradient(model)
     assert not maps.requires_grad
 
 
+@pytest.mark.parametrize("part", [None, "drop"])
+def test_network_or_module_left_in_training_mode_predicts_in_evaluation_mode(model, part) -> None:
+    images = torch.randint(0, 256, (2, 16, 24, 3), dtype=torch.uint8)
+    expected = model.heatmaps(images)
+    (model.network if part is None else getattr(model.network, part)).train()
+    torch.testing.assert_close(model.heatmaps(images), expected, rtol=0, atol=0)
+    assert not any(module.training for module in model.network.modules())
+
+
 def test_mean_colour_is_subtracted(model):
     maps = replace(model, mean_rgb=(0.25, 0.5, 0.75)).heatmaps(dots())
     torch.testing.assert_close(maps[0, :, 0, 0], torch.tensor([-0.25, -0.5, -0.75]))
