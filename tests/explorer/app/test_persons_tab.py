@@ -168,3 +168,14 @@ def test_no_file_but_the_table_is_read(opened: OpenedRun, answers: PersonsAnswer
     files = [path for path in Path(opened.data_dir).rglob("*") if path.is_file()]
     assert [path.name for path in files] == ["persons.parquet"]
     answers.map_figure(EMPTY, "split", [10], 10)
+
+
+def test_first_view_is_in_the_layout_and_needs_no_request(opened: OpenedRun) -> None:
+    app = create_app([PersonsTab(opened)], "A run", "")
+    text = json.dumps(app.layout.to_plotly_json(), default=lambda one: one.to_plotly_json())
+    assert '"scattergl"' in text
+    assert "5 of 5 persons pass the filters." in text
+    assert "Page 1 of 1" in text
+    assert '"type": "persons-bars"' in text
+    asked = [one["output"] for one in app._callback_list if not one["prevent_initial_call"] and not one["clientside_function"]]
+    assert asked == []

@@ -1,12 +1,12 @@
 """The Dash application: the frame of the page, its tabs, and how errors are shown."""
 
+import json
 import logging
 from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
-from urllib.parse import parse_qs
 
-from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, set_props
+from dash import ALL, Dash, Input, Output, dcc, html, set_props
 from dash.development.base_component import Component
 from dash.exceptions import DashException
 from flask import Flask
@@ -22,6 +22,13 @@ __all__ = ["create_app"]
 logger = logging.getLogger(__name__)
 
 _NO_UPLOADS = {"displaylogo": False, "showSendToCloud": False, "plotlyServerURL": ""}
+_CHOOSE_TAB = """(clicks, search) => {
+  const names = NAMES, pressed = window.dash_clientside.callback_context.triggered_id;
+  const asked = pressed && pressed.name || new URLSearchParams(search || "").get("tab");
+  const shown = names.includes(asked) ? asked : names[0], keep = window.dash_clientside.no_update;
+  const pick = (now, other) => names.map((name) => name === shown ? now : other);
+  return [...pick(false, true), pick("true", "false"), ...pick(true, keep), pressed && pressed.name ? true : keep];
+}"""
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -64,7 +71,7 @@ def create_app(tabs: Sequence[Tab], title: str, lead: str) -> Dash:
     server.register_error_handler(Exception, _answer_error)
     app.layout = _frame(tabs, title, lead)
     _remove_uploads(app.layout)
-    _register_tab_choice(app, [tab.name for tab in tabs])
+    _register_tab_choice(app, tabs)
     for tab in tabs:
         tab.register(app)
     return app
@@ -82,7 +89,9 @@ def _frame(tabs: Sequence[Tab], title: str, lead: str) -> Component:
         for number, tab in enumerate(tabs)
     ]
     panels = [
-        html.Section(tab.layout(), id=f"{tab.name}-panel", role="tabpanel", hidden=number > 0, **aria(label=tab.title))
+        html.Section(
+            None if number else tab.layout(), id=f"{tab.name}-panel", role="tabpanel", hidden=number > 0, **aria(label=tab.title)
+        )
         for number, tab in enumerate(tabs)
     ]
     return html.Div(
@@ -90,6 +99,7 @@ def _frame(tabs: Sequence[Tab], title: str, lead: str) -> Component:
             dcc.Location(id=URL, refresh=False),
             dcc.Store(id=SELECTION, data=[]),
             dcc.Store(id=PERSON),
+            *(dcc.Store(id=_opened(tab.name)) for tab in tabs),
             html.Header([html.H1(title), html.P(lead, className="lead")], className="top"),
             html.Div(buttons, role="tablist", className="tab-choices", **aria(label="Parts of the page")),
             html.P(id=NOTICE, role="alert", className="notice", hidden=True),
@@ -110,29 +120,34 @@ def _remove_uploads(part: Any) -> None:
             _remove_uploads(child)
 
 
-def _register_tab_choice(app: Dash, names: Sequence[str]) -> None:
-    """Show the panel whose button was pressed, or that the address names (`?tab=latent`)."""
+def _register_tab_choice(app: Dash, tabs: Sequence[Tab]) -> None:
+    """Show the panel whose button was pressed, or that the address names (`?tab=latent`).
 
-    @app.callback(
+    The content of the other tabs comes when they are first shown, so that hidden tabs are not drawn and send no requests.
+    """
+    names = [tab.name for tab in tabs]
+    app.clientside_callback(  # type: ignore[no-untyped-call]
+        _CHOOSE_TAB.replace("NAMES", json.dumps(names)),
         [Output(f"{name}-panel", "hidden") for name in names],
         Output({"type": "tab-choice", "name": ALL}, "aria-selected"),
-        Input({"type": "tab-choice", "name": ALL}, "n_clicks"),
-        Input(URL, "search"),
-    )
-    def choose(_clicks: Any, search: Any) -> Any:
-        chosen = ctx.triggered_id
-        name = chosen["name"] if isinstance(chosen, dict) else parse_qs(str(search or "").lstrip("?")).get("tab", [""])[0]
-        shown = name if name in names else names[0]
-        return *(one != shown for one in names), [str(one == shown).lower() for one in names]
-
-    @app.callback(
+        [Output(_opened(name), "data") for name in names],
         Output(NOTICE, "hidden", allow_duplicate=True),
         Input({"type": "tab-choice", "name": ALL}, "n_clicks"),
-        State(NOTICE, "hidden"),
-        prevent_initial_call=True,
+        Input(URL, "search"),
+        prevent_initial_call="initial_duplicate",
     )
-    def forget_notice(_clicks: Any, _hidden: Any) -> bool:
-        return True
+    for tab in tabs[1:]:
+
+        @app.callback(Output(f"{tab.name}-panel", "children"), Input(_opened(tab.name), "data"), prevent_initial_call=True)
+        def open_tab(_opened: Any, tab: Tab = tab) -> Component:
+            content = tab.layout()
+            _remove_uploads(content)
+            return content
+
+
+def _opened(name: str) -> str:
+    """Return the id of the store that states whether a tab was shown before."""
+    return f"{name}-opened"
 
 
 def _show_error(error: Exception) -> None:

@@ -178,11 +178,11 @@ class LatentTab:
             Output("latent-other", "value"),
             Output("latent-note", "children"),
             Output("latent-note", "hidden"),
-            Input("latent-panel", "hidden"),
+            Input("latent-opened", "data"),
             State("latent-layers", "data"),
         )
-        def open_tab(hidden: Any, layers: Any) -> Any:
-            if hidden or layers is not None:
+        def open_tab(is_opened: Any, layers: Any) -> Any:
+            if not is_opened or layers is not None:
                 return (no_update,) * 8
             try:
                 obstacle = self.space.obstacle

@@ -10,6 +10,7 @@ from dash.development.base_component import Component
 from numpy.typing import NDArray
 
 from posescope.core.errors import OptionsError, pluralise
+from posescope.explorer.app.filter_cards import filter_card
 from posescope.explorer.app.person_panel import person_button, person_heatmaps, person_panel
 from posescope.explorer.map_figure import MapPlaces, describe_shown, draw_map
 from posescope.explorer.map_outline import parse_outline
@@ -58,6 +59,11 @@ class PersonsAnswers:
     def passing(self, filters: Any) -> NDArray[np.bool_]:
         """Return (N,) the persons that pass the filters."""
         return passing_persons(self.filters(filters), self.columns, self.opened.persons["file_name"])
+
+    def cards(self, names: Any, filters: Any) -> list[Component]:
+        """Return the filter cards of columns; unknown names are left out."""
+        passing, checked = self.passing(filters), self.filters(filters)
+        return [filter_card(self.columns[name], checked, passing) for name in names if name in self.columns]
 
     def map_figure(self, filters: Any, colour: Any, selection: Any, person: Any) -> tuple[dict[str, Any], list[Component]]:
         """Return the figure of the map and the sentences above it.

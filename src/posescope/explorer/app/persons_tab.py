@@ -6,12 +6,11 @@ click on the map or a thumbnail -> person -> panel
 """
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs
 
 from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
-from posescope.explorer.app.filter_cards import BARS, LABELS, RANGE, bars_of, filter_card, options_of
+from posescope.explorer.app.filter_cards import BARS, LABELS, RANGE, bars_of, options_of
 from posescope.explorer.app.person_panel import CHOOSE
 from posescope.explorer.app.persons_answers import ORDERS, PersonsAnswers
 from posescope.explorer.app.tabs import PERSON, SELECTION, URL, aria
@@ -38,6 +37,7 @@ _OUTLINE = """(data) => {
   const shape = data.lassoPoints || data.range;
   return {x: shape.x, y: shape.y};
 }"""
+_SLICE = "(search) => new URLSearchParams(search || '').get('slice') ?? window.dash_clientside.no_update"
 
 
 class PersonsTab:
@@ -67,6 +67,7 @@ class PersonsTab:
     def _filter_side(self) -> Component:
         options: Any = [{"label": column.title, "value": name} for name, column in self._answers.columns.items()]
         first = [name for name in _FIRST_FILTERS if name in self._answers.columns]
+        filters = PersonFilters().model_dump(mode="json")
         return html.Div(
             [
                 html.Label("Colour", htmlFor="persons-colour"),
@@ -75,9 +76,9 @@ class PersonsTab:
                 dcc.Input(id="persons-file", type="search", debounce=0.3, placeholder="part of a file name"),
                 html.Label("Filters", htmlFor="persons-columns"),
                 dcc.Dropdown(options, first, id="persons-columns", multi=True, clearable=False),
-                html.Div(id="persons-cards"),
+                html.Div(self._answers.cards(first, filters), id="persons-cards"),
                 html.Button("Reset the filters", id="persons-reset", className="plain"),
-                dcc.Store(id="persons-filters", data=PersonFilters().model_dump(mode="json")),
+                dcc.Store(id="persons-filters", data=filters),
                 dcc.Store(id="persons-outline"),
                 dcc.Store(id="persons-page", data=0),
                 dcc.Download(id="persons-download"),
@@ -89,10 +90,13 @@ class PersonsTab:
         slices: Any = [{"label": describe_slice(one), "value": one.id} for one in self._answers.opened.about.slices]
         none = "no failing group was found" if not slices else "choose a group to select its persons"
         orders: Any = [{"label": label, "value": name} for name, label in ORDERS.items()]
+        # What is shown at first is a part of the layout: the page needs no request for it.
+        figure, words = self._answers.map_figure({}, next(iter(self._answers.columns)), [], None)
+        pictures, place, _ = self._answers.gallery({}, [], "worst", 0)
         return html.Div(
             [
-                html.P(id="persons-shown", className="more", role="status"),
-                dcc.Graph(id="persons-map", config=_GRAPH, responsive=True, className="map", style=_MAP_STYLE),
+                html.P(words, id="persons-shown", className="more", role="status"),
+                dcc.Graph(id="persons-map", figure=figure, config=_GRAPH, responsive=True, className="map", style=_MAP_STYLE),
                 html.P(_HINT, className="hint"),
                 html.Label("Failing groups", htmlFor="persons-slice"),
                 dcc.Dropdown(slices, None, id="persons-slice", placeholder=none, disabled=not slices),
@@ -101,15 +105,15 @@ class PersonsTab:
                      html.Button("Clear the selection", id="persons-clear", className="plain")],
                     className="buttons",
                 ),
-                html.Div(id="persons-selected", role="status"),
+                html.Div(self._answers.selection_words([]), id="persons-selected", role="status"),
                 html.Div(
                     [html.Label("Thumbnails", htmlFor="persons-order"),
                      dcc.Dropdown(orders, "worst", id="persons-order", clearable=False),
-                     html.Button("Previous", id="persons-previous", className="plain"), html.Span(id="persons-place"),
+                     html.Button("Previous", id="persons-previous", className="plain"), html.Span(place, id="persons-place"),
                      html.Button("Next", id="persons-next", className="plain")],
                     className="pager",
                 ),
-                html.Div(id="persons-gallery", className="thumbs"),
+                html.Div(pictures, id="persons-gallery", className="thumbs"),
             ],
             className="centre",
         )  # fmt: skip
@@ -131,11 +135,10 @@ class PersonsTab:
             Input("persons-columns", "value"),
             Input("persons-reset", "n_clicks"),
             State("persons-filters", "data"),
+            prevent_initial_call=True,
         )
         def show_cards(names: Any, _reset: Any, filters: Any) -> Any:
-            checked = PersonFilters() if ctx.triggered_id == "persons-reset" else answers.filters(filters)
-            passing = answers.passing(checked.model_dump(mode="json"))
-            return [filter_card(columns[name], checked, passing) for name in names or () if name in columns]
+            return answers.cards(names or (), {} if ctx.triggered_id == "persons-reset" else filters)
 
         @app.callback(Output("persons-file", "value"), Input("persons-reset", "n_clicks"), prevent_initial_call=True)
         def clear_file(_reset: Any) -> str:
@@ -148,6 +151,7 @@ class PersonsTab:
             Input("persons-file", "value"),
             State({"type": RANGE, "column": ALL}, "id"),
             State({"type": LABELS, "column": ALL}, "id"),
+            prevent_initial_call=True,
         )
         def read_filters(ranges: Any, labels: Any, file_name: Any, range_ids: Any, label_ids: Any) -> Any:
             names = [one["column"] for one in [*range_ids, *label_ids]]
@@ -178,6 +182,7 @@ class PersonsTab:
             Input("persons-colour", "value"),
             Input(SELECTION, "data"),
             Input(PERSON, "data"),
+            prevent_initial_call=True,
         )(self._answers.map_figure)
         outline = (Output("persons-outline", "data"), Input("persons-map", "selectedData"))
         app.clientside_callback(_OUTLINE, *outline, prevent_initial_call=True)  # type: ignore[no-untyped-call]
@@ -185,9 +190,7 @@ class PersonsTab:
     def _register_selection(self, app: Dash) -> None:
         answers = self._answers
 
-        @app.callback(Output("persons-slice", "value"), Input(URL, "search"))
-        def open_slice(search: Any) -> Any:
-            return parse_qs(str(search or "").lstrip("?")).get("slice", [no_update])[0]
+        app.clientside_callback(_SLICE, Output("persons-slice", "value"), Input(URL, "search"))  # type: ignore[no-untyped-call]
 
         @app.callback(
             Output(SELECTION, "data"),
@@ -209,7 +212,8 @@ class PersonsTab:
                 case _:
                     return []
 
-        app.callback(Output("persons-selected", "children"), Input(SELECTION, "data"))(answers.selection_words)
+        words = (Output("persons-selected", "children"), Input(SELECTION, "data"))
+        app.callback(*words, prevent_initial_call=True)(answers.selection_words)
 
         @app.callback(
             Output("persons-gallery", "children"),
@@ -221,6 +225,7 @@ class PersonsTab:
             Input("persons-previous", "n_clicks"),
             Input("persons-next", "n_clicks"),
             State("persons-page", "data"),
+            prevent_initial_call=True,
         )
         def show_gallery(selection: Any, filters: Any, order: Any, _previous: Any, _next: Any, page: Any) -> Any:
             step = {"persons-previous": -1, "persons-next": 1}.get(str(ctx.triggered_id))

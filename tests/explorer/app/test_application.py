@@ -1,0 +1,48 @@
+"""The frame of the page: the content of a tab comes when it is first shown."""
+
+import json
+from typing import Any
+
+from dash import Dash, html
+from dash.development.base_component import Component
+from werkzeug.test import Client
+
+from posescope.explorer.app.application import create_app
+
+POST = {"Host": "127.0.0.1:8050", "Origin": "http://127.0.0.1:8050"}
+
+
+class WordsTab:
+    """A tab with a word, which counts how often it was laid out."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.title, self.laid_out = name, name.title(), 0
+
+    def layout(self) -> Component:
+        self.laid_out += 1
+        return html.P(f"words of {self.name}")
+
+    def register(self, app: Dash) -> None:
+        """Register nothing."""
+
+
+def test_only_the_first_tab_is_in_the_layout() -> None:
+    tabs = [WordsTab("near"), WordsTab("far")]
+    app = create_app(tabs, "A run", "")
+    text = json.dumps(app.layout.to_plotly_json(), default=lambda one: one.to_plotly_json())
+    assert "words of near" in text
+    assert "words of far" not in text
+    assert [tab.laid_out for tab in tabs] == [1, 0]
+
+
+def test_content_of_another_tab_comes_when_it_is_opened() -> None:
+    tabs = [WordsTab(name) for name in ("near", "far", "farther")]
+    content: dict[str, Any] = {
+        "output": "far-panel.children",
+        "outputs": {"id": "far-panel", "property": "children"},
+        "inputs": [{"id": "far-opened", "property": "data", "value": True}],
+        "changedPropIds": ["far-opened.data"],
+    }
+    answer = Client(create_app(tabs, "A run", "").server).post("/_dash-update-component", json=content, headers=POST)
+    assert answer.json["response"]["far-panel"]["children"]["props"]["children"] == "words of far"
+    assert [tab.laid_out for tab in tabs] == [1, 1, 0]
