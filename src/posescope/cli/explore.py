@@ -18,6 +18,11 @@ __all__ = ["explore"]
 @click.command(cls=PosescopeCommand)
 @click.argument("data_dir", required=False, type=LocalPathType(file_okay=False))
 @click.option(
+    "--compare",
+    type=LocalPathType(file_okay=False),
+    help="Another run, given as DATA_DIR is. A further tab compares both on the same persons.",
+)
+@click.option(
     "--port", type=click.IntRange(0, 65535), help="Port of the page, 0 for any free one (default: 8050, or the next free one)."
 )
 @click.option(
@@ -35,6 +40,7 @@ __all__ = ["explore"]
 @allow_component
 def explore(
     data_dir: Path | None,
+    compare: Path | None,
     port: int | None,
     host: str,
     no_browser: bool,
@@ -58,6 +64,7 @@ def explore(
       posescope explore
       posescope explore data --slice slice-1 --no-browser
       posescope explore my_model --data photos.json --images photos --output explored
+      posescope explore data/plain --compare data/seeded
     """  # noqa: D301 (\b keeps click from filling the lines)
     for package in ("dash", "waitress"):
         if find_spec(package) is None:
@@ -76,7 +83,7 @@ def explore(
     from posescope.explorer.table_file import read_about  # noqa: PLC0415
 
     query = {} if slice_id is None else {"slice": read_about(find_places(folder).table).find_slice(slice_id).id}
-    page = make_page(folder, allow)
+    page = make_page(folder, allow, compare)
     address = listen(host, port, query)
     if address.rules.token is not None:
         echo(

@@ -24,6 +24,7 @@ __all__ = [
     "choose_heatmaps",
     "data_uri",
     "draw_heatmap_panel",
+    "draw_reference",
     "draw_skeleton_panel",
     "encode_jpeg",
     "encode_png",
@@ -66,7 +67,7 @@ def draw_skeleton_panel(
     """
     panel, panel_from_crop = resize_to_height(crop, height_px)
     if reference is not None:
-        panel = _draw_reference(panel, apply_affine(panel_from_crop, reference), skeleton)
+        panel = draw_reference(panel, apply_affine(panel_from_crop, reference), skeleton)
     placed = apply_affine(panel_from_crop, joints)
     return draw_skeleton(panel, placed, skeleton, thickness_px=3, scores=scores, min_score=min_score)
 
@@ -161,8 +162,14 @@ def data_uri(encoded: bytes) -> str:
     return f"data:{mime_type};base64,{base64.b64encode(encoded).decode('ascii')}"
 
 
-def _draw_reference(panel: NDArray[np.uint8], joints: NDArray[np.float64], skeleton: Skeleton) -> NDArray[np.uint8]:
-    """Draw thin light limbs with a dark outline, which are visible on any photograph."""
+def draw_reference(panel: NDArray[np.uint8], joints: NDArray[np.float64], skeleton: Skeleton) -> NDArray[np.uint8]:
+    """Draw thin light limbs with a dark outline, which are visible on any photograph, on a copy of a picture.
+
+    Args:
+        panel: (H, W, 3) uint8 RGB; not changed.
+        joints: (K, 2) px of the picture; NaN: not drawn.
+        skeleton: K joints and their limbs.
+    """
     canvas = np.ascontiguousarray(panel.copy())
     for radius, colour in ((1.8, _REFERENCE_OUTLINE_RGB), (1.0, _REFERENCE_RGB)):
         for start, end in _known_limbs(joints, skeleton.limbs):

@@ -25,6 +25,8 @@ class RunPlaces:
         features, components: features of the persons and their components.
         persons, keypoints, skeleton: the annotations of the persons.
         remedy: what makes the missing ones, as a sentence.
+        knows_training: whether persons of the split train are those that the model was trained on. In the output of `posescope
+            explain` the splits are the two halves of the explanation.
     """
 
     table: Path
@@ -38,6 +40,7 @@ class RunPlaces:
     keypoints: Path
     skeleton: Path
     remedy: str
+    knows_training: bool
 
     @classmethod
     def of_data_dir(cls, data_dir: Path) -> "RunPlaces":
@@ -54,6 +57,7 @@ class RunPlaces:
             keypoints=data_dir / "02_intermediate" / "keypoints.parquet",
             skeleton=data_dir / "02_intermediate" / "skeleton.json",
             remedy="Run the pipelines explainability and reporting (posescope run).",
+            knows_training=True,
         )
 
     @classmethod
@@ -76,6 +80,7 @@ class RunPlaces:
             keypoints=folder / "annotations" / "keypoints.parquet",
             skeleton=folder / "annotations" / "skeleton.json",
             remedy="Run posescope explain again, with --keep-inputs.",
+            knows_training=False,
         )
 
 

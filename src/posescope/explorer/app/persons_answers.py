@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from posescope.core.errors import OptionsError, pluralise
 from posescope.explorer.app.filter_cards import filter_card
 from posescope.explorer.app.person_panel import person_button, person_heatmaps, person_panel
+from posescope.explorer.app.tabs import read_person_ids
 from posescope.explorer.map_figure import MapPlaces, describe_shown, draw_map
 from posescope.explorer.map_outline import parse_outline
 from posescope.explorer.person_columns import Column, columns_of
@@ -157,9 +158,7 @@ class PersonsAnswers:
         Raises:
             OptionsError: if the ids are no list of numbers.
         """
-        if not isinstance(person_ids or [], list) or not all(type(one) is int and abs(one) < 2**63 for one in person_ids or []):
-            raise OptionsError("Selection: expected a list of person ids.")
-        return self.opened.rows_of(person_ids or [])
+        return self.opened.rows_of(read_person_ids(person_ids))
 
     def row(self, person: Any) -> int:
         """Return the row of a person."""

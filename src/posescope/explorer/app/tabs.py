@@ -10,10 +10,14 @@ Images reach the page as `data:` addresses. Errors of callbacks are shown above 
 
 from typing import Any, Protocol
 
+import numpy as np
 from dash import Dash
 from dash.development.base_component import Component
+from numpy.typing import NDArray
 
-__all__ = ["NOTICE", "PERSON", "SELECTION", "URL", "Tab", "aria"]
+from posescope.core.errors import OptionsError
+
+__all__ = ["NOTICE", "PERSON", "SELECTION", "URL", "Tab", "aria", "read_person_ids"]
 
 SELECTION, PERSON, NOTICE, URL = "selection", "person", "notice", "url"
 
@@ -47,3 +51,15 @@ def aria(**attributes: str | bool) -> dict[str, Any]:
         {'aria-selected': 'true'}
     """
     return {f"aria-{name}": str(value).lower() if isinstance(value, bool) else value for name, value in attributes.items()}
+
+
+def read_person_ids(content: Any) -> NDArray[np.int64]:
+    """Return the (n,) ids of a selection that a page sends; none for null.
+
+    Raises:
+        OptionsError: if it is no list of numbers.
+    """
+    ids = content or []
+    if not isinstance(ids, list) or not all(type(one) is int and abs(one) < 2**63 for one in ids):
+        raise OptionsError("Selection: expected a list of person ids.")
+    return np.array(ids, dtype=np.int64)
