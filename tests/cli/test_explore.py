@@ -2,6 +2,7 @@
 
 import importlib
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,20 @@ def test_run_is_served_on_loopback(data_dir: Path, served: list[dict[str, Any]])
     assert (served[0]["rules"].host, served[0]["rules"].token, served[0]["open_browser"]) == ("127.0.0.1", None, True)
     assert result.stdout.startswith("http://127.0.0.1:")
     assert "Warning" not in result.output
+
+
+def test_other_run_adds_the_tab_that_compares(data_dir: Path, served: list[dict[str, Any]]) -> None:
+    """Two runs without common persons are refused in one line."""
+    result = CliRunner().invoke(cli, ["explore", str(data_dir), "--compare", str(data_dir), "--port", "0"])
+    assert result.exit_code == 0, result.output
+    other = data_dir.parent / "other"
+    table = table_of(3, data="9" * 16)
+    changed = replace(table, columns=table.columns.assign(annotation_id=[7, 8, 9]))
+    ExplorerStore(other / "08_reporting" / "explorer").write(changed, lambda rows: [b"\xff\xd8\xff"] * len(rows))
+    result = CliRunner().invoke(cli, ["explore", str(data_dir), "--compare", str(other), "--port", "0"])
+    assert result.exit_code == 1
+    assert "found none of them" in result.output
+    assert len(served) == 1
 
 
 def test_other_hosts_have_a_warning_and_a_token(data_dir: Path, served: list[dict[str, Any]]) -> None:

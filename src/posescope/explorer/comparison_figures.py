@@ -113,8 +113,9 @@ class PersonScatter:
 
     def _points(self, rows: NDArray[np.int64], gains: NDArray[np.float64], limit: float) -> dict[str, Any]:
         bar = {
-            "title": {"text": f"B better by{f', {self.words.gain_unit}' if self.words.gain_unit else ''}", "side": "right"},
-            "thickness": 10, "outlinewidth": 0, "len": 0.9, "tickfont": {"size": 11},
+            "title": {"text": f"B better by{f', {self.words.gain_unit}' if self.words.gain_unit else ''}", "side": "bottom"},
+            "orientation": "h", "y": -0.12, "yanchor": "top", "thickness": 10, "outlinewidth": 0, "len": 0.9,
+            "tickfont": {"size": 11},
         }  # fmt: skip
         marker = {
             "color": pack_array(gains[rows]), "cmin": -limit, "cmax": limit, "colorbar": bar, "showscale": True,
@@ -141,10 +142,11 @@ class PersonScatter:
         ends = [low - pad, high + pad]
         axis = {**_axis(), "range": ends, "constrain": "domain"}
         unit = f", {self.words.unit}" if self.words.unit else ""
-        corner = {"xref": "paper", "yref": "paper", "showarrow": False, "font": {"size": 12, "color": _TEXT}}
+        corner = {"xref": "x domain", "yref": "y domain", "showarrow": False, "font": {"size": 12, "color": _TEXT}}
         above, below = ("A", "B") if self.words.lower_is_better else ("B", "A")
         return {
             **_plain_layout(),
+            "margin": {"l": 48, "r": 8, "t": 34, "b": 96},
             "xaxis": {**axis, "title": {"text": f"A{unit}", "font": {"size": 12}}},
             "yaxis": {**axis, "title": {"text": f"B{unit}", "font": {"size": 12}}, "scaleanchor": "x"},
             "shapes": [
@@ -177,7 +179,6 @@ def draw_histogram(found: PairComparison) -> dict[str, Any]:
     colours = [A_COLOUR if number < middle else B_COLOUR if number > middle else _EQUAL_COLOUR for number in range(_BINS)]
     sign = -1 if words.lower_is_better else 1
     mean, *ends = (sign * words.factor * one for one in (found.overall.difference, found.overall.low, found.overall.high))
-    unit = f", {words.gain_unit}" if words.gain_unit else ""
     return {
         "data": [
             {"type": "bar", "x": centres.tolist(), "y": counts.tolist(), "width": float(edges[1] - edges[0]) * 0.9,
@@ -187,7 +188,7 @@ def draw_histogram(found: PairComparison) -> dict[str, Any]:
         "layout": {
             **_plain_layout(),
             "xaxis": {**_axis(), "range": [-limit * 1.05, limit * 1.05],
-                      "title": {"text": f"← A better     difference{unit}     B better →", "font": {"size": 12}}},
+                      "title": {"text": f"← A better   {words.gain_unit}   B better →", "font": {"size": 12}}},
             "yaxis": {**_axis(), "title": {"text": "persons", "font": {"size": 12}}},
             "shapes": _marks_of_mean(mean, ends) if found.overall.count else [],
             "dragmode": False,
@@ -223,5 +224,5 @@ def _plain_layout() -> dict[str, Any]:
     return {
         "paper_bgcolor": _CLEAR, "plot_bgcolor": _CLEAR, "font": {"family": _FONT, "size": 12, "color": _TEXT},
         "margin": {"l": 48, "r": 8, "t": 8, "b": 44}, "showlegend": False,
-        "modebar": {"bgcolor": _CLEAR, "color": _TEXT, "activecolor": MARK_COLOUR, "orientation": "v"},
+        "modebar": {"bgcolor": _CLEAR, "color": _TEXT, "activecolor": MARK_COLOUR},
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Pictures of one person in two runs: both predictions and the annotation, told apart by line style and by colour.
+"""Pictures of one person in two runs: both predictions and the annotation, which differ in line style and in colour.
 
 annotation    thin white lines
 A             dashed orange lines, joints as rings
@@ -31,6 +31,7 @@ SECOND_RGB: Colour = (60, 150, 240)
 _OUTLINE_RGB: Colour = (20, 20, 20)
 _LIMB, _JOINT = 0.0055, 0.0125  # radii, fraction of the picture's height
 _DASH, _GAP = 5.0, 6.0  # in radii of a limb
+_MOST_DASHES = 200
 
 
 @dataclass(frozen=True)
@@ -67,11 +68,11 @@ def draw_both(image: NDArray[np.uint8], frame: JointFrame, row: int, skeleton: S
     limb, joint = max(_LIMB * height_px, 0.9), max(_JOINT * height_px, 2.0)
     _draw_limbs(canvas, second, skeleton, limb, SECOND_RGB, dashed=False)
     _draw_limbs(canvas, first, skeleton, limb, FIRST_RGB, dashed=True)
-    for point in second:
+    for point in second[np.isfinite(second).all(axis=1)]:
         draw_stroke(canvas, point, point, joint + 0.6, _OUTLINE_RGB)
         draw_stroke(canvas, point, point, joint, SECOND_RGB)
     below = canvas.copy()
-    for point in first:
+    for point in first[np.isfinite(first).all(axis=1)]:
         draw_stroke(canvas, point, point, joint + 0.9, _OUTLINE_RGB)
         draw_stroke(canvas, point, point, joint + 0.3, FIRST_RGB)
         clear_disc(canvas, below, point, 0.55 * joint)
@@ -142,7 +143,8 @@ def _draw_limbs(
     canvas: NDArray[np.uint8], points: NDArray[np.float64], skeleton: Skeleton, radius_px: float, colour: Colour, *, dashed: bool
 ) -> None:
     """Draw the limbs into a canvas, the outlines first, so that no outline covers another limb."""
-    lines = [(points[start], points[end]) for start, end in skeleton.limbs]
+    known = np.isfinite(points.sum(axis=1))
+    lines = [(points[start], points[end]) for start, end in skeleton.limbs if known[start] and known[end]]
     parts = [part for line in lines for part in (_dashes(*line, radius_px) if dashed else [line])]
     for radius, ink in ((radius_px + 0.7, _OUTLINE_RGB), (radius_px, colour)):
         for start, end in parts:
@@ -155,7 +157,7 @@ def _dashes(
     """Yield the dashes of a line; it begins and ends with one."""
     length = float(np.hypot(*(end - start)))
     dash, step = _DASH * radius_px, (_DASH + _GAP) * radius_px
-    count = max(round((length - dash) / step), 0) + 1
+    count = min(max(round((length - dash) / step), 0), _MOST_DASHES) + 1
     if count == 1:
         yield start, end
         return

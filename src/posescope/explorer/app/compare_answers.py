@@ -111,6 +111,10 @@ class CompareAnswers:
             html.H2(f"Person {person_id}"),
             html.P(self._origin(row), className="more"),
             html.Div([self._figure(row, second=second) for second in (False, True)], className="compare-pictures"),
+            html.P(
+                "Thick coloured lines: prediction (left orange, right blue, middle green). Thin white lines: annotation.",
+                className="hint",
+            ),
             html.H3("Scores"),
             _table(("Score", "A", "B", "B − A"), [self._score_line(name, row) for name in self.pair.scores]),
             html.H3("Distance of each joint from the annotation, % of the crop's side"),
@@ -154,8 +158,8 @@ class CompareAnswers:
         letter = "B" if second else "A"
         picture = picture_of_run(self.pair, row, second=second, height_px=_PICTURE_PX)
         text = f"Crop of the person with the skeleton of {letter} and the annotated one"
-        caption = f"{letter}. {picture.note}".strip()
-        return html.Figure([html.Figcaption(html.B(caption)), html.Img(src=data_uri(picture.jpeg), alt=text)])
+        caption: list[Any] = [html.B(letter), f": {picture.note}" if picture.note else ""]
+        return html.Figure([html.Figcaption(caption), html.Img(src=data_uri(picture.jpeg), alt=text)])
 
     def _origin(self, row: int) -> str:
         own = self.pair.first.persons.iloc[int(self.pair.matched.rows_a[row])]

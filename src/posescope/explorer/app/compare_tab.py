@@ -176,7 +176,7 @@ class CompareTab:
         )
         def show_results(hidden: Any, score: Any, trained: Any) -> Any:
             if hidden:
-                return (no_update,) * 7
+                return no_update
             found = answers.summary(score, trained)
             lists = (found.improved, found.worsened)
             return found.headline, found.notes, found.histogram, *lists, found.joints, found.groups
@@ -191,7 +191,7 @@ class CompareTab:
             Input(PERSON, "data"),
         )
         def show_scatter(hidden: Any, score: Any, trained: Any, selection: Any, person: Any) -> Any:
-            return (no_update, no_update) if hidden else answers.scatter(score, trained, selection, person)
+            return no_update if hidden else answers.scatter(score, trained, selection, person)
 
     def _register_selection(self, app: Dash) -> None:
         answers = self._answers
