@@ -133,7 +133,8 @@ class PersonScatter:
         return {
             "type": "scattergl", "mode": "markers", "name": name, "showlegend": False, "marker": marker,
             "x": pack_array(self.places[rows, 0]), "y": pack_array(self.places[rows, 1]),
-            "customdata": pack_array(self.person_ids[rows]), "selected": unchanged, "unselected": unchanged,
+            "customdata": self.person_ids[rows].tolist(),  # of packed arrays, Dash does not read the clicked entry
+            "selected": unchanged, "unselected": unchanged,
         }  # fmt: skip
 
     def _layout(self) -> dict[str, Any]:

@@ -4,7 +4,7 @@ score, persons that count -> headline, graphs, lists, tables
 lasso, "select all that got worse" -> selection -> rings in the graph, the tab Persons
 click on a point or a thumbnail -> person -> both pictures of the person
 
-Nothing is computed before the tab is shown.
+While the tab is hidden, nothing is computed for a selection or a person of another tab.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -170,13 +170,10 @@ class CompareTab:
             Output("compare-worsened", "children"),
             Output("compare-joints", "children"),
             Output("compare-groups", "children"),
-            Input("compare-panel", "hidden"),
             Input("compare-score", "value"),
             Input("compare-trained", "value"),
         )
-        def show_results(hidden: Any, score: Any, trained: Any) -> Any:
-            if hidden:
-                return no_update
+        def show_results(score: Any, trained: Any) -> Any:
             found = answers.summary(score, trained)
             lists = (found.improved, found.worsened)
             return found.headline, found.notes, found.histogram, *lists, found.joints, found.groups
@@ -232,7 +229,6 @@ class CompareTab:
             Output("compare-person", "children"),
             Input("compare-panel", "hidden"),
             Input(PERSON, "data"),
-            prevent_initial_call=True,
         )
         def show_person(hidden: Any, person: Any) -> Any:
             return no_update if hidden or person is None else answers.person(person)
