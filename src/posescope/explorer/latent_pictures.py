@@ -12,9 +12,9 @@ from posescope.core.skeleton import DEFAULT_OKS_SIGMA, Skeleton
 from posescope.drawing.skeletons import DRAW_THRESHOLD
 from posescope.explorer.latent_requests import LatentAnswer
 from posescope.explorer.opened_run import OpenedRun
-from posescope.explorer.pictures import choose_heatmaps, data_uri, draw_heatmap_panel, draw_skeleton_panel, encode_jpeg
+from posescope.explorer.pictures import PANEL_PX, choose_heatmaps, data_uri, draw_heatmap_panel, draw_skeleton_panel, encode_jpeg
 
-__all__ = ["LatentPictures", "describe_answer"]
+__all__ = ["LatentPictures", "describe_answer", "found_joints"]
 
 _PLAIN_GREY = 120  # background of the mean person
 _UNUSUAL = 0.95
@@ -48,13 +48,23 @@ class LatentPictures:
             Two `data:` URIs.
         """
         background = self._background(person_id)
-        least = DRAW_THRESHOLD * min(1.0, answer.unchanged_peak)
         skeleton = draw_skeleton_panel(
-            background, answer.joints, self._skeleton, scores=answer.scores, min_score=least, reference=answer.unchanged_joints
+            background,
+            answer.joints,
+            self._skeleton,
+            scores=answer.scores,
+            min_score=_least_score(answer),
+            reference=answer.unchanged_joints,
         )
+        return data_uri(encode_jpeg(skeleton)), data_uri(encode_jpeg(self.draw_heatmap(person_id, answer, joint)))
+
+    def draw_heatmap(
+        self, person_id: int | None, answer: LatentAnswer, joint: int | None, height_px: int = PANEL_PX
+    ) -> NDArray[np.uint8]:
+        """Draw the heatmap of one joint, or the maximum over all joints (None), as (height_px, W, 3) RGB."""
         heatmaps = choose_heatmaps(answer.heatmaps, joint)
-        heatmap = draw_heatmap_panel(background, heatmaps, full_scale=answer.unchanged_peak)
-        return data_uri(encode_jpeg(skeleton)), data_uri(encode_jpeg(heatmap))
+        full_scale = answer.unchanged_peak
+        return draw_heatmap_panel(self._background(person_id), heatmaps, full_scale=full_scale, height_px=height_px)
 
     def thumbnails(self, person_ids: Sequence[int]) -> list[str]:
         """Return the thumbnails of persons as `data:` URIs."""
@@ -71,6 +81,11 @@ class LatentPictures:
         return data_uri(self._opened.thumbnails(self._opened.rows_of([person_id]))[0])
 
 
+def found_joints(answer: LatentAnswer) -> NDArray[np.bool_]:
+    """Return (K,) which joints are drawn: those whose peak is at least a fifth of the highest one without changes."""
+    return np.asarray(answer.scores >= _least_score(answer))
+
+
 def describe_answer(answer: LatentAnswer, joints: Sequence[str]) -> str:
     """Say in one or two sentences how far the joints moved, and how unusual the features are.
 
@@ -81,15 +96,18 @@ def describe_answer(answer: LatentAnswer, joints: Sequence[str]) -> str:
     farthest = int(answer.moved_px.argmax())
     if answer.moved_px[farthest] < _UNMOVED_PX:
         return f"The joints are where they are without changes. {_describe_distance(answer.distance_quantile)}".rstrip()
-    found = answer.scores >= DRAW_THRESHOLD * min(1.0, answer.unchanged_peak)
-    before = answer.unchanged_scores >= DRAW_THRESHOLD * min(1.0, answer.unchanged_peak)
-    lost = int((before & ~found).sum())
+    before = answer.unchanged_scores >= _least_score(answer)
+    lost = int((before & ~found_joints(answer)).sum())
     text = (
         f"The joints moved by {answer.moved_px.mean():.1f} px on average; {joints[farthest].replace('_', ' ')} moved most "
         f"({answer.moved_px[farthest]:.1f} px)."
     )
     text += f" {pluralise(lost, 'joint')} found before {'is' if lost == 1 else 'are'} not found now." if lost else ""
     return f"{text} {_describe_distance(answer.distance_quantile)}".rstrip()
+
+
+def _least_score(answer: LatentAnswer) -> float:
+    return DRAW_THRESHOLD * min(1.0, answer.unchanged_peak)
 
 
 def _describe_distance(quantile: float) -> str:

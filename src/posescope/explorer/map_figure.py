@@ -17,8 +17,8 @@ from posescope.explorer.map_thinning import MAX_SHOWN, thin_map
 from posescope.explorer.person_columns import CategoryColumn, Column, RangeColumn
 
 __all__ = [
-    "CATEGORY_COLOURS", "COLOUR_SCALE", "MARK_COLOUR", "UNKNOWN_COLOUR", "MapPlaces", "describe_shown", "draw_map", "map_layout",
-    "pack_array",
+    "CATEGORY_COLOURS", "MARK_COLOUR", "PERSON_MARKER", "POINT_TRACE", "SELECTED_MARKER", "UNKNOWN_COLOUR", "MapPlaces",
+    "describe_shown", "draw_map", "map_layout", "pack_array", "scale_marker",
 ]  # fmt: skip
 
 # Okabe and Ito's palette without the colour of the marks, and without yellow, which is lost on white.
@@ -26,11 +26,17 @@ CATEGORY_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#8c6
 MARK_COLOUR = "#d55e00"
 UNKNOWN_COLOUR = "#8b949e"
 # Light and dark pages have both ends visible; lightness rises, hue goes from blue to amber.
-COLOUR_SCALE = [[0, "#3f6fb5"], [0.25, "#8a63ad"], [0.5, "#c75a8b"], [0.75, "#e97d53"], [1, "#f2b134"]]
+_SCALE = [[0, "#3f6fb5"], [0.25, "#8a63ad"], [0.5, "#c75a8b"], [0.75, "#e97d53"], [1, "#f2b134"]]
 _TEXT = "#7d8590"
 _GRID = "rgba(125, 133, 144, 0.18)"
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 _PAD = 0.04
+
+# A drawn outline must not dim persons: the selection has its own marks.
+_SAME = {"marker": {"opacity": 0.75}}
+POINT_TRACE: dict[str, Any] = {"type": "scattergl", "mode": "markers", "selected": _SAME, "unselected": _SAME}
+SELECTED_MARKER = {"symbol": "circle-open", "size": 9, "color": MARK_COLOUR, "line": {"width": 1.5, "color": MARK_COLOUR}}
+PERSON_MARKER = {"symbol": "star", "size": 16, "color": MARK_COLOUR, "line": {"width": 0, "color": MARK_COLOUR}}
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,15 +66,17 @@ class MapPlaces:
 
 
 def pack_array(values: NDArray[Any]) -> dict[str, str]:
-    """Return an array as plotly's packed form (`dtype`, `bdata`); whole numbers as int32, others as float32.
+    """Return an array as plotly's packed form (`dtype`, `bdata`); uint8 and int16 as they are, other whole numbers as int32,
+    fractions as float32.
 
     Example:
         >>> pack_array(np.array([1, 2]))
         {'dtype': 'i4', 'bdata': 'AQAAAAIAAAA='}
     """
-    whole = np.issubdtype(values.dtype, np.integer) or values.dtype == np.bool_
-    packed = np.ascontiguousarray(values, dtype="<i4" if whole else "<f4")
-    return {"dtype": "i4" if whole else "f4", "bdata": base64.b64encode(packed.tobytes()).decode("ascii")}
+    kind = {"uint8": "u1", "bool": "u1", "int16": "i2"}.get(str(values.dtype))
+    kind = kind or ("i4" if np.issubdtype(values.dtype, np.integer) else "f4")
+    packed = np.ascontiguousarray(values, dtype=f"<{kind}")
+    return {"dtype": kind, "bdata": base64.b64encode(packed.tobytes()).decode("ascii")}
 
 
 def draw_map(
@@ -98,33 +106,29 @@ def draw_map(
     traces = _colour_by_range(at, rows, colour) if isinstance(colour, RangeColumn) else _colour_by_category(at, rows, colour)
     marked = np.intersect1d(rows, selected)
     if len(marked):
-        traces.append(_marks(at, marked, "Selected", symbol="circle-open", size=9, line=1.5))
+        traces.append(_marks(at, marked, "Selected", SELECTED_MARKER))
     if person is not None:
-        traces.append(_marks(at, np.array([person]), "This person", symbol="star", size=16, line=0))
+        traces.append(_marks(at, np.array([person]), "This person", PERSON_MARKER))
     return {"data": traces, "layout": map_layout(at, isinstance(colour, CategoryColumn))}, len(rows)
+
+
+def scale_marker(colour: RangeColumn) -> dict[str, Any]:
+    """Return plotly's marker of a column with numbers, without the numbers: colours from the 1st to the 99th percentile."""
+    finite = colour.values[np.isfinite(colour.values)]
+    low, high = map(float, np.percentile(finite, [1, 99])) if len(finite) else (0.0, 1.0)
+    heading = {"text": _escape(_title(colour)), "side": "right"}
+    bar = {"title": heading, "thickness": 10, "outlinewidth": 0, "len": 0.9, "tickfont": {"size": 11}}
+    return {"colorscale": _SCALE, "cmin": low, "cmax": max(high, low + 1e-9), "colorbar": bar, "showscale": True}
+
+
+def _title(colour: RangeColumn) -> str:
+    return f"{colour.title}, {colour.unit}" if colour.unit else colour.title
 
 
 def _colour_by_range(at: MapPlaces, rows: NDArray[np.int64], colour: RangeColumn) -> list[dict[str, Any]]:
     values = colour.values[rows]
     known = np.isfinite(values)
-    finite = colour.values[np.isfinite(colour.values)]
-    low, high = np.percentile(finite, [1, 99]) if len(finite) else (0.0, 1.0)
-    title = f"{colour.title}, {colour.unit}" if colour.unit else colour.title
-    bar = {
-        "title": {"text": _escape(title), "side": "right"},
-        "thickness": 10,
-        "outlinewidth": 0,
-        "len": 0.9,
-        "tickfont": {"size": 11},
-    }
-    marker = {
-        "color": pack_array(values[known]),
-        "colorscale": COLOUR_SCALE,
-        "cmin": low,
-        "cmax": max(high, low + 1e-9),
-        "colorbar": bar,
-    }
-    shown = _points(at, rows[known], title, marker | {"showscale": True})
+    shown = _points(at, rows[known], _title(colour), {"color": pack_array(values[known]), **scale_marker(colour)})
     shown["hovertemplate"] = f"person %{{customdata}}<br>{_escape(colour.title)} %{{marker.color:.3g}}<extra></extra>"
     unknown = [_points(at, rows[~known], "unknown", {"color": UNKNOWN_COLOUR})] if not known.all() else []
     return [*unknown, shown]
@@ -143,26 +147,19 @@ def _colour_by_category(at: MapPlaces, rows: NDArray[np.int64], colour: Category
 def _points(at: MapPlaces, rows: NDArray[np.int64], name: str, marker: dict[str, Any]) -> dict[str, Any]:
     size = 6 if len(rows) <= 5000 else 4
     return {
-        "type": "scattergl",
-        "mode": "markers",
+        **POINT_TRACE,
         "name": _escape(name),
         "x": pack_array(at.places[rows, 0]),
         "y": pack_array(at.places[rows, 1]),
         # A list: of packed arrays, Dash does not read the entry of the point that was clicked.
         "customdata": at.person_ids[rows].tolist(),
         "marker": {"size": size, "opacity": 0.75, **marker},
-        # A drawn outline must not dim persons: the selection has its own marks.
-        "selected": {"marker": {"opacity": 0.75}},
-        "unselected": {"marker": {"opacity": 0.75}},
         "hovertemplate": f"person %{{customdata}}<br>{_escape(name)}<extra></extra>",
     }
 
 
-def _marks(at: MapPlaces, rows: NDArray[np.int64], name: str, *, symbol: str, size: int, line: float) -> dict[str, Any]:
-    trace = _points(
-        at, rows, name, {"color": MARK_COLOUR, "symbol": symbol, "size": size, "line": {"width": line, "color": MARK_COLOUR}}
-    )
-    return {**trace, "hoverinfo": "skip", "hovertemplate": None, "showlegend": False}
+def _marks(at: MapPlaces, rows: NDArray[np.int64], name: str, marker: dict[str, Any]) -> dict[str, Any]:
+    return {**_points(at, rows, name, marker), "hoverinfo": "skip", "hovertemplate": None, "showlegend": False}
 
 
 def map_layout(at: MapPlaces, has_legend: bool) -> dict[str, Any]:
