@@ -14,7 +14,9 @@ from tests.explorer.hand_made_table import about_of, table_of
 from posescope.artifacts.description import DESCRIPTION
 from posescope.cli import cli
 from posescope.explorer.app import server
+from posescope.explorer.map_thinning import MAX_SHOWN
 from posescope.explorer.opened_run import open_run
+from posescope.explorer.static_site.export import SiteOptions
 from posescope.explorer.table_file import ExplorerStore
 from posescope.sample.generator import generate_sample
 from posescope.sample.options import SampleOptions
@@ -156,3 +158,50 @@ def test_model_on_photographs_is_explained_once(
     assert "analysis: truncation" in own.stderr
     assert open_run(tmp_path / "out").about.photographs == "blurred"
     assert len(served) == 3
+
+
+def test_page_without_server_needs_no_dash(data_dir: Path, served: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    module = importlib.import_module("posescope.cli.explore")
+    monkeypatch.setattr(module, "find_spec", lambda name: None)
+    page = data_dir.parent / "site" / "index.html"
+    result = CliRunner().invoke(cli, ["explore", str(data_dir), "--export", str(page.parent), "--export-persons", "2"])
+    assert result.exit_code == 0, result.output
+    assert result.stdout == f"{page}\n"
+    assert "3 of 3 persons, 2 with a thumbnail" in result.stderr
+    assert page.is_file()
+    assert not served
+
+
+def test_explanation_is_exported_as_well(tmp_path: Path) -> None:
+    ExplorerStore(tmp_path / "explained" / "results" / "explorer").write(table_of(3), lambda rows: [b"\xff\xd8\xff"] * len(rows))
+    result = CliRunner().invoke(cli, ["explore", str(tmp_path / "explained"), "--export", str(tmp_path / "site")])
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "site" / "index.html").is_file()
+
+
+@pytest.mark.parametrize(
+    "options", [["--export", "site", "--port", "0"], ["--export", "site", "--slice", "slice-1"], ["--export-persons", "9"]]
+)
+def test_options_of_the_server_and_of_the_export_are_not_mixed(
+    data_dir: Path, served: list[Any], options: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(data_dir.parent)
+    result = CliRunner().invoke(cli, ["explore", str(data_dir), *options])
+    assert result.exit_code == 1
+    assert options[-2] in result.output
+    assert not served
+    assert not Path("site").exists()
+
+
+def test_foreign_page_is_not_replaced(data_dir: Path, tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text("mine")
+    result = CliRunner().invoke(cli, ["explore", str(data_dir), "--export", str(tmp_path)])
+    assert result.exit_code == 1
+    assert result.output.count("\n") == 1
+    assert (tmp_path / "index.html").read_text() == "mine"
+
+
+def test_bounds_of_the_thumbnails_are_those_of_the_page(data_dir: Path) -> None:
+    shown = CliRunner().invoke(cli, ["explore", "--help"]).output
+    assert f"1<=x<={MAX_SHOWN}" in shown
+    assert f"default: {SiteOptions().featured_persons}" in " ".join(shown.split())

@@ -59,9 +59,16 @@ def wheel_of(dist: Path) -> Path:
 def test_wheel_contains_the_package_only(dist: Path) -> None:
     names = zipfile.ZipFile(wheel_of(dist)).namelist()
     assert {name.partition("/")[0].partition("-")[0] for name in names} == {"posescope"}
-    assert {f"posescope/{name}" for name in ("reporting/templates/report.html", "logging.yml", "py.typed", "__main__.py")} <= set(
-        names
-    )
+    assert {
+        f"posescope/{name}"
+        for name in (
+            "reporting/templates/report.html",
+            "explorer/static_site/assets/site.js",
+            "logging.yml",
+            "py.typed",
+            "__main__.py",
+        )
+    } <= set(names)
 
 
 def test_wheel_does_not_depend_on_developer_tools(dist: Path) -> None:

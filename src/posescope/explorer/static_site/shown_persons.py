@@ -68,7 +68,7 @@ def find_similar(
     Example:
         >>> scores = np.array([[0.0], [5.0], [1.0], [2.0]])
         >>> find_similar(scores, np.array([1, 2, 3, 1]), np.array([True, True, False, True]), count=2).tolist()
-        [[1, -1], [3, 0], [3, 0], [1, -1]]
+        [[1, -1], [3, 0], [0, 3], [1, -1]]
     """
     candidates = np.flatnonzero(offered)
     found = np.full((len(scores), count), -1, dtype=np.int64)
