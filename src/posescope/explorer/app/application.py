@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
 
-from dash import ALL, Dash, Input, Output, dcc, html, set_props
+from dash import ALL, Dash, Input, Output, State, dcc, html, set_props
 from dash.development.base_component import Component
 from dash.exceptions import DashException
 from flask import Flask
@@ -22,12 +22,13 @@ __all__ = ["create_app"]
 logger = logging.getLogger(__name__)
 
 _NO_UPLOADS = {"displaylogo": False, "showSendToCloud": False, "plotlyServerURL": ""}
-_CHOOSE_TAB = """(clicks, search) => {
+_CHOOSE_TAB = """(clicks, search, ...opened) => {
   const names = NAMES, pressed = window.dash_clientside.callback_context.triggered_id;
   const asked = pressed && pressed.name || new URLSearchParams(search || "").get("tab");
   const shown = names.includes(asked) ? asked : names[0], keep = window.dash_clientside.no_update;
   const pick = (now, other) => names.map((name) => name === shown ? now : other);
-  return [...pick(false, true), pick("true", "false"), ...pick(true, keep), pressed && pressed.name ? true : keep];
+  const first = names.map((name, place) => name === shown && !opened[place] ? true : keep);
+  return [...pick(false, true), pick("true", "false"), ...first, pressed && pressed.name ? true : keep];
 }"""
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -134,6 +135,7 @@ def _register_tab_choice(app: Dash, tabs: Sequence[Tab]) -> None:
         Output(NOTICE, "hidden", allow_duplicate=True),
         Input({"type": "tab-choice", "name": ALL}, "n_clicks"),
         Input(URL, "search"),
+        [State(_opened(name), "data") for name in names],
         prevent_initial_call="initial_duplicate",
     )
     for tab in tabs[1:]:

@@ -35,6 +35,16 @@ _OUTLINE = """(data) => {
   return {x: shape.x, y: shape.y};
 }"""
 
+# On a narrow screen the panel is below the graphs and the thumbnails; another person comes into view.
+_SHOW_PANEL = """() => {
+  const panel = document.querySelector(".compare-side"), heading = panel.querySelector("h2");
+  const {top, height} = panel.getBoundingClientRect();
+  if (!heading || panel.dataset.shown === heading.textContent) { return; }
+  panel.dataset.shown = heading.textContent;
+  panel.scrollTop = 0;
+  if (height && (top < 0 || top > 0.8 * innerHeight)) { panel.scrollIntoView(); }
+}"""
+
 
 class CompareTab:
     """See the module."""
@@ -204,9 +214,11 @@ class CompareTab:
             State("compare-trained", "value"),
             prevent_initial_call=True,
         )
-        def select(outline: Any, _better: Any, _worse: Any, score: Any, trained: Any) -> Any:
+        def select(outline: Any, better: Any, worse: Any, score: Any, trained: Any) -> Any:
             if ctx.triggered_id == "compare-outline":
-                return answers.outlined(outline, score, trained)
+                return answers.outlined(outline, score, trained) if outline else no_update
+            if not (better or worse):  # the content of the tab was inserted
+                return no_update
             return answers.changed(score, trained, better=ctx.triggered_id == "compare-select-better")
 
         app.callback(Output("compare-selected", "children"), Input(SELECTION, "data"))(answers.selection_words)
@@ -232,6 +244,9 @@ class CompareTab:
         )
         def show_person(hidden: Any, person: Any) -> Any:
             return no_update if hidden or person is None else answers.person(person)
+
+        shown = Input("compare-person", "children")
+        app.clientside_callback(_SHOW_PANEL, shown, prevent_initial_call=True)  # type: ignore[no-untyped-call]
 
 
 def _names(pair: RunPair) -> tuple[str, str]:
