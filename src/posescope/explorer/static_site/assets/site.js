@@ -7,7 +7,6 @@
   const UNKNOWN_JOINT = -32768, JOINT_STEPS = 10, BINS = 24, STEPS = 100, PER_PAGE = 24;
 
   // Helpers.
-
   const byId = (id) => document.getElementById(id);
   const on = (id, event, action) => byId(id).addEventListener(event, action);
   const grouped = (number) => number.toLocaleString("en");
@@ -15,6 +14,7 @@
   const setText = (texts) => Object.entries(texts).forEach(([id, text]) => (byId(id).textContent = text));
   const jpeg = (base64) => `data:image/jpeg;base64,${base64}`;
   const escapeTags = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+  const withoutWebGL = document.createElement("canvas").getContext("webgl") ? {} : { type: "scatter" };
   const unpack = ({ dtype, bdata }) => new ARRAYS[dtype](Uint8Array.from(atob(bdata), (letter) => letter.charCodeAt(0)).buffer);
 
   const build = (create) => (tag, attributes = {}, ...children) => {
@@ -29,7 +29,6 @@
     element("tr", {}, element("th", { scope: "row" }, first), ...others.map((text) => element("td", {}, text)));
 
   // Data.
-
   const content = JSON.parse(byId("content").textContent);
   const ids = content.person_ids, rowOf = new Map(ids.map((id, row) => [id, row])), count = ids.length, allRows = [...ids.keys()];
   const [x, y, splitOf, similar] = [content.map.x, content.map.y, content.split_of, content.similar].map(unpack);
@@ -77,7 +76,6 @@
   }
 
   // Filters.
-
   function passes(row) {
     if (state.file && !content.file_names[row].toLowerCase().includes(state.file)) return false;
     return [...state.filters].every(([column, filter]) => {
@@ -153,11 +151,10 @@
   }
 
   // Map.
-
   function points(rows, name, marker, more = {}) {
     const of = (values) => Float32Array.from(rows, (row) => values[row]);
     return {
-      ...content.map.point, x: of(x), y: of(y), customdata: rows.map((row) => ids[row]), name: escapeTags(name),
+      ...content.map.point, ...withoutWebGL, x: of(x), y: of(y), customdata: rows.map((row) => ids[row]), name: escapeTags(name),
       marker: { size: rows.length <= 5000 ? 6 : 4, opacity: 0.75, ...marker },
       hovertemplate: `person %{customdata}<br>${escapeTags(name)}<extra></extra>`, ...more,
     };
@@ -193,7 +190,6 @@
   }
 
   // Selection and thumbnails.
-
   function select(rows, group = "") {
     state.selection = [...new Set(rows)].sort((one, other) => one - other);
     const number = state.selection.length, known = state.selection.map((row) => errors[row]).filter(Number.isFinite);
@@ -239,20 +235,20 @@
     setTimeout(() => URL.revokeObjectURL(address), 10000);
   }
 
-  // One person.
-
-  // Thick coloured lines on a picture or on plain ground; below them a second skeleton as thin dashed white lines.
+  // One person. Thick coloured lines on a picture or on plain ground; below them a second skeleton as thin dashed white lines.
   function drawSkeletons(picture, skeleton, reference, words = "") {
     const [height, width] = content.crop_size, unit = Math.max(height, width) / 96;
     const frame = { x: -0.5, y: -0.5, width, height }; // a pixel's centre is an integer
-    const lines = (joints, thickness, colour, more = {}) => limbs.filter(([a, b]) => joints[a] && joints[b]).map(([a, b, own]) => {
+    const known = (joints) => limbs.filter(([a, b]) => joints[a] && joints[b]);
+    const lines = (joints, thickness, colour, more = {}) => known(joints).map(([a, b, own]) => {
       const [[x1, y1], [x2, y2]] = [joints[a], joints[b]];
       const stroke = { stroke: colour || own, "stroke-width": thickness * unit, "stroke-linecap": "round" };
       return shape("line", { x1, y1, x2, y2, ...stroke, ...more });
     });
     const dot = { r: 1.4 * unit, stroke: OUTLINE, "stroke-width": 0.4 * unit }, dashes = `${2.5 * unit} ${1.5 * unit}`;
     const dots = skeleton.map((at, joint) => at && shape("circle", { cx: at[0], cy: at[1], fill: jointColours[joint], ...dot }));
-    const ground = picture ? shape("image", { ...frame, href: jpeg(picture) }) : shape("rect", { ...frame, class: "plain-ground" });
+    const plain = shape("rect", { ...frame, class: "plain-ground" });
+    const ground = picture ? shape("image", { ...frame, href: jpeg(picture) }) : plain;
     const label = words ? { role: "img", "aria-label": words } : { "aria-hidden": "true" };
     return shape("svg", { viewBox: `-0.5 -0.5 ${width} ${height}`, class: "skeletons", ...label }, ground,
       ...lines(reference, 1.4, OUTLINE), ...lines(reference, 0.8, "#fff", { "stroke-dasharray": dashes }),
@@ -285,7 +281,6 @@
   }
 
   // Latent space.
-
   function showPosition() {
     const { positions, components, starts } = content.traversals, number = Number(byId("component").value);
     const place = Number(byId("position").value), offset = positions[place], { low, high, explained } = components[number];
@@ -307,13 +302,12 @@
   }
 
   // Start.
-
   function openTab(name) {
     for (const one of ["persons", "latent"]) {
       byId(`panel-${one}`).hidden = one !== name;
       byId(`tab-${one}`).setAttribute("aria-selected", one === name);
     }
-    if (name === "persons") redraw();
+    if (name === "persons") Plotly.Plots.resize(byId("map")); // it has no size while it is hidden
   }
 
   // #slice=slice-1 selects a group, #person=7 opens a person, #tab=latent a tab.
@@ -332,7 +326,10 @@
   followAddress();
   drawMap();
   byId("map").on("plotly_click", ({ points: [point] }) => showPerson(rowOf.get(point.customdata)));
-  byId("map").on("plotly_selected", (drawn) => drawn && select(drawn.points.map((point) => rowOf.get(point.customdata))));
+  byId("map").on("plotly_selected", (drawn) => {
+    // Removing the outline is an event as well, without a shape.
+    if (drawn?.lassoPoints || drawn?.range) select(drawn.points.map((point) => rowOf.get(point.customdata)));
+  });
   on("colour", "change", redraw);
   on("file", "input", ({ target }) => { state.file = target.value.trim().toLowerCase(); restart(); });
   on("add-filter", "change", ({ target }) => { addCard(target.value); target.value = ""; });
