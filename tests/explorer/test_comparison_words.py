@@ -106,4 +106,5 @@ def test_numbers_have_the_decimals_and_the_sign_of_their_score() -> None:
     metric = PairedMetric("x", 9, 0.5, 0.45, -0.05, -0.08, 0.01)
     assert words_of(PCK).difference(metric) == "−5.0 [−8.0, +1.0]"
     assert words_of("oks").number(0.12345) == "0.123"
+    assert words_of("oks").difference(PairedMetric("x", 0, *[float("nan")] * 5)) == "–"
     assert words_of(ERROR).number(float("nan")) == "–"

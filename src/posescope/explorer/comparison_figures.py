@@ -155,7 +155,7 @@ class PersonScatter:
                  "line": {"color": _TEXT, "width": 1.2, "dash": "dash"}}
             ],
             "annotations": [
-                {**corner, "text": f"{above} better", "x": 0.02, "y": 0.98, "xanchor": "left", "yanchor": "top"},
+                {**corner, "text": f"{above} better", "x": 0, "y": 1.01, "xanchor": "left", "yanchor": "bottom"},
                 {**corner, "text": f"{below} better", "x": 0.98, "y": 0.02, "xanchor": "right", "yanchor": "bottom"},
             ],
             "dragmode": "lasso",

@@ -46,6 +46,8 @@ class ScoreWords:
 
     def difference(self, metric: PairedMetric) -> str:
         """Return B - A with its interval, all three with their signs."""
+        if not metric.count:
+            return "–"
         low, high = (self.number(end, signed=True) for end in (metric.low, metric.high))
         return f"{self.number(metric.difference, signed=True)} [{low}, {high}]"
 

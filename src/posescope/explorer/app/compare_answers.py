@@ -158,8 +158,8 @@ class CompareAnswers:
         letter = "B" if second else "A"
         picture = picture_of_run(self.pair, row, second=second, height_px=_PICTURE_PX)
         text = f"Crop of the person with the skeleton of {letter} and the annotated one"
-        caption: list[Any] = [html.B(letter), f": {picture.note}" if picture.note else ""]
-        return html.Figure([html.Figcaption(caption), html.Img(src=data_uri(picture.jpeg), alt=text)])
+        note = [html.P(picture.note, className="hint")] if picture.note else []
+        return html.Figure([html.Figcaption(html.B(letter)), html.Img(src=data_uri(picture.jpeg), alt=text), *note])
 
     def _origin(self, row: int) -> str:
         own = self.pair.first.persons.iloc[int(self.pair.matched.rows_a[row])]
@@ -200,9 +200,9 @@ def _result_table(
     first: str, words: ScoreWords, rows: Sequence[tuple[str, PairedMetric, tuple[str, ...]]], others: tuple[str, ...]
 ) -> Component:
     unit = f", {words.unit}" if words.unit else ""
-    headings = (first, "Persons", *others, f"A{unit}", f"B{unit}", "B − A [95 % interval]", "Better")
+    headings = (first, "B − A [95 % interval]", "Better", f"A{unit}", f"B{unit}", "Persons", *others)
     lines = [
-        (name, f"{one.count:,}", *more, words.number(one.a), words.number(one.b), words.difference(one), _verdict(words, one))
+        (name, words.difference(one), _verdict(words, one), words.number(one.a), words.number(one.b), f"{one.count:,}", *more)
         for name, one, more in rows
     ]
     return _table(headings, lines)
