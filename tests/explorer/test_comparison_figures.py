@@ -51,6 +51,18 @@ def test_selection_and_person_are_marked(pair: RunPair) -> None:
     assert figure["data"][2]["marker"]["symbol"] == "star"
 
 
+def test_persons_of_the_training_set_have_their_own_symbol(tmp_path: Path) -> None:
+    splits = {"split": ["val", "train", "val"]}
+    runs = [make_run(tmp_path / name, np.full((3, 3), error), columns=splits) for name, error in (("a", 1.0), ("b", 2.0))]
+    pair = RunPair(*runs)
+    none = np.zeros(3, dtype=np.bool_)
+    found = pair.compare(PCK, include_trained=True)
+    figure, lines = PersonScatter(found, pair.person_ids[found.rows]).draw(none, none)
+    assert figure["data"][0]["marker"]["symbol"] == ["circle", "diamond", "circle"]
+    assert lines[1].startswith("Diamonds")
+    assert "symbol" not in scatter_of(pair, PCK).draw(none[:2], none[:2])[0]["data"][0]["marker"]
+
+
 def test_thinned_graph_says_so(pair: RunPair) -> None:
     figure, lines = scatter_of(pair, ERROR).draw(NONE_OF_40, NONE_OF_40, limit=20)
     assert len(figure["data"][0]["text"]) == 20

@@ -60,6 +60,22 @@ def test_no_person_is_left(tmp_path: Path) -> None:
     assert "no fair comparison" in describe_persons(pair, True)[0]
 
 
+def test_headline_counts_persons_of_the_training_set(tmp_path: Path) -> None:
+    splits = {"split": ["train", "val"]}
+    runs = [make_run(tmp_path / name, [[0.0, 0, 0], [miss, 0, 0]], columns=splits) for name, miss in (("a", 0.0), ("b", MISS))]
+    assert "seen in training" not in headline(RunPair(*runs).compare(PCK))
+    assert "on 2 persons in 1 photograph (1 of them seen in training):" in headline(RunPair(*runs).compare(PCK, True))
+
+
+def test_scores_over_other_labels_are_named(tmp_path: Path) -> None:
+    true = np.tile(TRUE, (4, 1, 1))
+    first = make_run(tmp_path / "a", np.zeros((4, 3)), true=true)
+    true[1, 0] = np.nan
+    text = " ".join(describe_persons(RunPair(first, make_run(tmp_path / "b", np.zeros((4, 3)), true=true)), False))
+    assert "1 joint labelled in the crop of one run only" in text
+    assert "OKS: only 3 of 4 common persons" in text
+
+
 def test_what_is_left_out_is_named(tmp_path: Path) -> None:
     splits = {"split": ["train", "val", "val", "val"]}
     true = np.tile(TRUE, (4, 1, 1))

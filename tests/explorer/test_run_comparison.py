@@ -48,6 +48,7 @@ def test_persons_of_the_training_set_count_on_request_only(pair: RunPair) -> Non
     assert pair.trained_b.tolist() == [False, False, False, True]
     found = pair.compare(PCK, include_trained=True)
     assert found.overall.count == 4
+    assert found.trained.tolist() == [False, False, False, True]
     assert pair.person_ids[found.most_improved(9)].tolist() == [13, 10]
     assert pair.person_ids[pair.compare(PCK).most_improved(9)].tolist() == [10]
     assert pair.person_ids[found.most_worsened(9)].tolist() == [11]
@@ -108,6 +109,15 @@ def test_scores_over_other_joints_are_left_out(tmp_path: Path) -> None:
     assert pair.skeleton.joints == ("left_dot", "middle")
     assert pair.skeleton.limbs == ((0, 1),)
     assert list(RunPair(first, first).scores) == [PCK, "oks", ERROR]
+
+
+def test_scores_of_the_tables_count_where_the_labels_are_the_same(tmp_path: Path) -> None:
+    true = np.tile(TRUE, (3, 1, 1))
+    first = make_run(tmp_path / "a", np.zeros((3, 3)), true=true)
+    true[1, 0] = np.nan
+    pair = RunPair(first, make_run(tmp_path / "b", np.zeros((3, 3)), true=true))
+    assert np.isnan(pair.scores["oks"].gains).tolist() == [False, True, False]
+    assert (pair.compare("oks").overall.count, pair.compare(PCK).overall.count) == (2, 3)
 
 
 def test_no_person_is_left(tmp_path: Path) -> None:

@@ -87,6 +87,8 @@ class PersonScatter:
     def _describe(self, shown: int) -> list[str]:
         count = len(self.values)
         lines = [f"One point per person: {self.words.title}. B is better {self._side(better='B')} the line."]
+        if self.found.trained.any():
+            lines.append("Diamonds: persons that a model was trained on.")
         if self.is_spread:
             lines.append("Points are moved a little, since many persons have equal values.")
         if shown < count:
@@ -122,6 +124,8 @@ class PersonScatter:
             "colorscale": [[0, A_COLOUR], [0.5, _EQUAL_COLOUR], [1, B_COLOUR]], "size": 7 if len(rows) <= 2000 else 5,
             "opacity": 0.8,
         }  # fmt: skip
+        if self.found.trained[rows].any():
+            marker["symbol"] = np.where(self.found.trained[rows], "diamond", "circle").tolist()
         trace = self._trace(rows, "Persons", marker)
         values = self.values[rows]
         trace["text"] = [f"A {first:.3g}, B {second:.3g}" for first, second in values.tolist()]

@@ -91,6 +91,8 @@ def headline(found: PairComparison) -> str:
     ends = (metric.low, metric.high) if rises else (-metric.high, -metric.low)
     size = f"{words.number(abs(metric.difference))} [{words.number(ends[0])}, {words.number(ends[1])}]"
     claim = (words.positive if rises else words.negative).format(size)
+    if found.trained.any():
+        persons += f" ({int(found.trained.sum()):,} of them seen in training)"
     sentence = f"{claim}, on {persons}: better on {found.better:,}, worse on {found.worse:,}, equal on {found.equal:,}."
     if not metric.excludes_zero:
         sentence += " The 95 % interval includes 0, so which run is better is open."
@@ -135,11 +137,13 @@ def _describe_labels(pair: RunPair) -> list[str]:
     for letter, names in (("A", matched.only_a), ("B", matched.only_b)):
         if names:
             lines.append(f"Joints of {letter} only, not compared: {', '.join(name.replace('_', ' ') for name in names)}.")
-    if labels := matched.labels_only_a + matched.labels_only_b:
+    if labels := int(matched.single_labels.sum()):
         lines.append(f"{pluralise(labels, 'joint')} labelled in the crop of one run only do not count.")
-    if pair.shared_scores and not matched.same_labels:
-        left_out = ", ".join(words_of(name).title for name in pair.shared_scores)
-        lines.append(f"Not compared, since A and B scored other joints: {left_out}.")
+    same, scores = int(matched.same_labels.sum()), ", ".join(words_of(name).title for name in pair.shared_scores)
+    if scores and not same:
+        lines.append(f"Not compared, since A and B scored other joints: {scores}.")
+    elif scores and same < len(pair):
+        lines.append(f"{scores}: only {same:,} of {pluralise(len(pair), 'common person')} have the same labelled joints in both.")
     return lines
 
 

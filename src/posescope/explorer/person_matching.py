@@ -63,7 +63,7 @@ class MatchedPersons:
         persons_only_a, persons_only_b: number of persons that the other table lacks.
         other_annotation: number of common persons left out because their labels differ.
         no_map: number of common persons left out because their crops differ and fewer than two labels give the map.
-        labels_only_a, labels_only_b: number of joints of the N persons that are labelled in one table only.
+        single_labels: (N,) number of common joints of each person that are labelled in one table only; they do not count.
     """
 
     rows_a: NDArray[np.int64]
@@ -78,8 +78,7 @@ class MatchedPersons:
     persons_only_b: int
     other_annotation: int
     no_map: int
-    labels_only_a: int
-    labels_only_b: int
+    single_labels: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.rows_a)
@@ -90,9 +89,9 @@ class MatchedPersons:
         return np.asarray(np.isfinite(self.frame_a.true).all(axis=2))
 
     @property
-    def same_labels(self) -> bool:
-        """Whether the same joints count in both tables, so that their scores are over the same joints."""
-        return not (self.only_a or self.only_b or self.labels_only_a or self.labels_only_b)
+    def same_labels(self) -> NDArray[np.bool_]:
+        """(N,) persons whose scores in both tables are over the same joints."""
+        return np.asarray((self.single_labels == 0) & (not (self.only_a or self.only_b)))
 
 
 def match_persons(first: OpenedRun, second: OpenedRun) -> MatchedPersons:
@@ -117,7 +116,7 @@ def match_persons(first: OpenedRun, second: OpenedRun) -> MatchedPersons:
     differs: NDArray[np.bool_] = np.greater(apart, _TOLERANCE * max(first.about.crop_size))  # False for NaN: nothing is known
     _check_agreement(differs, has_map, first, second)
     keep = has_map & ~differs
-    maps, both = maps[keep], both[keep]
+    maps = maps[keep]
     found_a, found_b = (run.joints_predicted[rows[keep]][:, own, :2].astype(np.float64) for run, rows, own in sides)
     return MatchedPersons(
         rows_a=rows_a[keep],
@@ -132,8 +131,7 @@ def match_persons(first: OpenedRun, second: OpenedRun) -> MatchedPersons:
         persons_only_b=len(second) - len(keep),
         other_annotation=int(differs.sum()),
         no_map=int((~has_map).sum()),
-        labels_only_a=int(((true_a[keep, :, 2] > 0) & ~both).sum()),
-        labels_only_b=int(((true_b[keep, :, 2] > 0) & ~both).sum()),
+        single_labels=((true_a[keep, :, 2] > 0) ^ (true_b[keep, :, 2] > 0)).sum(axis=1, dtype=np.int64),
     )
 
 

@@ -73,6 +73,7 @@ class PairComparison:
     Attributes:
         score: the score, of all matched persons.
         rows: (n,) the compared persons, rows of the matched ones: those with a value in both runs.
+        trained: (n,) those of them that a model was trained on.
         photographs: number of their photographs.
         overall: the score over these persons.
         joints: the measure of each common joint, in A's order: hits of PCK, or the distance if the score is the error.
@@ -81,6 +82,7 @@ class PairComparison:
 
     score: PersonScore
     rows: NDArray[np.int64]
+    trained: NDArray[np.bool_]
     photographs: int
     overall: PairedMetric
     joints: tuple[PairedMetric, ...]
@@ -147,13 +149,14 @@ class RunPair:
 
     @cached_property
     def scores(self) -> dict[str, PersonScore]:
-        """Scores by name. Those of the tables are left out if they are over other joints in A than in B."""
+        """Scores by name. Those of the tables are unknown for persons whose score is over other joints in A than in B."""
         matched, frame = self.matched, self.matched.frame_a
         visibility = matched.labelled.astype(np.uint8)
         first, second = (pck_thesis(found, frame.true, visibility, frame.crop_size) for found in (frame.first, frame.second))
         found = {PCK: PersonScore(PCK, first, second)}
-        for name in self.shared_scores if matched.same_labels else ():
-            first, second = _column(self.first, name)[matched.rows_a], _column(self.second, name)[matched.rows_b]
+        for name in self.shared_scores if matched.same_labels.any() else ():
+            pairs = ((self.first, matched.rows_a), (self.second, matched.rows_b))
+            first, second = (np.where(matched.same_labels, _column(run, name)[rows], np.nan) for run, rows in pairs)
             found[name] = PersonScore(name, first, second)
         first, second = (mean_over_labelled(one, matched.labelled, axis=1) for one in self._distances)
         return found | {ERROR: PersonScore(ERROR, first, second, lower_is_better=True)}
@@ -222,6 +225,7 @@ class RunPair:
         return PairComparison(
             score=score,
             rows=rows.astype(np.int64),
+            trained=(self.trained_a | self.trained_b)[rows],
             photographs=len(np.unique(self.image_ids[rows])),
             overall=self._metric(name, score.first, score.second, chosen, draws),
             joints=self._joints(name, chosen, draws),

@@ -143,13 +143,14 @@ class CompareAnswers:
         for row, picture in zip(rows.tolist(), pictures, strict=True):
             person = int(self.pair.person_ids[row])
             values = f"{words.number(found.score.first[row])} → {words.number(found.score.second[row])}"
+            training = ", seen in training" if self.pair.trained_a[row] or self.pair.trained_b[row] else ""
             buttons.append(
                 html.Button(
-                    [html.Img(src=data_uri(picture), alt=""), html.Span(f"{values} {words.unit[:1]}".rstrip())],
+                    [html.Img(src=data_uri(picture), alt=""), html.Span(f"{values} {words.unit[:1]}".rstrip() + training)],
                     id={"type": CHOOSE, "place": place, "person": person},
                     className="thumb",
                     title=f"person {person}",
-                    **aria(label=f"Person {person}, {words.title}: {values} {words.unit}".rstrip()),
+                    **aria(label=f"Person {person}, {words.title}: {values} {words.unit}".rstrip() + training),
                 )
             )
         return buttons
