@@ -51,15 +51,13 @@ MANY = 124_040
 FLAGS = ["--no-sandbox", "--disable-quic", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
 # plotly keeps its drawing buffer, so the points can be read back. A canvas without points is empty.
 DRAWN = """() => {
-  const canvas = document.querySelector("#persons-map .gl-canvas-focus, #persons-map .gl-canvas-context");
-  const all = document.querySelectorAll("#persons-map canvas");
-  return [canvas, ...all].some((one) => {
-    const gl = one && (one.getContext("webgl2") || one.getContext("webgl"));
-    if (!gl || !one.width) { return false; }
-    const pixels = new Uint8Array(4 * one.width * one.height);
-    gl.readPixels(0, 0, one.width, one.height, gl.RGBA, gl.UNSIGNED_BYTE, pixels);
-    return pixels.some((value) => value > 0);
-  });
+  const graph = document.querySelector("#persons-map .js-plotly-plot");
+  const canvas = graph && graph.calcdata && graph.querySelector(".gl-canvas-context");
+  const gl = canvas && canvas.width && (canvas.getContext("webgl2") || canvas.getContext("webgl"));
+  if (!gl) { return false; }
+  const pixels = new Uint32Array(canvas.width * canvas.height);
+  gl.readPixels(0, 0, canvas.width, canvas.height, gl.RGBA, gl.UNSIGNED_BYTE, new Uint8Array(pixels.buffer));
+  return pixels.some((value) => value);
 }"""
 # From a click on the first label of a filter to the frame after the map was drawn with other points.
 FILTER = """() => new Promise((done) => {
@@ -212,7 +210,7 @@ def _opened(data_dir: Path, browser: Browser) -> Iterator[Opened]:
         url = str(process.stdout.readline()).strip() if process.stdout else ""
         announced = time.perf_counter() - start
         page.goto(url, wait_until="commit")
-        page.wait_for_function(DRAWN, timeout=120_000, polling=20)
+        page.wait_for_function(DRAWN, timeout=120_000, polling=50)
         drawn = time.perf_counter() - start
         values = {
             "s": drawn, "url_s": announced, "server_cpu_s": _cpu(server), "browser_cpu_s": _browser_cpu(server) - before,

@@ -3,7 +3,6 @@
 from functools import cache
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
@@ -18,6 +17,8 @@ _LINE_SPACING = 1.3
 
 @cache
 def _font(size_px: int, bold: bool) -> ImageFont.FreeTypeFont:
+    import matplotlib  # noqa: PLC0415  (a tenth of a second, which pages without such text need not wait for)
+
     name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
     return ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name, size_px)
 

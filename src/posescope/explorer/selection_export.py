@@ -15,8 +15,6 @@ from numpy.typing import NDArray
 from posescope.core.errors import DataError
 from posescope.core.files import read_json
 from posescope.core.skeleton import Skeleton
-from posescope.core.tables import joints_of
-from posescope.data.coco.annotation_writer import keypoint_category, keypoint_document
 from posescope.explorer.run_places import RunPlaces
 
 __all__ = ["EXPORT_USES", "AnnotationFile", "export_selection"]
@@ -59,6 +57,9 @@ def export_selection(places: RunPlaces, person_ids: NDArray[np.int64], category:
     Raises:
         DataError: if the tables of the persons are missing, or do not have a person.
     """
+    from posescope.core.tables import joints_of  # noqa: PLC0415  (pandera, which a page that opens need not wait for)
+    from posescope.data.coco.annotation_writer import keypoint_category, keypoint_document  # noqa: PLC0415
+
     persons, keypoints, skeleton = _read_tables(places)
     unknown = np.setdiff1d(person_ids, persons["person_id"].to_numpy())
     if len(unknown):

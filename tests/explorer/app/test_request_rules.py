@@ -11,7 +11,7 @@ from werkzeug.test import Client
 
 from posescope.core.errors import DataError
 from posescope.explorer.app import application
-from posescope.explorer.app.application import create_app
+from posescope.explorer.app.application import PRELOADED, create_app
 from posescope.explorer.app.request_rules import GuardedApplication, RequestRules, content_security_policy, is_loopback
 
 OWN = {"Host": "127.0.0.1:8050"}
@@ -81,6 +81,18 @@ def test_every_script_and_style_of_the_page_is_its_own() -> None:
     sources = [part.split('"')[0] for part in text.split('src="')[1:]]
     assert len(sources) > 5
     assert {page.get(source, headers=OWN).status_code for source in sources} == {200}
+
+
+def test_scripts_that_dash_asks_for_later_are_loaded_at_once_and_kept() -> None:
+    page = client()
+    text = page.get("/", headers=OWN).text
+    for path in PRELOADED:
+        assert f'<link rel="preload" as="script" href="{path}">' in text
+        answer = page.get(path, headers=OWN)
+        assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-cache")
+        again = page.get(path, headers={**OWN, "If-None-Match": answer.headers["ETag"]})
+        assert again.status_code == 304
+    assert page.get("/_dash-layout", headers=OWN).headers["Cache-Control"] == "no-store"
 
 
 @pytest.mark.parametrize(

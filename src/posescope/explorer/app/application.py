@@ -17,7 +17,7 @@ from posescope.core.errors import PosescopeError
 from posescope.explorer.app.request_rules import MAX_REQUEST_BYTES
 from posescope.explorer.app.tabs import NOTICE, PERSON, SELECTION, URL, Tab, aria
 
-__all__ = ["create_app"]
+__all__ = ["PRELOADED", "create_app"]
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +34,7 @@ _PAGE = """<!DOCTYPE html>
 <html lang="en">
 <head>
 {%metas%}
+PRELOADED
 <meta name="color-scheme" content="light dark">
 <title>{%title%}</title>
 {%favicon%}
@@ -44,6 +45,14 @@ _PAGE = """<!DOCTYPE html>
 <footer class="hidden">{%config%}{%scripts%}{%renderer%}</footer>
 </body>
 </html>"""
+
+# Scripts that Dash asks for when it has read the layout; plotly's has 5 MB.
+PRELOADED = tuple(
+    f"/_dash-component-suites/{path}"
+    for path in (
+        "plotly/package_data/plotly.min.js", "dash/dcc/async-graph.js", "dash/dcc/async-dropdown.js", "dash/dcc/async-slider.js",
+    )
+)  # fmt: skip
 
 
 def create_app(tabs: Sequence[Tab], title: str, lead: str) -> Dash:
@@ -62,7 +71,9 @@ def create_app(tabs: Sequence[Tab], title: str, lead: str) -> Dash:
         title=title,
         update_title="",
         assets_folder=str(files("posescope.explorer.app") / "assets"),
-        index_string=_PAGE,
+        index_string=_PAGE.replace(
+            "PRELOADED", "\n".join(f'<link rel="preload" as="script" href="{path}">' for path in PRELOADED)
+        ),
         meta_tags=[{"name": "viewport", "content": "width=device-width, initial-scale=1"}],
         serve_locally=True,
         suppress_callback_exceptions=True,  # parts of the page appear when they are needed

@@ -132,12 +132,14 @@ class GuardedApplication:
         """Answer a request."""
         request = Request(environ)
         refusal = _refuse(request, self._rules)
+        is_script = refusal is None and environ.get("PATH_INFO", "").startswith(_FOLDERS)
 
         def start_with_headers(status: str, headers: list[tuple[str, str]], *rest: object) -> object:
             names = {name.lower() for name, _ in headers}
             kept = [(name, value) for name, value in headers if name not in self._headers]
             if "cache-control" not in names:
-                kept.append(("Cache-Control", "no-store"))
+                # A browser keeps scripts, and asks whether they are the same; the rest is data of the run.
+                kept.append(("Cache-Control", "no-cache" if is_script else "no-store"))
             return start_response(status, [*kept, *self._headers.items()], *rest)  # type: ignore[arg-type]
 
         answer = self._application if refusal is None else refusal
