@@ -6,7 +6,6 @@ from pathlib import Path
 from dash import Dash
 
 from posescope.explorer.app.application import create_app
-from posescope.explorer.app.compare_tab import CompareTab
 from posescope.explorer.app.latent_tab import LatentTab
 from posescope.explorer.app.persons_tab import PersonsTab
 from posescope.explorer.app.tabs import Tab
@@ -33,5 +32,7 @@ def make_page(data_dir: Path, allow: Collection[str] = (), compare: Path | None 
     opened = open_run(data_dir, allow)
     tabs = [make(opened) for make in TABS]
     if compare is not None:
+        from posescope.explorer.app.compare_tab import CompareTab  # noqa: PLC0415  (pandera, a fifth of the time of a start)
+
         tabs.append(CompareTab(opened, open_run(compare, allow)))
     return create_app(tabs, "Explore the network", describe_run(opened))
