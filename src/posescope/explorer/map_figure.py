@@ -5,6 +5,7 @@ Layers, from below: persons without a value of the colour (grey), the others, th
 """
 
 import base64
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -31,6 +32,7 @@ _TEXT = "#7d8590"
 _GRID = "rgba(125, 133, 144, 0.18)"
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 _PAD = 0.04
+_TITLE_CHARACTERS = 44
 
 # A drawn outline must not dim persons: the selection has its own marks.
 _SAME = {"marker": {"opacity": 0.75}}
@@ -170,10 +172,10 @@ def map_layout(at: MapPlaces, has_legend: bool) -> dict[str, Any]:
         has_legend: whether colours are labels.
     """
     (x, y), (x_title, y_title) = at.ranges, at.titles
-    axis = {"gridcolor": _GRID, "zeroline": False, "showline": False, "ticks": "", "tickfont": {"size": 11}}
+    axis = {"automargin": True, "gridcolor": _GRID, "zeroline": False, "showline": False, "ticks": "", "tickfont": {"size": 11}}
     return {
-        "xaxis": {**axis, "range": x, "title": {"text": _escape(x_title), "font": {"size": 12}}},
-        "yaxis": {**axis, "range": y, "title": {"text": _escape(y_title), "font": {"size": 12}}},
+        "xaxis": {**axis, "range": x, "title": {"text": _wrap(x_title), "font": {"size": 12}}},
+        "yaxis": {**axis, "range": y, "title": {"text": _wrap(y_title), "font": {"size": 12}}},
         "paper_bgcolor": "rgba(0, 0, 0, 0)",
         "plot_bgcolor": "rgba(0, 0, 0, 0)",
         "font": {"family": _FONT, "size": 12, "color": _TEXT},
@@ -186,6 +188,11 @@ def map_layout(at: MapPlaces, has_legend: bool) -> dict[str, Any]:
         "modebar": {"bgcolor": "rgba(0, 0, 0, 0)", "color": _TEXT, "activecolor": MARK_COLOUR, "orientation": "v"},
         "newselection": {"line": {"color": MARK_COLOUR, "width": 1.5}},
     }
+
+
+def _wrap(title: str) -> str:
+    """Return lines that a narrow screen has space for; plotly cuts longer ones."""
+    return "<br>".join(_escape(line) for line in textwrap.wrap(title, _TITLE_CHARACTERS, break_long_words=False))
 
 
 def _escape(text: str) -> str:

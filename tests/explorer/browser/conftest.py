@@ -21,6 +21,7 @@ from posescope.explorer.table_metadata import SliceAbout
 REPOSITORY = Path(__file__).resolve().parents[3]
 # WebGL without a graphics card; the sandbox needs rights that containers lack.
 _FLAGS = ("--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
+TIMEOUT_MS = 60_000  # of a wait; the machine may be busy
 PLANTED, PLANTED_PERSONS = "slice-1", 7
 
 
@@ -28,6 +29,7 @@ PLANTED, PLANTED_PERSONS = "slice-1", 7
 def browser() -> Iterator[Any]:
     """A running Chromium without a window; skips without playwright or without a browser."""
     sync_api = pytest.importorskip("playwright.sync_api")
+    sync_api.expect.set_options(timeout=TIMEOUT_MS)
     with sync_api.sync_playwright() as playwright:
         found = playwright.chromium.launch(executable_path=find_chromium(playwright), args=list(_FLAGS))
         yield found
@@ -83,7 +85,7 @@ def open_page(browser: Any) -> Iterator[OpenPage]:
             reduced_motion="reduce",
         )
         contexts.append(context)
-        context.set_default_timeout(60_000)
+        context.set_default_timeout(TIMEOUT_MS)
         page = WatchedPage(context.new_page())
         faults.watch(page.page, url)
         page.open(url)

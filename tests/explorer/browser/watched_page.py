@@ -23,7 +23,8 @@ _POINTS = """() => {
 }"""
 _MARKED = """() => {
   const traces = document.querySelector("#persons-map .js-plotly-plot")._fullData;
-  return traces.filter((one) => one.name === "Selected").flatMap((one) => Array.from(one.customdata));
+  const marked = traces.filter((one) => one.name === "Selected").flatMap((one) => Array.from(one.customdata));
+  return marked.sort((one, other) => one - other);
 }"""
 
 
@@ -89,17 +90,17 @@ class WatchedPage:
         Args:
             persons: number of drawn persons to wait for; any by default.
         """
-        test = f"({_POINTS})()"
-        self.page.wait_for_function(f"{test} && {test}.length {'> 0' if persons is None else f'=== {persons}'}")
+        enough = "> 0" if persons is None else f"=== {persons}"
+        self.page.wait_for_function(f"() => (({_POINTS})() || []).length {enough}")
         self.page.locator("#persons-gallery button").first.wait_for()
 
     def points(self) -> list[MapPoint]:
         """Return the persons that the map shows."""
         return [MapPoint(int(person), x, y) for person, x, y in self.page.evaluate(_POINTS)]
 
-    def marked(self) -> set[int]:
-        """Return the ids of the persons whose points have a ring."""
-        return set(self.page.evaluate(_MARKED))
+    def wait_for_marks(self, persons: set[int]) -> None:
+        """Wait until exactly these persons have a ring on the map."""
+        self.page.wait_for_function(f"(wanted) => JSON.stringify(({_MARKED})()) === JSON.stringify(wanted)", arg=sorted(persons))
 
     def lonely_point(self) -> MapPoint:
         """Return the person that is farthest from its neighbours on the map, so that a click hits no other one."""
@@ -120,6 +121,16 @@ class WatchedPage:
         for x, y in outline[1:]:
             mouse.move(x, y, steps=5)
         mouse.up()
+
+    def choose(self, label: str, option: str) -> None:
+        """Choose an option of a list by clicks.
+
+        Args:
+            label: label of the list.
+            option: beginning of the words of the option.
+        """
+        self.page.get_by_role("button", name=label).click()
+        self.page.get_by_role("option", name=option).first.click()
 
     def open_tab(self, title: str) -> None:
         """Open a tab by a click."""

@@ -93,7 +93,7 @@ class LatentTab:
         joints += [{"label": name.replace("_", " "), "value": place} for place, name in enumerate(self._joints)]
         choice = html.Div(
             [
-                html.Span("Heatmap of"),
+                html.Label("Heatmap of", htmlFor="latent-joint"),
                 dcc.Dropdown(joints, ALL_JOINTS, clearable=False, id="latent-joint"),
             ],
             className="latent-joint",

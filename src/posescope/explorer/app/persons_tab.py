@@ -37,7 +37,22 @@ _OUTLINE = """(data) => {
   const shape = data.lassoPoints || data.range;
   return {x: shape.x, y: shape.y};
 }"""
-_SLICE = "(search) => new URLSearchParams(search || '').get('slice') ?? window.dash_clientside.no_update"
+# The choice leaves an unknown group out without a word.
+_SLICE = """(search, groups) => {
+  const {no_update, set_props} = window.dash_clientside, chosen = new URLSearchParams(search || "").get("slice");
+  if (chosen === null) { return no_update; }
+  if (groups.some((one) => one.value === chosen)) { return chosen; }
+  const known = groups.map((one) => one.value).join(", ") || "none: this run has no groups";
+  set_props("notice", {children: `Group: expected one of ${known}, found ${chosen.slice(0, 50)}.`, hidden: false});
+  return no_update;
+}"""
+
+# On a narrow screen the panel is below the map and the thumbnails.
+_SHOW_PANEL = """() => {
+  const panel = document.querySelector(".detail"), {top, height} = panel.getBoundingClientRect();
+  panel.scrollTop = 0;
+  if (height && (top < 0 || top > 0.8 * innerHeight)) { panel.scrollIntoView(); }
+}"""
 
 
 class PersonsTab:
@@ -65,17 +80,14 @@ class PersonsTab:
     # Parts of the page.
 
     def _filter_side(self) -> Component:
-        options: Any = [{"label": column.title, "value": name} for name, column in self._answers.columns.items()]
         first = [name for name in _FIRST_FILTERS if name in self._answers.columns]
         filters = PersonFilters().model_dump(mode="json")
         return html.Div(
             [
-                html.Label("Colour", htmlFor="persons-colour"),
-                dcc.Dropdown(options, next(iter(self._answers.columns), None), id="persons-colour", clearable=False),
                 html.Label("File name", htmlFor="persons-file"),
                 dcc.Input(id="persons-file", type="search", debounce=0.3, placeholder="part of a file name"),
                 html.Label("Filters", htmlFor="persons-columns"),
-                dcc.Dropdown(options, first, id="persons-columns", multi=True, clearable=False),
+                dcc.Dropdown(self._column_options(), first, id="persons-columns", multi=True, clearable=False),
                 html.Div(self._answers.cards(first, filters), id="persons-cards"),
                 html.Button("Reset the filters", id="persons-reset", className="plain"),
                 dcc.Store(id="persons-filters", data=filters),
@@ -86,16 +98,25 @@ class PersonsTab:
             className="side",
         )
 
+    def _column_options(self) -> Any:
+        return [{"label": column.title, "value": name} for name, column in self._answers.columns.items()]
+
     def _map_side(self) -> Component:
         slices: Any = [{"label": describe_slice(one), "value": one.id} for one in self._answers.opened.about.slices]
         none = "no failing group was found" if not slices else "choose a group to select its persons"
         orders: Any = [{"label": label, "value": name} for name, label in ORDERS.items()]
         # What is shown at first is a part of the layout: the page needs no request for it.
-        figure, words = self._answers.map_figure({}, next(iter(self._answers.columns)), [], None)
+        colour = next(iter(self._answers.columns))
+        figure, words = self._answers.map_figure({}, colour, [], None)
         pictures, place, _ = self._answers.gallery({}, [], "worst", 0)
         return html.Div(
             [
-                html.P(words, id="persons-shown", className="more", role="status"),
+                html.Div(
+                    [html.Label("Colour", htmlFor="persons-colour"),
+                     dcc.Dropdown(self._column_options(), colour, id="persons-colour", clearable=False),
+                     html.P(words, id="persons-shown", className="more", role="status")],
+                    className="above-map",
+                ),
                 dcc.Graph(id="persons-map", figure=figure, config=_GRAPH, responsive=True, className="map", style=_MAP_STYLE),
                 html.P(_HINT, className="hint"),
                 html.Label("Failing groups", htmlFor="persons-slice"),
@@ -120,7 +141,7 @@ class PersonsTab:
 
     @staticmethod
     def _person_side() -> Component:
-        hint = html.P("Choose a person on the map or among the thumbnails.", className="hint")
+        hint = html.P("Choose a person on the map or among the thumbnails.", className="hint empty")
         return html.Div(
             dcc.Loading(html.Div(hint, id="persons-detail"), delay_show=400), className="detail", **aria(live="polite")
         )
@@ -190,7 +211,8 @@ class PersonsTab:
     def _register_selection(self, app: Dash) -> None:
         answers = self._answers
 
-        app.clientside_callback(_SLICE, Output("persons-slice", "value"), Input(URL, "search"))  # type: ignore[no-untyped-call]
+        address = (Output("persons-slice", "value"), Input(URL, "search"), State("persons-slice", "options"))
+        app.clientside_callback(_SLICE, *address)  # type: ignore[no-untyped-call]
 
         @app.callback(
             Output(SELECTION, "data"),
@@ -257,6 +279,9 @@ class PersonsTab:
         @app.callback(Output("persons-detail", "children"), Input(PERSON, "data"), prevent_initial_call=True)
         def show_person(person: Any) -> Any:
             return no_update if person is None else answers.person(person)
+
+        panel = Input("persons-detail", "children")
+        app.clientside_callback(_SHOW_PANEL, panel, prevent_initial_call=True)  # type: ignore[no-untyped-call]
 
         @app.callback(
             Output("persons-heatmaps", "children"),

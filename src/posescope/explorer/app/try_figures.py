@@ -49,7 +49,8 @@ def draw_photograph(image: NDArray[np.uint8], found: "FoundBoxes", tried: "Tried
             "yaxis": {"range": [height, 0], "visible": False, "scaleanchor": "x", "constrain": "domain"},
             "dragmode": "drawrect",
             "newshape": {"line": {"color": _BOX_COLOUR, "width": 3}},
-            "margin": {"l": 0, "r": 0, "t": 0, "b": 0},
+            "margin": {"l": 0, "r": 0, "t": 30, "b": 0},  # the buttons are above the photograph
+            "modebar": {"bgcolor": "rgba(0,0,0,0)"},
             "paper_bgcolor": "rgba(0,0,0,0)",
             "plot_bgcolor": "rgba(0,0,0,0)",
             "showlegend": False,

@@ -24,7 +24,12 @@ __all__ = ["TryTab"]
 
 _SIDES = ("left", "top", "width", "height")
 _FORMATS = "image/jpeg,image/png,image/webp"  # phones offer their camera for these, and convert HEIC
-_GRAPH: Any = {"displaylogo": False, "scrollZoom": False, "modeBarButtonsToAdd": ["drawrect"], "doubleClick": False}
+_GRAPH: Any = {
+    "scrollZoom": False,
+    "doubleClick": False,
+    "displayModeBar": True,
+    "modeBarButtons": [["drawrect", "pan2d", "zoom2d", "resetScale2d"]],
+}
 _MAP: Any = {"displaylogo": False, "displayModeBar": False}
 _PRIVACY = (
     "Photographs never leave this machine: the network runs here, the last three photographs are kept in memory until the "
@@ -116,7 +121,8 @@ class TryTab:
     def _network_part(self) -> Component:
         joints = [{"label": name.replace("_", " "), "value": row} for row, name in enumerate(self._joints)]
         evidence = [
-            html.H3("Which pixels placed this joint?", id="try-joint-title"),
+            html.H3("Pixels behind a joint"),
+            html.Label("Joint", htmlFor="try-joint", className="unseen"),
             dcc.Dropdown(joints, None, id="try-joint", placeholder="Choose a joint"),
             dcc.Loading(html.Div(id="try-evidence")),
         ]
