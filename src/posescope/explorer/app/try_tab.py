@@ -31,6 +31,11 @@ _GRAPH: Any = {
     "modeBarButtons": [["drawrect", "pan2d", "zoom2d", "resetScale2d"]],
 }
 _MAP: Any = {"displaylogo": False, "displayModeBar": False}
+# The chosen person is shown by the tab Persons.
+_TO_PERSONS = """(clicks) => {
+  const tab = document.querySelector('[role="tab"][aria-controls="persons-panel"]');
+  if (tab && clicks.some(Boolean)) { tab.click(); }
+}"""
 _PRIVACY = (
     "Photographs never leave this machine: the network runs here, the last three photographs are kept in memory until the "
     "command ends, and none is written to disk."
@@ -85,7 +90,9 @@ class TryTab:
             className="try-upload",
         )
         camera = html.Button("Use the camera", id="try-camera", className="plain")
-        return html.Div([upload, camera, html.Span(id="try-camera-note", role="status", className="hint")], className="try-entry")
+        note = html.Span(id="try-camera-note", role="status", className="hint")
+        data: Any = {"data-max-bytes": str(limits.max_bytes), "data-formats": _FORMATS}  # read by assets/try_upload.js
+        return html.Div([upload, camera, note], className="try-entry", **data)
 
     def _photograph_side(self) -> Component:
         inputs = [
@@ -178,11 +185,10 @@ class TryTab:
                     box = box_of_drawing(drawn)
                     return no_update if box is None else answers.choose_box(view, box)
 
-        @app.callback(
-            Output(PERSON, "data", allow_duplicate=True),
-            Input({"type": CHOOSE_PERSON, "person": ALL}, "n_clicks"),
-            prevent_initial_call=True,
-        )
+        chosen = Input({"type": CHOOSE_PERSON, "person": ALL}, "n_clicks")
+        app.clientside_callback(_TO_PERSONS, chosen, prevent_initial_call=True)  # type: ignore[no-untyped-call]
+
+        @app.callback(Output(PERSON, "data", allow_duplicate=True), chosen, prevent_initial_call=True)
         def choose_person(clicks: Any) -> Any:
             return ctx.triggered_id["person"] if any(clicks) else no_update
 
