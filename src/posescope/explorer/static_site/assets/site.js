@@ -38,7 +38,7 @@
   const groups = document.querySelectorAll("[data-group]"), splitAt = (row) => content.splits[splitOf[row]];
   const errors = columns.get("error")?.values ?? new Float32Array(count).fill(NaN);
   const state = { filters: new Map(), file: "", selection: [], person: null, page: 0 };
-  let passing = allRows, cards = [], redraws = 0, isWaiting = false;
+  let passing = allRows, cards = [], redraws = 0, isWaiting = true;
 
   // The bin of a row is one of 24 for a number, the first label for labels; NaN or -1 if unknown.
   function openColumn(column) {
@@ -61,18 +61,19 @@
 
   const restart = () => { state.page = 0; redraw(); }, turn = (page) => { state.page = page; drawGallery(); };
 
-  // Draws once for all changes until the next frame.
+  function draw() {
+    isWaiting = false;
+    passing = allRows.filter(passes);
+    setText({ passing: `${grouped(passing.length)} of ${grouped(count)} persons pass the filters.` });
+    for (const card of cards) card.update();
+    drawMap();
+    drawGallery();
+  }
+
+  // Draws once for all changes until the next frame, and not before the start has ended.
   function redraw() {
-    if (isWaiting) return;
+    if (!isWaiting) requestAnimationFrame(draw);
     isWaiting = true;
-    requestAnimationFrame(() => {
-      isWaiting = false;
-      passing = allRows.filter(passes);
-      setText({ passing: `${grouped(passing.length)} of ${grouped(count)} persons pass the filters.` });
-      for (const card of cards) card.update();
-      drawMap();
-      drawGallery();
-    });
   }
 
   // Filters.
@@ -324,7 +325,7 @@
   select([]);
   if (content.traversals.starts.length) showPosition();
   followAddress();
-  drawMap();
+  draw();
   byId("map").on("plotly_click", ({ points: [point] }) => showPerson(rowOf.get(point.customdata)));
   byId("map").on("plotly_selected", (drawn) => {
     // Removing the outline is an event as well, without a shape.
