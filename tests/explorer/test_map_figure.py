@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from posescope.explorer.map_figure import CATEGORY_COLOURS, MapPlaces, describe_shown, draw_map, pack_array
+from posescope.explorer.map_figure import CATEGORY_COLOURS, MapPlaces, describe_shown, draw_map, pack_array, step_scale
 from posescope.explorer.person_columns import CategoryColumn, RangeColumn
 
 PLACES = MapPlaces(np.array([[0, 0], [1, 2], [2, 4], [3, 6]], dtype=np.float32), np.array([10, 11, 12, 13]), ("<b>one", "two"))
@@ -53,7 +53,7 @@ def test_each_label_has_a_colour_and_names_are_no_tags() -> None:
 def test_filters_selection_and_person() -> None:
     figure, shown = draw_map(PLACES, np.array([True, True, False, True]), ERROR, np.array([1, 2]), 3)
     assert shown == 3
-    assert traces(figure) == {"Error, %": [10, 11, 13], "Selected": [11], "This person": [13]}
+    assert traces(figure) == {"Error, %": [10, 11, 13], "Behind the selected": [11], "Selected": [11], "This person": [13]}
 
 
 def test_map_is_thinned_with_the_selection_kept() -> None:
@@ -78,3 +78,12 @@ def test_ranges_do_not_depend_on_filters() -> None:
     first, second = (draw_map(PLACES, passing, ERROR, NONE, None)[0]["layout"] for passing in (ALL, ~ALL))
     assert first["xaxis"]["range"] == second["xaxis"]["range"]
     assert first["uirevision"] == second["uirevision"]
+
+
+def test_a_map_has_fewer_colours_than_the_palette_of_the_drawing_library() -> None:
+    """More than 255 colours on one map turn all points grey."""
+    colours = {colour for _, colour in step_scale(("#3f6fb5", "#c75a8b", "#f2b134"))}
+    assert len(colours) == 64
+    scales = [trace["marker"]["colorscale"] for trace in draw_map(PLACES, ALL, ERROR, NONE, None)[0]["data"][1:]]
+    assert [len({colour for _, colour in scale}) for scale in scales] == [64]
+    assert step_scale(("#000000", "#ffffff"), 3)[2:4] == [[1 / 3, "#808080"], [2 / 3, "#808080"]]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posescope.explorer.comparison_words import ScoreWords, words_of
-from posescope.explorer.map_figure import MARK_COLOUR, pack_array
+from posescope.explorer.map_figure import MARK_COLOUR, pack_array, step_scale
 from posescope.explorer.map_thinning import MAX_SHOWN, thin_map
 from posescope.explorer.run_comparison import PairComparison
 
@@ -121,7 +121,7 @@ class PersonScatter:
         }  # fmt: skip
         marker = {
             "color": pack_array(gains[rows]), "cmin": -limit, "cmax": limit, "colorbar": bar, "showscale": True,
-            "colorscale": [[0, A_COLOUR], [0.5, _EQUAL_COLOUR], [1, B_COLOUR]], "size": 7 if len(rows) <= 2000 else 5,
+            "colorscale": step_scale((A_COLOUR, _EQUAL_COLOUR, B_COLOUR)), "size": 7 if len(rows) <= 2000 else 5,
             "opacity": 0.8,
         }  # fmt: skip
         if self.found.trained[rows].any():

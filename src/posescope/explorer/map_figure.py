@@ -18,8 +18,9 @@ from posescope.explorer.map_thinning import MAX_SHOWN, thin_map
 from posescope.explorer.person_columns import CategoryColumn, Column, RangeColumn
 
 __all__ = [
-    "CATEGORY_COLOURS", "MARK_COLOUR", "PERSON_MARKER", "POINT_TRACE", "SELECTED_MARKER", "UNKNOWN_COLOUR", "MapPlaces",
-    "describe_shown", "draw_map", "map_layout", "pack_array", "scale_marker",
+    "BEHIND_MARKER", "CATEGORY_COLOURS", "MARK_COLOUR", "PERSON_MARKER", "POINT_TRACE", "SELECTED_MARKER",
+    "UNKNOWN_COLOUR", "MapPlaces", "describe_shown", "draw_map", "map_layout", "pack_array", "scale_marker",
+    "step_scale",
 ]  # fmt: skip
 
 # Okabe and Ito's palette without the colour of the marks, and without yellow, which is lost on white.
@@ -27,7 +28,8 @@ CATEGORY_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#8c6
 MARK_COLOUR = "#d55e00"
 UNKNOWN_COLOUR = "#8b949e"
 # Light and dark pages have both ends visible; lightness rises, hue goes from blue to amber.
-_SCALE = [[0, "#3f6fb5"], [0.25, "#8a63ad"], [0.5, "#c75a8b"], [0.75, "#e97d53"], [1, "#f2b134"]]
+_SCALE = ("#3f6fb5", "#8a63ad", "#c75a8b", "#e97d53", "#f2b134")
+_COLOURS = 64
 _TEXT = "#7d8590"
 _GRID = "rgba(125, 133, 144, 0.18)"
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
@@ -37,8 +39,10 @@ _TITLE_CHARACTERS = 44
 # A drawn outline must not dim persons: the selection has its own marks.
 _SAME = {"marker": {"opacity": 0.75}}
 POINT_TRACE: dict[str, Any] = {"type": "scattergl", "mode": "markers", "selected": _SAME, "unselected": _SAME}
-SELECTED_MARKER = {"symbol": "circle-open", "size": 9, "color": MARK_COLOUR, "line": {"width": 1.5, "color": MARK_COLOUR}}
-PERSON_MARKER = {"symbol": "star", "size": 16, "color": MARK_COLOUR, "line": {"width": 0, "color": MARK_COLOUR}}
+# A dark ring in a light one is seen on all colours, and on light and dark pages.
+BEHIND_MARKER = {"symbol": "circle-open", "size": 9, "color": "#ffffff", "line": {"width": 4, "color": "#ffffff"}}
+SELECTED_MARKER = {"symbol": "circle-open", "size": 9, "color": "#111820", "line": {"width": 1.5, "color": "#111820"}}
+PERSON_MARKER = {"symbol": "star", "size": 17, "color": MARK_COLOUR, "line": {"width": 0, "color": MARK_COLOUR}}
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,10 +112,32 @@ def draw_map(
     traces = _colour_by_range(at, rows, colour) if isinstance(colour, RangeColumn) else _colour_by_category(at, rows, colour)
     marked = np.intersect1d(rows, selected)
     if len(marked):
+        traces.append(_marks(at, marked, "Behind the selected", BEHIND_MARKER))
         traces.append(_marks(at, marked, "Selected", SELECTED_MARKER))
     if person is not None:
         traces.append(_marks(at, np.array([person]), "This person", PERSON_MARKER))
     return {"data": traces, "layout": map_layout(at, isinstance(colour, CategoryColumn))}, len(rows)
+
+
+def step_scale(colours: Sequence[str], count: int = _COLOURS) -> list[list[Any]]:
+    """Return a colour scale of plotly with steps of one colour each.
+
+    plotly's WebGL points keep a palette of 255 colours. A graph that exceeds it after its first drawing loses all colours, as
+    with a continuous scale and the marks of a selection.
+
+    Args:
+        colours: hex colours at equal distances, at least two.
+        count: number of steps.
+
+    Example:
+        >>> step_scale(("#000000", "#0000ff"), 2)
+        [[0.0, '#000000'], [0.5, '#000000'], [0.5, '#0000ff'], [1.0, '#0000ff']]
+    """
+    stops = np.array([[int(colour[place : place + 2], 16) for place in (1, 3, 5)] for colour in colours], dtype=np.float64)
+    at, ends = np.linspace(0, 1, count), np.linspace(0, 1, count + 1).tolist()
+    rgb = np.rint(np.stack([np.interp(at, np.linspace(0, 1, len(stops)), channel) for channel in stops.T], axis=1)).astype(int)
+    hexes = [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in rgb.tolist()]
+    return [[end, colour] for low, high, colour in zip(ends, ends[1:], hexes, strict=False) for end in (low, high)]
 
 
 def scale_marker(colour: RangeColumn) -> dict[str, Any]:
@@ -119,8 +145,9 @@ def scale_marker(colour: RangeColumn) -> dict[str, Any]:
     finite = colour.values[np.isfinite(colour.values)]
     low, high = map(float, np.percentile(finite, [1, 99])) if len(finite) else (0.0, 1.0)
     heading = {"text": _escape(_title(colour)), "side": "right"}
-    bar = {"title": heading, "thickness": 10, "outlinewidth": 0, "len": 0.9, "tickfont": {"size": 11}}
-    return {"colorscale": _SCALE, "cmin": low, "cmax": max(high, low + 1e-9), "colorbar": bar, "showscale": True}
+    bar = {"title": heading, "thickness": 10, "outlinewidth": 0, "len": 0.55, "tickfont": {"size": 11}}
+    bar |= {"y": 0, "yanchor": "bottom"}  # the buttons of the graph are above it
+    return {"colorscale": step_scale(_SCALE), "cmin": low, "cmax": max(high, low + 1e-9), "colorbar": bar, "showscale": True}
 
 
 def _title(colour: RangeColumn) -> str:
@@ -131,7 +158,8 @@ def _colour_by_range(at: MapPlaces, rows: NDArray[np.int64], colour: RangeColumn
     values = colour.values[rows]
     known = np.isfinite(values)
     shown = _points(at, rows[known], _title(colour), {"color": pack_array(values[known]), **scale_marker(colour)})
-    shown["hovertemplate"] = f"person %{{customdata}}<br>{_escape(colour.title)} %{{marker.color:.3g}}<extra></extra>"
+    unit = _escape(colour.unit)
+    shown["hovertemplate"] = f"person %{{customdata}}<br>{_escape(colour.title)} %{{marker.color:.3g}} {unit}<extra></extra>"
     unknown = [_points(at, rows[~known], "unknown", {"color": UNKNOWN_COLOUR})] if not known.all() else []
     return [*unknown, shown]
 

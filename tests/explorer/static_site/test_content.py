@@ -45,7 +45,7 @@ def test_ids_names_and_places_are_those_of_the_shown_persons(opened: OpenedRun) 
     assert content["file_names"] == ["0.jpg", "1.jpg", "3.jpg", "4.jpg"]
     assert [content["splits"][one] for one in unpack(content["split_of"])] == ["train2017"] * 4
     assert unpack(content["map"]["x"]).tolist() == [0, 1, 3, 4]
-    assert content["slices"][0]["words"] == "persons in dark images (1 person, mean score 0.50, others 0.90)"
+    assert content["slices"][0]["words"] == "persons in dark images (1 person, PCK 0.50, all others 0.90)"
 
 
 def test_columns_are_packed_without_loss(opened: OpenedRun) -> None:

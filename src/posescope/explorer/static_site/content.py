@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from posescope.core.skeleton import DEFAULT_OKS_SIGMA, Skeleton
 from posescope.drawing.skeletons import side_colour
 from posescope.explorer.map_figure import (
+    BEHIND_MARKER,
     CATEGORY_COLOURS,
     PERSON_MARKER,
     POINT_TRACE,
@@ -127,6 +128,7 @@ def _map(opened: OpenedRun, rows: NDArray[np.int64]) -> dict[str, Any]:
         "point": POINT_TRACE,
         "palette": list(CATEGORY_COLOURS),
         "unknown": UNKNOWN_COLOUR,
+        "behind": BEHIND_MARKER,
         "selected": SELECTED_MARKER,
         "person": PERSON_MARKER,
     }

@@ -181,7 +181,7 @@
     const over = { hoverinfo: "skip", hovertemplate: null, showlegend: false }, selection = new Set(state.selection);
     const column = columns.get(byId("colour").value), traces = colourTraces(column);
     const selected = passing.filter((row) => selection.has(row));
-    if (selected.length) traces.push(points(selected, "Selected", content.map.selected, over));
+    if (selected.length) traces.push(points(selected, "Behind the selected", content.map.behind, over), points(selected, "Selected", content.map.selected, over));
     if (state.person !== null) traces.push(points([state.person], "This person", content.map.person, over));
     // plotly writes into its layout. Rings show the selection, so each redraw removes the drawn outline.
     const changes = { showlegend: Boolean(column.has), selections: [], selectionrevision: (redraws += 1) };
