@@ -45,4 +45,4 @@ def test_unlabelled_person_is_to_be_labelled() -> None:
 def test_group_comes_first() -> None:
     group = SliceAbout(id="slice-1", name="persons in dark images", persons=3, photographs=2, score=0.5, others=0.9, claimed=True)
     text = steps(TRUE[:, :2], error=0.3, slices=(group,))
-    assert text.startswith("Member of the group “persons in dark images”: mean score 0.50, all others 0.90.")
+    assert text.startswith("Member of the failing group “persons in dark images”: mean PCK 0.50, all others 0.90.")

@@ -10,6 +10,7 @@ from posescope.core.skeleton import Skeleton
 from posescope.drawing.rgb_images import DrawingError
 from posescope.drawing.skeletons import LEFT_RGB
 from posescope.explorer.pictures import (
+    brighten,
     choose_heatmaps,
     data_uri,
     draw_heatmap_panel,
@@ -102,3 +103,12 @@ def test_other_bytes_make_no_data_uri(content: bytes) -> None:
 def test_only_rgb_images_are_encoded(encode) -> None:
     with pytest.raises(DrawingError):
         encode(np.zeros((4, 4), np.uint8))
+
+
+def test_dark_images_are_brightened_and_bright_ones_unchanged():
+    dark = np.full((4, 4, 3), (10, 20, 5), dtype=np.uint8)
+    assert brighten(dark)[0, 0].tolist() == [118, 235, 59]  # 235 / 20 = 11.75
+    assert brighten(np.full((2, 2, 3), 1, dtype=np.uint8)).max() == 12  # the factor is bounded
+    bright = np.full((2, 2, 3), 240, dtype=np.uint8)
+    assert np.array_equal(brighten(bright), bright)
+    assert brighten(np.empty((0, 0, 3), dtype=np.uint8)).shape == (0, 0, 3)

@@ -48,7 +48,7 @@ def suggest_next_steps(person: PersonEvidence, skeleton: Skeleton) -> tuple[str,
     """
     distances = person.distances
     if not np.isfinite(distances).any():
-        return ("No joint is labelled, so the error is unknown. Label the person to measure it (export: relabel).",)
+        return ("No joint is labelled, so the error is unknown. Label the person to measure it (download: relabel).",)
     steps = [_describe_group(one) for one in person.slices]
     if person.error_quantile < _HIGH:
         return (
@@ -58,7 +58,7 @@ def suggest_next_steps(person: PersonEvidence, skeleton: Skeleton) -> tuple[str,
     worst = int(np.nanargmax(distances))
     steps.append(
         f"The largest distance is {distances[worst]:.1f} px, at {_in_words(skeleton.joints[worst])}. Compare both skeletons with "
-        "the photograph. If the annotation is wrong, correct it (export: relabel)."
+        "the photograph. If the annotation is wrong, correct it (download: relabel)."
     )
     if _is_exchanged(person, skeleton):
         steps.append("Left and right are exchanged, in the prediction or in the annotation.")
@@ -66,7 +66,7 @@ def suggest_next_steps(person: PersonEvidence, skeleton: Skeleton) -> tuple[str,
         steps.append("The model is certain although the error is large, which is frequent for wrong annotations.")
     elif person.radius_quantile >= _HIGH:
         steps.append(
-            "The model is uncertain here. More photographs like this one help: select similar persons (export: train on)."
+            "The model is uncertain here. More photographs like this one help: select similar persons (download: train on)."
         )
     return tuple(steps)
 
@@ -75,8 +75,8 @@ def _describe_group(one: SliceAbout) -> str:
     if one.score is None or one.others is None:
         return f"Member of the group “{one.name}”."
     return (
-        f"Member of the group “{one.name}”: mean score {one.score:.2f}, all others {one.others:.2f}. Select the group to see "
-        "what its persons have in common."
+        f"Member of the failing group “{one.name}”: mean PCK {one.score:.2f}, all others {one.others:.2f}. Choose the group "
+        "above the map to compare its persons."
     )
 
 

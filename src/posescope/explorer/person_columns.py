@@ -18,7 +18,9 @@ __all__ = ["CategoryColumn", "Column", "RangeColumn", "columns_of"]
 
 _BINS = 24
 _MAX_LABELS = 50
-_WORDS = {"split": "Split", "role": "Half of the explanation", "source_split": "Split of the files"}
+_WORDS = {"split": "Split", "role": "Used in the explanation", "source_split": "Split of the files"}
+_ROLES = {"fitted": "to fit the components", "judged": "to test the findings"}
+_SCORES = {"pck_thesis": "PCK (thesis)", "oks": "OKS"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +111,7 @@ def columns_of(persons: pd.DataFrame, about: ExplorerAbout) -> dict[str, Column]
         _clusters(persons, about),
         _slices(persons, about),
         *(_texts(persons, name, title) for name, title in _WORDS.items() if name in persons),
-        *_numbers(persons, {name: (name, "") for name in about.scores}),
+        *_numbers(persons, {name: (_SCORES.get(name, name.replace("_", " ")), "") for name in about.scores}),
         *_numbers(persons, {f"component_{one.number}": (one.title, "") for one in about.components}),
         *_numbers(persons, {f"attribute_{name}": (one.title, one.unit) for name, one in about.attributes.items()}),
     ]
@@ -146,14 +148,15 @@ def _slices(persons: pd.DataFrame, about: ExplorerAbout) -> CategoryColumn:
         for label in own:
             if label in index_of:
                 members[row, index_of[label]] = True
-    return CategoryColumn("slices", "Failure slice", labels, tuple(one.name for one in about.slices), members)
+    return CategoryColumn("slices", "Failing group", labels, tuple(one.name for one in about.slices), members)
 
 
 def _texts(persons: pd.DataFrame, name: str, title: str) -> CategoryColumn:
     values = persons[name].astype(str).to_numpy(dtype=object)
     labels = tuple(sorted(set(values)))
     members = np.stack([values == label for label in labels], axis=1) if labels else _none(persons)
-    return CategoryColumn(name, title, labels, labels, members)
+    words = tuple(_ROLES.get(label, label) for label in labels) if name == "role" else labels
+    return CategoryColumn(name, title, labels, words, members)
 
 
 def _none(persons: pd.DataFrame, count: int = 0) -> NDArray[np.bool_]:

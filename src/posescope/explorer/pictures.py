@@ -21,6 +21,7 @@ from posescope.geometry.affine import apply_affine
 
 __all__ = [
     "PANEL_PX",
+    "brighten",
     "choose_heatmaps",
     "data_uri",
     "draw_heatmap_panel",
@@ -35,6 +36,7 @@ _QUALITY = 88
 _REFERENCE_RGB = (250, 250, 250)
 _REFERENCE_OUTLINE_RGB = (60, 60, 60)
 _OPACITY = 0.75
+_BRIGHT, _MAX_FACTOR = 235.0, 12.0
 _MIME_TYPES = {b"\xff\xd8\xff": "image/jpeg", b"\x89PN": "image/png"}
 
 
@@ -70,6 +72,22 @@ def draw_skeleton_panel(
         panel = draw_reference(panel, apply_affine(panel_from_crop, reference), skeleton)
     placed = apply_affine(panel_from_crop, joints)
     return draw_skeleton(panel, placed, skeleton, thickness_px=3, scores=scores, min_score=min_score)
+
+
+def brighten(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Multiply an image so that its bright pixels (98th percentile) reach 235, at most by 12. Bright images are unchanged.
+
+    Args:
+        image: (H, W, 3) uint8 RGB; not changed.
+
+    Example:
+        >>> brighten(np.full((1, 1, 3), 30, dtype=np.uint8)).tolist()
+        [[[235, 235, 235]]]
+    """
+    bright = float(np.percentile(image.max(axis=2), 98)) if image.size else 255.0
+    factor = min(max(_BRIGHT / max(bright, 1.0), 1.0), _MAX_FACTOR)
+    brightened: NDArray[np.uint8] = np.clip(np.rint(image * factor), 0, 255).astype(np.uint8)
+    return brightened
 
 
 def draw_heatmap_panel(

@@ -20,9 +20,9 @@ def describe_slice(one: SliceAbout) -> str:
     Example:
         >>> about = {"persons": 2, "photographs": 1, "score": 0.5, "others": 0.9, "claimed": True}
         >>> describe_slice(SliceAbout(id="slice-1", name="persons in dark images", **about))
-        'persons in dark images (2 persons, mean score 0.50, others 0.90)'
+        'persons in dark images (2 persons, PCK 0.50, all others 0.90)'
     """
-    scores = "" if one.score is None or one.others is None else f", mean score {one.score:.2f}, others {one.others:.2f}"
+    scores = "" if one.score is None or one.others is None else f", PCK {one.score:.2f}, all others {one.others:.2f}"
     return f"{one.name} ({pluralise(one.persons, 'person')}{scores}{'' if one.claimed else ', may be by chance'})"
 
 

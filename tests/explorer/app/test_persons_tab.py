@@ -44,7 +44,7 @@ def test_layout_and_callbacks_are_consistent(opened: OpenedRun) -> None:
     """Every id of a callback is in the layout, or is made by a callback; all begin with the name of the tab."""
     app = create_app([PersonsTab(opened)], "A run", "")
     text = json.dumps(app.layout.to_plotly_json(), default=lambda one: one.to_plotly_json())
-    made_later = {"persons-heatmaps", "persons-heatmaps-show"}
+    made_later = {"persons-heatmaps", "persons-heatmaps-show", "persons-to-latent", "persons-picture"}
     for callback in app.callback_map.values():
         for item in [*callback["inputs"], *callback["state"]]:
             own = item["id"]
@@ -56,7 +56,8 @@ def test_layout_and_callbacks_are_consistent(opened: OpenedRun) -> None:
 def test_map_and_words_above_it(answers: PersonsAnswers) -> None:
     figure, words = answers.map_figure(EMPTY, "error", [10], 12)
     assert words[0].children == "5 of 5 persons pass the filters."
-    assert [trace["name"] for trace in figure["data"]] == ["unknown", "Error, % of the crop", "Selected", "This person"]
+    assert [trace["name"] for trace in figure["data"]][:2] == ["unknown", "Error, % of the crop"]
+    assert [trace["name"] for trace in figure["data"]][2:] == ["Behind the selected", "Selected", "This person"]
     assert answers.map_figure({"labels": {"cluster": ["2"]}}, "cluster", [], None)[1][0].children.startswith("1 of 5")
 
 
@@ -68,6 +69,9 @@ def test_outline_selects_persons_that_pass_the_filters(answers: PersonsAnswers) 
 
 def test_group_selects_its_persons(answers: PersonsAnswers) -> None:
     assert answers.in_slice("slice-1") == [10]
+    assert answers.is_slice("slice-1", [10])
+    assert not answers.is_slice("slice-1", [10, 11])
+    assert not answers.is_slice("slice-1", [])
     with pytest.raises(OptionsError, match="slice-1"):
         answers.in_slice("slice-9")
 
@@ -83,12 +87,14 @@ def test_gallery_has_pages_in_order(answers: PersonsAnswers) -> None:
 def test_selection_is_described_with_an_export_for_each_split(answers: PersonsAnswers) -> None:
     words = answers.selection_words([10, 11, 12])
     assert words[0].children == "3 persons selected, in 2 photographs. Mean error 2.5 % of the crop; all persons 2.5 %."
-    assert [button.children for button in words[1].children] == ["Export 3 of train2017"]
+    assert words[1].children[0].children == "Download 3 persons of train2017 (COCO JSON)"
     assert "No person" in answers.selection_words([])[0].children
 
 
 def test_panel_of_a_person_without_crops_shows_the_thumbnail(answers: PersonsAnswers) -> None:
-    text = json.dumps([part.to_plotly_json() for part in answers.person(10)], default=lambda one: one.to_plotly_json())
+    text = json.dumps(
+        [part.to_plotly_json() for part in answers.person(10, ["prediction"])], default=lambda one: one.to_plotly_json()
+    )
     assert "persons in dark images" in text
     assert "data:image/jpeg" in text
     assert "Compute the heatmaps" in text
@@ -139,7 +145,9 @@ def test_malformed_values_give_expected_errors_only(answers: PersonsAnswers, jun
     attempt(answers.gallery, EMPTY, [], junk, 0)
     attempt(answers.selection_words, junk)
     attempt(answers.export, junk, [10])
-    attempt(answers.person, junk)
+    attempt(answers.person, junk, junk)
+    attempt(answers.picture, 10, junk)
+    attempt(answers.is_slice, "slice-1", junk)
 
 
 def test_page_answers_a_request_of_the_map(opened: OpenedRun) -> None:

@@ -1,38 +1,49 @@
 """The panel of one person: crop with both skeletons, scores, neighbours, what to do next, and heatmaps on demand."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from dash import html
+from dash import dcc, html
 from dash.development.base_component import Component
 
 from posescope.core.errors import DataError
 from posescope.core.skeleton import DEFAULT_OKS_SIGMA, Skeleton
 from posescope.explorer.app.tabs import aria
 from posescope.explorer.next_steps import PersonEvidence, suggest_next_steps
-from posescope.explorer.pictures import data_uri, draw_heatmap_panel, draw_skeleton_panel, encode_jpeg
+from posescope.explorer.person_columns import CategoryColumn, Column
+from posescope.explorer.pictures import brighten, data_uri, draw_heatmap_panel, draw_skeleton_panel, encode_jpeg
 from posescope.explorer.similar_persons import similar_persons
 
 if TYPE_CHECKING:
     from posescope.explorer.opened_run import OpenedRun
-    from posescope.explorer.person_columns import Column
 
-__all__ = ["CHOOSE", "person_button", "person_heatmaps", "person_panel", "skeleton_of"]
+__all__ = [
+    "CHOOSE", "LAYERS", "person_button", "person_heatmaps", "person_panel", "person_picture", "read_layers", "skeleton_of",
+]  # fmt: skip
 
 CHOOSE = "persons-choose"
+LAYERS = ("prediction", "annotation", "brightened")  # of the picture of a person
 _HEATMAP_PX = 128
 _ATTRIBUTES = 12
+_RADIUS = "The radius of uncertainty is the mean over the joints: the true joint lies within it with the calibrated probability."
 
 
-def person_panel(opened: "OpenedRun", columns: "dict[str, Column]", row: int) -> list[Component]:
+def read_layers(content: Any) -> frozenset[str]:
+    """Return the known layers of a list that a page sends."""
+    given = content if isinstance(content, list) else []
+    return frozenset(name for name in LAYERS if name in given)
+
+
+def person_panel(opened: "OpenedRun", columns: "dict[str, Column]", row: int, layers: Collection[str]) -> list[Component]:
     """Return the content of the panel.
 
     Args:
         opened: the run.
         columns: columns of the table by name.
         row: row of the person.
+        layers: layers of its picture.
     """
     person = opened.persons.iloc[row]
     evidence = _gather(opened, row)
@@ -41,14 +52,16 @@ def person_panel(opened: "OpenedRun", columns: "dict[str, Column]", row: int) ->
     return [
         html.H2(f"Person {int(person['person_id'])}"),
         html.P(_origin(person), className="more"),
-        _picture(opened, row),
+        html.Div(person_picture(opened, row, layers), id="persons-picture"),
+        html.Button("Move this person in the latent space", id="persons-to-latent", className="plain"),
         html.H3("What to do next"),
         html.Ul([html.Li(step) for step in steps], className="words"),
-        html.H3("Scores"),
-        _table(_scores(person, columns)),
+        html.H3("Scores and groups"),
+        _table(_scores(person, columns, row)),
+        html.P(_RADIUS, className="hint", hidden="radius" not in columns),
         html.H3("Heatmaps"),
         html.Button("Compute the heatmaps", id="persons-heatmaps-show", className="plain"),
-        html.Div(id="persons-heatmaps", className="heatmaps"),
+        dcc.Loading(html.Div(id="persons-heatmaps", className="heatmaps"), delay_show=200),
         html.H3("Similar persons in other photographs"),
         html.Div(
             [
@@ -57,8 +70,14 @@ def person_panel(opened: "OpenedRun", columns: "dict[str, Column]", row: int) ->
             ],
             className="thumbs",
         ),
-        html.Details([html.Summary("Pose and joints"), _table(_attributes(person, columns)), _joints(opened, evidence)]),
-    ]
+        html.Details(
+            [
+                html.Summary("Pose and joints"),
+                html.H3("Pose"), _table(_attributes(person, columns)),
+                html.H3("Joints"), _joints(opened, evidence),
+            ]
+        ),
+    ]  # fmt: skip
 
 
 def person_heatmaps(opened: "OpenedRun", row: int) -> list[Component]:
@@ -127,16 +146,24 @@ def _quantile(values: "pd.Series[float]", row: int) -> float:
     return float((known < numbers[row]).mean()) if len(known) and np.isfinite(numbers[row]) else float("nan")
 
 
-def _picture(opened: "OpenedRun", row: int) -> Component:
-    """Return the crop with both skeletons; the thumbnail if the crops were not kept."""
+def person_picture(opened: "OpenedRun", row: int, layers: Collection[str]) -> Component:
+    """Return the crop with the chosen layers; the thumbnail if the crops were not kept.
+
+    Args:
+        opened: the run.
+        row: row of the person.
+        layers: of `LAYERS`.
+    """
     true, predicted = opened.joints_true[row], opened.joints_predicted[row]
     try:
         crop = opened.crops().read_shown_images(np.array([row], dtype=np.int64), opened.about.photographs)[0]
     except DataError as error:
         picture = html.Img(src=data_uri(opened.thumbnails(np.array([row]))[0]), alt="Thumbnail of the person")
         return html.Figure([picture, html.Figcaption(str(error))])
-    reference = np.where(true[:, 2:] > 0, true[:, :2], np.nan)
-    panel = draw_skeleton_panel(crop, predicted[:, :2], skeleton_of(opened), scores=None, reference=reference)
+    shown = predicted[:, :2] if "prediction" in layers else np.full_like(predicted[:, :2], np.nan)
+    reference = np.where(true[:, 2:] > 0, true[:, :2], np.nan) if "annotation" in layers else None
+    crop = brighten(crop) if "brightened" in layers else crop
+    panel = draw_skeleton_panel(crop, shown, skeleton_of(opened), scores=None, reference=reference)
     caption = "Thick coloured lines: prediction (left orange, right blue, middle green). Thin white lines: annotation."
     picture = html.Img(src=data_uri(encode_jpeg(panel)), alt="Crop of the person with the predicted and the annotated skeleton")
     return html.Figure([picture, html.Figcaption(caption)], className="crop")
@@ -144,20 +171,21 @@ def _picture(opened: "OpenedRun", row: int) -> Component:
 
 def _origin(person: "pd.Series[Any]") -> str:
     name = f"{person['file_name']}, " if person["file_name"] else ""
-    where = f"annotation {int(person['annotation_id'])} of image {int(person['image_id'])} in {person['source_split']}"
-    return f"{name}{where}, {person['role']}"
+    return f"{name}annotation {int(person['annotation_id'])} of image {int(person['image_id'])} in {person['source_split']}"
 
 
-def _scores(person: "pd.Series[Any]", columns: "dict[str, Column]") -> list[tuple[str, str]]:
+def _scores(person: "pd.Series[Any]", columns: "dict[str, Column]", row: int) -> list[tuple[str, str]]:
     shown = [name for name in columns if not name.startswith(("component_", "attribute_")) and name in person.index]
     lines = []
     for name in shown:
         column = columns[name]
         if name == "slices":
             continue
-        value = person["cluster_name"] if name == "cluster" else person[name]
-        unit = getattr(column, "unit", "")
-        lines.append((column.title, _number(value, unit)))
+        if isinstance(column, CategoryColumn):
+            label = int(column.bins[row])
+            lines.append((column.title, column.names[label] if label >= 0 else "none"))
+        else:
+            lines.append((column.title, _number(person[name], column.unit)))
     return lines
 
 
@@ -171,8 +199,8 @@ def _joints(opened: "OpenedRun", evidence: PersonEvidence) -> Component:
     for name, distance, predicted in zip(
         opened.about.skeleton.joints, evidence.distances, evidence.joints_predicted, strict=True
     ):
-        rows.append((name.replace("_", " "), "unlabelled" if np.isnan(distance) else f"{distance:.1f} px", f"{predicted[2]:.2f}"))
-    return _table(rows, ("Joint", "Distance", "Score"))
+        rows.append((name.replace("_", " "), "unlabelled" if np.isnan(distance) else f"{distance:.1f}", f"{predicted[2]:.2f}"))
+    return _table(rows, ("Joint", "Distance, px of the crop", "Peak of the heatmap"))
 
 
 def _number(value: Any, unit: str) -> str:

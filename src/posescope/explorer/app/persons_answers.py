@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from posescope.core.errors import OptionsError, pluralise
 from posescope.explorer.app.filter_cards import filter_card
-from posescope.explorer.app.person_panel import person_button, person_heatmaps, person_panel
+from posescope.explorer.app.person_panel import person_button, person_heatmaps, person_panel, person_picture, read_layers
 from posescope.explorer.app.tabs import read_person_ids
 from posescope.explorer.map_figure import MapPlaces, describe_shown, draw_map
 from posescope.explorer.map_outline import parse_outline
@@ -124,12 +124,17 @@ class PersonsAnswers:
         if np.isfinite(own):
             line += f" Mean error {own:.1f} % of the crop; all persons {every:.1f} %."
         buttons = [
-            html.Button(f"Export {count:,} of {split}", id={"type": "persons-export", "split": str(split)}, className="plain")
+            html.Button(
+                f"Download {pluralise(count, 'person')} of {split} (COCO JSON)",
+                id={"type": "persons-export", "split": str(split)},
+                className="plain",
+            )
             for split, count in persons["source_split"].value_counts(sort=False).items()
         ]
         uses = html.Ul([html.Li([html.B(f"{name}: "), text]) for name, text in EXPORT_USES], className="words")
-        how = html.Details([html.Summary("What the exported file is for"), uses])
-        return [html.P(line), html.Div(buttons, className="buttons"), how]
+        how = html.Details([html.Summary("What the file is for: relabel, remove, train on"), uses])
+        saved = html.Span(id="persons-saved", role="status", className="more")
+        return [html.P(line), html.Div([*buttons, saved], className="buttons"), how]
 
     def export(self, split: Any, selection: Any) -> dict[str, Any]:
         """Return a COCO file of the selected persons of one split, as `dcc.Download` takes it.
@@ -144,9 +149,17 @@ class PersonsAnswers:
                 return {"content": text, "filename": one.name, "type": "application/json", "base64": False}
         raise OptionsError(f"Export: expected a split of the selection, found {split!r}.")
 
-    def person(self, person: Any) -> list[Component]:
-        """Return the panel of a person."""
-        return person_panel(self.opened, self.columns, self.row(person))
+    def is_slice(self, slice_id: Any, selection: Any) -> bool:
+        """Return whether the selection is exactly the persons of a failure slice."""
+        return set(self.in_slice(slice_id)) == set(read_person_ids(selection))
+
+    def person(self, person: Any, layers: Any) -> list[Component]:
+        """Return the panel of a person, with the chosen layers of its picture (`LAYERS`)."""
+        return person_panel(self.opened, self.columns, self.row(person), read_layers(layers))
+
+    def picture(self, person: Any, layers: Any) -> Component:
+        """Return the picture of a person with the chosen layers."""
+        return person_picture(self.opened, self.row(person), read_layers(layers))
 
     def heatmaps(self, person: Any) -> list[Component]:
         """Return the heatmaps of a person."""

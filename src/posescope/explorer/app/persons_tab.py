@@ -1,50 +1,46 @@
 """The tab Persons: a map of all persons, filters, groups, the selection with its export, and the panel of one person.
 
 filters -> persons-filters -> map, histograms, thumbnails
-lasso, group, "select all" -> selection -> map, thumbnails, export
+lasso, group, "select all" -> selection -> map, thumbnails, export; the button of a group is pressed while its persons are it
 click on the map or a thumbnail -> person -> panel
 """
 
 from typing import TYPE_CHECKING, Any
 
-from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
+from dash import ALL, Dash, Input, Output, State, ctx, no_update
 from dash.development.base_component import Component
 
 from posescope.explorer.app.filter_cards import BARS, LABELS, RANGE, bars_of, options_of
 from posescope.explorer.app.person_panel import CHOOSE
-from posescope.explorer.app.persons_answers import ORDERS, PersonsAnswers
-from posescope.explorer.app.tabs import PERSON, SELECTION, URL, aria
+from posescope.explorer.app.persons_answers import PersonsAnswers
+from posescope.explorer.app.persons_layout import GROUP, persons_layout
+from posescope.explorer.app.tabs import PERSON, SELECTION, URL
 from posescope.explorer.person_columns import CategoryColumn, RangeColumn
-from posescope.explorer.person_filters import PersonFilters, parse_filters
-from posescope.explorer.run_words import describe_slice
+from posescope.explorer.person_filters import parse_filters
 
 if TYPE_CHECKING:
     from posescope.explorer.opened_run import OpenedRun
 
 __all__ = ["PersonsTab"]
 
-_FIRST_FILTERS = ("error", "radius", "cluster", "split")
-_GRAPH: Any = {
-    "scrollZoom": True,
-    "displayModeBar": True,
-    "modeBarButtons": [["lasso2d", "select2d", "pan2d", "zoom2d", "resetScale2d", "toImage"]],
-}
-_HINT = "Draw around persons to select them. Scroll to zoom, double-click to see all. By keyboard: use filters and thumbnails."
-_MAP_STYLE = {"height": "min(34rem, 70vh)"}
 # The outline alone: plotly would send every person inside it.
 _OUTLINE = """(data) => {
   if (!data || !(data.range || data.lassoPoints)) { return window.dash_clientside.no_update; }
   const shape = data.lassoPoints || data.range;
   return {x: shape.x, y: shape.y};
 }"""
-# The choice leaves an unknown group out without a word.
-_SLICE = """(search, groups) => {
-  const {no_update, set_props} = window.dash_clientside, chosen = new URLSearchParams(search || "").get("slice");
-  if (chosen === null) { return no_update; }
-  if (groups.some((one) => one.value === chosen)) { return chosen; }
-  const known = groups.map((one) => one.value).join(", ") || "none: this run has no groups";
-  set_props("notice", {children: `Group: expected one of ${known}, found ${chosen.slice(0, 50)}.`, hidden: false});
-  return no_update;
+_SLICE = "(search) => new URLSearchParams(search || '').get('slice') ?? window.dash_clientside.no_update"
+# The frame of the thumbnail whose person is shown.
+_MARK_OPEN = """(person) => {
+  document.querySelectorAll("button.thumb").forEach((one) => {
+    const isOpen = one.id.startsWith("{") && JSON.parse(one.id).person === person;
+    isOpen ? one.setAttribute("aria-current", "true") : one.removeAttribute("aria-current");
+  });
+}"""
+_BRIGHTEN = "(layers) => { document.body.classList.toggle('brightened', (layers || []).includes('brightened')); }"
+_TO_LATENT = """(clicks) => {
+  const tab = document.querySelector('[role="tab"][aria-controls="latent-panel"]');
+  if (tab && clicks) { tab.click(); }
 }"""
 
 # On a narrow screen the panel is below the map and the thumbnails.
@@ -68,7 +64,7 @@ class PersonsTab:
 
     def layout(self) -> Component:
         """Return the content of the tab."""
-        return html.Div([self._filter_side(), self._map_side(), self._person_side()], className="explore")
+        return persons_layout(self._answers)
 
     def register(self, app: Dash) -> None:
         """Register the callbacks of the tab."""
@@ -76,77 +72,6 @@ class PersonsTab:
         self._register_map(app)
         self._register_selection(app)
         self._register_person(app)
-
-    # Parts of the page.
-
-    def _filter_side(self) -> Component:
-        first = [name for name in _FIRST_FILTERS if name in self._answers.columns]
-        filters = PersonFilters().model_dump(mode="json")
-        return html.Div(
-            [
-                html.Label("File name", htmlFor="persons-file"),
-                dcc.Input(id="persons-file", type="search", debounce=0.3, placeholder="part of a file name"),
-                html.Label("Filters", htmlFor="persons-columns"),
-                dcc.Dropdown(self._column_options(), first, id="persons-columns", multi=True, clearable=False),
-                html.Div(self._answers.cards(first, filters), id="persons-cards"),
-                html.Button("Reset the filters", id="persons-reset", className="plain"),
-                dcc.Store(id="persons-filters", data=filters),
-                dcc.Store(id="persons-outline"),
-                dcc.Store(id="persons-page", data=0),
-                dcc.Download(id="persons-download"),
-            ],
-            className="side",
-        )
-
-    def _column_options(self) -> Any:
-        return [{"label": column.title, "value": name} for name, column in self._answers.columns.items()]
-
-    def _map_side(self) -> Component:
-        slices: Any = [{"label": describe_slice(one), "value": one.id} for one in self._answers.opened.about.slices]
-        none = "no failing group was found" if not slices else "choose a group to select its persons"
-        orders: Any = [{"label": label, "value": name} for name, label in ORDERS.items()]
-        # What is shown at first is a part of the layout: the page needs no request for it.
-        colour = next(iter(self._answers.columns))
-        figure, words = self._answers.map_figure({}, colour, [], None)
-        pictures, place, _ = self._answers.gallery({}, [], "worst", 0)
-        return html.Div(
-            [
-                html.Div(
-                    [html.Label("Colour", htmlFor="persons-colour"),
-                     dcc.Dropdown(self._column_options(), colour, id="persons-colour", clearable=False),
-                     html.P(words, id="persons-shown", className="more", role="status")],
-                    className="above-map",
-                ),
-                dcc.Graph(id="persons-map", figure=figure, config=_GRAPH, responsive=True, className="map", style=_MAP_STYLE),
-                html.P(_HINT, className="hint"),
-                html.Label("Failing groups", htmlFor="persons-slice"),
-                dcc.Dropdown(slices, None, id="persons-slice", placeholder=none, disabled=not slices),
-                html.Div(
-                    [html.Button("Select all shown", id="persons-all", className="plain"),
-                     html.Button("Clear the selection", id="persons-clear", className="plain")],
-                    className="buttons",
-                ),
-                html.Div(self._answers.selection_words([]), id="persons-selected", role="status"),
-                html.Div(
-                    [html.Label("Thumbnails", htmlFor="persons-order"),
-                     dcc.Dropdown(orders, "worst", id="persons-order", clearable=False),
-                     html.Button("Previous", id="persons-previous", className="plain"), html.Span(place, id="persons-place"),
-                     html.Button("Next", id="persons-next", className="plain")],
-                    className="pager",
-                ),
-                html.Div(pictures, id="persons-gallery", className="thumbs"),
-            ],
-            className="centre",
-        )  # fmt: skip
-
-    @staticmethod
-    def _person_side() -> Component:
-        hint = html.P("Choose a person on the map or among the thumbnails.", className="hint empty")
-        return html.Div(
-            dcc.Loading(html.Div(hint, id="persons-detail"), delay_show=400), className="detail", **aria(live="polite")
-        )
-
-    # Callbacks.
 
     def _register_filters(self, app: Dash) -> None:
         answers, columns = self._answers, self._answers.columns
@@ -211,28 +136,39 @@ class PersonsTab:
     def _register_selection(self, app: Dash) -> None:
         answers = self._answers
 
-        address = (Output("persons-slice", "value"), Input(URL, "search"), State("persons-slice", "options"))
-        app.clientside_callback(_SLICE, *address)  # type: ignore[no-untyped-call]
+        app.clientside_callback(_SLICE, Output("persons-slice", "data"), Input(URL, "search"))  # type: ignore[no-untyped-call]
 
         @app.callback(
             Output(SELECTION, "data"),
             Input("persons-outline", "data"),
-            Input("persons-slice", "value"),
+            Input("persons-slice", "data"),
+            Input({"type": GROUP, "slice": ALL}, "n_clicks"),
             Input("persons-all", "n_clicks"),
             Input("persons-clear", "n_clicks"),
             State("persons-filters", "data"),
             prevent_initial_call=True,
         )
-        def select(outline: Any, slice_id: Any, _all: Any, _clear: Any, filters: Any) -> Any:
+        def select(outline: Any, slice_id: Any, _groups: Any, _all: Any, _clear: Any, filters: Any) -> Any:
             match ctx.triggered_id:
                 case "persons-outline":
                     return answers.outlined(outline, filters)
                 case "persons-slice":
-                    return answers.in_slice(slice_id) if slice_id else []
+                    return answers.in_slice(slice_id)
+                case {"slice": chosen}:
+                    return answers.in_slice(chosen)
                 case "persons-all":
                     return answers.ids(answers.passing(filters))
                 case _:
                     return []
+
+        @app.callback(
+            Output({"type": GROUP, "slice": ALL}, "aria-pressed"),
+            Input(SELECTION, "data"),
+            State({"type": GROUP, "slice": ALL}, "id"),
+            prevent_initial_call=True,
+        )
+        def press(selection: Any, ids: Any) -> Any:
+            return [str(answers.is_slice(one["slice"], selection)).lower() for one in ids]
 
         words = (Output("persons-selected", "children"), Input(SELECTION, "data"))
         app.callback(*words, prevent_initial_call=True)(answers.selection_words)
@@ -255,12 +191,16 @@ class PersonsTab:
 
         @app.callback(
             Output("persons-download", "data"),
+            Output("persons-saved", "children"),
             Input({"type": "persons-export", "split": ALL}, "n_clicks"),
             State(SELECTION, "data"),
             prevent_initial_call=True,
         )
         def download(clicks: Any, selection: Any) -> Any:
-            return answers.export(ctx.triggered_id["split"], selection) if any(clicks) else no_update
+            if not any(clicks):
+                return no_update, no_update
+            file = answers.export(ctx.triggered_id["split"], selection)
+            return file, f"{file['filename']} is in the download folder of the browser."
 
     def _register_person(self, app: Dash) -> None:
         answers = self._answers
@@ -276,18 +216,39 @@ class PersonsTab:
                 return ctx.triggered_id["person"] if any(clicks) else no_update
             return clicked["points"][0].get("customdata", no_update) if clicked else no_update
 
-        @app.callback(Output("persons-detail", "children"), Input(PERSON, "data"), prevent_initial_call=True)
-        def show_person(person: Any) -> Any:
-            return no_update if person is None else answers.person(person)
+        @app.callback(
+            Output("persons-detail", "children"),
+            Input(PERSON, "data"),
+            State("persons-layers", "value"),
+            prevent_initial_call=True,
+        )
+        def show_person(person: Any, layers: Any) -> Any:
+            return no_update if person is None else answers.person(person, layers)
 
+        @app.callback(
+            Output("persons-picture", "children"),
+            Input("persons-layers", "value"),
+            State(PERSON, "data"),
+            prevent_initial_call=True,
+        )
+        def show_layers(layers: Any, person: Any) -> Any:
+            return no_update if person is None else answers.picture(person, layers)
+
+        for script, *inputs in (
+            (_MARK_OPEN, Input(PERSON, "data"), Input("persons-gallery", "children"), Input("persons-detail", "children")),
+            (_BRIGHTEN, Input("persons-layers", "value")),
+            (_TO_LATENT, Input("persons-to-latent", "n_clicks")),
+        ):
+            app.clientside_callback(script, *inputs, prevent_initial_call=True)  # type: ignore[no-untyped-call]
         panel = Input("persons-detail", "children")
         app.clientside_callback(_SHOW_PANEL, panel, prevent_initial_call=True)  # type: ignore[no-untyped-call]
 
         @app.callback(
             Output("persons-heatmaps", "children"),
+            Output("persons-heatmaps-show", "hidden"),
             Input("persons-heatmaps-show", "n_clicks"),
             State(PERSON, "data"),
             prevent_initial_call=True,
         )
         def show_heatmaps(clicks: Any, person: Any) -> Any:
-            return answers.heatmaps(person) if clicks else no_update
+            return (answers.heatmaps(person), True) if clicks else (no_update, no_update)
