@@ -6,12 +6,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from posescope.artifacts.description import DESCRIPTION
 from posescope.core.errors import DataError
+from posescope.drawing.photographs import PhotographMode
 from posescope.explorer.table_file import PERSONS_FILE
 
-__all__ = ["RunPlaces", "find_places"]
+__all__ = ["RunPlaces", "find_places", "opening_command"]
 
 
 @dataclass(frozen=True)
@@ -106,3 +108,29 @@ def find_places(folder: Path) -> RunPlaces:
         f"{own.table}: expected the table of the persons of a finished run, found no file. Run the pipeline reporting there, or "
         "give a data_dir, or the output folder of posescope explain."
     )
+
+
+def opening_command(table_folder: Path, photographs: PhotographMode) -> str:
+    """Return the command that opens a run in the explorer, for its pages.
+
+    Pages that do not show photographs in full, and those of `posescope explain`, are passed on, so they name no path outside the
+    current folder.
+
+    Args:
+        table_folder: folder of the explorer table, in a data_dir or in the output folder of `posescope explain`.
+        photographs: how the pages show photographs.
+
+    Example:
+        >>> opening_command(Path("data/08_reporting/explorer"), "full")
+        'posescope explore data'
+        >>> opening_command(Path("/mnt/my data/08_reporting/explorer"), "full")
+        "posescope explore '/mnt/my data'"
+        >>> opening_command(Path("/mnt/data/08_reporting/explorer"), "blurred")
+        'posescope explore DATA_DIR'
+    """
+    if table_folder.parent.name == "results":
+        return "posescope explore OUTPUT"
+    data_dir = table_folder.absolute().parents[1]
+    if data_dir.is_relative_to(Path.cwd()):
+        return f"posescope explore {quote(str(data_dir.relative_to(Path.cwd())))}"
+    return f"posescope explore {quote(str(data_dir)) if photographs == 'full' else 'DATA_DIR'}"

@@ -53,7 +53,7 @@ def assemble_report(inputs: ReportInputs, summary: Summary) -> ReportContent:
     """
     data = inputs.data
     explained = assemble_explain_sections(
-        ExplainInputs(inputs.components, inputs.analyses, inputs.findings, summary.sources, inputs.subject)
+        ExplainInputs(inputs.components, inputs.analyses, inputs.findings, summary.sources, inputs.subject, inputs.open_command)
     )
     findings = tuple(section for section in explained if section.anchor == "findings")
     sections = (

@@ -54,6 +54,7 @@ class ReportInputs:
         photographs: how photographs are shown.
         trained_on_this_data: whether the model was trained on the data that is shown.
         left_out: one sentence for each result that was left out because it is of another model or other data.
+        open_command: command that opens the run as an interactive page; empty: none.
     """
 
     title: str
@@ -76,6 +77,7 @@ class ReportInputs:
     photographs: PhotographMode = "full"
     trained_on_this_data: bool = True
     left_out: tuple[str, ...] = ()
+    open_command: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,12 +89,14 @@ class PageSetting:
         photographs: how photographs are shown.
         generated: whether the images are those of the generated sample.
         category: name of the category in the annotation files.
+        open_command: command that opens the run as an interactive page; empty: none.
     """
 
     title: str
     photographs: PhotographMode = "full"
     generated: bool = False
     category: str = "person"
+    open_command: str = ""
 
 
 def select_card_inputs(
@@ -173,6 +177,7 @@ def select_report_inputs(
         photographs=mode,
         trained_on_this_data=results.trained_on_this_data,
         left_out=tuple(results.left_out),
+        open_command=setting.open_command,
     )
 
 

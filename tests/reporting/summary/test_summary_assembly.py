@@ -25,22 +25,25 @@ def inputs(tiny_model, data_inputs, failure_inputs):
 
 
 class Words(HTMLParser):
-    """Parser that collects the visible text of a page."""
+    """Parser that collects the visible text of a page; what is folded is not visible."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
         self.text: list[str] = []
-        self._silent = False
+        self._silent = self._folded = False
         self.feed(html)
 
     def handle_starttag(self, tag, attrs):
         self._silent = tag in ("style", "script", "title")
+        self._folded |= tag == "details"
+        self._folded &= tag != "summary"
 
     def handle_endtag(self, tag):
         self._silent = False
+        self._folded = (self._folded or tag == "summary") and tag != "details"
 
     def handle_data(self, data):
-        if not self._silent:
+        if not self._silent and not self._folded:
             self.text.append(data)
 
 
@@ -113,11 +116,20 @@ def test_failing_groups_have_pictures_numbers_and_the_known_cause(inputs):
         "Persons far from the camera",
     ]
     first, second = fails.items
-    assert first.text == "40 persons; 31 % of all misses, explained by the crowding."
-    assert second.text == "30 persons; 20 % of all misses."
+    assert first.text == "40 persons; 31 % of misses, explained by the crowding."
+    assert second.text == "30 persons; 20 % of misses."
     assert [bar.value for bar in first.scales] == [0.5, 0.9]
     assert [len(item.figures) for item in fails.items] == [1, 0]
     assert "right hand" in fails.text
+
+
+def test_failing_groups_have_the_command_that_shows_their_persons(inputs):
+    items = block(inputs, "fails").items
+    assert [item.command for item in items] == [f"posescope explore runs/first --slice slice-{number}" for number in (1, 2)]
+    page = render_summary(assemble_summary(inputs))
+    assert page.count('<summary aria-label="Look at these persons">Look</summary>') == 2
+    assert "<code>posescope explore runs/first --slice slice-2</code>" in page
+    assert [item.command for item in block(replace(inputs, open_command=""), "fails").items] == ["", ""]
 
 
 def test_search_without_a_failing_group_is_said(inputs):

@@ -89,6 +89,7 @@ def whole_run(model, data, failures) -> ReportInputs:
         uncertainty=UncertaintyInputs(
             coverage(), pd.DataFrame({"kept": [0.5], "pck": [0.9]}), trust, IMAGE, go.Figure(), go.Figure()
         ),
+        open_command="posescope explore runs/first",
     )
 
 

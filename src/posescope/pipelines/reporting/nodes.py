@@ -18,6 +18,7 @@ from posescope.drawing.photographs import PhotographMode
 from posescope.drawing.rgb_images import PngImage
 from posescope.explainability.features.feature_store import FeatureStore
 from posescope.explorer.person_table import ExplainedTables, ExplorerOptions
+from posescope.explorer.run_places import opening_command
 from posescope.explorer.table_export import export_persons
 from posescope.explorer.table_file import ExplorerStore
 from posescope.pipelines.reporting.options import PageOptions
@@ -99,6 +100,7 @@ def write_report(
     explainability: Mapping[str, Any],
     examples: PngImage,
     example: PngImage,
+    workspace: ExplorerStore,
     source: SourceOptions,
     page: PageOptions,
     photographs: PhotographMode,
@@ -109,6 +111,7 @@ def write_report(
         model, statistics: the model, and the statistics of the data.
         data, training, evaluation, explainability: collected results of these stages.
         examples, example: image grid of some persons, and one person for the summary.
+        workspace: folder of the explorer table; the pages name the command that opens it.
         source: category of the annotation files.
         page: title of the page.
         photographs: how photographs are shown.
@@ -118,7 +121,7 @@ def write_report(
     """
     inputs = select_report_inputs(
         ResultFilter.of(model, statistics),
-        PageSetting(page.title, photographs, statistics.generated, source.category),
+        PageSetting(page.title, photographs, statistics.generated, source.category, opening_command(workspace.root, photographs)),
         model,
         data=data,
         training=training,

@@ -40,7 +40,16 @@ def _reporting() -> Pipeline:
             step(nodes.write_model_card, [*OWN, "data_results", *results], "model_card"),
             step(
                 nodes.write_report,
-                [*OWN, "data_results", "training_results", *results, "person_examples", "summary_example", *SETTINGS],
+                [
+                    *OWN,
+                    "data_results",
+                    "training_results",
+                    *results,
+                    "person_examples",
+                    "summary_example",
+                    "explorer_workspace",
+                    *SETTINGS,
+                ],
                 named_outputs("summary", "report"),
             ),
         ],

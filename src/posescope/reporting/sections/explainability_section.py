@@ -36,6 +36,7 @@ class ExplainInputs:
         findings: corrected findings of all analyses, ranked.
         in_summary: analysis and name of the images that the summary shows, which are not shown again.
         subject: words for the persons.
+        open_command: command that opens the run as an interactive page; empty: none.
     """
 
     components: Components | None
@@ -43,6 +44,7 @@ class ExplainInputs:
     findings: Sequence[FindingRecord] = ()
     in_summary: frozenset[tuple[str, str]] = field(default_factory=frozenset)
     subject: SubjectWords = PERSONS
+    open_command: str = ""
 
 
 def assemble_explain_sections(inputs: ExplainInputs) -> tuple[Section, ...]:
@@ -82,7 +84,7 @@ def _findings_section(inputs: ExplainInputs) -> tuple[Section, ...]:
 
 
 def _card(found: FindingRecord, inputs: ExplainInputs) -> FindingCard:
-    return card_of_finding(found, inputs.subject)
+    return card_of_finding(found, inputs.subject, inputs.open_command)
 
 
 def _components_section(components: Components) -> Section:

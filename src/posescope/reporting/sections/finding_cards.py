@@ -24,12 +24,13 @@ def section_anchor(analysis: str) -> str:
     return f"analysis-{analysis.replace('_', '-')}"
 
 
-def card_of_finding(finding: FindingRecord, subject: SubjectWords = PERSONS) -> FindingCard:
+def card_of_finding(finding: FindingRecord, subject: SubjectWords = PERSONS, open_command: str = "") -> FindingCard:
     """Return a finding as a card.
 
     Args:
         finding: the finding, corrected for the number of all findings of its run.
         subject: words for the persons.
+        open_command: command that opens the run as an interactive page; empty: none.
     """
     name = picture_of(finding)
 
@@ -41,7 +42,11 @@ def card_of_finding(finding: FindingRecord, subject: SubjectWords = PERSONS) -> 
         question=words(finding.question),
         verdict=finding.verdict,
         statement=words(finding.statement),
-        numbers=(*(Fact(fact.name, words(fact.value)) for fact in _numbers(finding)), Fact("Command", finding.command)),
+        numbers=(
+            *(Fact(fact.name, words(fact.value)) for fact in _numbers(finding)),
+            Fact("Command", finding.command),
+            *_slice_fact(finding, open_command),
+        ),
         detail=words(finding.detail),
         picture=figure_anchor(finding.analysis, name) if name else "",
     )
@@ -60,6 +65,13 @@ def _numbers(finding: FindingRecord) -> list[Fact]:
     if finding.p_adjusted is not None:
         facts.append(Fact("Probability without an effect (p, corrected)", _p_words(finding.p_adjusted)))
     return facts
+
+
+def _slice_fact(finding: FindingRecord, open_command: str) -> tuple[Fact, ...]:
+    """Return the command that shows the persons of a failure slice."""
+    analysis, _, name = finding.id.partition(".")
+    shown = open_command and analysis == "failure_slices" and name.startswith("slice-")
+    return (Fact("Show the persons", f"{open_command} --slice {name}"),) if shown else ()
 
 
 def _control_words(control: ControlRecord) -> str:

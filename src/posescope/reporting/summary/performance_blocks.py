@@ -71,7 +71,11 @@ def describe_quality(metrics: Mapping[str, Any] | None, subject: SubjectWords, *
 
 
 def describe_failures(
-    slices: AnalysisResult | None, answers: Mapping[str, FindingRecord], joint_scores: pd.DataFrame | None, subject: SubjectWords
+    slices: AnalysisResult | None,
+    answers: Mapping[str, FindingRecord],
+    joint_scores: pd.DataFrame | None,
+    subject: SubjectWords,
+    open_command: str = "",
 ) -> SummaryBlock:
     """Return the block on groups and joints that fail.
 
@@ -80,13 +84,14 @@ def describe_failures(
         answers: findings by id; groups whose answer is not yes after the correction for all findings are not shown.
         joint_scores: scores per joint.
         subject: words for the persons.
+        open_command: command that opens the run as an interactive page; empty: none.
     """
     sentences = [_joints_sentence(joint_scores)]
     items: tuple[SummaryItem, ...] = ()
     if slices is None or slices.is_empty:
         sentences.append(f"Groups of {subject.many} that fail were not searched for.")
     else:
-        items = _slice_items(slices, answers, subject)
+        items = _slice_items(slices, answers, subject, open_command)
         none = f"No group of {subject.many} was found that fails more than the others."
         found = f"It fails more often on these {subject.many}, found by misses (tested on other pictures):"
         sentences.append(found if items else none)
@@ -110,17 +115,19 @@ def _joints_sentence(joint_scores: pd.DataFrame | None) -> str:
     )
 
 
-def _slice_items(slices: AnalysisResult, answers: Mapping[str, FindingRecord], subject: SubjectWords) -> tuple[SummaryItem, ...]:
+def _slice_items(
+    slices: AnalysisResult, answers: Mapping[str, FindingRecord], subject: SubjectWords, open_command: str
+) -> tuple[SummaryItem, ...]:
     table = slices.tables.get("failure_slices", pd.DataFrame())
     shown = {name for name, answer in answers.items() if answer.verdict == "supported"}
     rows = [row for row in table.to_dict("records") if f"failure_slices.slice-{row['slice']}" in shown]
-    return tuple(_slice_item(slices, row, subject) for row in rows[:_SLICES])
+    return tuple(_slice_item(slices, row, subject, open_command) for row in rows[:_SLICES])
 
 
-def _slice_item(slices: AnalysisResult, row: Mapping[Any, Any], subject: SubjectWords) -> SummaryItem:
+def _slice_item(slices: AnalysisResult, row: Mapping[Any, Any], subject: SubjectWords, open_command: str) -> SummaryItem:
     explained = row.get("explanation", row.get("explained_by"))
     because = f", explained by the {in_plain_words(explained)}" if isinstance(explained, str) and explained else ""
-    share = f"; {100 * row['share_of_error']:.0f} % of all misses" if row.get("share_of_error", 0) > 0 else ""
+    share = f"; {100 * row['share_of_error']:.0f} % of misses" if row.get("share_of_error", 0) > 0 else ""
     scales = tuple(
         Scale(label, float(row[f"pck_{side}"]), row.get(f"pck_{side}_low"), row.get(f"pck_{side}_high"))
         for label, side in (("these", "inside"), ("all others", "outside"))
@@ -131,7 +138,12 @@ def _slice_item(slices: AnalysisResult, row: Mapping[Any, Any], subject: Subject
     below = " (below)" if "component" in str(row["words"]) else ""
     title = subject.adapt(in_plain_words(f"{subject.many} {row['words']}")) + below
     return SummaryItem(
-        f"{title[:1].upper()}{title[1:]}", f"{int(row['persons']):,} {subject.many}{share}{because}.", scales, figures
+        f"{title[:1].upper()}{title[1:]}",
+        f"{int(row['persons']):,} {subject.many}{share}{because}.",
+        scales,
+        figures,
+        command=f"{open_command} --slice slice-{row['slice']}" if open_command else "",
+        command_title=f"Look at these {subject.many}",
     )
 
 

@@ -22,7 +22,7 @@ def assemble_summary(inputs: ReportInputs) -> Summary:
     blocks = (
         describe_task(inputs.model.skeleton.joints, inputs.model.crop_size, _example(inputs), subject),
         describe_quality(inputs.metrics, subject, unseen=inputs.trained_on_this_data),
-        describe_failures(analyses.get("failure_slices"), answers, inputs.joint_scores, subject),
+        describe_failures(analyses.get("failure_slices"), answers, inputs.joint_scores, subject, inputs.open_command),
         describe_components(inputs.components, analyses, subject),
         describe_needed(analyses.get("truncation"), answers),
         *((describe_skips(analyses.get("skip_ablation"), subject),) if inputs.model.network.skip_layers else ()),

@@ -84,12 +84,21 @@ class Curve:
 
 @dataclass(frozen=True, eq=False)
 class SummaryItem:
-    """A part of a block, such as one group of persons: title, text, bars, images."""
+    """A part of a block, such as one group of persons.
+
+    Attributes:
+        title, text: words above.
+        scales, figures: below the text.
+        command: command that shows it on an interactive page; empty: there is none.
+        command_title: what the command shows, beside the word that a reader clicks to see it.
+    """
 
     title: str = ""
     text: str = ""
     scales: tuple[Scale, ...] = ()
     figures: tuple[SummaryFigure, ...] = ()
+    command: str = ""
+    command_title: str = ""
 
 
 @dataclass(frozen=True, eq=False)
