@@ -10,7 +10,7 @@ from tests.explorer.browser.watched_page import OpenPage, WatchedPage
 expect = pytest.importorskip("playwright.sync_api").expect
 pytestmark = pytest.mark.slow
 
-TABS = ("Persons", "Latent space", "Try it")
+TABS = ("Persons", "Latent space", "Try it", "Compare")
 # Controls that a user sees and may use. Dash's choices are entered through an unseen input before them.
 _CONTROLS = """() => [...document.querySelectorAll("a[href], button, input, select, textarea, summary, [role=slider]")]
   .filter((one) => one.checkVisibility({visibilityProperty: true}) && one.getClientRects().length && !one.disabled
@@ -79,6 +79,9 @@ def open_ready(open_page: OpenPage, url: str, finished_run: Path, tab: str, **wi
     if tab == "Latent space":
         expect(page.page.locator("#latent-moved tr")).not_to_have_count(0)
         expect(page.page.get_by_role("group", name=re.compile("^bottleneck")).first).to_be_visible()
+    elif tab == "Compare":
+        page.page.locator("#compare-improved").get_by_role("button").first.click()
+        page.page.locator("#compare-person").get_by_role("heading", name=re.compile("^Person ")).wait_for()
     else:
         photograph = min((finished_run.parent / "raw" / "val2017").glob("*.jpg"))
         page.page.locator("#try-upload input[type=file]").set_input_files(photograph)

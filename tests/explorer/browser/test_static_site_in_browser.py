@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.explorer.browser.conftest import PLANTED, PLANTED_PERSONS
+from tests.explorer.browser.small_runs import PLANTED, PLANTED_PERSONS
 from tests.explorer.browser.watched_page import OpenPage, WatchedPage
 
 from posescope.explorer.opened_run import OpenedRun, open_run

@@ -10,10 +10,10 @@ __all__ = ["MapPoint", "OpenPage", "PageFaults", "WatchedPage"]
 _LOCAL = ("data:", "blob:", "about:")
 # Persons that are drawn, in px of the window; marks of the selection are traces without hover.
 _POINTS = """() => {
-  const graph = document.querySelector("#persons-map .js-plotly-plot");
+  const graph = document.querySelector("#GRAPH .js-plotly-plot");
   if (!graph || !graph._fullData) { return null; }
   const box = graph.getBoundingClientRect(), {xaxis, yaxis} = graph._fullLayout, found = [];
-  for (const trace of graph._fullData.filter((one) => one.hoverinfo !== "skip")) {
+  for (const trace of graph._fullData.filter((one) => one.hoverinfo !== "skip" && one.customdata)) {
     for (let i = 0; i < trace.x.length; i++) {
       const x = box.left + xaxis._offset + xaxis.l2p(trace.x[i]), y = box.top + yaxis._offset + yaxis.l2p(trace.y[i]);
       found.push([trace.customdata[i], x, y]);
@@ -26,6 +26,7 @@ _MARKED = """() => {
   const marked = traces.filter((one) => one.name === "Selected").flatMap((one) => Array.from(one.customdata));
   return marked.sort((one, other) => one - other);
 }"""
+MAP = "persons-map"
 
 
 @dataclass(frozen=True)
@@ -91,26 +92,26 @@ class WatchedPage:
             persons: number of drawn persons to wait for; any by default.
         """
         enough = "> 0" if persons is None else f"=== {persons}"
-        self.page.wait_for_function(f"() => (({_POINTS})() || []).length {enough}")
+        self.page.wait_for_function(f"() => (({_points_of(MAP)})() || []).length {enough}")
         self.page.locator("#persons-gallery button").first.wait_for()
 
-    def points(self) -> list[MapPoint]:
-        """Return the persons that the map shows."""
-        return [MapPoint(int(person), x, y) for person, x, y in self.page.evaluate(_POINTS)]
+    def points(self, graph: str = MAP) -> list[MapPoint]:
+        """Return the persons that a graph shows; the map by default."""
+        return [MapPoint(int(person), x, y) for person, x, y in self.page.evaluate(_points_of(graph))]
 
     def wait_for_marks(self, persons: set[int]) -> None:
         """Wait until exactly these persons have a ring on the map."""
         self.page.wait_for_function(f"(wanted) => JSON.stringify(({_MARKED})()) === JSON.stringify(wanted)", arg=sorted(persons))
 
-    def lonely_point(self) -> MapPoint:
-        """Return the person that is farthest from its neighbours on the map, so that a click hits no other one."""
-        points = self.points()
+    def lonely_point(self, graph: str = MAP) -> MapPoint:
+        """Return the person that is farthest from its neighbours in a graph, so that a click hits no other one."""
+        points = self.points(graph)
         return max(points, key=lambda one: min(one.distance(other) for other in points if other is not one))
 
-    def click_point(self, point: MapPoint) -> None:
-        """Point at a person of the map, wait for its words, and click."""
+    def click_point(self, point: MapPoint, graph: str = MAP) -> None:
+        """Point at a person of a graph, wait for its words, and click."""
         self.page.mouse.move(point.x, point.y)
-        self.page.locator("#persons-map .hovertext").get_by_text(f"person {point.person}").wait_for()
+        self.page.locator(f"#{graph} .hovertext").get_by_text(f"person {point.person}").wait_for()
         self.page.mouse.click(point.x, point.y)
 
     def draw(self, outline: list[tuple[float, float]]) -> None:
@@ -135,6 +136,10 @@ class WatchedPage:
     def open_tab(self, title: str) -> None:
         """Open a tab by a click."""
         self.page.get_by_role("tab", name=title).click()
+
+
+def _points_of(graph: str) -> str:
+    return _POINTS.replace("GRAPH", graph)
 
 
 OpenPage = Callable[..., WatchedPage]
