@@ -168,7 +168,7 @@ def test_failing_group_opens_by_address(open_page: OpenPage, explorer_url: str, 
 
 
 def test_failing_group_opens_by_click(page: WatchedPage, opened: OpenedRun) -> None:
-    page.choose("Failing groups", "persons of the planted group")
+    page.page.get_by_role("button", name=re.compile("^persons of the planted group")).click()
     page.wait_for_marks(set(opened.person_ids[opened.rows_in_slice("slice-1")].tolist()))
 
 
@@ -178,14 +178,42 @@ def test_unknown_group_gives_a_sentence(open_page: OpenPage, explorer_url: str) 
     expect(page.page.get_by_role("alert").filter(has_text="no-such-group")).to_be_visible()
 
 
+def test_group_is_pressed_only_while_it_is_selected(open_page: OpenPage, explorer_url: str, opened: OpenedRun) -> None:
+    page = open_page(f"{explorer_url}?slice=slice-1")
+    pressed = page.page.locator('button.group[aria-pressed="true"]')
+    pressed.wait_for()
+    page.page.get_by_role("button", name="Clear the selection").click()
+    pressed.wait_for(state="detached")
+    page.page.get_by_role("button", name=re.compile("^persons of the planted group")).click()
+    page.wait_for_marks(set(opened.person_ids[opened.rows_in_slice("slice-1")].tolist()))
+    pressed.wait_for()
+
+
+def test_layers_of_the_picture_of_a_person(open_page: OpenPage, explorer_url: str) -> None:
+    page = open_page(explorer_url)
+    page.page.locator("button.thumb").first.click()
+    picture = page.page.locator("#persons-picture img")
+    picture.wait_for()
+    seen = {picture.get_attribute("src")}
+    for layer in ("prediction", "annotation"):
+        page.page.get_by_label(layer, exact=True).click()
+        page.page.wait_for_function(
+            "(known) => !known.includes(document.querySelector('#persons-picture img').src)", arg=list(seen)
+        )
+        seen.add(picture.get_attribute("src"))
+    assert len(seen) == 3
+    page.page.get_by_label("brightened", exact=True).click()
+    page.page.wait_for_function("() => document.body.classList.contains('brightened')")
+
+
 def test_exported_selection_is_read_by_the_project(
     page: WatchedPage, opened: OpenedRun, finished_run: Path, tmp_path: Path
 ) -> None:
-    page.page.get_by_role("button", name="Select all shown").click()
+    page.page.get_by_role("button", name="Select all that pass the filters").click()
     (tmp_path / "annotations").mkdir()
     for split in ("train2017", "val2017"):
         with page.page.expect_download() as download:
-            page.page.get_by_role("button", name=re.compile(f"^Export .* of {split}$")).click()
+            page.page.get_by_role("button", name=re.compile(f"^Download .* of {split} ")).click()
         assert download.value.suggested_filename == f"selected_{split}.json"
         shutil.copy(download.value.path(), tmp_path / "annotations" / f"person_keypoints_{split}.json")
         (tmp_path / split).symlink_to(finished_run.parent / "raw" / split)
@@ -198,7 +226,7 @@ def test_exported_selection_is_read_by_the_project(
 def test_export_has_the_selected_persons_only(open_page: OpenPage, explorer_url: str, opened: OpenedRun) -> None:
     page = open_page(f"{explorer_url}?slice=slice-1")
     exported: set[int] = set()
-    buttons = page.page.get_by_role("button", name=re.compile("^Export "))
+    buttons = page.page.get_by_role("button", name=re.compile("^Download .* of "))
     buttons.first.wait_for()
     for button in buttons.all():
         with page.page.expect_download() as download:
