@@ -1,18 +1,22 @@
 """Requests: own page, foreign pages, foreign hosts, tokens, and a thousand malformed ones."""
 
+import base64
 import json
 import random
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from dash import Dash, Input, Output, dcc, html
+from PIL import Image
 from werkzeug.test import Client
 
 from posescope.core.errors import DataError
 from posescope.explorer.app import application
 from posescope.explorer.app.application import PRELOADED, create_app
 from posescope.explorer.app.request_rules import GuardedApplication, RequestRules, content_security_policy, is_loopback
+from posescope.explorer.uploads import UploadLimits, bytes_of_data_uri, read_upload
 
 OWN = {"Host": "127.0.0.1:8050"}
 POST = {**OWN, "Origin": "http://127.0.0.1:8050", "Sec-Fetch-Site": "same-origin"}
@@ -50,8 +54,8 @@ def body(value: Any) -> dict[str, Any]:
     }
 
 
-def client(rules: RequestRules | None = None) -> Client:
-    app = create_app([EchoTab()], "A run", "3 persons")
+def client(rules: RequestRules | None = None, tab: EchoTab | None = None) -> Client:
+    app = create_app([tab or EchoTab()], "A run", "3 persons")
     app.server.wsgi_app = GuardedApplication(app.server.wsgi_app, rules or RequestRules("127.0.0.1", 8050), app.csp_hashes())
     return Client(app.server)
 
@@ -245,3 +249,31 @@ def test_own_files_are_only_the_assets() -> None:
         assert answer.status_code == 200
     for path in Path(application.__file__).parent.glob("*.py"):
         assert page.get(f"/assets/../{path.name}", headers=OWN).status_code == 404
+
+
+def jpeg_of(size: int) -> bytes:
+    """Return a JPEG file of that many bytes: comments follow its first two."""
+    stream = BytesIO()
+    Image.new("RGB", (40, 30)).save(stream, "JPEG")
+    start, rest = stream.getvalue()[:2], stream.getvalue()[2:]
+    left, comments = size - len(start) - len(rest), []
+    while left:
+        own = left if left <= 60_000 else min(60_000, left - 4)
+        comments.append(b"\xff\xfe" + (own - 2).to_bytes(2, "big") + bytes(own - 4))
+        left -= own
+    return start + b"".join(comments) + rest
+
+
+@pytest.mark.parametrize(("more", "answered"), [(0, "30 x 40 px"), (1, "at most 25 MB")])
+def test_largest_upload_passes_and_a_byte_more_gets_the_sentence_of_the_page(more: int, answered: str) -> None:
+    class UploadTab(EchoTab):
+        def register(self, app: Dash) -> None:
+            @app.callback(Output("echo-out", "children"), Input("echo-in", "n_clicks"))
+            def measure(contents: Any) -> str:
+                image = read_upload(bytes_of_data_uri(contents))
+                return f"{image.shape[0]} x {image.shape[1]} px"
+
+    uri = f"data:image/jpeg;base64,{base64.b64encode(jpeg_of(UploadLimits().max_bytes + more)).decode()}"
+    answer = client(tab=UploadTab()).post(UPDATE, json={**body(uri), "rest": "x" * 2000}, headers=POST)
+    assert answer.status_code == 200
+    assert answered in answer.text
