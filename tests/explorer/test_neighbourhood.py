@@ -31,16 +31,16 @@ def test_first_person_of_equals_and_no_more_than_there_are() -> None:
 
 def test_quantile_among_the_persons_own_distances() -> None:
     persons = on_a_line()  # nearest neighbours at 3, 1, 1 and 6
-    assert [persons.quantile(distance) for distance in (0, 1, 2, 4, 7)] == [0, 0, 0.5, 0.75, 1]
+    assert [persons.own_distances.quantile(distance) for distance in (0, 1, 2, 4, 7)] == [0, 0, 0.5, 0.75, 1]
 
 
 def test_neighbours_in_the_same_image_do_not_count() -> None:
     persons = on_a_line([0, 1, 1, 3])  # 3 and 4 are in one image: nearest neighbours at 3, 3, 4 and 6
-    assert [persons.quantile(distance) for distance in (2, 3.5, 5)] == [0, 0.5, 0.75]
+    assert [persons.own_distances.quantile(distance) for distance in (2, 3.5, 5)] == [0, 0.5, 0.75]
 
 
 def test_persons_of_one_image_have_no_quantile() -> None:
-    assert np.isnan(on_a_line([0, 0, 0, 0]).quantile(1.0))
+    assert np.isnan(on_a_line([0, 0, 0, 0]).own_distances.quantile(1.0))
 
 
 @pytest.mark.parametrize("count", [1500])

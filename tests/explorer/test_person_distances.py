@@ -43,9 +43,9 @@ def test_quantile_is_that_of_the_neighbours_on_other_images() -> None:
     features, groups = features_of(), np.arange(COUNT) // 2
     distances = PersonDistances(features, groups, principal_components(features), 2)
     own = measure_neighbour_distances(features, groups, np.arange(COUNT)).distances
-    assert distances.quantile(float(np.median(own))) == pytest.approx(0.5, abs=1 / COUNT)
-    assert distances.quantile(0.0) == 0.0
-    assert distances.quantile(1e6) == 1.0
+    assert distances.own_distances.quantile(float(np.median(own))) == pytest.approx(0.5, abs=1 / COUNT)
+    assert distances.own_distances.quantile(0.0) == 0.0
+    assert distances.own_distances.quantile(1e6) == 1.0
 
 
 def test_persons_on_one_image_have_no_neighbours() -> None:
@@ -53,7 +53,7 @@ def test_persons_on_one_image_have_no_neighbours() -> None:
     distances = PersonDistances(features, np.zeros(5, np.int64), principal_components(features), 2)
     start = distances.from_start(features.values[0].astype(np.float64))
     assert len(distances.nearest(start, np.zeros(2), 3, left_out=0)[0]) == 0
-    assert np.isnan(distances.quantile(1.0))
+    assert np.isnan(distances.own_distances.quantile(1.0))
 
 
 def test_more_features_than_fit_in_memory_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:

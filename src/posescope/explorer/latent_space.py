@@ -104,7 +104,7 @@ class LatentSpace:
             unchanged_peak=float(unchanged.heatmaps.max()),
             moved_px=np.linalg.norm(found.joints.astype(np.float64) - unchanged.joints, axis=1),
             nearest=tuple(self._opened.person_ids[rows].tolist()),
-            distance_quantile=self._distances.quantile(distances[0]) if len(distances) else float("nan"),
+            distance_quantile=self._distances.own_distances.quantile(distances[0]) if len(distances) else float("nan"),
         )
 
     @cached_property

@@ -16,7 +16,7 @@ from posescope.explainability.features.feature_store import FeatureSet
 from posescope.explainability.features.row_blocks import row_slices, sample_rows
 from posescope.explainability.traversal.neighbour_distances import NearestPersons, NeighbourDistances, measure_neighbour_distances
 
-__all__ = ["Neighbourhood"]
+__all__ = ["Neighbourhood", "measure_own_distances"]
 
 # Distances from a sample to all persons take 2 M N D operations; the sample shrinks so that they take seconds.
 _MOST_NUMBERS = 3e10
@@ -38,8 +38,7 @@ class Neighbourhood:
     @cached_property
     def own_distances(self) -> NeighbourDistances:
         """Distances of a sample of persons to the nearest person in another image."""
-        most = int(np.clip(_MOST_NUMBERS / max(self.features.values.size, 1), _LEAST_MEASURED, _MOST_MEASURED))
-        return measure_neighbour_distances(self.features, self.groups, sample_rows(len(self.features), most, seed=0))
+        return measure_own_distances(self.features, self.groups)
 
     def nearest(self, point: NDArray[np.floating], count: int) -> NearestPersons:
         """Find the nearest persons.
@@ -59,6 +58,14 @@ class Neighbourhood:
         order = np.argsort(squared, kind="stable")[:count].astype(np.int64)
         return NearestPersons(rows=order, distances=np.sqrt(squared[order]))
 
-    def quantile(self, distance: float) -> float:
-        """Return the fraction of the measured persons whose neighbour is nearer than a distance; NaN if none was measured."""
-        return float(self.own_distances.quantiles(np.array([distance]))[0])
+
+def measure_own_distances(features: FeatureSet, groups: NDArray[np.int64], seed: int = 0) -> NeighbourDistances:
+    """Measure the distances of a random sample of persons to the nearest person in another image.
+
+    Args:
+        features: features of N persons.
+        groups: (N,) image of each person.
+        seed: random seed of the sample.
+    """
+    most = int(np.clip(_MOST_NUMBERS / max(features.values.size, 1), _LEAST_MEASURED, _MOST_MEASURED))
+    return measure_neighbour_distances(features, groups, sample_rows(len(features), most, seed))

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from posescope.explainability.components.pca import Components
 from posescope.explainability.features.feature_store import FeatureSet
 from posescope.explainability.features.row_blocks import row_slices, sample_rows
-from posescope.explainability.traversal.neighbour_distances import NeighbourDistances, measure_neighbour_distances
+from posescope.explainability.traversal.neighbour_distances import NeighbourDistances
+from posescope.explorer.neighbourhood import measure_own_distances
 
 __all__ = ["DistancesFromStart", "PersonDistances"]
 
 _MOST_NUMBERS = 64_000_000  # float32 features in memory: 256 MB
-_NEIGHBOURS = 300  # persons whose distance to the nearest one is measured
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,8 +58,8 @@ class PersonDistances:
             self._centred[block] = compared.values[block] - self._mean
         self._lengths = np.einsum("nd,nd->n", self._centred, self._centred, dtype=np.float64)
         self._scores = (self._centred @ self._axes.T.astype(np.float32)).astype(np.float64)
-        sample = sample_rows(len(compared), _NEIGHBOURS, seed)
-        self._neighbours: NeighbourDistances = measure_neighbour_distances(compared, self._groups, sample)
+        self.own_distances: NeighbourDistances = measure_own_distances(compared, self._groups, seed)
+        """Distances of a sample of the compared persons to the nearest one in another image."""
 
     def from_start(self, start: NDArray[np.float64]) -> DistancesFromStart:
         """Measure the distances from a start.
@@ -92,7 +92,3 @@ class PersonDistances:
         nearest = np.argsort(squared, kind="stable")[:count]
         nearest = nearest[np.isfinite(squared[nearest])]
         return self.rows[nearest], np.sqrt(np.maximum(squared[nearest], 0.0))
-
-    def quantile(self, distance: float) -> float:
-        """Return the fraction of persons whose nearest neighbour in another image is nearer than a distance; NaN if unknown."""
-        return float(self._neighbours.quantiles(np.array([distance]))[0])

@@ -208,7 +208,7 @@ class PhotographTrial:
             map_source="components" if opened.about.map == "components" else "nearest persons",
             nearest=opened.person_ids[near.rows],
             distances=near.distances,
-            quantile=persons.quantile(float(near.distances[0])),
+            quantile=persons.own_distances.quantile(float(near.distances[0])),
             measured=len(persons.own_distances.distances),
         )
 

@@ -50,6 +50,10 @@ class NeighbourDistances:
         """Return the (n,) fractions of persons whose neighbour is nearer than each distance; NaN without persons."""
         return self.nearer(distances).mean(axis=1) if len(self.distances) else np.full(len(distances), np.nan)
 
+    def quantile(self, distance: float) -> float:
+        """Return the fraction of persons whose neighbour is nearer than a distance; NaN without persons."""
+        return float(self.quantiles(np.array([distance]))[0])
+
 
 def nearest_persons(features: FeatureSet, points: NDArray[np.float64]) -> NearestPersons:
     """Find the person nearest to each point by Euclidean distance, block by block; the first one of equals.
