@@ -180,7 +180,7 @@ def write_many(opened: OpenedRun, data_dir: Path, count: int) -> None:
     """Write a table of `count` persons: those of a run repeated, with new ids and values that differ by 1 %."""
     rows = np.arange(count) % len(opened)
     rng = np.random.default_rng(0)
-    columns = opened.persons.drop(columns=["joints_true", "joints_predicted"]).iloc[rows].reset_index(drop=True)
+    columns = opened.persons.iloc[rows].reset_index(drop=True)
     for name in columns.select_dtypes("float32"):
         values = columns[name].to_numpy()
         columns[name] = values + (0.01 * np.nanstd(values) * rng.normal(size=count)).astype(np.float32)

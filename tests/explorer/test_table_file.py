@@ -11,9 +11,11 @@ from tests.explorer.hand_made_table import table_of, thumbnails_of
 
 from posescope.core.errors import DataError
 from posescope.explorer.table_file import (
+    JOINT_COLUMNS,
     ROWS_PER_GROUP,
     ExplorerStore,
     read_about,
+    read_joints,
     read_persons,
     read_thumbnails,
 )
@@ -52,6 +54,8 @@ def test_round_trip(tmp_path: Path) -> None:
     assert found["cluster"].dtype == "Int32"
     assert [list(own) for own in found["slices"]] == [["slice-1"], [], []]
     np.testing.assert_array_equal(np.stack(found["joints_true"]), table.joints_true.reshape(3, 6))
+    np.testing.assert_array_equal(read_joints(path, "joints_true"), table.joints_true.reshape(3, 6))
+    assert set(found) - set(read_persons(path, without=JOINT_COLUMNS)) == set(JOINT_COLUMNS)
     assert "thumbnail" not in found
     assert read_about(path) == table.about
 
@@ -74,6 +78,7 @@ def test_truth_values_stay_truth_values(tmp_path: Path) -> None:
 def test_without_persons(tmp_path: Path) -> None:
     path = write(tmp_path, 0, note="other model")
     assert len(read_persons(path)) == 0
+    assert read_joints(path, "joints_predicted").size == 0
     assert read_about(path).note == "other model"
 
 
@@ -144,6 +149,16 @@ def test_changed_byte(tmp_path: Path, column: str) -> None:
     path.write_bytes(content)
     with pytest.raises(DataError, match=r"persons\.parquet"):
         read_thumbnails(path, np.arange(20)) if column == "thumbnail" else read_persons(path)
+
+
+def test_damaged_joints_are_found_when_they_are_read(tmp_path: Path) -> None:
+    path = write(tmp_path, 3)
+    table = pq.read_table(path)
+    place = table.schema.get_field_index("joints_true")
+    ragged = pa.array([[1.0] * 6, [1.0] * 3, [1.0] * 6], pa.list_(pa.float32()))
+    pq.write_table(table.set_column(place, "joints_true", ragged), path)
+    with pytest.raises(DataError, match="joints_true"):
+        read_joints(path, "joints_true")
 
 
 def test_other_parquet_files(tmp_path: Path) -> None:

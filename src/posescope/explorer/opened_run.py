@@ -18,7 +18,7 @@ from posescope.artifacts.description import DESCRIPTION, model_fingerprint
 from posescope.core.errors import DataError
 from posescope.core.files import read_json
 from posescope.explorer.run_places import RunPlaces, find_places
-from posescope.explorer.table_file import read_about, read_persons, read_thumbnails
+from posescope.explorer.table_file import JOINT_COLUMNS, read_about, read_joints, read_persons, read_thumbnails
 from posescope.explorer.table_metadata import ExplorerAbout
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ class OpenedRun:
 
     Attributes:
         data_dir: the folder that was opened.
-        persons: the table without thumbnails, a row per person, indexed 0..N-1 (`ExplorerPersons`). `slices`, `joints_true` and
-            `joints_predicted` hold an array per person.
+        persons: the table without thumbnails and joints, a row per person, indexed 0..N-1 (`ExplorerPersons`). `slices` holds an
+            array per person.
         about: metadata of the table.
         places: paths of the other files.
         allow: dotted paths of components that the model folder may name.
@@ -199,9 +199,7 @@ class OpenedRun:
         return found
 
     def _joints(self, column: str) -> NDArray[np.float32]:
-        shape = (len(self), len(self.about.skeleton.joints), 3)
-        flat = np.concatenate([np.empty(0, np.float32), *self.persons[column]]).astype(np.float32)
-        return flat.reshape(shape)
+        return read_joints(self.places.table, column).reshape(len(self), len(self.about.skeleton.joints), 3)
 
 
 def open_run(data_dir: Path, allow: Collection[str] = ()) -> OpenedRun:
@@ -224,7 +222,7 @@ def open_run(data_dir: Path, allow: Collection[str] = ()) -> OpenedRun:
         raise DataError(
             f"{places.models}: expected the model {about.model}, of which the table is, found other ones. {places.remedy}"
         )
-    return OpenedRun(data_dir, read_persons(places.table), about, places, tuple(allow))
+    return OpenedRun(data_dir, read_persons(places.table, without=JOINT_COLUMNS), about, places, tuple(allow))
 
 
 def _find_model(models: Path, fingerprint: str) -> Path | None:

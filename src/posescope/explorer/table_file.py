@@ -7,7 +7,7 @@ Each page of the file has a checksum, which is verified when it is read. Thumbna
 statistics and dictionary.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,8 @@ from posescope.core.files import atomic_write
 from posescope.explorer.table_metadata import ExplorerAbout, parse_about
 
 __all__ = [
-    "JOINT_COLUMNS", "PERSONS_FILE", "ROWS_PER_GROUP", "THUMBNAIL", "ExplorerStore", "PersonTable", "read_about", "read_persons",
-    "read_thumbnails",
+    "JOINT_COLUMNS", "PERSONS_FILE", "ROWS_PER_GROUP", "THUMBNAIL", "ExplorerStore", "PersonTable", "read_about", "read_joints",
+    "read_persons", "read_thumbnails",
 ]  # fmt: skip
 
 PERSONS_FILE = "persons.parquet"
@@ -128,22 +128,47 @@ def read_about(path: Path) -> ExplorerAbout:
     return parse_about(found, str(path))
 
 
-def read_persons(path: Path) -> pd.DataFrame:
+def read_persons(path: Path, without: Collection[str] = ()) -> pd.DataFrame:
     """Return all columns but the thumbnails, a row per person.
 
     `slices` and the columns of joints hold NumPy arrays; `cluster` is a nullable integer (`Int32`).
+
+    Args:
+        path: the table.
+        without: columns that are not read, such as those of joints, which take most of the time.
 
     Raises:
         DataError: if the file is missing or damaged, or a column is missing or of another type.
     """
     file = _open(path)
     _check_columns(path, file.schema_arrow)
-    wanted = [name for name in file.schema_arrow.names if name != THUMBNAIL]
+    wanted = [name for name in file.schema_arrow.names if name != THUMBNAIL and name not in without]
     try:
         persons: pd.DataFrame = file.read(columns=wanted).to_pandas()
         return persons.assign(cluster=persons["cluster"].astype("Int32"))
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"{path}: the table cannot be read ({error}). {REMEDY}") from error
+
+
+def read_joints(path: Path, column: str) -> NDArray[np.float32]:
+    """Return the values of a column of joints, (N, 3K).
+
+    Args:
+        path: the table.
+        column: one of `JOINT_COLUMNS`.
+
+    Raises:
+        DataError: if the file cannot be read, or the persons have different numbers of joints.
+    """
+    file = _open(path)
+    try:
+        lists = file.read(columns=[column]).column(0).combine_chunks()
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(f"{path}: the column {column} cannot be read ({error}). {REMEDY}") from error
+    lengths, values = np.unique(np.diff(lists.offsets.to_numpy())), lists.flatten().to_numpy(zero_copy_only=False)
+    if len(lengths) > 1:
+        raise DataError(f"{path}: {column}: expected the same number of joints for all persons, found several. {REMEDY}")
+    return np.asarray(values, dtype=np.float32).reshape(len(lists), -1 if len(lists) else 0)
 
 
 def read_thumbnails(path: Path, rows: NDArray[np.int64]) -> list[bytes]:
