@@ -57,7 +57,6 @@ def site_content(opened: OpenedRun, columns: Mapping[str, Column], shown: ShownP
         "file_names": persons["file_name"].tolist() if persons["file_name"].any() else [],
         "splits": list(splits),
         "split_of": pack_array(split_of.astype(np.int64)),
-        "roles": persons["role"].tolist(),
         "crop_size": list(about.crop_size),
         "columns": [_column(column, shown.rows) for column in columns.values()],
         "skeleton": _skeleton(about.skeleton.joints, about.skeleton.limbs),

@@ -169,9 +169,9 @@
       const rowsOf = (label) => passing.filter((row) => column.binOf(row) === label);
       traces.push(...column.names.map((name, label) => points(rowsOf(label), name, { color: colour(label) })));
     } else {
-      const known = passing.filter((row) => column.binOf(row) >= 0);
-      const color = Float32Array.from(known, (row) => column.values[row]);
-      const hovertemplate = `person %{customdata}<br>${escapeTags(column.title)} %{marker.color:.3g}<extra></extra>`;
+      const known = passing.filter((row) => column.binOf(row) >= 0), color = Float32Array.from(known, (row) => column.values[row]);
+      const value = `${escapeTags(column.title)} %{marker.color:.3g} ${escapeTags(column.unit)}`;
+      const hovertemplate = `person %{customdata}<br>${value}<extra></extra>`;
       traces.push(points(known, column.title, { ...column.marker, color }, { hovertemplate }));
     }
     return traces.filter((trace, place) => trace.x.length || (!column.has && place)); // the colour bar stays without points
@@ -181,7 +181,8 @@
     const over = { hoverinfo: "skip", hovertemplate: null, showlegend: false }, selection = new Set(state.selection);
     const column = columns.get(byId("colour").value), traces = colourTraces(column);
     const selected = passing.filter((row) => selection.has(row));
-    if (selected.length) traces.push(points(selected, "Behind the selected", content.map.behind, over), points(selected, "Selected", content.map.selected, over));
+    const rings = [["Behind the selected", content.map.behind], ["Selected", content.map.selected]];
+    if (selected.length) traces.push(...rings.map(([name, marker]) => points(selected, name, marker, over)));
     if (state.person !== null) traces.push(points([state.person], "This person", content.map.person, over));
     // plotly writes into its layout. Rings show the selection, so each redraw removes the drawn outline.
     const changes = { showlegend: Boolean(column.has), selections: [], selectionrevision: (redraws += 1) };
@@ -260,7 +261,7 @@
     state.person = row;
     const own = jointsAt(predicted, row), label = jointsAt(labelled, row), many = similar.length / count;
     const annotation = `annotation ${content.annotation_ids[row]} of image ${content.image_ids[row]} in ${splitAt(row)}`;
-    const origin = [content.file_names[row], annotation, content.roles[row]].filter(Boolean).join(", ");
+    const origin = [content.file_names[row], annotation].filter(Boolean).join(", ");
     const number = (value, unit) => (Number.isFinite(value) ? `${rounded(value)} ${unit}`.trim() : "unknown");
     const labels = ({ names, has }) => names.filter((_, place) => has(row, place)).join("; ") || "none";
     const fact = (column) => tableRow([column.title, column.has ? labels(column) : number(column.values[row], column.unit)]);
