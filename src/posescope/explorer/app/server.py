@@ -109,7 +109,8 @@ def serve(app: Dash, address: ListeningAddress, announce: Callable[[str], None],
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a page that loads has more requests than threads
     announce(address.url)
     if open_browser:
-        threading.Timer(0.3, webbrowser.open, [address.url]).start()
+        # The socket listens already: the first request waits for the server, not the browser for a guessed time.
+        threading.Thread(target=webbrowser.open, args=[address.url], daemon=True).start()
     previous = signal.signal(signal.SIGTERM, _end)
     try:
         server.run()  # returns on KeyboardInterrupt and SystemExit
