@@ -2,13 +2,14 @@
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
 from importlib.resources import files
 from typing import Any
 
-from dash import ALL, Dash, Input, Output, State, dcc, html, set_props
+from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, set_props
 from dash.development.base_component import Component
-from dash.exceptions import DashException
+from dash.exceptions import DashException, PreventUpdate
 from flask import Flask
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
@@ -65,7 +66,7 @@ def create_app(tabs: Sequence[Tab], title: str, lead: str) -> Dash:
     """
     server = Flask(__name__, static_folder=None)
     server.config["MAX_CONTENT_LENGTH"] = MAX_REQUEST_BYTES
-    app = Dash(
+    app = _Application(
         __name__,
         server=server,  # type: ignore[arg-type]  # its annotation lacks Flask
         title=title,
@@ -87,6 +88,30 @@ def create_app(tabs: Sequence[Tab], title: str, lead: str) -> Dash:
     for tab in tabs:
         tab.register(app)
     return app
+
+
+class _Application(Dash):
+    """Dash, with callbacks that run for a button only if it was pressed.
+
+    When a button appears that matches the inputs of a callback, such as a thumbnail, Dash runs the callback, and the numbers of
+    presses of the other buttons are no sign of it: they stay as they are.
+    """
+
+    def callback(self, *arguments: Any, **options: Any) -> Callable[[Callable[..., Any]], Any]:
+        """Register a callback."""
+        register = super().callback(*arguments, **options)
+        return lambda function: register(_skip_unpressed(function))
+
+
+def _skip_unpressed(function: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(function)
+    def answer(*values: Any, **named: Any) -> Any:
+        triggers = ctx.triggered or ()  # none: the first call
+        if triggers and all(one["prop_id"].endswith(".n_clicks") and not one["value"] for one in triggers):
+            raise PreventUpdate
+        return function(*values, **named)
+
+    return answer
 
 
 def _frame(tabs: Sequence[Tab], title: str, lead: str) -> Component:
@@ -114,8 +139,14 @@ def _frame(tabs: Sequence[Tab], title: str, lead: str) -> Component:
             *(dcc.Store(id=_opened(tab.name)) for tab in tabs),
             html.Header([html.H1(title), html.P(lead, className="lead")], className="top"),
             html.Div(buttons, role="tablist", className="tab-choices", **aria(label="Parts of the page")),
-            html.P(id=NOTICE, role="alert", className="notice", hidden=True),
             html.Main(panels),
+            html.Div(
+                [
+                    html.P(id=NOTICE, role="alert", hidden=True),
+                    html.Button("Close", id={"type": NOTICE, "part": "close"}, className="plain"),
+                ],
+                className="notice notice-bar",
+            ),
         ],
         className="frame",
     )
@@ -149,6 +180,12 @@ def _register_tab_choice(app: Dash, tabs: Sequence[Tab]) -> None:
         [State(_opened(name), "data") for name in names],
         prevent_initial_call="initial_duplicate",
     )
+    app.clientside_callback(  # type: ignore[no-untyped-call]
+        "(presses) => presses ? true : window.dash_clientside.no_update",
+        Output(NOTICE, "hidden", allow_duplicate=True),
+        Input({"type": NOTICE, "part": "close"}, "n_clicks"),
+        prevent_initial_call=True,
+    )
     for tab in tabs[1:]:
 
         @app.callback(Output(f"{tab.name}-panel", "children"), Input(_opened(tab.name), "data"), prevent_initial_call=True)
@@ -164,7 +201,7 @@ def _opened(name: str) -> str:
 
 
 def _show_error(error: Exception) -> None:
-    """Show the error of a callback above the tabs. Unexpected errors are logged with their place."""
+    """Show the error of a callback at the bottom of the window. Unexpected errors are logged with their place."""
     if isinstance(error, PosescopeError):
         text = str(error)
     else:

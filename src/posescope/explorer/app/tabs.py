@@ -5,7 +5,7 @@ State that all tabs share, as `dcc.Store`:
     selection       list of person ids
     person          id of the person under discussion; a click on a person anywhere sets it
 
-Images reach the page as `data:` addresses. Errors of callbacks are shown above the tabs (`notice`); see `application`.
+Images reach the page as `data:` addresses. Errors of callbacks are shown at the bottom of the window (`notice`, `application`).
 """
 
 from typing import Any, Protocol
