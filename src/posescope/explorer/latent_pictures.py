@@ -1,24 +1,20 @@
-"""Pictures of answers of the latent space, and sentences on them."""
+"""Pictures of answers of the latent space; `latent_words` has the sentences on them."""
 
-import math
 from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from posescope.core.errors import pluralise
 from posescope.core.skeleton import DEFAULT_OKS_SIGMA, Skeleton
 from posescope.drawing.skeletons import DRAW_THRESHOLD
 from posescope.explorer.latent_requests import LatentAnswer
 from posescope.explorer.opened_run import OpenedRun
 from posescope.explorer.pictures import PANEL_PX, choose_heatmaps, data_uri, draw_heatmap_panel, draw_skeleton_panel, encode_jpeg
 
-__all__ = ["LatentPictures", "describe_answer", "found_joints"]
+__all__ = ["LatentPictures", "found_joints", "found_joints_before"]
 
 _PLAIN_GREY = 120  # background of the mean person
-_UNUSUAL = 0.95
-_UNMOVED_PX = 0.05
 
 
 class LatentPictures:
@@ -86,32 +82,10 @@ def found_joints(answer: LatentAnswer) -> NDArray[np.bool_]:
     return np.asarray(answer.scores >= _least_score(answer))
 
 
-def describe_answer(answer: LatentAnswer, joints: Sequence[str]) -> str:
-    """Say in one or two sentences how far the joints moved, and how unusual the features are.
-
-    Args:
-        answer: the answer.
-        joints: names of the joints.
-    """
-    farthest = int(answer.moved_px.argmax())
-    if answer.moved_px[farthest] < _UNMOVED_PX:
-        return f"The joints are where they are without changes. {_describe_distance(answer.distance_quantile)}".rstrip()
-    before = answer.unchanged_scores >= _least_score(answer)
-    lost = int((before & ~found_joints(answer)).sum())
-    text = (
-        f"The joints moved by {answer.moved_px.mean():.1f} px on average; {joints[farthest].replace('_', ' ')} moved most "
-        f"({answer.moved_px[farthest]:.1f} px)."
-    )
-    text += f" {pluralise(lost, 'joint')} found before {'is' if lost == 1 else 'are'} not found now." if lost else ""
-    return f"{text} {_describe_distance(answer.distance_quantile)}".rstrip()
+def found_joints_before(answer: LatentAnswer) -> NDArray[np.bool_]:
+    """Return (K,) which joints are drawn without any change."""
+    return np.asarray(answer.unchanged_scores >= _least_score(answer))
 
 
 def _least_score(answer: LatentAnswer) -> float:
     return DRAW_THRESHOLD * min(1.0, answer.unchanged_peak)
-
-
-def _describe_distance(quantile: float) -> str:
-    if math.isnan(quantile):
-        return ""
-    words = f"{quantile:.0%} of the persons have a nearer neighbour than these features have"
-    return f"Unusual: {words}." if quantile >= _UNUSUAL else f"{words}."

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from posescope.artifacts.description import DESCRIPTION, model_fingerprint
 from posescope.core.errors import DataError
 from posescope.core.files import read_json
+from posescope.explorer.person_numbers import PersonNumbers
 from posescope.explorer.run_places import RunPlaces, find_places
 from posescope.explorer.table_file import JOINT_COLUMNS, read_about, read_joints, read_persons, read_thumbnails
 from posescope.explorer.table_metadata import ExplorerAbout
@@ -87,7 +88,11 @@ class OpenedRun:
         wanted = np.fromiter(person_ids, dtype=np.int64)
         rows = pd.Index(self.person_ids).get_indexer(pd.Index(wanted))
         if (unknown := wanted[rows < 0]).size:
-            raise DataError(f"{self.places.table}: expected an explained person, found no person {unknown[0]}.")
+            numbers = PersonNumbers(self.person_ids)
+            raise DataError(
+                f"Person {unknown[0]}: expected the number of a person of this run, such as {numbers.nearest(int(unknown[0]))}. "
+                f"There are {numbers}."
+            )
         return rows.astype(np.int64)
 
     def rows_in_slice(self, slice_id: str) -> NDArray[np.int64]:

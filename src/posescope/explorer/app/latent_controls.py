@@ -1,4 +1,4 @@
-"""Controls of the tab `latent`: person, sliders of the components, kept components, patches and the shown joint.
+"""Controls of the tab `latent`: person, sliders of the components, kept components and patches.
 
 Nothing here needs the network, so that the page opens before the model is loaded. The layers that can be patched are filled in
 when the tab is first shown.
@@ -9,10 +9,14 @@ from collections.abc import Sequence
 from dash import dcc, html
 from dash.development.base_component import Component
 
+from posescope.explorer.app.person_field import lay_out_person_field
 from posescope.explorer.app.tabs import aria
+from posescope.explorer.person_numbers import PersonNumbers
 from posescope.explorer.table_metadata import ComponentAbout, ExplorerAbout
 
-__all__ = ["ALL_JOINTS", "PATCH_KINDS", "SLIDER_SD", "count_marks", "kept_counts", "lay_out_controls", "lay_out_patches"]
+__all__ = [
+    "ALL_JOINTS", "PATCH_KINDS", "SLIDER_SD", "count_marks", "kept_counts", "lay_out_controls", "lay_out_patches", "offset_marks",
+]  # fmt: skip
 
 SLIDER_SD = 4  # ends of the sliders, in standard deviations
 ALL_JOINTS = "all"
@@ -20,46 +24,16 @@ PATCH_KINDS = {"own": "own", "mean": "mean", "zero": "zero", "person": "other pe
 _SLIDER_STEP_SD = 0.1
 
 
-def lay_out_controls(about: ExplorerAbout) -> Component:
+def lay_out_controls(about: ExplorerAbout, numbers: PersonNumbers, other: int) -> Component:
     """Lay out all controls.
 
     Args:
         about: names of components and joints.
+        numbers: numbers of the persons.
+        other: the other person of patches at first.
     """
     return html.Div(
-        [
-            _lay_out_person(),
-            html.Fieldset(
-                [html.Legend("Move along the components"), *(_lay_out_slider(one) for one in about.components)],
-                className="latent-sliders",
-            ),
-            html.Fieldset(
-                [
-                    html.Legend("Keep the first components only"),
-                    dcc.Slider(
-                        id="latent-kept",
-                        min=0,
-                        max=0,
-                        step=1,
-                        value=0,
-                        marks={0: "all"},
-                        updatemode="drag",
-                        included=True,
-                        allow_direct_input=False,
-                    ),
-                    html.P(id="latent-kept-words", className="latent-words", **aria(live="polite")),
-                ],
-                className="latent-kept",
-            ),
-            html.Fieldset(
-                [
-                    html.Legend("Replace activations (patching)"),
-                    html.Div(id="latent-patches"),
-                    _lay_out_other_person(),
-                ],
-                className="latent-patching",
-            ),
-        ],
+        [_lay_out_person(numbers), _lay_out_sliders(about.components), _lay_out_kept(), _lay_out_patching(other)],
         className="latent-controls",
     )
 
@@ -75,7 +49,7 @@ def lay_out_patches(layers: Sequence[tuple[str, str]]) -> Component:
             words,
             id={"type": "latent-all-skips", "kind": kind},
             className="plain",
-            **aria(label=f"All skip connections: {words}"),
+            **aria(label=f"All skip connections: {words}", pressed=kind == "own"),
         )
         for kind, words in PATCH_KINDS.items()
     ]
@@ -91,9 +65,8 @@ def lay_out_patches(layers: Sequence[tuple[str, str]]) -> Component:
         )
         for number, (_, title) in enumerate(layers)
     ]
-    return html.Div(
-        [html.Div([html.Span("all skip connections", className="latent-layer"), *buttons], className="latent-all-skips"), *rows]
-    )
+    all_skips = [html.Span("all skip connections", className="latent-layer"), html.Div(buttons, className="latent-kinds")]
+    return html.Div([html.Div(all_skips, className="latent-all-skips"), *rows])
 
 
 def kept_counts(components: int) -> tuple[int, ...]:
@@ -122,38 +95,92 @@ def count_marks(counts: Sequence[int]) -> dict[int, str]:
     return {**marks, last: "all"}
 
 
-def _lay_out_person() -> Component:
-    return html.Div(
-        [
-            html.Label("Person (number)", htmlFor="latent-person"),
-            dcc.Input(id="latent-person", type="number", min=0, step=1, debounce=True, placeholder="mean person"),
-            html.Button("Mean person", id="latent-mean", className="plain"),
-            html.Button("Reset", id="latent-reset", className="plain", title="Put all sliders and layers back"),
-        ],
-        className="latent-person",
+def offset_marks(own_sd: float | None) -> dict[int, str]:
+    """Return the labels of a slider of a component; that of 0 is the person's own place along the component.
+
+    Args:
+        own_sd: score of the person, in standard deviations from the mean person; None: the mean person.
+
+    Example:
+        >>> offset_marks(-0.84)[0]
+        'own value (-0.8 sd)'
+    """
+    own = "mean person" if own_sd is None else f"own value ({own_sd + 0.0:+.1f} sd)"
+    return {-SLIDER_SD: f"-{SLIDER_SD} sd", 0: own, SLIDER_SD: f"+{SLIDER_SD} sd"}
+
+
+def _lay_out_person(numbers: PersonNumbers) -> Component:
+    field = lay_out_person_field("latent-person", "Person (number)", empty="mean person")
+    mean = html.Button("Mean person", id="latent-mean", className="plain", **aria(pressed=True))
+    return html.Div([html.Div([*field, mean], className="latent-person"), html.P(f"{numbers}.", className="hint")])
+
+
+def _lay_out_sliders(components: Sequence[ComponentAbout]) -> Component:
+    hint = (
+        "0 is the person's own value. Its distance from the mean is written below, in standard deviations (sd). In brackets: "
+        "share of the variance. Without a name: no measured attribute goes along with the component; look at its ends."
+    )
+    sliders = (_lay_out_slider(one, is_shown=place == 0) for place, one in enumerate(components))
+    return html.Fieldset(
+        [html.Legend("Move along the components"), html.P(hint, className="hint"), *sliders], className="latent-sliders"
     )
 
 
-def _lay_out_slider(component: ComponentAbout) -> Component:
-    title = f"{component.title} ({component.explained:.0%} of the variance)"
+def _lay_out_slider(component: ComponentAbout, *, is_shown: bool) -> Component:
+    title = f"{component.title} ({component.explained:.0%})"
     slider = dcc.Slider(
         id={"type": "latent-offset", "number": component.number},
         min=-SLIDER_SD,
         max=SLIDER_SD,
         step=_SLIDER_STEP_SD,
         value=0,
-        marks={-SLIDER_SD: f"-{SLIDER_SD} sd", 0: "0", SLIDER_SD: f"{SLIDER_SD} sd"},
+        marks=offset_marks(None),
         updatemode="drag",
         included=False,
     )
-    return html.Div([html.Span(title, className="latent-component"), slider], role="group", **aria(label=title))
+    ends = html.Button(
+        "ends",
+        id={"type": "latent-show-ends", "number": component.number},
+        className="plain",
+        title="Show persons at both ends",
+        **aria(label=f"Show persons at both ends of component {component.number}", pressed=is_shown),
+    )
+    head = html.Div([html.Span(title), ends], className="latent-component")
+    return html.Div([head, slider], role="group", **aria(label=title))
 
 
-def _lay_out_other_person() -> Component:
-    return html.Div(
+def _lay_out_kept() -> Component:
+    slider = dcc.Slider(
+        id="latent-kept",
+        min=0,
+        max=0,
+        step=1,
+        value=0,
+        marks={0: "all"},
+        updatemode="drag",
+        included=True,
+        allow_direct_input=False,
+    )
+    count = dcc.Input(id="latent-kept-count", type="text", inputMode="numeric", debounce=True, maxLength=10)
+    label = html.Label("Number of components", htmlFor="latent-kept-count")
+    return html.Fieldset(
         [
-            html.Label("Other person (number)", htmlFor="latent-other"),
-            dcc.Input(id="latent-other", type="number", min=0, step=1, debounce=True),
+            html.Legend("Keep the first components only"),
+            html.Div([slider, label, count], className="latent-kept-row"),
+            html.P(id="latent-kept-words", className="latent-words", **aria(live="polite")),
         ],
-        className="latent-other",
+        className="latent-kept",
+    )
+
+
+def _lay_out_patching(other: int) -> Component:
+    field = lay_out_person_field("latent-other", "Other person (number)", other)
+    picture = html.Img(id="latent-other-picture", alt=f"Person {other}")
+    return html.Fieldset(
+        [
+            html.Legend("Replace activations (patching)"),
+            html.Div(id="latent-patches"),
+            html.Div([*field, picture], className="latent-other"),
+        ],
+        className="latent-patching",
     )

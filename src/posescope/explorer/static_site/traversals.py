@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posescope.core.errors import DataError
-from posescope.explorer.latent_pictures import LatentPictures, describe_answer, found_joints
+from posescope.explorer.latent_pictures import LatentPictures, found_joints
 from posescope.explorer.latent_requests import LatentAnswer, LatentRequest
+from posescope.explorer.latent_words import describe_answer
 from posescope.explorer.opened_run import OpenedRun
 from posescope.explorer.pictures import encode_jpeg
 
