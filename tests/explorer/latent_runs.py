@@ -68,7 +68,8 @@ def latent_run(folder: Path, model: PoseModel, layer: str | None = None, pooling
     )
     table = table_of(len(crops), components=named, crop_size=(SIDE, SIDE), layer=features.layer)
     opened = OpenedRun(folder, table.columns, table.about, RunPlaces.of_data_dir(folder))
-    vars(opened).update(_model=model, _crops=crops, _features=features, _components=components)
+    scores = components.project(features.values, len(named)).astype(np.float32)
+    vars(opened).update(_model=model, _crops=crops, _features=features, _components=components, component_scores=scores)
     return opened
 
 

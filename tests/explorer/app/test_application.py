@@ -3,7 +3,8 @@
 import json
 from typing import Any
 
-from dash import Dash, html
+import pytest
+from dash import ALL, Dash, Input, Output, ctx, html
 from dash.development.base_component import Component
 from werkzeug.test import Client
 
@@ -46,3 +47,32 @@ def test_content_of_another_tab_comes_when_it_is_opened() -> None:
     answer = Client(create_app(tabs, "A run", "").server).post("/_dash-update-component", json=content, headers=POST)
     assert answer.json["response"]["far-panel"]["children"]["props"]["children"] == "words of far"
     assert [tab.laid_out for tab in tabs] == [1, 1, 0]
+
+
+class ButtonsTab(WordsTab):
+    """A tab that echoes which of its buttons was pressed."""
+
+    def register(self, app: Dash) -> None:
+        @app.callback(Output("near-pressed", "children"), Input({"type": "near-button", "number": ALL}, "n_clicks"))
+        def press(_clicks: Any) -> str:
+            return str(ctx.triggered_id and ctx.triggered_id["number"])
+
+
+@pytest.mark.parametrize(
+    ("clicks", "changed", "pressed"),
+    [([1, None], [0], "0"), ([1, None], [1], None), ([1, 0], [1], None), ([1, 2], [1], "1"), ([None, None], [], "None")],
+)
+def test_button_that_appears_is_not_pressed(clicks: list[int | None], changed: list[int], pressed: str | None) -> None:
+    ids = [{"type": "near-button", "number": number} for number in (0, 1)]
+    names = [f'{{"number":{number},"type":"near-button"}}.n_clicks' for number in (0, 1)]
+    content: dict[str, Any] = {
+        "output": "near-pressed.children",
+        "outputs": {"id": "near-pressed", "property": "children"},
+        "inputs": [[{"id": one, "property": "n_clicks", "value": count} for one, count in zip(ids, clicks, strict=True)]],
+        "changedPropIds": [names[place] for place in changed],
+    }
+    page = Client(create_app([ButtonsTab("near")], "A run", "").server)
+    answer = page.post("/_dash-update-component", json=content, headers=POST)
+    assert answer.status_code == (204 if pressed is None else 200)
+    if pressed is not None:
+        assert answer.json["response"]["near-pressed"]["children"] == pressed

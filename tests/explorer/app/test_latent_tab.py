@@ -17,11 +17,10 @@ from tests.explorer.hand_made_table import about_of, table_of
 from tests.explorer.latent_runs import FIRST_ID, HOURGLASS, SKELETON, latent_run, model_of
 
 from posescope.core.errors import DataError
-from posescope.explorer.app.latent_controls import kept_counts
 from posescope.explorer.app.latent_tab import LatentTab
 from posescope.explorer.errors import ExplorerError
-from posescope.explorer.latent_pictures import describe_answer
 from posescope.explorer.latent_requests import LatentRequest
+from posescope.explorer.latent_words import describe_closeness, describe_moves
 from posescope.explorer.opened_run import OpenedRun
 from posescope.explorer.run_places import RunPlaces
 
@@ -39,8 +38,12 @@ def picture(source: str) -> np.ndarray:
     return cv2.imdecode(np.frombuffer(base64.b64decode(content), np.uint8), cv2.IMREAD_COLOR)
 
 
-def numbers_of(rows: list[Component]) -> list[list[str]]:
-    return [[cell.children for cell in row.children] for row in rows]
+def rows_of(tables: list[Component]) -> list[Component]:
+    return [row for table in tables for row in table.children[1].children]
+
+
+def numbers_of(tables: list[Component]) -> list[list[str]]:
+    return [[cell.children for cell in row.children] for row in rows_of(tables)]
 
 
 def components_in(part: Any) -> Iterator[Component]:
@@ -53,28 +56,33 @@ def components_in(part: Any) -> Iterator[Component]:
 
 
 def test_positions_become_the_request_that_they_show(tab: LatentTab) -> None:
-    layers, counts = tab.space.layers, kept_counts(len(tab._opened.components()))
+    layers = tab.space.layers
     patches = ["zero" if layer == "stack2.skip1" else "own" for layer in layers]
     positions = {"person": PERSON, "offsets": [1, 0.5], "kept": 3, "patches": patches, "other": None, "joint": 1}
-    skeleton, heatmap, rows, summary, kept, near = tab.respond(positions)
+    shown = tab.respond(positions)
     request = LatentRequest(
-        person_id=PERSON, offsets=(1.0, 0.5), kept_components=counts[3], patches=({"layer": "stack2.skip1", "kind": "zero"},)
+        person_id=PERSON, offsets=(1.0, 0.5), kept_components=3, patches=({"layer": "stack2.skip1", "kind": "zero"},)
     )
     expected = tab.space.answer(request)
-    assert [row[1] for row in numbers_of(rows)] == [f"{moved:.1f}" for moved in expected.moved_px]
-    assert [row[0] for row in numbers_of(rows)] == ["left dot", "right dot"]
-    assert [row.className for row in rows] == ["", "chosen"]
-    assert near == list(expected.nearest)
-    assert summary == describe_answer(expected, SKELETON.joints)
-    assert kept.startswith(f"The first {counts[3]} of ")
-    assert picture(skeleton).shape == picture(heatmap).shape == (384, 384, 3)
+    assert [row[1] for row in numbers_of(shown.tables)] == [f"{moved:.1f}" for moved in expected.moved_px]
+    assert [row[0] for row in numbers_of(shown.tables)] == ["left dot", "right dot"]
+    assert [row.className for row in rows_of(shown.tables)] == ["", "chosen"]
+    assert shown.nearest == list(expected.nearest)
+    assert shown.summary == describe_moves(expected, SKELETON.joints)
+    assert shown.closeness == describe_closeness(expected.distance_quantile, is_reduced=True)
+    assert shown.changes.startswith(f"Person {PERSON} with component 1: +1.0 sd; component 2: +0.5 sd; first 3 components kept; ")
+    assert shown.changes.endswith(": zero.")
+    assert shown.kept.startswith("The first 3 of ")
+    assert picture(shown.skeleton).shape == picture(shown.heatmap).shape == (384, 384, 3)
 
 
-def test_last_position_keeps_all_components_and_what_they_do_not_represent(tab: LatentTab) -> None:
-    last = len(kept_counts(len(tab._opened.components()))) - 1
-    *_, rows, _, kept, _ = tab.respond({"person": PERSON, "kept": last})
-    assert all(row[1] == "0.0" for row in numbers_of(rows))
-    assert kept.startswith("All ")
+@pytest.mark.parametrize("more", [None, 0, 5])
+def test_all_components_keep_the_features_as_they_are(tab: LatentTab, more: int | None) -> None:
+    kept = None if more is None else len(tab._opened.components()) + more
+    shown = tab.respond({"person": PERSON, "kept": kept})
+    assert all(row[1] == "0.0" for row in numbers_of(shown.tables))
+    assert shown.kept.startswith("All ")
+    assert shown.changes == f"Person {PERSON} without changes."
 
 
 def test_pictures_differ_between_joints_and_persons(tab: LatentTab) -> None:
@@ -114,7 +122,7 @@ def test_callbacks_can_be_registered(tab: LatentTab) -> None:
     app = Dash(__name__, suppress_callback_exceptions=True)
     tab.register(app)
     outputs = " ".join(one["output"] for one in app._callback_list)
-    for name in ("latent-request.data", "latent-skeleton.src", "latent-person.value", "person.data"):
+    for name in ("latent-request.data", "latent-skeleton.src", "latent-person.value", "person.data", "latent-ends.children"):
         assert name in outputs
 
 
