@@ -149,7 +149,7 @@ def test_patches(page: WatchedPage, opened: OpenedRun) -> None:
     expect(page.page.locator(f"img[alt='Person {max(opened.person_ids)}']#latent-other-picture")).to_be_visible()
     bottleneck.get_by_role("radio", name="other person").check()
     expect_heatmap(page, zero, same=False)
-    expect(changes(page)).to_contain_text(f"bottleneck: person {max(opened.person_ids)}")
+    expect(changes(page)).to_contain_text(f": person {max(opened.person_ids)}")
     all_mean = page.page.get_by_role("button", name="All skip connections: mean")
     all_mean.click()
     expect(all_mean).to_have_attribute("aria-pressed", "true")
