@@ -17,7 +17,7 @@ __all__ = ["explain"]
 @click.option(
     "--keep-inputs",
     is_flag=True,
-    help="Keep crops, features and a copy of the model in OUTPUT/results/explorer, for interactive pages that run the network.",
+    help="Keep crops, features, annotations and a copy of the model in OUTPUT/results/explorer, for interactive pages.",
 )
 @allow_component
 def explain(
