@@ -18,7 +18,7 @@ from posescope.explorer.map_thinning import MAX_SHOWN, thin_map
 from posescope.explorer.person_columns import CategoryColumn, Column, RangeColumn
 
 __all__ = [
-    "BEHIND_MARKER", "CATEGORY_COLOURS", "MARK_COLOUR", "PERSON_MARKER", "POINT_TRACE", "SELECTED_MARKER",
+    "BEHIND_MARKER", "CATEGORY_COLOURS", "MARK_COLOUR", "PERSON_MARKER", "POINT_TRACE", "SCALE_COLOURS", "SELECTED_MARKER",
     "UNKNOWN_COLOUR", "MapPlaces", "describe_shown", "draw_map", "map_layout", "pack_array", "scale_marker",
     "step_scale",
 ]  # fmt: skip
@@ -28,7 +28,7 @@ CATEGORY_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#8c6
 MARK_COLOUR = "#d55e00"
 UNKNOWN_COLOUR = "#8b949e"
 # Light and dark pages have both ends visible; lightness rises, hue goes from blue to amber.
-_SCALE = ("#3f6fb5", "#8a63ad", "#c75a8b", "#e97d53", "#f2b134")
+SCALE_COLOURS = ("#3f6fb5", "#8a63ad", "#c75a8b", "#e97d53", "#f2b134")
 _COLOURS = 64
 _TEXT = "#7d8590"
 _GRID = "rgba(125, 133, 144, 0.18)"
@@ -147,7 +147,8 @@ def scale_marker(colour: RangeColumn) -> dict[str, Any]:
     heading = {"text": _escape(_title(colour)), "side": "right"}
     bar = {"title": heading, "thickness": 10, "outlinewidth": 0, "len": 0.55, "tickfont": {"size": 11}}
     bar |= {"y": 0, "yanchor": "bottom"}  # the buttons of the graph are above it
-    return {"colorscale": step_scale(_SCALE), "cmin": low, "cmax": max(high, low + 1e-9), "colorbar": bar, "showscale": True}
+    limits = {"cmin": low, "cmax": max(high, low + 1e-9)}
+    return {"colorscale": step_scale(SCALE_COLOURS), **limits, "colorbar": bar, "showscale": True}
 
 
 def _title(colour: RangeColumn) -> str:

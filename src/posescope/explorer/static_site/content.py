@@ -18,12 +18,14 @@ from posescope.explorer.map_figure import (
     CATEGORY_COLOURS,
     PERSON_MARKER,
     POINT_TRACE,
+    SCALE_COLOURS,
     SELECTED_MARKER,
     UNKNOWN_COLOUR,
     MapPlaces,
     map_layout,
     pack_array,
     scale_marker,
+    step_scale,
 )
 from posescope.explorer.opened_run import OpenedRun
 from posescope.explorer.person_columns import Column, RangeColumn
@@ -75,7 +77,8 @@ def _column(column: Column, rows: NDArray[np.int64]) -> dict[str, Any]:
     about = {"name": column.name, "title": column.title}
     if isinstance(column, RangeColumn):
         values = pack_array(column.values[rows])
-        return {**about, "unit": column.unit, "values": values, "limits": list(column.limits), "marker": scale_marker(column)}
+        marker = {name: value for name, value in scale_marker(column).items() if name != "colorscale"}  # once, in the map
+        return {**about, "unit": column.unit, "values": values, "limits": list(column.limits), "marker": marker}
     members = np.packbits(column.members[rows].T, axis=1, bitorder="little")  # a row of bits per label
     return {**about, "names": list(column.names), "labels": list(column.labels), "members": pack_array(members)}
 
@@ -125,6 +128,7 @@ def _map(opened: OpenedRun, rows: NDArray[np.int64]) -> dict[str, Any]:
         "y": pack_array(places[rows, 1]),
         "layout": map_layout(at, has_legend=True),
         "point": POINT_TRACE,
+        "scale": {"colorscale": step_scale(SCALE_COLOURS)},
         "palette": list(CATEGORY_COLOURS),
         "unknown": UNKNOWN_COLOUR,
         "behind": BEHIND_MARKER,

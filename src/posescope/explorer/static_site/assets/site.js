@@ -172,7 +172,7 @@
       const known = passing.filter((row) => column.binOf(row) >= 0), color = Float32Array.from(known, (row) => column.values[row]);
       const value = `${escapeTags(column.title)} %{marker.color:.3g} ${escapeTags(column.unit)}`;
       const hovertemplate = `person %{customdata}<br>${value}<extra></extra>`;
-      traces.push(points(known, column.title, { ...column.marker, color }, { hovertemplate }));
+      traces.push(points(known, column.title, { ...column.marker, ...content.map.scale, color }, { hovertemplate }));
     }
     return traces.filter((trace, place) => trace.x.length || (!column.has && place)); // the colour bar stays without points
   }
