@@ -49,12 +49,14 @@ ANSWERS = 200
 OFFSETS = 10
 MANY = 124_040
 FLAGS = ["--no-sandbox", "--disable-quic", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
-# plotly keeps its drawing buffer, so the points can be read back. A canvas without points is empty.
+# plotly marks a scene as clean when it has drawn it. Its buffer is kept, so that the points can be read back; a canvas without
+# points is empty. Reading takes the browser long, so it is done only then.
 DRAWN = """() => {
   const graph = document.querySelector("#persons-map .js-plotly-plot");
-  const canvas = graph && graph.calcdata && graph.querySelector(".gl-canvas-context");
-  const gl = canvas && canvas.width && (canvas.getContext("webgl2") || canvas.getContext("webgl"));
-  if (!gl) { return false; }
+  const plots = graph && graph._fullLayout && graph._fullLayout._plots;
+  const scene = plots && plots.xy && plots.xy._scene;
+  if (!scene || scene.dirty) { return false; }
+  const canvas = graph.querySelector(".gl-canvas-context"), gl = canvas.getContext("webgl2") || canvas.getContext("webgl");
   const pixels = new Uint32Array(canvas.width * canvas.height);
   gl.readPixels(0, 0, canvas.width, canvas.height, gl.RGBA, gl.UNSIGNED_BYTE, new Uint8Array(pixels.buffer));
   return pixels.some((value) => value);
