@@ -13,7 +13,7 @@ def test_farthest_persons_come_first_and_one_of_each_photograph() -> None:
     assert ends.low.tolist() == [6, 5]
 
 
-def test_nobody_is_at_both_ends() -> None:
+def test_ends_share_no_person() -> None:
     ends = find_ends(np.array([1.0, 2.0, 3.0]), np.arange(3), count=6)
     assert ends.low.tolist() == [0]
     assert ends.high.tolist() == [2, 1]

@@ -27,7 +27,7 @@ def find_ends(scores: NDArray[np.floating], groups: NDArray[np.integer], count: 
     Example:
         >>> ends = find_ends(np.array([3.0, -1.0, -2.0, 5.0, -3.0]), np.array([0, 1, 2, 3, 2]), count=2)
         >>> ends.low.tolist(), ends.high.tolist()
-        ([4, 1], [3, 0])
+        ([4], [3, 0])
     """
     known = np.flatnonzero(np.isfinite(scores))
     rising = known[np.argsort(scores[known], kind="stable")]

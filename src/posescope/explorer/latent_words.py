@@ -15,7 +15,7 @@ _UNMOVED_PX = 0.05
 
 
 def describe_changes(request: LatentRequest, titles: Mapping[str, str], skips: Collection[str]) -> str:
-    """Say what is changed, and of whom, in one line.
+    """Say what is changed, and from which start, in one line.
 
     Args:
         request: the changes.
@@ -26,12 +26,12 @@ def describe_changes(request: LatentRequest, titles: Mapping[str, str], skips: C
         >>> describe_changes(LatentRequest(person_id=7, offsets=(0, 2.5), kept_components=3), {}, ())
         'Person 7 with component 2: +2.5 sd; first 3 components kept.'
     """
-    whom = "The mean person" if request.person_id is None else f"Person {request.person_id}"
+    start = "The mean person" if request.person_id is None else f"Person {request.person_id}"
     changes = [f"component {number}: {offset:+.1f} sd" for number, offset in enumerate(request.offsets, start=1) if offset]
     if request.kept_components is not None:
         changes.append("no component kept" if not request.kept_components else _describe_first(request.kept_components))
     changes += _describe_patches(request.patches, titles, skips)
-    return f"{whom} with {'; '.join(changes)}." if changes else f"{whom} without changes."
+    return f"{start} with {'; '.join(changes)}." if changes else f"{start} without changes."
 
 
 def describe_answer(answer: LatentAnswer, joints: Sequence[str]) -> str:

@@ -209,7 +209,7 @@ def test_buttons_step_through_the_persons(page: WatchedPage, opened: OpenedRun) 
         expect(changes(page)).to_have_text(f"Person {numbers[place]} without changes.")
 
 
-@pytest.mark.parametrize("text", ["987654", "nobody"])
+@pytest.mark.parametrize("text", ["987654", "seven"])
 def test_unknown_person_gives_a_sentence_and_moves_nothing(page: WatchedPage, opened: OpenedRun, text: str) -> None:
     place = person_field(page).bounding_box()
     type_person(page, text)
