@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 __all__ = ["LatentChoices"]
 
 _END_PERSONS = 6
+# In the browser: an answer that comes late would replace a number that was typed meanwhile.
+_NUMBER = """(person) => {
+  const isMean = person === null || person === undefined;
+  return [isMean ? "" : String(person), String(isMean)];
+}"""
 # Slider and number agree; the slider has only some of the numbers.
 _KEPT = """(place, count, counts) => {
   const {no_update, callback_context, set_props} = window.dash_clientside;
@@ -131,9 +136,9 @@ class LatentChoices:
         return np.asarray(groups.ngroup(), dtype=np.int64)
 
     def _register_person(self, app: Dash) -> None:
-        @app.callback(Output("latent-person", "value"), Output("latent-mean", "aria-pressed"), Input(PERSON, "data"))
-        def show_number(person: Any) -> Any:
-            return "" if person is None else str(person), str(person is None).lower()
+        app.clientside_callback(  # type: ignore[no-untyped-call]
+            _NUMBER, Output("latent-person", "value"), Output("latent-mean", "aria-pressed"), Input(PERSON, "data")
+        )
 
         # `person` is not an output: the browser takes it as a circle of callbacks.
         @app.callback(
