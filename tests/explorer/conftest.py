@@ -53,7 +53,7 @@ class HandMadeRun:
     def store(self) -> ExplorerStore:
         return ExplorerStore(self.data_dir / "08_reporting" / "explorer")
 
-    def export(self, photographs: Any = "full", flip_test: bool = False, **options: Any) -> Path:
+    def export(self, photographs: Any = "full", flip_test: bool = False, category: str = "person", **options: Any) -> Path:
         """Write the table and return its path."""
         export_persons(
             self.store,
@@ -69,6 +69,7 @@ class HandMadeRun:
             flip_test=flip_test,
             options=ExplorerOptions(**options),
             photographs=photographs,
+            category=category,
         )
         return self.store.path
 

@@ -38,6 +38,7 @@ def small_run(model: PoseModel, **about: Any) -> Any:
         data_dir=Path("absent"),
         allow=(),
         persons=persons,
+        image_groups=persons.groupby(["source_split", "image_id"], sort=False).ngroup().to_numpy(),
         person_ids=ids,
         about=SimpleNamespace(**facts | about),
         rows_of=lambda wanted: np.array(list(wanted)) - FIRST_ID,

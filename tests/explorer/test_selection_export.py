@@ -33,7 +33,7 @@ def test_all_persons_come_back_through_the_reader(run: tuple[Annotations, Path],
     read, data_dir = run
     copy = tmp_path / "copy"
     (copy / "annotations").mkdir(parents=True)
-    for one in export_selection(RunPlaces.of_data_dir(data_dir), read.persons["person_id"].to_numpy()):
+    for one in export_selection(RunPlaces.of_data_dir(data_dir), read.persons["person_id"].to_numpy(), "person"):
         (copy / "annotations" / f"person_keypoints_{one.split}.json").write_text(json.dumps(one.content))
         shutil.copytree(tiny_coco.root / one.split, copy / one.split)
     again = read_coco(copy)
@@ -46,11 +46,12 @@ def test_all_persons_come_back_through_the_reader(run: tuple[Annotations, Path],
 def test_each_split_has_its_file_with_the_original_ids(run: tuple[Annotations, Path]) -> None:
     read, data_dir = run
     chosen = read.persons[read.persons["annotation_id"] == 1]["person_id"].to_numpy()[::-1]
-    files = export_selection(RunPlaces.of_data_dir(data_dir), chosen)
+    files = export_selection(RunPlaces.of_data_dir(data_dir), chosen, "dog")
     assert [(one.split, one.name, one.persons) for one in files] == [
         ("train2017", "selected_train2017.json", 1),
         ("val2017", "selected_val2017.json", 1),
     ]
+    assert [one["name"] for one in files[0].content["categories"]] == ["dog"]
     record = files[0].content["annotations"][0]
     assert (record["id"], record["bbox"], record["num_keypoints"]) == (1, [10, 10, 20, 30], 3)
     assert record["posescope"] == {"person_id": int(chosen[1])}
@@ -58,15 +59,15 @@ def test_each_split_has_its_file_with_the_original_ids(run: tuple[Annotations, P
 
 
 def test_no_person_gives_no_file(run: tuple[Annotations, Path]) -> None:
-    assert export_selection(RunPlaces.of_data_dir(run[1]), np.empty(0, dtype=np.int64)) == ()
+    assert export_selection(RunPlaces.of_data_dir(run[1]), np.empty(0, dtype=np.int64), "person") == ()
 
 
 def test_unknown_person_and_missing_table_are_errors(run: tuple[Annotations, Path]) -> None:
     with pytest.raises(DataError, match="999"):
-        export_selection(RunPlaces.of_data_dir(run[1]), np.array([999]))
+        export_selection(RunPlaces.of_data_dir(run[1]), np.array([999]), "person")
     (run[1] / "02_intermediate" / "keypoints.parquet").unlink()
     with pytest.raises(DataError, match="keypoints"):
-        export_selection(RunPlaces.of_data_dir(run[1]), np.array([0]))
+        export_selection(RunPlaces.of_data_dir(run[1]), np.array([0]), "person")
 
 
 def test_three_uses_are_explained_in_a_line_each() -> None:

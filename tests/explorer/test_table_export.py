@@ -52,7 +52,8 @@ def test_joints_are_in_the_order_of_the_model(run) -> None:
 
 
 def test_metadata(run) -> None:
-    about = read_about(run.export(thumbnail_px=16))
+    about = read_about(run.export(thumbnail_px=16, category="mouse"))
+    assert about.category == "mouse"
     assert (about.model, about.data) == (run.features.open().model, run.statistics.data_fingerprint)
     assert (about.features, about.layer, about.crop_size) == ("f" * 16, "stack1.bottleneck", (32, 32))
     assert (about.scores, about.thumbnail_px, about.photographs, about.note) == (("pck_thesis", "oks"), 16, "full", "")

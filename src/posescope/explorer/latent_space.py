@@ -93,7 +93,7 @@ class LatentSpace:
             origin = self._truncated(request.person_id, request.patches, self._kept(request))
             features = origin.features + shifts @ self._opened.components().axes[: len(shifts)]
             found, unchanged = self._network.decode(start, features), self._unchanged(request.person_id)
-            left_out = None if start.row is None else int(self._groups[start.row])
+            left_out = None if start.row is None else int(self._opened.image_groups[start.row])
             rows, distances = self._distances.nearest(origin.distances, shifts, _NEAREST, left_out)
         return LatentAnswer(
             joints=found.joints,
@@ -117,13 +117,7 @@ class LatentSpace:
     @cached_property
     def _distances(self) -> PersonDistances:
         opened = self._opened
-        return PersonDistances(opened.features(), self._groups, opened.components(), self.component_count, self._seed)
-
-    @cached_property
-    def _groups(self) -> NDArray[np.int64]:
-        """(N,) the same number for persons of one photograph."""
-        photographs = self._opened.persons.groupby(["source_split", "image_id"], sort=False, observed=True)
-        return np.asarray(photographs.ngroup(), dtype=np.int64)
+        return PersonDistances(opened.features(), opened.image_groups, opened.components(), self.component_count, self._seed)
 
     def _shifts(self, request: LatentRequest) -> NDArray[np.float64]:
         """Return (C,) shifts along all components that have a slider."""

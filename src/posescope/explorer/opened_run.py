@@ -64,6 +64,12 @@ class OpenedRun:
         return self.persons["person_id"].to_numpy(dtype=np.int64)
 
     @cached_property
+    def image_groups(self) -> NDArray[np.int64]:
+        """(N,) the same number for persons of one photograph. An image_id is unique only within a split of the files."""
+        images = self.persons.groupby(["source_split", "image_id"], sort=False, observed=True)
+        return np.asarray(images.ngroup(), dtype=np.int64)
+
+    @cached_property
     def joints_true(self) -> NDArray[np.float32]:
         """(N, K, 3) x and y in crop px, NaN where unlabelled, and visibility 0..2; joints in the model's order."""
         return self._joints("joints_true")

@@ -43,13 +43,13 @@ class AnnotationFile:
     content: dict[str, Any]
 
 
-def export_selection(places: RunPlaces, person_ids: NDArray[np.int64], category: str = "person") -> tuple[AnnotationFile, ...]:
+def export_selection(places: RunPlaces, person_ids: NDArray[np.int64], category: str) -> tuple[AnnotationFile, ...]:
     """Return the annotations of persons as keypoint files that the reader of the project accepts.
 
     Args:
         places: places of the run.
         person_ids: (N,) persons, in the order of the files.
-        category: name of the category (`data_engineering.source.category`).
+        category: name of the category (`ExplorerAbout.category`).
 
     Returns:
         A file per split, since two files may use the same ids; none without persons.

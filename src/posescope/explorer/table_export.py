@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from posescope.artifacts.crop_matching import match_crops
@@ -42,6 +43,7 @@ def export_persons(
     flip_test: bool,
     options: ExplorerOptions,
     photographs: PhotographMode,
+    category: str = "person",
 ) -> None:
     """Write the table of the explained persons.
 
@@ -59,6 +61,7 @@ def export_persons(
         flip_test: whether the explained predictions are those of a flip test.
         options: map and thumbnails.
         photographs: how thumbnails show photographs.
+        category: name of the category in the annotation files.
 
     Raises:
         DataError: if crops, persons, tables and features are of different runs.
@@ -88,4 +91,5 @@ def export_persons(
         photographs=photographs,
         generated=statistics.generated,
     )
+    table = replace(table, about=table.about.model_copy(update={"category": category}))
     return store.write(table, CropThumbnails(chosen, photographs, options.thumbnail_px))

@@ -77,6 +77,7 @@ class ExplorerAbout(Options):
     data: str = Field(description="fingerprint of the crops, joints and splits")
     features: str = Field("", description="fingerprint of the features whose components are in the table")
     layer: str = Field(description="layer of the features")
+    category: str = Field("person", description="name of the category in the annotation files")
     crop_size: tuple[int, int] = Field(description="(height, width) px of the crops")
     map: MapName = Field("components", description="how map_x and map_y were computed")
     scores: tuple[str, ...] = Field((), description="columns with a score per person, 0..1")

@@ -24,7 +24,6 @@ from posescope.core.errors import DataError
 from posescope.core.skeleton import Skeleton
 from posescope.explainability.attribution.attribution_maps import HeatmapValues, attribute_gradients, freeze
 from posescope.explainability.errors import ExplainabilityError
-from posescope.explainability.explained_persons import image_groups_of
 from posescope.explainability.features.activations import read_activations
 from posescope.explainability.features.feature_extraction import pool_over_space
 from posescope.explorer.neighbourhood import Neighbourhood
@@ -180,7 +179,7 @@ class PhotographTrial:
 
     @cached_property
     def _neighbourhood(self) -> Neighbourhood:
-        return Neighbourhood(self._opened.features(), image_groups_of(self._opened.persons, self._opened.person_ids))
+        return Neighbourhood(self._opened.features(), self._opened.image_groups)
 
     def _features_of(self, crops: NDArray[np.uint8]) -> NDArray[np.floating]:
         """Return (D,) features of one crop (1, H, W, 3), pooled and rounded as those of the run's persons."""

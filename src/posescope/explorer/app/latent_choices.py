@@ -110,7 +110,7 @@ class LatentChoices:
         if shown is None:
             raise OptionsError(f"Component: expected a number from 1 to {len(components)}, found {str(number)[:20]}.")
         scores = opened.component_scores[:, shown].astype(np.float64)
-        found = find_ends(scores, self._photographs(), _END_PERSONS)
+        found = find_ends(scores, self._opened.image_groups, _END_PERSONS)
         in_sd = scores / self._sd(len(components))[shown]
         parts = []
         for end, rows in (("low", found.low), ("high", found.high)):
@@ -130,10 +130,6 @@ class LatentChoices:
     def _sd(self, count: int) -> NDArray[np.float64]:
         """Return the (count,) standard deviations along the components."""
         return np.sqrt(self._opened.components().variances[:count]).astype(np.float64)
-
-    def _photographs(self) -> NDArray[np.int64]:
-        groups = self._opened.persons.groupby(["source_split", "image_id"], sort=False, observed=True)
-        return np.asarray(groups.ngroup(), dtype=np.int64)
 
     def _register_person(self, app: Dash) -> None:
         app.clientside_callback(  # type: ignore[no-untyped-call]

@@ -48,7 +48,7 @@ def person_panel(opened: "OpenedRun", columns: "dict[str, Column]", row: int, la
     person = opened.persons.iloc[row]
     evidence = _gather(opened, row)
     steps = suggest_next_steps(evidence, skeleton_of(opened))
-    similar = similar_persons(opened.component_scores, opened.persons["image_id"].to_numpy(dtype=np.int64), row)
+    similar = similar_persons(opened.component_scores, opened.image_groups, row)
     return [
         html.H2(f"Person {int(person['person_id'])}"),
         html.P(_origin(person), className="more"),

@@ -143,7 +143,7 @@ class PersonsAnswers:
             OptionsError: if no selected person is of this split.
         """
         ids = self.opened.person_ids[self.rows(selection)]
-        for one in export_selection(self.opened.places, ids):
+        for one in export_selection(self.opened.places, ids, self.opened.about.category):
             if one.split == split:
                 text = json.dumps(one.content, ensure_ascii=False)
                 return {"content": text, "filename": one.name, "type": "application/json", "base64": False}

@@ -54,8 +54,8 @@ def site_content(opened: OpenedRun, columns: Mapping[str, Column], shown: ShownP
     groups = images.groupby(["source_split", "image_id"], sort=False, observed=True).ngroup().to_numpy(dtype=np.int64)
     return {
         "person_ids": persons["person_id"].tolist(),
-        "image_ids": persons["image_id"].tolist(),
-        "annotation_ids": persons["annotation_id"].tolist(),
+        "image_ids": persons["image_id"].astype(str).tolist(),  # JavaScript rounds numbers above 2^53
+        "annotation_ids": persons["annotation_id"].astype(str).tolist(),
         "file_names": persons["file_name"].tolist() if persons["file_name"].any() else [],
         "splits": list(splits),
         "split_of": pack_array(split_of.astype(np.int64)),

@@ -151,6 +151,7 @@ def write_explorer_persons(
     prediction: PredictionOptions,
     options: ExplorerOptions,
     photographs: PhotographMode,
+    source: SourceOptions,
 ) -> ExplorerStore:
     """Write the table of all explained persons, for interactive pages and other tools.
 
@@ -166,6 +167,7 @@ def write_explorer_persons(
         prediction: how the explained persons were predicted; `flip_test` is used.
         options: map and thumbnails.
         photographs: how thumbnails show photographs.
+        source: category of the annotation files.
 
     Returns:
         The finished store.
@@ -184,5 +186,6 @@ def write_explorer_persons(
         flip_test=prediction.flip_test,
         options=options,
         photographs=photographs,
+        category=source.category,
     )
     return workspace

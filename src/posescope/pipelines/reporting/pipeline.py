@@ -65,7 +65,7 @@ def _explorer() -> Pipeline:
                 nodes.write_explorer_persons,
                 [
                     *("explorer_workspace", "model", "crops", "targets", "crop_statistics", "skeleton", "features", *tables),
-                    *("explainability_results", "uncertainty", PREDICTION, EXPLORER, PHOTOGRAPHS),
+                    *("explainability_results", "uncertainty", PREDICTION, EXPLORER, PHOTOGRAPHS, SOURCE),
                 ],
                 "explorer_persons",
             )
