@@ -23,6 +23,14 @@ __all__ = ["DEFAULT_PORT", "ListeningAddress", "ServerError", "listen", "serve"]
 DEFAULT_PORT = 8050
 _TRIED_PORTS = 50
 _THREADS = 6  # as many as a browser has connections
+# Requests and answers contain photographs, which are never written to disk, so waitress keeps them in memory. A request has less
+# than `max_request_bytes`, 32 MiB; of one without a stated length waitress notices the excess a received block (8 kB) later. With
+# the connections of four browsers all requests together have at most 0.8 GB.
+_RECEIVED_MARGIN_BYTES = 65_536
+_CONNECTIONS = 4 * _THREADS
+# A photograph in an answer has at most 1,000 x 1,000 px: 2.4 MB as JPEG in base64 if it is noise. A slow connection has
+# at most 16 MiB unsent (`outbuf_high_watermark`) when the next answer is added. Only an export of annotations can be larger.
+_MOST_UNSENT_BYTES = 64 * 1024**2
 
 
 class ServerError(PosescopeError):
@@ -104,6 +112,9 @@ def serve(app: Dash, address: ListeningAddress, announce: Callable[[str], None],
         threads=_THREADS,
         max_request_body_size=address.rules.max_request_bytes,
         max_request_header_size=65_536,
+        inbuf_overflow=address.rules.max_request_bytes + _RECEIVED_MARGIN_BYTES,
+        outbuf_overflow=_MOST_UNSENT_BYTES,
+        connection_limit=_CONNECTIONS,
         ident=None,
     )
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a page that loads has more requests than threads
