@@ -46,12 +46,14 @@ class RequestRules:
         host: address on which the server listens.
         port: its port.
         token: secret that the first URL contains; None on the loopback address.
+        name: name of this machine in the URL, if the server listens on all its addresses; empty: the host.
         max_request_bytes: largest body of a request.
     """
 
     host: str
     port: int
     token: str | None = None
+    name: str = ""
     max_request_bytes: int = MAX_REQUEST_BYTES
 
     @property
@@ -62,15 +64,16 @@ class RequestRules:
     def knows_host(self, host: str) -> bool:
         """Return whether a `Host` header names this server.
 
-        On an address other than loopback any IP address counts, since the server may have several. A name cannot be an attack
-        there, because the cookie of this page is not sent to it, but is refused as well.
+        On an address other than loopback any IP address counts, since the server may have several. A name other than the
+        announced one cannot be an attack there, because the cookie of this page is not sent to it, but is refused as well.
         """
         name, _, port = host.lower().rpartition(":")
         if not name or name.endswith(":"):  # without port, or an IPv6 address without port
             name, port = host.lower(), "80"
         if port != str(self.port):
             return False
-        if name in ("127.0.0.1", "localhost", "[::1]", self.host.lower(), f"[{self.host.lower()}]"):
+        own = {one.lower() for one in (self.host, f"[{self.host}]", self.name) if one}
+        if name in {"127.0.0.1", "localhost", "[::1]", *own}:
             return True
         return not is_loopback(self.host) and _is_address(name.strip("[]"))
 

@@ -1,6 +1,7 @@
 """Serve the page on one machine: address, port, token, and an end without loss on Ctrl-C."""
 
 import errno
+import ipaddress
 import logging
 import secrets
 import signal
@@ -48,7 +49,7 @@ class ListeningAddress:
     @property
     def url(self) -> str:
         """Address of the page, with its token if there is one."""
-        host = {"0.0.0.0": socket.gethostname(), "::": socket.gethostname()}.get(self.rules.host, self.rules.host)  # noqa: S104
+        host = self.rules.name or self.rules.host
         name = f"[{host}]" if ":" in host else host
         parts = {**({} if self.rules.token is None else {"token": self.rules.token}), **self.query}
         return f"http://{name}:{self.rules.port}/" + (f"?{urlencode(parts)}" if parts else "")
@@ -70,7 +71,9 @@ def listen(host: str = "127.0.0.1", port: int | None = None, query: Mapping[str,
         bound = _bind(host, number, is_last=number == wanted[-1])
         if bound is not None:
             token = None if is_loopback(host) else secrets.token_urlsafe(32)
-            return ListeningAddress(bound, RequestRules(host, bound.getsockname()[1], token), query or {})
+            address, free = bound.getsockname()[:2]
+            name = socket.gethostname() if ipaddress.ip_address(address).is_unspecified else ""  # of all addresses
+            return ListeningAddress(bound, RequestRules(host, free, token, name), query or {})
     raise ServerError(f"No free port from {wanted[0]} to {wanted[-1]}.")
 
 
