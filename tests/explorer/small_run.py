@@ -1,5 +1,6 @@
 """What the engine of tried photographs reads of an opened run: twelve persons with random crops, each in an image of its own."""
 
+from copy import deepcopy
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -44,6 +45,7 @@ def small_run(model: PoseModel, **about: Any) -> Any:
         rows_of=lambda wanted: np.array(list(wanted)) - FIRST_ID,
         thumbnails=lambda rows: [_jpeg(CROPS[row]) for row in rows],
         model=lambda: model,
+        copy_model=lambda: deepcopy(model),
         features=lambda: features,
         components=lambda: components,
         uncertainty=lambda: None,

@@ -201,6 +201,21 @@ def test_model_of_the_run_is_not_touched(opened: OpenedRun, space: LatentSpace) 
     assert not any(module._forward_hooks for module in opened.model().network.modules())
 
 
+def test_network_that_threads_share_gets_no_hook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another thread may compute heatmaps with it at the same time."""
+    opened = run_of("hourglass", tmp_path)
+    shared, register = set(opened.model().network.modules()), nn.Module.register_forward_hook
+
+    def refuse(module: nn.Module, *given: Any, **more: Any) -> Any:
+        assert module not in shared
+        return register(module, *given, **more)
+
+    monkeypatch.setattr(nn.Module, "register_forward_hook", refuse)
+    space = LatentSpace(opened)
+    assert space.obstacle == ""
+    assert space.answer(LatentRequest(person_id=PERSON, patches=(Patch(layer="stack2.skip1", kind="mean"),)))
+
+
 def test_layers_are_skips_and_bottlenecks(any_run: OpenedRun) -> None:
     layers, network = LatentSpace(any_run).layers, any_run.model().network
     assert set(network.skip_layers) <= set(layers)

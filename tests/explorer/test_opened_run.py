@@ -4,10 +4,15 @@ import json
 import shutil
 import subprocess
 import sys
+import threading
+import time
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from tests.explorer.conftest import JOINTS
 from tests.explorer.hand_made_table import table_of, thumbnails_of
 
@@ -18,6 +23,34 @@ from posescope.explorer.table_file import ExplorerStore
 
 OTHER = "0" * 16
 STATISTICS, FEATURES = "05_model_input/crop_statistics.json", "07_model_output/features/bottleneck/features.json"
+
+
+def test_shared_network_is_run_and_copied_by_one_thread_at_a_time(run) -> None:
+    """A pass may put hooks on the network, as the encoder `module` does; another pass, or a copy, would get them."""
+    run.export()
+    opened, in_use, seen = open_run(run.data_dir), threading.Lock(), []
+
+    def use() -> None:
+        seen.append(in_use.acquire(blocking=False))
+        time.sleep(0.02)
+        in_use.release()
+
+    class Network:
+        def __deepcopy__(self, _: object) -> "Network":
+            use()
+            return Network()
+
+    model = replace(opened.model(), network=Network())
+    vars(opened)["_model"] = model
+    vars(opened)["_crops"] = SimpleNamespace(read_images=lambda rows: np.zeros((len(rows), 4, 4, 3), np.uint8))
+    object.__setattr__(model, "heatmaps", lambda images: use() or torch.zeros(len(images), 3, 1, 1))
+    threads = [threading.Thread(target=opened.heatmaps, args=[np.array([0])]) for _ in range(3)]
+    threads += [threading.Thread(target=opened.copy_model) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert seen == [True] * 5
 
 
 def test_everything_is_in_row_order(run) -> None:
@@ -33,6 +66,12 @@ def test_everything_is_in_row_order(run) -> None:
     np.testing.assert_allclose(opened.components().project(opened.features().values), opened.component_scores, rtol=1e-4)
     assert fingerprint_of_model(opened.model()) == opened.about.model
     assert opened.model() is opened.model()
+    rows = np.array([2, 0])
+    expected = opened.model().heatmaps(torch.from_numpy(opened.crops().read_images(rows))).numpy()
+    assert np.array_equal(opened.heatmaps(rows), expected)
+    own = opened.copy_model()
+    assert own.network is not opened.model().network
+    assert fingerprint_of_model(own) == opened.about.model
     assert opened.uncertainty() == run.uncertainty
     assert len(opened.thumbnails(np.array([6, 0]))) == 2
 

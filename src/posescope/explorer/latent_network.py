@@ -8,8 +8,7 @@ truncated afterwards. The features of a person are read with its patches, so pat
 """
 
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -70,17 +69,17 @@ class DecodedPoint:
 
 
 class LatentNetwork:
-    """Runs a model with a changed layer. It works on a copy of the network, so that others may use the model meanwhile.
+    """Runs a model with a changed layer.
 
     Args:
-        model: the model.
+        model: a model that no other thread runs, since activations are read and replaced by hooks on its network.
         crops: the persons.
         components: components of the features of one layer.
         mean_rows: (n,) persons over which activations are averaged.
     """
 
     def __init__(self, model: PoseModel, crops: CropSet, components: Components, mean_rows: NDArray[np.int64]) -> None:
-        self.model = replace(model, network=deepcopy(model.network))
+        self.model = model
         self._crops, self._components, self._mean_rows = crops, components, mean_rows
         self._means: dict[str, Tensor] = {}
 

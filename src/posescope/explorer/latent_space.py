@@ -14,6 +14,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from posescope.artifacts.pose_model import PoseModel
 from posescope.explainability.explained_persons import FITTED
 from posescope.explainability.features.row_blocks import sample_rows
 from posescope.explorer.errors import ExplorerError
@@ -62,10 +63,11 @@ class LatentSpace:
         self._truncated = lru_cache(4 * _KEPT_STARTS)(self._truncate)
         self._unchanged = lru_cache(4 * _KEPT_STARTS)(self._decode_unchanged)
 
-    @cached_property
+    @property
     def obstacle(self) -> str:
         """One line on why the features of the run cannot be decoded; empty if they can."""
-        return describe_decoding_obstacle(self._opened.model(), self._opened.components())
+        with self._lock:
+            return self._obstacle
 
     @property
     def component_count(self) -> int:
@@ -86,8 +88,8 @@ class LatentSpace:
             OptionsError: if a patched layer does not exist, or its activation cannot be replaced.
         """
         with self._lock:
-            if self.obstacle:
-                raise ExplorerError(self.obstacle)
+            if self._obstacle:
+                raise ExplorerError(self._obstacle)
             shifts = self._shifts(request)
             start = self._start(request.person_id, request.patches)
             origin = self._truncated(request.person_id, request.patches, self._kept(request))
@@ -108,11 +110,19 @@ class LatentSpace:
         )
 
     @cached_property
+    def _model(self) -> PoseModel:
+        return self._opened.copy_model()
+
+    @cached_property
+    def _obstacle(self) -> str:
+        return describe_decoding_obstacle(self._model, self._opened.components())
+
+    @cached_property
     def _network(self) -> LatentNetwork:
         fitted = np.flatnonzero(self._opened.persons["role"].to_numpy() == FITTED)
         known = fitted if len(fitted) else np.arange(len(self._opened.persons))
         rows = known[sample_rows(len(known), _MEAN_PERSONS, self._seed)].astype(np.int64)
-        return LatentNetwork(self._opened.model(), self._opened.crops(), self._opened.components(), rows)
+        return LatentNetwork(self._model, self._opened.crops(), self._opened.components(), rows)
 
     @cached_property
     def _distances(self) -> PersonDistances:

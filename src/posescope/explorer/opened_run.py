@@ -4,8 +4,10 @@ Nothing is written. The table names the model, the data and the features that it
 imported by `model`, `components` and what uses them only.
 """
 
+import threading
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,6 +56,7 @@ class OpenedRun:
     about: ExplorerAbout
     places: RunPlaces
     allow: tuple[str, ...] = ()
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.persons)
@@ -116,10 +119,41 @@ class OpenedRun:
     def model(self) -> "PoseModel":
         """Return the model whose predictions the table has, on the CPU; loaded once.
 
+        Threads share its network, and a pass may put hooks on it. Threads run it by `heatmaps`, or a copy by `copy_model`.
+
         Raises:
             DataError: if it is missing.
         """
-        return self._model
+        with self._lock:
+            return self._model
+
+    def copy_model(self) -> "PoseModel":
+        """Return the model with a network of its own, for interventions and gradients; one thread at a time may run it.
+
+        Raises:
+            DataError: if it is missing.
+        """
+        with self._lock:
+            return replace(self._model, network=deepcopy(self._model.network))
+
+    def heatmaps(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Run the network on the crops of persons, one call at a time.
+
+        Args:
+            rows: (n,) rows, in any order.
+
+        Returns:
+            (n, K, h, w) heatmaps.
+
+        Raises:
+            DataError: if the model or the crops are missing.
+        """
+        import torch  # noqa: PLC0415
+
+        images = torch.from_numpy(self.crops().read_images(rows))
+        with self._lock:
+            found: NDArray[np.float32] = self._model.heatmaps(images).cpu().numpy()
+        return found
 
     def crops(self) -> "CropSet":
         """Return the crops of the persons, in row order, with the joints in the model's order.
@@ -225,6 +259,7 @@ def open_run(data_dir: Path, allow: Collection[str] = ()) -> OpenedRun:
     """
     places = find_places(data_dir)
     about = read_about(places.table)
+    places = places.with_photographs(about.photographs)
     if about.note:
         raise DataError(f"{places.table}: the table has no persons. {about.note}")
     _check_statistics(places, about)

@@ -11,7 +11,7 @@ The engine has its own frozen copy of the network and uses it one call at a time
 import math
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, TypeAlias
 
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from posescope.artifacts.pose_model import PoseModel, normalise_images
 from posescope.core.errors import DataError
 from posescope.core.skeleton import Skeleton
-from posescope.explainability.attribution.attribution_maps import HeatmapValues, attribute_gradients, freeze
+from posescope.explainability.attribution.attribution_maps import HeatmapValues, attribute_gradients
 from posescope.explainability.errors import ExplainabilityError
 from posescope.explainability.features.activations import read_activations
 from posescope.explainability.features.feature_extraction import pool_over_space
@@ -170,8 +170,9 @@ class PhotographTrial:
 
     @cached_property
     def _model(self) -> PoseModel:
-        model = self._opened.model()
-        return replace(model, network=freeze(model.network))
+        model = self._opened.copy_model()
+        model.network.eval().requires_grad_(requires_grad=False)
+        return model
 
     @cached_property
     def _predictor(self) -> Predictor:

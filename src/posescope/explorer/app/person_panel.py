@@ -87,12 +87,9 @@ def person_heatmaps(opened: "OpenedRun", row: int) -> list[Component]:
         opened: the run.
         row: row of the person.
     """
-    import torch  # noqa: PLC0415  (the page opens without it)
-
-    crops, model, joints = opened.crops(), opened.model(), opened.about.skeleton.joints
-    rows = np.array([row], dtype=np.int64)
-    heatmaps = model.heatmaps(torch.from_numpy(crops.read_images(rows)))[0].cpu().numpy()
-    crop = crops.read_shown_images(rows, opened.about.photographs)[0]
+    rows, joints = np.array([row], dtype=np.int64), opened.about.skeleton.joints
+    heatmaps = opened.heatmaps(rows)[0]
+    crop = opened.crops().read_shown_images(rows, opened.about.photographs)[0]
     highest = float(heatmaps.max())
     figures: list[Component] = []
     for joint, own in zip(joints, heatmaps, strict=True):
