@@ -4,7 +4,7 @@
 <output>       results/explorer/persons.parquet, and beside it those files that were kept (`--keep-inputs`)
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from shlex import quote
 
@@ -83,6 +83,21 @@ class RunPlaces:
             skeleton=folder / "annotations" / "skeleton.json",
             remedy="Run posescope explain again, with --keep-inputs.",
             knows_training=False,
+        )
+
+    def with_photographs(self, photographs: PhotographMode) -> "RunPlaces":
+        """Return the places with the remedy of a table that shows photographs in this way.
+
+        `posescope explain` refuses `--keep-inputs` unless photographs are shown in full, since crops are kept as they are.
+        """
+        if self.knows_training or photographs == "full":
+            return self
+        return replace(
+            self,
+            remedy=(
+                f"With --photographs {photographs} posescope explain keeps no crops, and with them neither model nor features. "
+                "Run it again with --photographs full --keep-inputs, for pages that are not passed on."
+            ),
         )
 
 

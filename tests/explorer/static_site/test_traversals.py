@@ -7,14 +7,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from tests.explorer.hand_made_table import table_of
+from tests.explorer.hand_made_table import table_of, thumbnails_of
 from tests.explorer.latent_runs import HOURGLASS, PERSONS, SIDE, latent_run, model_of
 
 from posescope.explorer import latent_pictures
 from posescope.explorer.latent_requests import LatentRequest
 from posescope.explorer.latent_space import LatentSpace
-from posescope.explorer.opened_run import OpenedRun, RunPlaces
+from posescope.explorer.opened_run import OpenedRun, RunPlaces, open_run
 from posescope.explorer.static_site.traversals import compute_traversals
+from posescope.explorer.table_file import ExplorerStore
 
 POSITIONS = (-2.0, 0.0, 2.0)
 
@@ -83,6 +84,16 @@ def test_run_without_its_inputs_has_a_note_without_a_path(tmp_path: Path, caplog
     assert "--keep-inputs" in found.note
     assert str(tmp_path) not in found.note
     assert str(tmp_path) in caplog.text
+
+
+@pytest.mark.parametrize("photographs", ["blurred", "none"])
+def test_explanation_without_full_photographs_has_the_reason(tmp_path: Path, photographs: str) -> None:
+    """`posescope explain` refuses `--keep-inputs` with these modes."""
+    ExplorerStore(tmp_path / "results" / "explorer").write(table_of(3, photographs=photographs), thumbnails_of)
+    note = compute_traversals(open_run(tmp_path)).note
+    assert f"--photographs {photographs}" in note
+    assert "--photographs full --keep-inputs" in note
+    assert str(tmp_path) not in note
 
 
 def test_pooled_features_and_missing_components_have_a_note(tmp_path: Path) -> None:
