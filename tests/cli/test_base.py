@@ -24,7 +24,7 @@ def test_home_folder_is_expanded(tmp_path: Path) -> None:
     assert invoke("~", tmp_path).output == f"<{tmp_path}>\n"
 
 
-@pytest.mark.parametrize("text", ["s3://bucket/x", "file:///x", "~unknown_user/x"])
+@pytest.mark.parametrize("text", ["", "s3://bucket/x", "file:///x", "~unknown_user/x"])
 def test_invalid_path_is_a_usage_error(text: str, tmp_path: Path) -> None:
     result = invoke(text, tmp_path)
     assert result.exit_code == 2

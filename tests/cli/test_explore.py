@@ -193,6 +193,26 @@ def test_options_of_the_server_and_of_the_export_are_not_mixed(
     assert not Path("site").exists()
 
 
+@pytest.mark.parametrize("option", ["--export", "--compare", "--data", "--output", ""])
+def test_empty_path_is_refused(
+    data_dir: Path, served: list[Any], option: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Otherwise an empty variable of a script stands for the current folder."""
+    monkeypatch.chdir(data_dir)
+    before = sorted(data_dir.rglob("*"))
+    result = CliRunner().invoke(cli, ["explore", *([str(data_dir), option] if option else []), ""])
+    assert (result.exit_code, served) == (2, [])
+    assert "empty" in result.stderr
+    assert sorted(data_dir.rglob("*")) == before
+
+
+def test_export_that_cannot_be_written_is_refused_before_the_run_is_read(data_dir: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "nothing")
+    result = CliRunner().invoke(cli, ["explore", str(data_dir / "absent"), "--export", str(tmp_path / "link" / "site")])
+    assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+    assert str(tmp_path / "link") in result.stderr
+
+
 def test_foreign_page_is_not_replaced(data_dir: Path, tmp_path: Path) -> None:
     (tmp_path / "index.html").write_text("mine")
     result = CliRunner().invoke(cli, ["explore", str(data_dir), "--export", str(tmp_path)])

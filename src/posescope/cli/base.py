@@ -115,7 +115,8 @@ class LocalPathType(click.Path):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the validated path."""
         text = expand_home(os.fspath(value))
-        fault = None if Path(text).exists() else find_path_error(text)
+        # Path("") is the current folder: an empty variable of a script would write there.
+        fault = None if text and Path(text).exists() else find_path_error(text)
         if fault is not None:
             self.fail(fault, param, ctx)
         return super().convert(text, param, ctx)

@@ -132,6 +132,27 @@ def test_foreign_pages_stay(opened: OpenedRun, tmp_path: Path) -> None:
     assert check_site_folder(tmp_path / "absent") == tmp_path / "absent" / "index.html"
 
 
+def test_folders_that_cannot_be_written_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "broken").symlink_to(tmp_path / "nothing")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    for name in ("file", "file/site", "broken", "broken/site", "loop", "loop/site", "x" * 300):
+        with pytest.raises(DataError, match=name.split("/")[0]):
+            check_site_folder(tmp_path / name)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "folder")
+    before = sorted(tmp_path.rglob("*"))
+    assert check_site_folder(tmp_path / "link" / "new" / "site").parent.name == "site"
+    assert sorted(tmp_path.rglob("*")) == before
+
+    def refuse(dir: Path) -> None:  # noqa: A002
+        raise PermissionError(13, "Permission denied", str(dir))
+
+    monkeypatch.setattr("posescope.explorer.static_site.export.TemporaryFile", refuse)
+    with pytest.raises(DataError, match="Permission denied"):
+        check_site_folder(tmp_path / "new")
+
+
 def test_lead_says_what_is_shown(opened: OpenedRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written = export_site(opened, tmp_path, SiteOptions(featured_persons=2))
     assert written.words.endswith("5 of 5 persons, 2 with a thumbnail.")

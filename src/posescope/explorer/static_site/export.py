@@ -12,6 +12,7 @@ import json
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -88,14 +89,14 @@ def export_site(opened: OpenedRun, folder: Path, options: SiteOptions | None = N
 
 
 def check_site_folder(folder: Path) -> Path:
-    """Return the path of the page.
+    """Return the path of the page. Nothing is created.
 
     Raises:
-        DataError: if the folder is a file, or has an `index.html` that `export_site` has not written.
+        DataError: if the folder is a file, a broken link or below one, if nothing can be written there, or if it has an
+            `index.html` that `export_site` has not written.
     """
     path = folder / PAGE
-    if folder.exists() and not folder.is_dir():
-        raise DataError(f"{folder}: expected a folder for the page, found a file. Choose another name.")
+    _check_writable(folder)
     if path.is_symlink() or path.exists():
         if path.is_symlink() or not path.is_file():
             found = "something else"
@@ -108,6 +109,24 @@ def check_site_folder(folder: Path) -> Path:
                 "another folder, or remove it."
             )
     return path
+
+
+def _check_writable(folder: Path) -> None:
+    """Write a nameless file in the folder, or in the nearest folder above it that exists."""
+    nearest = folder
+    try:
+        while not (nearest.is_symlink() or nearest.exists()) and nearest != nearest.parent:
+            nearest = nearest.parent
+        if not nearest.is_dir():
+            found = "file" if nearest.exists() else "broken link"
+            raise DataError(f"{folder}: expected a folder for the page, found the {found} {nearest}. Choose another folder.")
+        with TemporaryFile(dir=nearest):
+            pass
+    except OSError as error:
+        raise DataError(
+            f"{folder}: expected a folder in which the page can be written; writing to {nearest} failed ({error.strerror}). "
+            "Choose another folder."
+        ) from error
 
 
 def _render(opened: OpenedRun, shown: ShownPersons, content: dict[str, Any]) -> str:
@@ -145,7 +164,8 @@ def _notes(opened: OpenedRun, shown: ShownPersons) -> list[str]:
     if opened.about.photographs == "none":
         notes.append("Photographs are not shown.")
     elif featured < count:
-        notes.append(f"{featured:,} of {total:,} persons have a thumbnail; the others are drawn on plain ground.")
+        have = "has" if featured == 1 else "have"
+        notes.append(f"{featured:,} of {total:,} persons {have} a thumbnail; the others are drawn on plain ground.")
     return notes
 
 
