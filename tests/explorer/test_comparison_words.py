@@ -60,6 +60,13 @@ def test_no_person_is_left(tmp_path: Path) -> None:
     assert "no fair comparison" in describe_persons(pair, True)[0]
 
 
+def test_one_person_has_verbs_in_the_singular(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "a", np.zeros((1, 3)), columns={"split": "train"})
+    pair = RunPair(run, run)
+    assert describe_persons(pair, False)[0].startswith("1 of 1 common person was used for training (1 by A and B) and is left")
+    assert "and is included" in describe_persons(pair, True)[0]
+
+
 def test_headline_counts_persons_of_the_training_set(tmp_path: Path) -> None:
     splits = {"split": ["train", "val"]}
     runs = [make_run(tmp_path / name, [[0.0, 0, 0], [miss, 0, 0]], columns=splits) for name, miss in (("a", 0.0), ("b", MISS))]
@@ -72,7 +79,7 @@ def test_scores_over_other_labels_are_named(tmp_path: Path) -> None:
     first = make_run(tmp_path / "a", np.zeros((4, 3)), true=true)
     true[1, 0] = np.nan
     text = " ".join(describe_persons(RunPair(first, make_run(tmp_path / "b", np.zeros((4, 3)), true=true)), False))
-    assert "1 joint labelled in the crop of one run only" in text
+    assert "1 joint labelled in the crop of one run only does not count." in text
     assert "OKS: only 3 of 4 common persons" in text
 
 
@@ -91,7 +98,7 @@ def test_what_is_left_out_is_named(tmp_path: Path) -> None:
         "(1 by A only)",
         "B is an explanation",
         "1 of A, 0 of B",
-        "1 person with other annotations",
+        "1 person with other annotations in B is left out.",
         "The crops of A and B differ",
         "Joints of A only, not compared: right dot.",
         "since A and B scored other joints: OKS.",

@@ -64,7 +64,8 @@ def test_map_is_thinned_with_the_selection_kept() -> None:
     assert shown == 100
     assert traces(figure)["Selected"] == [5, 6]
     assert describe_shown(shown, count, count)[1].startswith("The map shows 100 of them")
-    assert len(describe_shown(10, 10, 20)) == 1
+    assert describe_shown(10, 10, 20) == ["10 of 20 persons pass the filters."]
+    assert describe_shown(1, 1, 1) == ["1 of 1 person passes the filters."]
 
 
 def test_no_person_gives_an_empty_map() -> None:

@@ -108,12 +108,13 @@ def describe_persons(pair: RunPair, include_trained: bool) -> tuple[str, ...]:
     )
     if both or only_a or only_b:
         parts = [f"{count:,} by {who}" for count, who in ((both, "A and B"), (only_a, "A only"), (only_b, "B only")) if count]
-        count = f"{both + only_a + only_b:,} of {pluralise(len(pair), 'common person')}"
-        trained = f"{count} were used for training ({', '.join(parts)})"
+        number = both + only_a + only_b
+        used = f"{'was' if number == 1 else 'were'} used for training ({', '.join(parts)})"
+        trained = f"{number:,} of {pluralise(len(pair), 'common person')} {used} and {_are(number)}"
         lines.append(
-            f"{trained} and are included, which is no fair comparison: a model fits the persons that it was trained on."
+            f"{trained} included, which is no fair comparison: a model fits the persons that it was trained on."
             if include_trained
-            else f"{trained} and are left out: a model fits the persons that it was trained on."
+            else f"{trained} left out: a model fits the persons that it was trained on."
         )
     for letter, run in (("A", pair.first), ("B", pair.second)):
         if not run.places.knows_training:
@@ -123,12 +124,14 @@ def describe_persons(pair: RunPair, include_trained: bool) -> tuple[str, ...]:
     if matched.persons_only_a or matched.persons_only_b:
         lines.append(f"Persons of one table only: {matched.persons_only_a:,} of A, {matched.persons_only_b:,} of B.")
     if matched.other_annotation:
-        lines.append(f"{pluralise(matched.other_annotation, 'person')} with other annotations in B are left out.")
+        count = pluralise(matched.other_annotation, "person")
+        lines.append(f"{count} with other annotations in B {_are(matched.other_annotation)} left out.")
     if not matched.same_crops:
         lines.append("The crops of A and B differ. Distances are measured in A's crops; the labels give the map between both.")
     if matched.no_map:
         count = pluralise(matched.no_map, "person")
-        lines.append(f"{count} with fewer than two labelled joints have no such map and are left out.")
+        have = "has" if matched.no_map == 1 else "have"
+        lines.append(f"{count} with fewer than two labelled joints {have} no such map and {_are(matched.no_map)} left out.")
     return (*lines, *_describe_labels(pair))
 
 
@@ -138,12 +141,15 @@ def _describe_labels(pair: RunPair) -> list[str]:
         if names:
             lines.append(f"Joints of {letter} only, not compared: {', '.join(name.replace('_', ' ') for name in names)}.")
     if labels := int(matched.single_labels.sum()):
-        lines.append(f"{pluralise(labels, 'joint')} labelled in the crop of one run only do not count.")
+        do = "does" if labels == 1 else "do"
+        lines.append(f"{pluralise(labels, 'joint')} labelled in the crop of one run only {do} not count.")
     same, scores = int(matched.same_labels.sum()), ", ".join(words_of(name).title for name in pair.shared_scores)
     if scores and not same:
         lines.append(f"Not compared, since A and B scored other joints: {scores}.")
     elif scores and same < len(pair):
-        lines.append(f"{scores}: only {same:,} of {pluralise(len(pair), 'common person')} have the same labelled joints in both.")
+        have = "has" if same == 1 else "have"
+        common = pluralise(len(pair), "common person")
+        lines.append(f"{scores}: only {same:,} of {common} {have} the same labelled joints in both.")
     return lines
 
 
@@ -171,6 +177,10 @@ def describe_groups(found: PairComparison) -> str:
         f"Groups are those of A. B is better in {won.count('B')} of {pluralise(count, 'group')} and A in {won.count('A')}."
         f"{_chance(count)}{f' Intervals of groups in fewer than {MIN_IMAGES} photographs are too narrow.' if few else ''}"
     )
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"
 
 
 def _joint_score(found: PairComparison) -> str:

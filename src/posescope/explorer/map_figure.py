@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from posescope.core.errors import pluralise
 from posescope.explorer.map_thinning import MAX_SHOWN, thin_map
 from posescope.explorer.person_columns import CategoryColumn, Column, RangeColumn
 
@@ -231,7 +232,7 @@ def _escape(text: str) -> str:
 
 def describe_shown(shown: int, passing: int, total: int) -> Sequence[str]:
     """Return sentences above the map."""
-    lines = [f"{passing:,} of {total:,} persons pass the filters."]
+    lines = [f"{passing:,} of {pluralise(total, 'person')} {'passes' if total == 1 else 'pass'} the filters."]
     if shown < passing:
         lines.append(
             f"The map shows {shown:,} of them: the selection, rare colours, and a sample of every place. Lassos, histograms and "

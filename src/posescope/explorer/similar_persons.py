@@ -16,7 +16,8 @@ def similar_persons(scores: NDArray[np.floating], groups: NDArray[np.integer], r
         count: maximum number of persons.
 
     Returns:
-        (n,) rows, n at most `count`; the first one of equals first. Empty without components.
+        (n,) rows, n at most `count`; the first one of equals first. Empty without components. Persons whose scores are unknown
+        or infinite are left out.
 
     Example:
         >>> similar_persons(np.array([[0.0], [5.0], [1.0], [2.0]]), np.array([1, 2, 3, 1]), row=0).tolist()
@@ -24,7 +25,8 @@ def similar_persons(scores: NDArray[np.floating], groups: NDArray[np.integer], r
     """
     if not scores.shape[1]:
         return np.empty(0, dtype=np.int64)
-    distances = np.square(scores - scores[row]).sum(axis=1, dtype=np.float64)
+    with np.errstate(invalid="ignore"):  # the difference of infinite scores is NaN
+        distances = np.square(scores.astype(np.float64) - scores[row]).sum(axis=1)
     distances[groups == groups[row]] = np.inf
     distances[np.isnan(distances)] = np.inf
     nearest = np.argpartition(distances, min(count, len(distances) - 1))[: count + 1] if len(distances) > 1 else np.array([0])

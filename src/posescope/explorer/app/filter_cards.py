@@ -8,6 +8,7 @@ from dash import dcc, html
 from dash.development.base_component import Component
 from numpy.typing import NDArray
 
+from posescope.core.errors import pluralise
 from posescope.explorer.app.tabs import aria
 from posescope.explorer.person_columns import CategoryColumn, Column, RangeColumn
 from posescope.explorer.person_filters import PersonFilters
@@ -43,7 +44,7 @@ def bars_of(column: RangeColumn, passing: NDArray[np.bool_]) -> Component:
     total, shown = column.count(np.ones(len(passing), dtype=np.bool_)), column.count(passing)
     bins = [_bar("bin", "height", int(own), int(every), int(total.max())) for own, every in zip(shown, total, strict=True)]
     return html.Div(
-        bins, className="bins", role="img", **aria(label=f"Histogram of {column.title}: {int(shown.sum()):,} persons")
+        bins, className="bins", role="img", **aria(label=f"Histogram of {column.title}: {pluralise(int(shown.sum()), 'person')}")
     )
 
 
@@ -67,7 +68,7 @@ def _bar(kind: str, side: str, own: int, every: int, highest: int) -> Component:
     parts = [
         html.Span(className=name, style={side: f"{_percent(count, highest)}%"}) for name, count in (("all", every), ("own", own))
     ]
-    return html.Span(parts, className=kind, title=f"{own:,} of {every:,} persons")
+    return html.Span(parts, className=kind, title=f"{own:,} of {pluralise(every, 'person')}")
 
 
 def _percent(count: int, highest: int) -> float:

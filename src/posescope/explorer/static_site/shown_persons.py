@@ -91,5 +91,6 @@ def _squared_distances(first: NDArray[np.float64], second: NDArray[np.float64]) 
     """Return (a, b) squared distances, term by term: equal persons have exactly 0."""
     squared = np.zeros((len(first), len(second)))
     for one, other in zip(first.T, second.T, strict=True):
-        squared += np.square(one[:, None] - other[None])
+        with np.errstate(invalid="ignore"):  # the difference of infinite scores is NaN
+            squared += np.square(one[:, None] - other[None])
     return squared

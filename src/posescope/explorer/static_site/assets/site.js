@@ -64,7 +64,8 @@
   function draw() {
     isWaiting = false;
     passing = allRows.filter(passes);
-    setText({ passing: `${grouped(passing.length)} of ${grouped(count)} persons pass the filters.` });
+    const persons = count === 1 ? "person passes" : "persons pass";
+    setText({ passing: `${grouped(passing.length)} of ${grouped(count)} ${persons} the filters.` });
     for (const card of cards) card.update();
     drawMap();
     drawGallery();
