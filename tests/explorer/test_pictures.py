@@ -11,6 +11,7 @@ from posescope.drawing.rgb_images import DrawingError
 from posescope.drawing.skeletons import LEFT_RGB
 from posescope.explorer.pictures import (
     brighten,
+    brighten_jpeg,
     choose_heatmaps,
     data_uri,
     draw_heatmap_panel,
@@ -112,3 +113,6 @@ def test_dark_images_are_brightened_and_bright_ones_unchanged():
     bright = np.full((2, 2, 3), 240, dtype=np.uint8)
     assert np.array_equal(brighten(bright), bright)
     assert brighten(np.empty((0, 0, 3), dtype=np.uint8)).shape == (0, 0, 3)
+    encoded = encode_jpeg(bright)
+    assert brighten_jpeg(encoded) is encoded
+    assert decode(brighten_jpeg(encode_jpeg(np.full((16, 16, 3), 30, dtype=np.uint8)))).min() > 225

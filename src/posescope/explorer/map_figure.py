@@ -43,7 +43,7 @@ POINT_TRACE: dict[str, Any] = {"type": "scattergl", "mode": "markers", "selected
 # A dark ring in a light one is seen on all colours, and on light and dark pages.
 BEHIND_MARKER = {"symbol": "circle-open", "size": 9, "color": "#ffffff", "line": {"width": 4, "color": "#ffffff"}}
 SELECTED_MARKER = {"symbol": "circle-open", "size": 9, "color": "#111820", "line": {"width": 1.5, "color": "#111820"}}
-PERSON_MARKER = {"symbol": "star", "size": 18, "color": MARK_COLOUR, "line": {"width": 0, "color": MARK_COLOUR}}
+PERSON_MARKER = {"symbol": "star", "size": 18, "color": "#111820", "line": {"width": 1.5, "color": "#ffffff"}}
 
 
 @dataclass(frozen=True, eq=False)

@@ -57,8 +57,8 @@ def suggest_next_steps(person: PersonEvidence, skeleton: Skeleton) -> tuple[str,
         )
     worst = int(np.nanargmax(distances))
     steps.append(
-        f"The largest distance is {distances[worst]:.1f} px, at {_in_words(skeleton.joints[worst])}. Compare both skeletons with "
-        "the photograph. If the annotation is wrong, correct it (download: relabel)."
+        f"The largest distance is {distances[worst]:.1f} px of the crop, at {_in_words(skeleton.joints[worst])}. "
+        "Compare both skeletons with the photograph. If the annotation is wrong, correct it (download: relabel)."
     )
     if _is_exchanged(person, skeleton):
         steps.append("Left and right are exchanged, in the prediction or in the annotation.")

@@ -18,7 +18,7 @@ __all__ = ["CategoryColumn", "Column", "RangeColumn", "columns_of"]
 
 _BINS = 24
 _MAX_LABELS = 50
-_WORDS = {"split": "Split", "role": "Used in the explanation", "source_split": "Split of the files"}
+_WORDS = {"split": "Split", "role": "Used in the explanation", "source_split": "Annotation file"}
 _ROLES = {"fitted": "to fit the components", "judged": "to test the findings"}
 _SCORES = {"pck_thesis": "PCK (thesis)", "oks": "OKS"}
 

@@ -22,6 +22,7 @@ from posescope.geometry.affine import apply_affine
 __all__ = [
     "PANEL_PX",
     "brighten",
+    "brighten_jpeg",
     "choose_heatmaps",
     "data_uri",
     "draw_heatmap_panel",
@@ -88,6 +89,13 @@ def brighten(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     factor = min(max(_BRIGHT / max(bright, 1.0), 1.0), _MAX_FACTOR)
     brightened: NDArray[np.uint8] = np.clip(np.rint(image * factor), 0, 255).astype(np.uint8)
     return brightened
+
+
+def brighten_jpeg(encoded: bytes) -> bytes:
+    """Return a JPEG file with `brighten` applied; a file of a bright image is returned as it is."""
+    image = simplejpeg.decode_jpeg(encoded, "RGB")
+    brightened = brighten(image)
+    return encoded if np.array_equal(image, brightened) else encode_jpeg(brightened)
 
 
 def draw_heatmap_panel(

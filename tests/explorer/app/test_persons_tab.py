@@ -89,6 +89,9 @@ def test_selection_is_described_with_an_export_for_each_split(answers: PersonsAn
     assert words[0].children == "3 persons selected, in 2 photographs. Mean error 2.5 % of the crop; all persons 2.5 %."
     assert words[1].children[0].children == "Download 3 persons of train2017 (COCO JSON)"
     assert "No person" in answers.selection_words([])[0].children
+    hidden = answers.selection_words([10, 11, 12], {"file_name": "nothing"})[0].children
+    assert "The filters hide 3 of them." in hidden
+    assert ids_in(answers.gallery({"file_name": "0.jpg"}, [10, 11, 12], "table", 0)[0]) == [10]
 
 
 def test_panel_of_a_person_without_crops_shows_the_thumbnail(answers: PersonsAnswers) -> None:

@@ -37,7 +37,7 @@ def page(open_page: OpenPage, explorer_url: str) -> WatchedPage:
 def test_persons_that_got_better_and_worse(page: WatchedPage, pair: RunPair, compared: PairComparison) -> None:
     assert compared.better > 3
     expect(page.page.locator("#compare-headline")).to_contain_text(f"better on {compared.better}, worse on {compared.worse}")
-    page.page.get_by_role("button", name="Select all that got better").click()
+    page.page.get_by_role("button", name="Select all on which B is better").click()
     better = pair.person_ids[compared.rows[compared.gains > 0]]
     expect(page.page.locator("#compare-selected")).to_contain_text(f"{len(better)} persons selected")
     page.open_tab("Persons")

@@ -202,8 +202,6 @@ def test_layers_of_the_picture_of_a_person(open_page: OpenPage, explorer_url: st
         )
         seen.add(picture.get_attribute("src"))
     assert len(seen) == 3
-    page.page.get_by_label("brightened", exact=True).click()
-    page.page.wait_for_function("() => document.body.classList.contains('brightened')")
 
 
 def test_exported_selection_is_read_by_the_project(

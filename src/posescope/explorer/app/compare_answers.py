@@ -98,7 +98,7 @@ class CompareAnswers:
         """Return how many persons are selected, and where they are shown."""
         ids = read_person_ids(selection)
         if not len(ids):
-            return "No person is selected. Draw around points, or select all persons that got better or worse."
+            return "No person is selected. Draw around points, or select all persons on which one run is better."
         return f"{pluralise(len(ids), 'person')} selected. The tab Persons shows and exports them."
 
     def person(self, person: Any) -> list[Component]:
@@ -210,7 +210,7 @@ def _result_table(
 
 
 def _verdict(words: ScoreWords, metric: PairedMetric) -> str:
-    return (words.winner(metric) or "open") if metric.count else "–"
+    return (words.winner(metric) or "undecided") if metric.count else "–"
 
 
 def _table(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> Component:

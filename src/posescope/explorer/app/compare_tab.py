@@ -1,7 +1,7 @@
 """The tab Compare: the run of the page (A) and another one (B) on the same persons.
 
 score, persons that count -> headline, graphs, lists, tables
-lasso, "select all that got worse" -> selection -> rings in the graph, the tab Persons
+lasso, "select all on which A is better" -> selection -> rings in the graph, the tab Persons
 click on a point or a thumbnail -> person -> both pictures of the person
 
 While the tab is hidden, nothing is computed for a selection or a person of another tab.
@@ -71,9 +71,10 @@ class CompareTab:
                 html.P(id="compare-headline", role="status", className="compare-headline"),
                 html.Ul(id="compare-notes", className="words"),
                 html.Div(
-                    [self._graphs(), self._lists(), self._person_side(), self._tables()],
+                    [self._graphs(), self._lists(), self._person_side()],
                     className="compare",
                 ),
+                self._tables(),  # not in the grid, whose sticky column would lie over it
             ]
         )
 
@@ -125,8 +126,8 @@ class CompareTab:
                 ),
                 html.P(_BAND, className="hint"),
                 html.Div(
-                    [html.Button("Select all that got better", id="compare-select-better", className="plain"),
-                     html.Button("Select all that got worse", id="compare-select-worse", className="plain")],
+                    [html.Button("Select all on which B is better", id="compare-select-better", className="plain"),
+                     html.Button("Select all on which A is better", id="compare-select-worse", className="plain")],
                     className="buttons",
                 ),
                 html.P(id="compare-selected", role="status", className="more"),
@@ -146,10 +147,10 @@ class CompareTab:
         )  # fmt: skip
         return html.Div(
             [
-                html.H2("Most improved"),
+                html.H2("B better by most"),
                 legend,
                 html.Div(id="compare-improved", className="thumbs"),
-                html.H2("Most worsened"),
+                html.H2("A better by most"),
                 html.Div(id="compare-worsened", className="thumbs"),
             ],
             className="compare-lists",

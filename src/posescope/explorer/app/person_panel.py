@@ -80,16 +80,18 @@ def person_panel(opened: "OpenedRun", columns: "dict[str, Column]", row: int, la
     ]  # fmt: skip
 
 
-def person_heatmaps(opened: "OpenedRun", row: int) -> list[Component]:
+def person_heatmaps(opened: "OpenedRun", row: int, layers: Collection[str] = ()) -> list[Component]:
     """Return a picture of the heatmap of every joint, computed by the model; paler ones have lower peaks.
 
     Args:
         opened: the run.
         row: row of the person.
+        layers: of `LAYERS`; brightened is used.
     """
     rows, joints = np.array([row], dtype=np.int64), opened.about.skeleton.joints
     heatmaps = opened.heatmaps(rows)[0]
     crop = opened.crops().read_shown_images(rows, opened.about.photographs)[0]
+    crop = brighten(crop) if "brightened" in layers else crop
     highest = float(heatmaps.max())
     figures: list[Component] = []
     for joint, own in zip(joints, heatmaps, strict=True):

@@ -17,6 +17,7 @@ from posescope.explorer.map_figure import MapPlaces, describe_shown, draw_map
 from posescope.explorer.map_outline import parse_outline
 from posescope.explorer.person_columns import Column, columns_of
 from posescope.explorer.person_filters import PersonFilters, parse_filters, passing_persons
+from posescope.explorer.pictures import brighten_jpeg
 from posescope.explorer.run_words import title_axes
 from posescope.explorer.selection_export import EXPORT_USES, export_selection
 
@@ -98,28 +99,34 @@ class PersonsAnswers:
         ids: list[int] = self.opened.person_ids[self.opened.rows_in_slice(slice_id)].tolist()
         return ids
 
-    def gallery(self, filters: Any, selection: Any, order: Any, page: Any) -> tuple[list[Component], str, int]:
+    def gallery(self, filters: Any, selection: Any, order: Any, page: Any, layers: Any = ()) -> tuple[list[Component], str, int]:
         """Return the thumbnails of a page, words on the page, and its number.
 
-        Without a selection, the persons that pass the filters are shown.
+        The persons that pass the filters are shown; with a selection, those of them that are selected.
         """
-        rows = self.rows(selection) if selection else np.flatnonzero(self.passing(filters))
+        passing = self.passing(filters)
+        rows = self.rows(selection) if selection else np.flatnonzero(passing)
+        rows = rows[passing[rows]]
         rows = self._ordered(rows, order)
         pages = max(-(-len(rows) // _PAGE), 1)
         number = min(max(int(page or 0), 0), pages - 1)
         shown = rows[number * _PAGE : (number + 1) * _PAGE]
         pictures = self.opened.thumbnails(shown)
+        if "brightened" in read_layers(layers):
+            pictures = [brighten_jpeg(one) for one in pictures]
         buttons = [person_button(self.opened, int(row), one, "gallery") for row, one in zip(shown, pictures, strict=True)]
         return buttons, f"Page {number + 1:,} of {pages:,}", number
 
-    def selection_words(self, selection: Any) -> list[Component]:
-        """Return what is selected, and a button for each file of its export."""
+    def selection_words(self, selection: Any, filters: Any = None) -> list[Component]:
+        """Return what is selected, and a button for each file of its export, which has all selected persons."""
         rows = self.rows(selection)
         if not len(rows):
             return [html.P("No person is selected. Draw around persons on the map, choose a group, or select all shown.")]
         persons = self.opened.persons.iloc[rows]
         images = persons[["source_split", "image_id"]].drop_duplicates()
         line = f"{pluralise(len(rows), 'person')} selected, in {pluralise(len(images), 'photograph')}."
+        passing = int(self.passing(filters)[rows].sum())
+        line += "" if passing == len(rows) else f" The filters hide {len(rows) - passing:,} of them."
         own, every = _mean(self._errors[rows]), _mean(self._errors)
         if np.isfinite(own):
             line += f" Mean error {own:.1f} % of the crop; all persons {every:.1f} %."
@@ -161,9 +168,9 @@ class PersonsAnswers:
         """Return the picture of a person with the chosen layers."""
         return person_picture(self.opened, self.row(person), read_layers(layers))
 
-    def heatmaps(self, person: Any) -> list[Component]:
-        """Return the heatmaps of a person."""
-        return person_heatmaps(self.opened, self.row(person))
+    def heatmaps(self, person: Any, layers: Any = ()) -> list[Component]:
+        """Return the heatmaps of a person, on its crop with the chosen layers."""
+        return person_heatmaps(self.opened, self.row(person), read_layers(layers))
 
     def rows(self, person_ids: Any) -> NDArray[np.int64]:
         """Return the rows of persons.

@@ -11,7 +11,7 @@ from posescope.explorer.app.tabs import aria
 from posescope.explorer.person_filters import PersonFilters
 from posescope.explorer.run_words import describe_slice
 
-__all__ = ["GROUP", "persons_layout"]
+__all__ = ["GROUP", "no_person", "persons_layout"]
 
 GROUP = "persons-group"
 _FIRST_FILTERS = ("error", "radius", "cluster", "split")
@@ -23,6 +23,9 @@ _GRAPH: Any = {
 _HINT = (
     "Each point is a person; persons with similar features are near each other. Draw around persons to select them, click one to "
     "see it. Rings: selected persons. Star: the person shown. By keyboard, use the filters and the thumbnails."
+)
+_GROUPS = (
+    "Tested on persons that the network was not trained on. PCK: mean fraction of joints that are near enough to the annotation."
 )
 _MAP_STYLE = {"height": "min(28rem, 60vh)"}
 
@@ -57,7 +60,17 @@ def _filter_side(answers: PersonsAnswers) -> Component:
 
 
 def _column_options(answers: PersonsAnswers) -> Any:
-    return [{"label": column.title, "value": name} for name, column in answers.columns.items()]
+    """Return the columns as choices, which are also found by the words of their ends, such as dark images."""
+    about = answers.opened.about
+    ends: dict[str, Any] = {f"attribute_{name}": one for name, one in about.attributes.items()}
+    return [
+        {"label": column.title, "value": name, "search": " ".join([column.title, *_ends_of(ends.get(name))])}
+        for name, column in answers.columns.items()
+    ]
+
+
+def _ends_of(one: Any) -> tuple[str, ...]:
+    return () if one is None else (one.low, one.high)
 
 
 def _map_side(answers: PersonsAnswers) -> Component:
@@ -102,16 +115,21 @@ def _groups(answers: PersonsAnswers) -> Component:
         for one in answers.opened.about.slices
     ]
     none = html.P("No group of persons was found on which the model fails more often.", className="more")
+    what = html.P(_GROUPS, className="hint", hidden=not buttons)
     return html.Div(
-        [html.H2("Failing groups", id="persons-groups-title"), *(buttons or [none]), dcc.Store(id="persons-slice")],
+        [html.H2("Failing groups", id="persons-groups-title"), *(buttons or [none]), what, dcc.Store(id="persons-slice")],
         className="groups", role="group", **aria(labelledby="persons-groups-title"),
     )  # fmt: skip
+
+
+def no_person() -> Component:
+    """Return what the panel shows without a person."""
+    return html.P("Choose a person on the map or among the thumbnails.", className="hint empty")
 
 
 def _person_side() -> Component:
     layers: Any = [{"label": f" {name}", "value": name} for name in LAYERS]
     waits_for: Any = {"persons-detail": "children"}
-    hint = html.P("Choose a person on the map or among the thumbnails.", className="hint empty")
     return html.Div(
         [
             html.Fieldset(
@@ -119,7 +137,7 @@ def _person_side() -> Component:
                  dcc.Checklist(layers, list(LAYERS[:2]), id="persons-layers", inline=True)],
                 className="layers",
             ),
-            dcc.Loading(html.Div(hint, id="persons-detail"), delay_show=400, target_components=waits_for),
+            dcc.Loading(html.Div(no_person(), id="persons-detail"), delay_show=400, target_components=waits_for),
         ],
         className="detail", **aria(live="polite"),
     )  # fmt: skip

@@ -13,7 +13,7 @@ from dash.development.base_component import Component
 from posescope.explorer.app.filter_cards import BARS, LABELS, RANGE, bars_of, options_of
 from posescope.explorer.app.person_panel import CHOOSE
 from posescope.explorer.app.persons_answers import PersonsAnswers
-from posescope.explorer.app.persons_layout import GROUP, persons_layout
+from posescope.explorer.app.persons_layout import GROUP, no_person, persons_layout
 from posescope.explorer.app.tabs import PERSON, SELECTION, URL
 from posescope.explorer.person_columns import CategoryColumn, RangeColumn
 from posescope.explorer.person_filters import parse_filters
@@ -37,7 +37,6 @@ _MARK_OPEN = """(person) => {
     isOpen ? one.setAttribute("aria-current", "true") : one.removeAttribute("aria-current");
   });
 }"""
-_BRIGHTEN = "(layers) => { document.body.classList.toggle('brightened', (layers || []).includes('brightened')); }"
 _TO_LATENT = """(clicks) => {
   const tab = document.querySelector('[role="tab"][aria-controls="latent-panel"]');
   if (tab && clicks) { tab.click(); }
@@ -170,7 +169,7 @@ class PersonsTab:
         def press(selection: Any, ids: Any) -> Any:
             return [str(answers.is_slice(one["slice"], selection)).lower() for one in ids]
 
-        words = (Output("persons-selected", "children"), Input(SELECTION, "data"))
+        words = (Output("persons-selected", "children"), Input(SELECTION, "data"), Input("persons-filters", "data"))
         app.callback(*words, prevent_initial_call=True)(answers.selection_words)
 
         @app.callback(
@@ -182,12 +181,13 @@ class PersonsTab:
             Input("persons-order", "value"),
             Input("persons-previous", "n_clicks"),
             Input("persons-next", "n_clicks"),
+            Input("persons-layers", "value"),
             State("persons-page", "data"),
             prevent_initial_call=True,
         )
-        def show_gallery(selection: Any, filters: Any, order: Any, _previous: Any, _next: Any, page: Any) -> Any:
-            step = {"persons-previous": -1, "persons-next": 1}.get(str(ctx.triggered_id))
-            return answers.gallery(filters, selection, order, 0 if step is None else int(page or 0) + step)
+        def show_gallery(selection: Any, filters: Any, order: Any, _previous: Any, _next: Any, layers: Any, page: Any) -> Any:
+            step = {"persons-previous": -1, "persons-next": 1, "persons-layers": 0}.get(str(ctx.triggered_id))
+            return answers.gallery(filters, selection, order, 0 if step is None else int(page or 0) + step, layers)
 
         @app.callback(
             Output("persons-download", "data"),
@@ -223,7 +223,7 @@ class PersonsTab:
             prevent_initial_call=True,
         )
         def show_person(person: Any, layers: Any) -> Any:
-            return no_update if person is None else answers.person(person, layers)
+            return no_person() if person is None else answers.person(person, layers)
 
         @app.callback(
             Output("persons-picture", "children"),
@@ -236,7 +236,6 @@ class PersonsTab:
 
         for script, *inputs in (
             (_MARK_OPEN, Input(PERSON, "data"), Input("persons-gallery", "children"), Input("persons-detail", "children")),
-            (_BRIGHTEN, Input("persons-layers", "value")),
             (_TO_LATENT, Input("persons-to-latent", "n_clicks")),
         ):
             app.clientside_callback(script, *inputs, prevent_initial_call=True)  # type: ignore[no-untyped-call]
@@ -248,7 +247,8 @@ class PersonsTab:
             Output("persons-heatmaps-show", "hidden"),
             Input("persons-heatmaps-show", "n_clicks"),
             State(PERSON, "data"),
+            State("persons-layers", "value"),
             prevent_initial_call=True,
         )
-        def show_heatmaps(clicks: Any, person: Any) -> Any:
-            return (answers.heatmaps(person), True) if clicks else (no_update, no_update)
+        def show_heatmaps(clicks: Any, person: Any, layers: Any) -> Any:
+            return (answers.heatmaps(person, layers), True) if clicks else (no_update, no_update)
