@@ -21,6 +21,17 @@ _POINTS = """() => {
   }
   return found;
 }"""
+# A graph moves while what is above it is filled. Settled: the same place and size for a second.
+_SETTLED = """(graph) => new Promise((done) => {
+  let last = "", since = performance.now();
+  const check = () => {
+    const {left, top, width, height} = document.getElementById(graph).getBoundingClientRect();
+    const now = `${[left, top, width, height]}`;
+    if (now !== last) { [last, since] = [now, performance.now()]; }
+    performance.now() - since > 1000 ? done() : requestAnimationFrame(check);
+  };
+  check();
+})"""
 _MARKED = """() => {
   const traces = document.querySelector("#persons-map .js-plotly-plot")._fullData;
   const marked = traces.filter((one) => one.name === "Selected").flatMap((one) => Array.from(one.customdata));
@@ -109,10 +120,12 @@ class WatchedPage:
         return max(points, key=lambda one: min(one.distance(other) for other in points if other is not one))
 
     def click_point(self, point: MapPoint, graph: str = MAP) -> None:
-        """Point at a person of a graph, wait for its words, and click."""
-        self.page.mouse.move(point.x, point.y)
-        self.page.locator(f"#{graph} .hovertext").get_by_text(f"person {point.person}").wait_for()
-        self.page.mouse.click(point.x, point.y)
+        """Wait until a graph no longer moves, point at a person of it, wait for its words, and click."""
+        self.page.evaluate(_SETTLED, graph)
+        place = next(one for one in self.points(graph) if one.person == point.person)
+        self.page.mouse.move(place.x, place.y)
+        self.page.locator(f"#{graph} .hovertext").get_by_text(f"person {place.person}").wait_for()
+        self.page.mouse.click(place.x, place.y)
 
     def draw(self, outline: list[tuple[float, float]]) -> None:
         """Press the button of the mouse at the first point of an outline, move along it, and release."""
