@@ -87,7 +87,7 @@ def test_inputs_that_are_kept_open_as_a_run(model: Path, sample: Path, tmp_path:
     assert opened.components().model == opened.about.model
     assert opened.model().crop_size == opened.about.crop_size == (32, 32)
     assert opened.uncertainty() is None
-    files = export_selection(opened.places, opened.person_ids)
+    files = export_selection(opened.places, opened.person_ids, opened.about.category)
     assert sum(one.persons for one in files) == len(opened)
     known = {record["id"]: record for record in json.loads((sample / VAL).read_text())["annotations"]}
     records = [record for one in files for record in one.content["annotations"]]
