@@ -187,8 +187,8 @@
     if (state.person !== null) traces.push(points([state.person], "This person", content.map.person, over));
     // plotly writes into its layout. Rings show the selection, so each redraw removes the drawn outline.
     const changes = { showlegend: Boolean(column.has), selections: [], selectionrevision: (redraws += 1) };
-    const buttons = [["lasso2d", "select2d", "pan2d", "zoom2d", "resetScale2d"]];
-    const config = { scrollZoom: true, displaylogo: false, displayModeBar: true, modeBarButtons: buttons, responsive: true };
+    const buttons = [["lasso2d", "select2d", "pan2d", "zoom2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]];
+    const config = { scrollZoom: false, displaylogo: false, displayModeBar: true, modeBarButtons: buttons, responsive: true };
     Plotly.react(byId("map"), traces, { ...structuredClone(content.map.layout), ...changes }, config);
   }
 
