@@ -76,6 +76,14 @@ def test_everything_is_in_row_order(run) -> None:
     assert len(opened.thumbnails(np.array([6, 0]))) == 2
 
 
+def test_images_of_two_splits_with_one_id_are_two_photographs(tmp_path: Path) -> None:
+    ExplorerStore(tmp_path / "08_reporting" / "explorer").write(table_of(5), thumbnails_of)
+    opened = open_run(tmp_path)
+    assert opened.image_groups.tolist() == [0, 0, 1, 1, 2]
+    moved = replace(opened, persons=opened.persons.assign(source_split=["a", "b", "a", "a", "a"]))
+    assert moved.image_groups.tolist() == [0, 1, 2, 2, 3]
+
+
 def test_rows_of_persons_and_slices(tmp_path: Path) -> None:
     store = ExplorerStore(tmp_path / "08_reporting" / "explorer")
     store.write(table_of(4), thumbnails_of)

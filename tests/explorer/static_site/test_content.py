@@ -42,6 +42,9 @@ def opened(tmp_path: Path) -> OpenedRun:
 def test_ids_names_and_places_are_those_of_the_shown_persons(opened: OpenedRun) -> None:
     content = content_of(opened)
     assert content["person_ids"] == [10, 11, 13, 14]
+    persons = opened.persons.iloc[[0, 1, 3, 4]]  # as text: JavaScript rounds numbers above 2^53
+    assert content["image_ids"] == [str(one) for one in persons["image_id"]]
+    assert content["annotation_ids"] == [str(one) for one in persons["annotation_id"]]
     assert content["file_names"] == ["0.jpg", "1.jpg", "3.jpg", "4.jpg"]
     assert [content["splits"][one] for one in unpack(content["split_of"])] == ["train2017"] * 4
     assert unpack(content["map"]["x"]).tolist() == [0, 1, 3, 4]
