@@ -82,7 +82,7 @@ def describe_closeness(quantile: float, *, is_reduced: bool = False) -> str:
         return f"{level}: {who} are closer to their nearest neighbour than these features are to any person."
     text = f"Usual: closer to a real person than {_of_100(1 - quantile)} are to their nearest neighbour."
     if is_reduced:
-        text += " Features without details lie in the middle of all persons, close to many."
+        text += " The mean person and features of few components are near the mean of all persons, so they are close to many."
     return text
 
 

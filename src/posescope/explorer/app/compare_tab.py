@@ -13,7 +13,7 @@ from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
 from posescope.explorer.app.compare_answers import CHOOSE, CompareAnswers
-from posescope.explorer.app.tabs import PERSON, SELECTION, aria
+from posescope.explorer.app.tabs import PERSON, SELECTION, aria, read_chosen_person
 from posescope.explorer.comparison_words import words_of
 from posescope.explorer.run_comparison import RunPair
 
@@ -233,10 +233,8 @@ class CompareTab:
             Input("compare-scatter", "clickData"),
             prevent_initial_call=True,
         )
-        def choose(clicks: Any, clicked: Any) -> Any:
-            if isinstance(ctx.triggered_id, dict):
-                return ctx.triggered_id["person"] if any(clicks) else no_update
-            return clicked["points"][0].get("customdata", no_update) if clicked else no_update
+        def choose(_clicks: Any, clicked: Any) -> Any:
+            return read_chosen_person(clicked)
 
         @app.callback(
             Output("compare-person", "children"),

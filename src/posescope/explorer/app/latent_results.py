@@ -126,7 +126,7 @@ def _lay_out_nearest(layer: str) -> list[Component]:
         for place in range(NEAREST)
     ]
     how = (
-        f"This is about the features at the layer {layer} only: it does not see replaced skip connections. Similar persons in "
+        f"This is about the features at the layer {layer} only; replaced skip connections do not change it. Similar persons in "
         "the tab Persons are those of the unchanged person, by the first 10 components, so the two lists differ."
     )
     return [

@@ -14,7 +14,7 @@ from posescope.explorer.app.filter_cards import BARS, LABELS, RANGE, bars_of, op
 from posescope.explorer.app.person_panel import CHOOSE
 from posescope.explorer.app.persons_answers import PersonsAnswers
 from posescope.explorer.app.persons_layout import GROUP, no_person, persons_layout
-from posescope.explorer.app.tabs import PERSON, SELECTION, URL
+from posescope.explorer.app.tabs import PERSON, SELECTION, URL, read_chosen_person
 from posescope.explorer.person_columns import CategoryColumn, RangeColumn
 from posescope.explorer.person_filters import parse_filters
 
@@ -211,10 +211,8 @@ class PersonsTab:
             Input("persons-map", "clickData"),
             prevent_initial_call=True,
         )
-        def choose(clicks: Any, clicked: Any) -> Any:
-            if isinstance(ctx.triggered_id, dict):
-                return ctx.triggered_id["person"] if any(clicks) else no_update
-            return clicked["points"][0].get("customdata", no_update) if clicked else no_update
+        def choose(_clicks: Any, clicked: Any) -> Any:
+            return read_chosen_person(clicked)
 
         @app.callback(
             Output("persons-detail", "children"),

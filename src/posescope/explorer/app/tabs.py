@@ -11,13 +11,13 @@ Images reach the page as `data:` addresses. Errors of callbacks are shown at the
 from typing import Any, Protocol
 
 import numpy as np
-from dash import Dash
+from dash import Dash, ctx, no_update
 from dash.development.base_component import Component
 from numpy.typing import NDArray
 
 from posescope.core.errors import OptionsError
 
-__all__ = ["NOTICE", "PERSON", "SELECTION", "URL", "Tab", "aria", "read_person_ids"]
+__all__ = ["NOTICE", "PERSON", "SELECTION", "URL", "Tab", "aria", "read_chosen_person", "read_person_ids"]
 
 SELECTION, PERSON, NOTICE, URL = "selection", "person", "notice", "url"
 
@@ -51,6 +51,19 @@ def aria(**attributes: str | bool) -> dict[str, Any]:
         {'aria-selected': 'true'}
     """
     return {f"aria-{name}": str(value).lower() if isinstance(value, bool) else value for name, value in attributes.items()}
+
+
+def read_chosen_person(clicked: Any = None) -> Any:
+    """Return the person whose button or point of a graph was pressed, in a callback; `no_update` without one.
+
+    Buttons that are drawn without being pressed do not run a callback (`application`).
+
+    Args:
+        clicked: `clickData` of the graph.
+    """
+    if isinstance(ctx.triggered_id, dict):
+        return ctx.triggered_id["person"]
+    return clicked["points"][0].get("customdata", no_update) if clicked else no_update
 
 
 def read_person_ids(content: Any) -> NDArray[np.int64]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
-from posescope.explorer.app.tabs import NOTICE, PERSON, aria
+from posescope.explorer.app.tabs import NOTICE, PERSON, aria, read_chosen_person
 from posescope.explorer.app.try_answers import CHOOSE_PERSON, TryAnswers
 from posescope.explorer.app.try_figures import box_of_drawing
 from posescope.explorer.uploads import UploadLimits
@@ -32,9 +32,10 @@ _GRAPH: Any = {
 }
 _MAP: Any = {"displaylogo": False, "displayModeBar": False}
 # The chosen person is shown by the tab Persons.
-_TO_PERSONS = """(clicks) => {
+_TO_PERSONS = """() => {
+  const pressed = window.dash_clientside.callback_context.triggered.some((one) => one.value);
   const tab = document.querySelector('[role="tab"][aria-controls="persons-panel"]');
-  if (tab && clicks.some(Boolean)) { tab.click(); }
+  if (tab && pressed) { tab.click(); }
 }"""
 _PRIVACY = (
     "Photographs never leave this machine: the network runs here, the last three photographs are kept in memory until the "
@@ -189,8 +190,8 @@ class TryTab:
         app.clientside_callback(_TO_PERSONS, chosen, prevent_initial_call=True)  # type: ignore[no-untyped-call]
 
         @app.callback(Output(PERSON, "data", allow_duplicate=True), chosen, prevent_initial_call=True)
-        def choose_person(clicks: Any) -> Any:
-            return ctx.triggered_id["person"] if any(clicks) else no_update
+        def choose_person(_clicks: Any) -> Any:
+            return read_chosen_person()
 
     def _register_results(self, app: Dash) -> None:
         answers = self._answers
