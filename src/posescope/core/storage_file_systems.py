@@ -1,0 +1,163 @@
+"""The file systems of fsspec behind addresses (`s3://bucket/folder`): their options, and what differs between them."""
+
+import json
+import os
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+from posescope.core.errors import OptionsError
+
+__all__ = [
+    "STORAGE_OPTIONS_VARIABLE",
+    "is_address",
+    "open_file_system",
+    "protocol_of",
+    "storage_options",
+    "version_of",
+    "writing_whole",
+]
+
+# Options of file systems as JSON, {protocol: options}. Credentials reach child processes in it, not on command lines.
+STORAGE_OPTIONS_VARIABLE = "POSESCOPE_STORAGE_OPTIONS"
+
+_ADDRESS = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*)://")
+_PACKAGES = {
+    "s3": "'posescope[cluster]'",
+    "s3a": "'posescope[cluster]'",
+    "gs": "gcsfs",
+    "gcs": "gcsfs",
+    "abfs": "adlfs",
+    "az": "adlfs",
+}
+_S3 = {"s3", "s3a"}
+# s3fs holds this many parts of 50 MB in memory for each transfer of a large file.
+_PARTS_IN_FLIGHT = 4
+_CONNECTIONS = 64
+
+
+def is_address(text: str) -> bool:
+    """Return whether a text is the address of a storage, `scheme://...`, and not a path."""
+    return _ADDRESS.match(text) is not None
+
+
+def protocol_of(address: str) -> str:
+    """Return the protocol of an address.
+
+    Raises:
+        OptionsError: if the text is no address.
+    """
+    match = _ADDRESS.match(address)
+    if match is None:
+        raise OptionsError(f"{address!r}: expected the address of a storage (such as s3://bucket/folder), found none.")
+    return match[1].lower()
+
+
+def storage_options(protocol: str) -> dict[str, Any]:
+    """Return the options of a protocol's file system that the environment variable states; {} without it.
+
+    Raises:
+        OptionsError: if the environment variable is not a JSON object of objects.
+    """
+    text = os.environ.get(STORAGE_OPTIONS_VARIABLE, "")
+    try:
+        options = json.loads(text) if text else {}
+        return dict(options.get(protocol, {}))
+    except (ValueError, TypeError, AttributeError):
+        # The text may hold a secret: neither the message nor a cause repeats it.
+        raise OptionsError(
+            f"{STORAGE_OPTIONS_VARIABLE}: expected JSON of the form {{protocol: {{option: value}}}}, found something else. "
+            "Unset it, and write the options to conf/local/credentials.yml."
+        ) from None
+
+
+def open_file_system(address: str, is_single: bool = False) -> Any:
+    """Return the file system of an address; one object per process serves all threads.
+
+    Args:
+        address: The address.
+        is_single: Without retries within the library (S3), so that each call is one request.
+
+    Raises:
+        OptionsError: if the protocol is unknown, its package is missing or an option is wrong.
+    """
+    protocol = protocol_of(address)
+    # A forked process must not use its parent's connections and event loop: each process has its own entry.
+    return _open(protocol, json.dumps(storage_options(protocol), sort_keys=True), is_single, os.getpid())
+
+
+@lru_cache(maxsize=16)
+def _open(protocol: str, options_json: str, is_single: bool, _process: int) -> Any:
+    options = {"use_listings_cache": False, **json.loads(options_json)}
+    if protocol in _S3:
+        options = _s3_options(options, is_single)
+    try:
+        file_system = fsspec.filesystem(protocol, **options)
+    except ImportError as error:
+        package = _PACKAGES.get(protocol)
+        remedy = f"Install it: pip install {package}" if package else "Install the package that fsspec names"
+        raise OptionsError(f"{protocol}://: the package of this storage is missing ({error}). {remedy}.") from error
+    except (ValueError, TypeError, KeyError) as error:
+        raise OptionsError(
+            f"{protocol}://: expected a protocol and options that fsspec knows, found {error}. See conf/local/credentials.yml."
+        ) from error
+    if protocol in _S3:
+        file_system.retries = 1  # of s3fs, on top of those of botocore and of `Retries`
+    return file_system
+
+
+def _s3_options(options: dict[str, Any], is_single: bool) -> dict[str, Any]:
+    # A part of a large upload is repeated once by itself: with many parts, repeating the whole upload would not end.
+    config: dict[str, Any] = {"max_pool_connections": _CONNECTIONS, **options.get("config_kwargs", {})}
+    config["retries"] = {"mode": "standard", "total_max_attempts": 1 if is_single else 2}
+    return {"max_concurrency": _PARTS_IN_FLIGHT, **options, "config_kwargs": config}
+
+
+@contextmanager
+def writing_whole(file_system: Any, path: str, is_new: bool = False) -> Iterator[str]:
+    """Yield the path to write, so that `path` appears whole at the end of the block or not at all.
+
+    Object stores show an object when its last byte has arrived: the path itself is written. On a local disk a temporary file is
+    written, and renamed.
+
+    Args:
+        file_system: A file system of fsspec.
+        path: The file.
+        is_new: Raise FileExistsError if there is a file of that name.
+    """
+    if not isinstance(file_system, LocalFileSystem):
+        yield path
+        return
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{threading.get_ident()}.{os.getpid()}.tmp")
+    try:
+        yield str(temporary)
+        if is_new:
+            target.hardlink_to(temporary)
+        else:
+            os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def version_of(info: dict[str, Any]) -> str:
+    """Return a text that changes with the content of an object.
+
+    Args:
+        info: What the file system states of the object: its ETag (S3), generation (Google), or the time of its last change.
+    """
+    for key in ("ETag", "etag", "generation", "md5Hash"):
+        if info.get(key):
+            return str(info[key]).strip('"')
+    changed = next((info[key] for key in ("mtime", "LastModified", "last_modified", "created") if info.get(key)), "")
+    # A file system may state one moment as a number in listings and as a date elsewhere.
+    return f"{info.get('size')}-{changed.timestamp() if isinstance(changed, datetime) else changed}"
