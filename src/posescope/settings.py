@@ -8,13 +8,14 @@ from posescope.core.text_escaping import escape_log_messages  # noqa: E402
 from posescope.kedro_support.config_loader import ComponentConfigLoader  # noqa: E402
 from posescope.kedro_support.data_folder_hooks import ChecksumCheck, DataFolderLock  # noqa: E402
 from posescope.kedro_support.params_option import patch_kedro_params  # noqa: E402
+from posescope.kedro_support.remote_folders import RemoteFolders  # noqa: E402
 from posescope.kedro_support.run_checks import AllowDottedPaths, InputsCheck, ParametersCheck  # noqa: E402
 from posescope.kedro_support.run_recorder import RecordedSession, RunRecorder  # noqa: E402
 
 escape_log_messages()  # Kedro has read conf/logging.yml by now
 patch_kedro_params()  # `kedro run` and Kedro's HTTP server read `--params` as `posescope run` does
 
-HOOKS = (ParametersCheck(), AllowDottedPaths(), InputsCheck(), RunRecorder(), DataFolderLock(), ChecksumCheck())
+HOOKS = (ParametersCheck(), AllowDottedPaths(), InputsCheck(), RunRecorder(), RemoteFolders(), DataFolderLock(), ChecksumCheck())
 
 SESSION_CLASS = RecordedSession
 CONFIG_LOADER_CLASS = ComponentConfigLoader

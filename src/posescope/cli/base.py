@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from posescope.core.errors import PosescopeError
-from posescope.core.paths import expand_home, find_path_error
+from posescope.core.paths import expand_home, find_path_error, is_address
 from posescope.core.text_escaping import escape_control
 
 __all__ = ["LocalPathType", "PosescopeCommand", "allow_component", "echo", "error_message", "escape_unprintable", "read_settings"]
@@ -106,15 +106,25 @@ def allow_component(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class LocalPathType(click.Path):
-    """Click's path with `~` as the home folder, since a shell does not expand `--out=~/poses`. URLs are refused."""
+    """Click's path with `~` as the home folder, since a shell does not expand `--out=~/poses`.
 
-    def __init__(self, **checks: Any) -> None:
-        """Args: as `click.Path`; values are `pathlib.Path`."""
+    With `takes_addresses` an address such as `s3://bucket/run` is fetched, and its local copy is the value. Other URLs are
+    refused.
+    """
+
+    def __init__(self, *, takes_addresses: bool = False, **checks: Any) -> None:
+        """Args: takes_addresses, and those of `click.Path`; values are `pathlib.Path`."""
         super().__init__(path_type=Path, **checks)
+        self.takes_addresses = takes_addresses
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the validated path."""
-        text = expand_home(os.fspath(value))
+        text = os.fspath(value)
+        if self.takes_addresses and is_address(text):
+            from posescope.core.mirrors import fetch_address  # noqa: PLC0415  (the help page needs no object store)
+
+            return fetch_address(text)
+        text = expand_home(text)
         # Path("") is the current folder: an empty variable of a script would write there.
         fault = None if text and Path(text).exists() else find_path_error(text)
         if fault is not None:

@@ -12,7 +12,7 @@ __all__ = ["explain"]
 
 
 @click.command(cls=PosescopeCommand)
-@click.argument("model", type=LocalPathType(exists=True))
+@click.argument("model", type=LocalPathType(exists=True, takes_addresses=True))
 @explanation_options(required=True, output_help="Folder for the pages and results.")
 @click.option(
     "--keep-inputs",

@@ -19,10 +19,10 @@ _OF_SERVER = {"compare": "--compare", "port": "--port", "host": "--host", "no_br
 
 
 @click.command(cls=PosescopeCommand)
-@click.argument("data_dir", required=False, type=LocalPathType(file_okay=False))
+@click.argument("data_dir", required=False, type=LocalPathType(file_okay=False, takes_addresses=True))
 @click.option(
     "--compare",
-    type=LocalPathType(file_okay=False),
+    type=LocalPathType(file_okay=False, takes_addresses=True),
     help="Another run, given as DATA_DIR is. A further tab compares both on the same persons.",
 )
 @click.option(

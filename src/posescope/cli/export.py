@@ -14,7 +14,11 @@ _CROPS_COMPARED = 64
 
 @click.command(cls=PosescopeCommand)
 @click.option("--to", "target", type=click.Choice(["onnx"]), default="onnx", show_default=True, help="Output format.")
-@click.option("--model", type=LocalPathType(), help="Model folder or data_dir (default: the newest model of the project).")
+@click.option(
+    "--model",
+    type=LocalPathType(takes_addresses=True),
+    help="Model folder or data_dir (default: the newest model of the project).",
+)
 @click.option("--out", type=LocalPathType(file_okay=False), required=True, help="Output folder.")
 @click.option(
     "--images", type=LocalPathType(exists=True), help="Images for the comparison (default: crops in the data_dir of the model)."

@@ -18,7 +18,7 @@ __all__ = ["info"]
 
 
 @click.command(cls=PosescopeCommand)
-@click.argument("model", required=False, type=LocalPathType())
+@click.argument("model", required=False, type=LocalPathType(takes_addresses=True))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @allow_component
 def info(model: Path | None, as_json: bool, allow: tuple[str, ...]) -> None:

@@ -35,8 +35,12 @@ _SOME_SKIPPED, _ALL_SKIPPED = 3, 1
 
 @click.command(cls=PosescopeCommand)
 @click.argument("images", nargs=-1, required=True, type=LocalPathType(exists=True))
-@click.option("--model", type=LocalPathType(), help="Model folder, or a data_dir; default: the project's newest.")
-@click.option("--boxes", type=LocalPathType(exists=True, dir_okay=False), help="COCO results or annotations.")
+@click.option(
+    "--model", type=LocalPathType(takes_addresses=True), help="Model folder, or a data_dir; default: the project's newest."
+)
+@click.option(
+    "--boxes", type=LocalPathType(exists=True, dir_okay=False, takes_addresses=True), help="COCO results or annotations."
+)
 @click.option("--detector", help="A component of posescope.detectors; default: full_image, or boxes_file with --boxes.")
 @click.option(
     "--set",

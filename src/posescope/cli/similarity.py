@@ -20,7 +20,7 @@ Pairs = dict[tuple[str, str], RepresentationSimilarity]
 
 
 @click.command(cls=PosescopeCommand)
-@click.argument("data_dirs", nargs=-1, required=True, type=LocalPathType(exists=True, file_okay=False))
+@click.argument("data_dirs", nargs=-1, required=True, type=LocalPathType(exists=True, file_okay=False, takes_addresses=True))
 @click.option("--components", type=click.IntRange(1, 50), default=6, show_default=True, help="Number of components to match.")
 @click.option("--shuffles", type=click.IntRange(min=1), default=99, show_default=True, help="Number of shuffles of the controls.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of folds and shuffles.")

@@ -5,7 +5,8 @@
       .lock.workers   shared by the worker processes of the run, which may outlive it for a moment
       .checksums/     for each file that a run saved, under its name: its checksum and those of the inputs
 
-Readers take no lock. A lock ends with the process that holds it.
+Readers take no lock. A lock ends with the process that holds it. A folder of an object store also has a lease
+(`core.remote_lease`), which keeps out runs on other machines.
 """
 
 import errno
@@ -19,16 +20,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
 
 import xxhash
 
 from posescope.core.errors import DataError, PosescopeError
 from posescope.core.files import read_checksummed_json, write_checksummed_json, xxh3_of
+from posescope.core.mirrors import remote_of
 
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["DataFolder", "ChecksumRecord", "FolderInUseError", "FolderLock", "checksum_of", "share_folder_lock"]
+if TYPE_CHECKING:
+    from posescope.core.remote_lease import RemoteLease
+
+__all__ = ["CHECKSUMS", "DataFolder", "ChecksumRecord", "FolderInUseError", "FolderLock", "checksum_of", "share_folder_lock"]
 
 LOCK, WORKERS_LOCK, CHECKSUMS = ".lock", ".lock.workers", ".checksums"
 
@@ -52,10 +58,12 @@ class FolderLock:
     Attributes:
         handle: Descriptor of the lock file; None on a file system without locks.
         created: The folder, if it was created for the lock; None if it existed before.
+        lease: The lease of the remote folder; None for a local folder.
     """
 
     handle: int | None
     created: Path | None = None
+    lease: "RemoteLease | None" = None
 
     def abandon(self) -> None:
         """Release the folder, and remove it if it was created for the lock and holds nothing else."""
@@ -67,6 +75,9 @@ class FolderLock:
 
     def release(self) -> None:
         """Release the folder, even if forked processes still have the descriptor."""
+        if self.lease is not None:
+            self.lease.release()
+            self.lease = None
         if self.handle is None or sys.platform == "win32":
             return
         handle, self.handle = self.handle, None
@@ -97,6 +108,8 @@ class DataFolder:
         root: The folder; links and relative paths to it are equivalent.
     """
 
+    on_demand: ClassVar[None] = None  # of a mirror each dataset is fetched by itself
+
     root: Path
 
     def is_finished(self) -> bool:
@@ -104,7 +117,9 @@ class DataFolder:
         return True
 
     def acquire_lock(self, description: str) -> FolderLock:
-        """Lock the folder for this run, without waiting.
+        """Lock the folder for this run, on this machine and, if it belongs to an object store, for other machines too.
+
+        Nothing is waited for, except for a sign of life of a run on another machine.
 
         Args:
             description: Description of the run, for the message of other runs that need the folder.
@@ -113,6 +128,22 @@ class DataFolder:
             FolderInUseError: if another run has locked it; the message describes that run.
             DataError: if the folder is not writable.
         """
+        remote, lock = remote_of(self.root), self._lock_here(description)
+        if remote is None:
+            return lock
+        from posescope.core.remote_lease import acquire_lease  # noqa: PLC0415  (imports fsspec)
+
+        try:
+            lock.lease, holder = acquire_lease(remote.store, description)
+        except PosescopeError:
+            lock.abandon()
+            raise
+        if lock.lease is None:
+            lock.abandon()
+            raise FolderInUseError(self._in_use(remote.address, holder))
+        return lock
+
+    def _lock_here(self, description: str) -> FolderLock:
         if sys.platform == "win32":
             log.warning("%s: not locked, since Windows has no flock. Do not start another run in this folder.", self.root)
             return FolderLock(None)
@@ -124,7 +155,7 @@ class DataFolder:
                 return FolderLock(None, created)
             if _identity(handle) != _identity_of(self.root / LOCK):  # another run removed the file before it was locked here
                 os.close(handle)
-                return self.acquire_lock(description)
+                return self._lock_here(description)
             self._check_workers()
         except PosescopeError:
             os.close(handle)
@@ -212,8 +243,12 @@ class DataFolder:
             who = f"process {note['pid']} on {note['host']}, since {note['since']}: {note['what']}"
         except (ValueError, KeyError, TypeError, RecursionError):
             who = "which is starting or ending"
+        return self._in_use(str(self.root), who)
+
+    @staticmethod
+    def _in_use(place: str, holder: str) -> str:
         return (
-            f"{self.root}: another run uses this folder ({who}). Wait until it has ended, or use another data_dir: "
+            f"{place}: another run uses this folder ({holder}). Wait until it has ended, or use another data_dir: "
             "--params data_dir=FOLDER"
         )
 

@@ -3,6 +3,7 @@
     write:  name.ext  <-(rename)-  .name.<pid>.tmp.ext
 
 A rename within a folder is atomic on POSIX file systems: a reader sees the old file, the new one or none, never a part of one.
+In a mirror of an object store (`core.remote_folder`) what was written is uploaded after the rename.
 """
 
 import gzip
@@ -23,6 +24,7 @@ from typing import Any
 import xxhash
 
 from posescope.core.errors import DataError
+from posescope.core.mirrors import publish
 
 if sys.platform != "win32":
     import fcntl
@@ -53,6 +55,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+    publish(path)
 
 
 @contextmanager
@@ -74,6 +77,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             os.replace(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+    publish(path)
 
 
 def _remove_abandoned(path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-__all__ = ["LocalFile", "LocalPath", "expand_home", "find_path_error", "user_cache_dir"]
+__all__ = ["LocalFile", "LocalPath", "expand_home", "find_path_error", "is_address", "user_cache_dir"]
 
 _URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://")
 _PREFIX = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*:")
@@ -27,6 +27,11 @@ def expand_home(text: str) -> str:
         return str(Path(text).expanduser())
     except RuntimeError:  # no such user
         return text
+
+
+def is_address(text: str) -> bool:
+    """Return whether a text is the address of an object store or another file system, such as `s3://bucket/run`."""
+    return _URL.match(text) is not None
 
 
 def user_cache_dir(name: str) -> Path:

@@ -17,6 +17,7 @@ from posescope.artifacts.crop_matching import match_crops
 from posescope.artifacts.pose_model import PoseModel
 from posescope.core.errors import DataError
 from posescope.core.files import read_checksummed_json, write_checksummed_json
+from posescope.core.mirrors import remove
 from posescope.data.crops.crop_set import CropSet
 from posescope.explainability.components.pca import principal_components
 from posescope.explainability.features.activations import read_activations
@@ -46,7 +47,7 @@ class BottleneckFeatureStore:
 
     def begin(self) -> None:
         """Mark the folder as incomplete."""
-        (self.root / "stacks.json").unlink(missing_ok=True)
+        remove(self.root / "stacks.json")
 
     def finish(self, stacks: int) -> None:
         """Mark the folder as complete with so many stacks."""

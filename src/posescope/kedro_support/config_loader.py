@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from kedro.config import OmegaConfigLoader
+from kedro.config import MissingConfigException, OmegaConfigLoader
 from omegaconf import DictConfig, OmegaConf
 from pydantic import BaseModel, ValidationError
 
@@ -44,7 +44,8 @@ _GLOB = re.compile(r"[*?\[]")
 class ComponentConfigLoader(OmegaConfigLoader):
     """Kedro's loader with `merge_parameters` for parameters and globals; tests compare it with the pinned version of Kedro.
 
-    In path parameters (`raw_dir`, `data_dir`, ...) `~` is expanded to the home folder.
+    In path parameters (`raw_dir`, `data_dir`, ...) `~` is expanded to the home folder, and an address of an object store is
+    replaced by its mirror (`core.mirrors`).
     """
 
     def __init__(
@@ -60,10 +61,14 @@ class ComponentConfigLoader(OmegaConfigLoader):
                 f"{conf_source}: expected a path without [, * and ?, which Kedro interprets as patterns. Rename the folder, or "
                 "use another one: --conf-source FOLDER."
             )
+        given = runtime_params or {}
+        self._cache_dir: str | None = given.get("cache_dir")
         with _RESOLVERS:
-            super().__init__(
-                conf_source=conf_source, env=env, runtime_params=expand_path_parameters(runtime_params or {}) or None, **more
-            )
+            super().__init__(conf_source=conf_source, env=env, runtime_params=given or None, **more)
+            if self._cache_dir is None:
+                with suppress(KeyError, MissingConfigException):  # a project need not have globals
+                    self._cache_dir = self["globals"].get("cache_dir")
+            self.runtime_params = expand_path_parameters(given, self._cache_dir)
 
     def __getitem__(self, key: str) -> dict[str, Any]:
         with _RESOLVERS:
@@ -80,7 +85,7 @@ class ComponentConfigLoader(OmegaConfigLoader):
     def _resolve_from_raw_config(self, key: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
         merged = dict(super()._resolve_from_raw_config(key, *args, **kwargs))
         if key == "globals":
-            return expand_path_parameters(merged)
+            return expand_path_parameters(merged, self._cache_dir)
         if key != "parameters":
             return merged
         merged = default_parameters(parameter_models(), merged) | merged

@@ -17,6 +17,7 @@ from kedro.validation.exceptions import DataValidationError
 from posescope.artifacts.uncertainty import UNCERTAINTY
 from posescope.core.data_folder import ChecksumRecord, DataFolder, FolderLock, checksum_of
 from posescope.core.errors import DataError, PosescopeError, causes_of
+from posescope.core.mirrors import publish_changed
 from posescope.datasets import AccessLogDataset, ModelDataset, StoreDataset, UncertaintyDataset
 from posescope.kedro_support.dataset_paths import load_path, makers_of, save_path
 
@@ -204,6 +205,7 @@ def _save(dataset: AbstractDataset[Any, Any], data: Any) -> None:
     checker: ChecksumChecker = vars(dataset)[_CHECKER]
     path = Path(save_path(dataset) or "")
     type(dataset).save(dataset, data)
+    publish_changed(path)
     found = _fingerprint_of(data) if isinstance(dataset, StoreDataset) else _checksum_of(dataset, path)
     if found is not None:
         checker.folder.write_checksum(path, ChecksumRecord(found, checker.made_from))

@@ -2,13 +2,15 @@
 
 import difflib
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from posescope.core.errors import OptionsError
+from posescope.core.mirrors import open_mirror
 from posescope.core.parameters import describe_unknown_parameter, renamed_parameter
-from posescope.core.paths import expand_home, find_path_error
+from posescope.core.paths import expand_home, find_path_error, is_address
 from posescope.core.plugins import describe_validation_error
 
 __all__ = ["PATH_PARAMETERS", "check_parameters", "expand_path_parameters"]
@@ -17,6 +19,7 @@ __all__ = ["PATH_PARAMETERS", "check_parameters", "expand_path_parameters"]
 PATH_PARAMETERS: Mapping[str, str] = {
     "raw_dir": "folder of the data set",
     "data_dir": "folder of all outputs",
+    "cache_dir": "folder of the local copies of files from object storage",
     "test_access_log": "JSON file that lists all evaluations on the test set of the project",
     "images": "folder of images for the pipeline inference",
     "boxes": "COCO detection results for the detector boxes_file",
@@ -24,12 +27,33 @@ PATH_PARAMETERS: Mapping[str, str] = {
 }
 
 
-def expand_path_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters with `~` expanded to the home folder in all path parameters."""
-    return {
-        key: expand_home(value) if key in PATH_PARAMETERS and isinstance(value, str) else value
-        for key, value in parameters.items()
-    }
+# Those that may be addresses of an object store.
+_ADDRESSES = frozenset({"raw_dir", "data_dir", "images", "boxes", "model"})
+
+
+def expand_path_parameters(parameters: Mapping[str, Any], cache_dir: str | None = None) -> dict[str, Any]:
+    """Return the parameters with local paths: `~` is expanded to the home folder, an address is replaced by its mirror.
+
+    Args:
+        parameters: top-level parameters.
+        cache_dir: folder of the mirrors; None: `core.mirrors.open_mirror` chooses it.
+
+    Raises:
+        DataError: if a mirror cannot be created.
+    """
+    return {key: _local_path(key, value, cache_dir) if isinstance(value, str) else value for key, value in parameters.items()}
+
+
+def _local_path(key: str, text: str, cache_dir: str | None) -> str:
+    if key in _ADDRESSES and is_address(text):
+        if text.startswith("file:///"):
+            return text.removeprefix("file://")
+        folder = None if cache_dir is None else Path(expand_home(cache_dir))
+        if key == "boxes":  # a file: its folder has the mirror
+            address, _, name = text.rpartition("/")
+            return str(open_mirror(address, folder).root / name)
+        return str(open_mirror(text, folder).root)
+    return expand_home(text) if key in PATH_PARAMETERS else text
 
 
 def check_parameters(parameters: Mapping[str, Any], models: Mapping[str, type[BaseModel]], env: str) -> None:

@@ -21,7 +21,9 @@ from kedro.pipeline.node import Node
 
 from posescope.core.errors import PosescopeError, causes_of
 from posescope.core.files import write_json
+from posescope.core.mirrors import place_of
 from posescope.kedro_support.dataset_paths import load_paths, save_path
+from posescope.kedro_support.parameter_checks import PATH_PARAMETERS
 from posescope.kedro_support.run_journal import RunJournal
 from posescope.runs.run_record import RunRecord, begin_record, describe_versions
 
@@ -167,7 +169,7 @@ def _begin(run_params: Mapping[str, Any], parameters: Mapping[str, Any]) -> RunR
         # Kedro passes the text of the object, such as <kedro.runner.sequential_runner.SequentialRunner object at 0x7f...>.
         runner=str(run_params.get("runner") or "SequentialRunner").partition(" object at ")[0].rpartition(".")[2].lstrip("<"),
         env=run_params.get("env") or str(settings.CONFIG_LOADER_ARGS.get("default_run_env") or "base"),
-        parameters=parameters,
+        parameters={name: place_of(value) if name in PATH_PARAMETERS else value for name, value in parameters.items()},
         versions=describe_versions(),
         inputs={},
         outputs={},
@@ -182,8 +184,8 @@ def _finish(run: _OpenRun, status: Literal["completed", "failed", "interrupted"]
     saved = {line["dataset"] for line in lines if line["event"] == "saved"}
     read = {name: place for line in lines if line["event"] == "started" for name, place in line["read"].items()}
     ran = _nodes_that_ran(run.pipeline, lines)
-    outputs = {name: place for name in sorted(saved) if (place := save_path(catalog.get(name)))}
-    inputs = {name: place for name, place in sorted(read.items()) if name not in saved}
+    outputs = {name: place_of(place) for name in sorted(saved) if (place := save_path(catalog.get(name)))}
+    inputs = {name: place_of(place) for name, place in sorted(read.items()) if name not in saved}
     record = replace(
         run.record,
         status=status,

@@ -17,8 +17,9 @@ import pandas as pd
 from posescope.artifacts.description import DESCRIPTION, ModelFolderError, model_fingerprint
 from posescope.core.errors import DataError, pluralise
 from posescope.core.files import read_json
+from posescope.core.mirrors import fetch_address, local_path_of
 from posescope.core.origin import Origin, check_origins, origin_of_table
-from posescope.core.paths import expand_home
+from posescope.core.paths import expand_home, is_address
 from posescope.evaluation.table_schemas import JointHits, PersonScores
 from posescope.runs.project_models import find_model
 from posescope.runs.run_record import RunFolder
@@ -69,7 +70,8 @@ class FinishedRun:
     @property
     def raw_dir(self) -> str | None:
         """Folder of the data set; None if unknown."""
-        return self._places.get("raw_source")
+        recorded = self._places.get("raw_source")
+        return None if recorded is None else local_path_of(recorded)
 
     @property
     def has_joints(self) -> bool:
@@ -219,7 +221,7 @@ def find_run(name: str, data_dir: Path) -> FinishedRun:
     Raises:
         DataError: if there is no such run (the message lists the existing ones), or it has no scores.
     """
-    folder = Path(name)
+    folder = fetch_address(name) if is_address(name) else Path(name)
     if (folder / "run.json").is_file():
         return _with_scores(_read_run(folder.resolve()))
     if (folder / _RUNS).is_dir():

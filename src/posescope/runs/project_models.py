@@ -7,7 +7,8 @@ import yaml
 
 from posescope.artifacts.description import DESCRIPTION
 from posescope.core.errors import DataError
-from posescope.core.paths import expand_home
+from posescope.core.mirrors import fetch_address
+from posescope.core.paths import expand_home, is_address
 
 __all__ = ["project_data_dir", "find_model"]
 
@@ -27,7 +28,8 @@ def project_data_dir(folder: Path = Path()) -> Path:
         path = folder / "conf" / environment / "globals.yml"
         content = _read_yaml(path) if path.is_file() else None
         if isinstance(content, dict) and isinstance(content.get("data_dir"), str):
-            return folder / expand_home(str(content["data_dir"]))
+            place = str(content["data_dir"])
+            return fetch_address(place) if is_address(place) else folder / expand_home(place)
     return folder / "data"
 
 

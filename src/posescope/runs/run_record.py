@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from posescope.core.errors import DataError
 from posescope.core.files import write_json
@@ -71,6 +71,8 @@ class RunRecord:
 @dataclass(frozen=True)
 class RunFolder:
     """The folder of run records."""
+
+    on_demand: ClassVar[None] = None  # of a mirror only what is read is fetched
 
     root: Path
 

@@ -3,9 +3,13 @@
 from pathlib import Path
 
 from posescope.artifacts.stored_model import StoredModel, read_stored_model
+from posescope.core.mirrors import fetch, fetch_address
+from posescope.core.paths import is_address
 from posescope.runs.finished_runs import find_trained_model
 
 __all__ = ["TrainedModels"]
+
+_READ_FROM = ("06_models/model", "08_reporting/runs")
 
 
 class TrainedModels:
@@ -14,6 +18,8 @@ class TrainedModels:
     Args:
         folder: the data_dir, where runs are looked for by id.
     """
+
+    on_demand = None  # of a mirror only what is read is fetched
 
     def __init__(self, folder: Path) -> None:
         self.root = folder
@@ -31,4 +37,8 @@ class TrainedModels:
         Raises:
             DataError: if there is no such model, or it is damaged.
         """
+        if is_address(name):
+            return read_stored_model(find_trained_model(str(fetch_address(name)), self.root))
+        for part in _READ_FROM:
+            fetch(self.root / part)
         return read_stored_model(find_trained_model(name, self.root))

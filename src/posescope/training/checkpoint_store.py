@@ -7,13 +7,12 @@ The fingerprint is computed of options and data, so a run with other options has
 """
 
 import logging
-import os
-import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from posescope.core.files import atomic_folder, remove_leftovers, write_json
+from posescope.core.mirrors import remove
 from posescope.training.checkpoint_state import (
     CheckpointError,
     DamagedCheckpointError,
@@ -95,8 +94,8 @@ class CheckpointStore:
         if (run / FINISHED).exists():
             log.info("%s: removing the checkpoints of a finished run with the same options and data.", run)
             for epoch in self._epochs(fingerprint):
-                _remove(self._place(fingerprint, epoch))
-            shutil.rmtree(run)  # finished.json is removed last: if the process is killed before, the run is still finished
+                remove(self._place(fingerprint, epoch))
+            remove(run)  # finished.json is removed last: if the process is killed before, the run is still finished
 
     def clean(self, fingerprint: str) -> None:
         """Remove incomplete files of killed processes of this run."""
@@ -126,7 +125,7 @@ class CheckpointStore:
         last = [epoch for epoch in self._epochs(state.fingerprint) if epoch <= state.epoch][-keep:]
         kept = {*last, *(best_record(state.history[:epoch]).epoch for epoch in last)}
         for epoch in set(self._epochs(state.fingerprint)) - kept:
-            _remove(self._place(state.fingerprint, epoch))
+            remove(self._place(state.fingerprint, epoch))
 
     def read(self, fingerprint: str, epoch: int) -> TrainingState:
         """Return the state after an epoch.
@@ -191,13 +190,6 @@ class CheckpointStore:
         for run in self._runs():
             if run != fingerprint and not (self.root / run / FINISHED).exists():
                 log.info("%s: an unfinished run with other options or data; it is kept.", self.root / run)
-
-
-def _remove(place: Path) -> None:
-    """Rename, then remove, so that a killed process leaves no incomplete checkpoint."""
-    temporary = place.with_name(f".{place.name}.{os.getpid()}.tmp")
-    os.replace(place, temporary)
-    shutil.rmtree(temporary)
 
 
 def _differences(stored: Mapping[str, Any], present: Mapping[str, Any]) -> str:

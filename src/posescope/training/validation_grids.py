@@ -5,7 +5,6 @@
 Drawing uses no random numbers and changes no weights, so the results of a run do not depend on the grids.
 """
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from posescope.artifacts.pose_model import PoseModel, normalise_images
 from posescope.core.files import remove_leftovers
+from posescope.core.mirrors import remove
 from posescope.core.skeleton import Skeleton
 from posescope.data.crops.crop_set import CropSet
 from posescope.drawing.image_grids import draw_image_grid, resize_to_height
@@ -47,11 +47,11 @@ class ImageGridFolder:
         """
         run = self.root / fingerprint
         if epoch == 0:
-            shutil.rmtree(run, ignore_errors=True)
+            remove(run)
         remove_leftovers(run)
         for path in run.glob("epoch_*.png"):
             if int(path.stem.removeprefix("epoch_")) > epoch:
-                path.unlink()
+                remove(path)
 
     def write(self, fingerprint: str, epoch: int, image: NDArray[np.uint8]) -> Path:
         """Write the image grid of an epoch atomically and return its path.

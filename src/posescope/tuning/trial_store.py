@@ -8,12 +8,12 @@
 Searches with other data, another space or another recipe have another fingerprint and folder.
 """
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from posescope.core.errors import DataError
 from posescope.core.files import read_json, remove_leftovers, write_json
+from posescope.core.mirrors import remove
 from posescope.training.checkpoint_store import CheckpointStore
 from posescope.tuning.records import TrialRecord
 
@@ -73,7 +73,7 @@ class SearchFolder:
     def finish(self, record: TrialRecord) -> None:
         """Write the record of a finished trial and remove its checkpoints."""
         write_json(self._record_path(record.number), record.to_dict())
-        shutil.rmtree(self._folder(record.number), ignore_errors=True)
+        remove(self._folder(record.number))
 
     def _record_path(self, number: int) -> Path:
         return self.root / f"trial_{number:04d}.json"

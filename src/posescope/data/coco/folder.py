@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field, field_validator
 
@@ -76,6 +76,8 @@ class SourceOptions(Options):
 @dataclass(frozen=True)
 class CocoFolder:
     """The folder `root` of a data set. The nodes of the pipelines get it from the catalog and build no paths."""
+
+    on_demand: ClassVar[None] = None  # of a mirror only what is read is fetched
 
     root: Path
 

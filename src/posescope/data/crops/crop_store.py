@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from posescope.core.errors import DataError
 from posescope.core.files import atomic_write, read_checksummed_json, remove_leftovers, write_checksummed_json
+from posescope.core.mirrors import is_stored, list_names, remove
 from posescope.core.records import PoseTargets
 from posescope.core.tables import crop_boxes_fingerprint
 from posescope.data.crops.crop_set import CropSet
@@ -56,7 +57,9 @@ class CropStore:
             record = self.record(name)
             if record.fingerprint != fingerprint or record.failures:
                 return None
-            ShardReader.of_records(self.root, [record]).verify()
+            reader = ShardReader.of_records(self.root, [record])
+            if not is_stored(self.root / f"{name}.npy"):  # an object store has verified what it received
+                reader.verify()
         except DataError:
             return None
         return record
@@ -75,7 +78,7 @@ class CropStore:
             DataError: if the shard cannot be written.
         """
         path = self.root / f"{name}.npy"
-        (self.root / f"{name}.json").unlink(missing_ok=True)  # the old record does not belong to the new pixels
+        remove(self.root / f"{name}.json")  # the old record does not belong to the new pixels
         try:
             # Unbuffered: crops are large, and a short write is detected at once.
             with atomic_write(path) as temporary, temporary.open("wb", buffering=0) as stream:
@@ -92,12 +95,12 @@ class CropStore:
 
     def has_shards(self) -> bool:
         """Return whether the folder has a shard of any run."""
-        return any(self.root.glob("shard-*.npy"))
+        return any(name.startswith("shard-") for name in list_names(self.root))
 
     def begin(self) -> None:
         """Create the folder and remove the manifest: the store is not finished until `finish`."""
         self.root.mkdir(parents=True, exist_ok=True)
-        (self.root / _MANIFEST).unlink(missing_ok=True)
+        remove(self.root / _MANIFEST)
 
     def finish(self, names: list[str], squares: str = "", recipe: CropRecipe | None = None) -> None:
         """Write the manifest of the finished store; remove shards of other runs and incomplete files.
@@ -108,9 +111,9 @@ class CropStore:
             recipe: crop rule and padding; None if unknown.
         """
         wanted = set(names)
-        for path in self.root.glob("shard-*"):
-            if path.stem not in wanted:
-                path.unlink()
+        for name in sorted(list_names(self.root)):
+            if name.startswith("shard-") and Path(name).stem not in wanted:
+                remove(self.root / name)
         remove_leftovers(self.root)
         seals = [self._sealed(name)["seal"] for name in names]
         crop = {} if recipe is None else {"crop": recipe.model_dump(mode="json")}

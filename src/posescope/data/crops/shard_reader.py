@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posescope.core.errors import DataError
+from posescope.core.mirrors import fetch_file, find_size, remote_of
 from posescope.data.crops.shard_writer import ShardRecord, digest_bytes_of
 
 __all__ = ["ShardReader"]
@@ -104,7 +106,7 @@ class ShardReader:
         if image.shape != layout.shape[1:]:
             raise DataError(f"{path}: expected crops of shape {image.shape}, found {layout.shape[1:]}. {_REMEDY}")
         try:
-            with path.open("rb") as stream:
+            with _open(path) as stream:
                 stream.seek(layout.offset + row * layout.row_bytes)
                 found = stream.readinto(image.data.cast("B"))
         except OSError as error:
@@ -123,13 +125,24 @@ class ShardReader:
         return found
 
 
+def _open(path: Path) -> BufferedReader:
+    """Open a shard; one of an object store is fetched if it is not on this machine, or was removed to bound the local copies."""
+    try:
+        return path.open("rb")
+    except FileNotFoundError:
+        if remote_of(path) is None:
+            raise
+    fetch_file(path)
+    return path.open("rb")
+
+
 def _unreadable(path: Path, error: OSError) -> DataError:
     return DataError(f"{path}: the shard cannot be read ({error.strerror or error}). {_REMEDY}")
 
 
 def _check_size(path: Path, expected_bytes: int) -> None:
     try:
-        found = path.stat().st_size
+        found = find_size(path)
     except OSError as error:
         raise _unreadable(path, error) from error
     if found != expected_bytes:
@@ -137,8 +150,9 @@ def _check_size(path: Path, expected_bytes: int) -> None:
 
 
 def _read_layout(path: Path, count: int) -> _Layout:
+    fetch_file(path)
     try:
-        with path.open("rb") as stream:
+        with _open(path) as stream:
             np.lib.format.read_magic(stream)
             shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
             offset = stream.tell()
