@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from kedro.pipeline import Pipeline
 from pydantic import BaseModel
 
+from posescope.core.compute import ComputeOptions
 from posescope.core.plugins import installed, load_component
 
 __all__ = ["DEFAULT_PIPELINES", "parameter_models", "register_pipelines"]
@@ -27,9 +28,10 @@ def register_pipelines() -> dict[str, Pipeline]:
 def parameter_models() -> Mapping[str, type[BaseModel]]:
     """Return the options model of every namespace of the parameters.
 
-    The module of a pipeline defines it beside `create_pipeline`: `PARAMETERS = {"namespace": OptionsModel}`.
+    The module of a pipeline defines it beside `create_pipeline`: `PARAMETERS = {"namespace": OptionsModel}`. The namespace
+    `compute` belongs to all pipelines.
     """
-    models: dict[str, type[BaseModel]] = {}
+    models: dict[str, type[BaseModel]] = {"compute": ComputeOptions}
     for row in installed("pipelines"):
         module = sys.modules[load_component("pipelines", row.name).__module__]
         # `create_pipeline` may be defined in a module below the package that the entry point names.

@@ -5,6 +5,7 @@ from posescope.core.hardware import configure_thread_pools
 configure_thread_pools()  # before torch is imported, which happens below
 
 from posescope.core.text_escaping import escape_log_messages  # noqa: E402
+from posescope.kedro_support.compute_hooks import ClusterConnection  # noqa: E402
 from posescope.kedro_support.config_loader import ComponentConfigLoader  # noqa: E402
 from posescope.kedro_support.data_folder_hooks import ChecksumCheck, DataFolderLock  # noqa: E402
 from posescope.kedro_support.params_option import patch_kedro_params  # noqa: E402
@@ -15,7 +16,11 @@ from posescope.kedro_support.run_recorder import RecordedSession, RunRecorder  #
 escape_log_messages()  # Kedro has read conf/logging.yml by now
 patch_kedro_params()  # `kedro run` and Kedro's HTTP server read `--params` as `posescope run` does
 
-HOOKS = (ParametersCheck(), AllowDottedPaths(), InputsCheck(), RunRecorder(), RemoteFolders(), DataFolderLock(), ChecksumCheck())
+# Kedro calls hooks of one kind in reverse order: the cluster is reached after all checks and before the record of the run.
+HOOKS = (
+    ClusterConnection(), ParametersCheck(), AllowDottedPaths(), InputsCheck(), RunRecorder(), RemoteFolders(), DataFolderLock(),
+    ChecksumCheck(),
+)  # fmt: skip
 
 SESSION_CLASS = RecordedSession
 CONFIG_LOADER_CLASS = ComponentConfigLoader

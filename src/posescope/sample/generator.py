@@ -1,4 +1,4 @@
-"""Generate the sample: plan it, render its images in several processes, write it as a COCO folder.
+"""Generate the sample: plan it, render its images in several processes or on a cluster, write it as a COCO folder.
 
 Image i of split s depends only on `SeedSequence([seed, s, i])`, not on the process or the order.
 """
@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import joblib
 import numpy as np
 from tqdm import tqdm
 
+from posescope.core.compute import run_in_processes
 from posescope.core.errors import DataError
 from posescope.core.files import atomic_folder, read_json, write_json
-from posescope.core.hardware import available_cpus
 from posescope.data.coco.folder import SAMPLE_MARKER
 from posescope.sample.annotation import CATEGORY, annotate_scene
 from posescope.sample.options import SampleOptions
@@ -92,8 +91,7 @@ def _write_split(folder: Path, split: Split, split_index: int, options: SampleOp
     plans = plan_split(options.seed, split_index, options.train_persons if split == "train" else options.val_persons)
     images = folder / f"{split}2017"
     images.mkdir()
-    pool = joblib.Parallel(n_jobs=options.workers or available_cpus(), batch_size=_BATCH, return_as="generator")
-    painted = pool(joblib.delayed(_paint_image)(plan, images, options) for plan in plans)
+    painted = run_in_processes(_paint_image, plans, shared=(images, options), workers=options.workers, batch_size=_BATCH)
     document = _document(split, list(tqdm(painted, total=len(plans), desc=f"sample {split}2017", unit="image")))
     path = folder / "annotations" / f"person_keypoints_{split}2017.json"
     path.parent.mkdir(exist_ok=True)

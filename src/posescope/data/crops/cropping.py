@@ -1,4 +1,4 @@
-"""Crop all persons into the shards of a store, by several processes; an interrupted run resumes."""
+"""Crop all persons into the shards of a store, by several processes or a cluster; an interrupted run resumes."""
 
 import logging
 from collections.abc import Sequence
@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from posescope.core.compute import run_in_processes
 from posescope.core.data_folder import share_folder_lock
 from posescope.core.errors import DataError
 from posescope.core.hardware import available_cpus
@@ -79,8 +79,7 @@ def write_crops(
 def _write_shards(tasks: Sequence[ShardTask], store: CropStore, options: CropOptions) -> None:
     workers = min(options.workers or available_cpus(), max(len(tasks), 1))
     # One shard at a time per process: with larger batches the last one would keep a single process busy.
-    pool = Parallel(n_jobs=workers, batch_size=1, return_as="generator_unordered")
-    counts = pool(delayed(_write_shard)(task, store, options) for task in tasks)
+    counts = run_in_processes(_write_shard, tasks, shared=(store, options), workers=workers, ordered=False)
     with tqdm(total=sum(task.person_count for task in tasks), desc="crops", unit="person") as progress:
         for person_count in counts:
             progress.update(person_count)

@@ -1,0 +1,123 @@
+"""The part of a cluster that runs in its workers: checks of the worker, and batches of tasks.
+
+A worker may join while a run goes on, so every batch is checked: it compares the versions of the packages that determine results.
+"""
+
+import platform
+import socket
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, TypeVar
+
+from posescope.core.errors import PosescopeError
+
+__all__ = [
+    "Shared", "TaskBatch", "WorkerVersionError", "describe_differences", "keep_shared", "run_batch", "version_fault",
+    "versions_here",
+]  # fmt: skip
+
+ResultT = TypeVar("ResultT")
+
+# They decode, resize, compute and transfer the results; others do not change a result.
+_PACKAGES = (
+    "posescope", "numpy", "pandas", "torch", "opencv-python-headless", "simplejpeg", "pillow", "dask", "distributed",
+)  # fmt: skip
+
+
+class WorkerVersionError(PosescopeError):
+    """A worker has another version of a package than the run."""
+
+
+@dataclass(frozen=True)
+class TaskBatch:
+    """Tasks that one worker runs one after the other.
+
+    Attributes:
+        function: function of one item and the shared objects.
+        items: the items.
+        versions: versions of the packages of the run, see `versions_here`.
+        preparations: functions without arguments that are called in the worker first, such as one that opens a remote folder.
+    """
+
+    function: Callable[..., Any]
+    items: tuple[Any, ...]
+    versions: Mapping[str, str]
+    preparations: tuple[Callable[[], None], ...] = ()
+
+
+@dataclass(frozen=True)
+class Shared:
+    """Objects that all tasks get. One object for Dask, which searches lists and tuples for its own keys."""
+
+    objects: tuple[Any, ...]
+
+
+@cache
+def _versions_here() -> tuple[tuple[str, str], ...]:
+    found = {"python": ".".join(platform.python_version_tuple()[:2])}
+    for name in _PACKAGES:
+        try:
+            # A local label names the build of a version, such as +cpu.
+            found[name] = version(name).partition("+")[0]
+        except PackageNotFoundError:
+            found[name] = "missing"
+    return tuple(found.items())
+
+
+def versions_here() -> dict[str, str]:
+    """Return the versions of Python and of the packages that determine results, without an import of them."""
+    return dict(_versions_here())
+
+
+def describe_differences(expected: Mapping[str, str], found: Mapping[str, str]) -> str:
+    """Return the versions that differ, in one line; empty if none does.
+
+    Args:
+        expected: versions of the run.
+        found: versions of a worker.
+
+    Example:
+        >>> describe_differences({"numpy": "2.4.1", "torch": "2.9"}, {"numpy": "2.3.0", "torch": "2.9"})
+        'numpy 2.3.0 (here 2.4.1)'
+    """
+    return ", ".join(
+        f"{name} {found.get(name, 'missing')} (here {own})" for name, own in expected.items() if found.get(name) != own
+    )
+
+
+def keep_shared(shared: Shared) -> Shared:
+    """Return the shared objects; as the result of a task they stay in the workers."""
+    return shared
+
+
+def run_batch(batch: TaskBatch, shared: Shared) -> list[Any]:
+    """Run the tasks of a batch, and return their results in order.
+
+    Args:
+        batch: the tasks.
+        shared: further arguments of the function, the same for all batches.
+
+    Raises:
+        WorkerVersionError: if this worker has other versions than the run.
+    """
+    differences = describe_differences(batch.versions, versions_here())
+    if differences:
+        raise WorkerVersionError(version_fault({socket.gethostname(): differences}))
+    for prepare in batch.preparations:
+        prepare()
+    return [batch.function(item, *shared.objects) for item in batch.items]
+
+
+def version_fault(differences: Mapping[str, str] | Iterable[tuple[str, str]]) -> str:
+    """Return the message for workers with other versions.
+
+    Args:
+        differences: address or name of each worker, and the text of `describe_differences`.
+    """
+    listed = "; ".join(f"{worker}: {text}" for worker, text in dict(differences).items())
+    return (
+        f"Dask workers: expected the versions of this process, since others may give other results; found {listed}. Install the "
+        "same requirements.lock on all machines and start these workers again."
+    )

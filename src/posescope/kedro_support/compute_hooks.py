@@ -1,0 +1,99 @@
+"""Hook that opens the cluster of a run (parameters `compute`) and runs every node with it."""
+
+import atexit
+import threading
+from contextlib import ExitStack
+from typing import Any
+
+from kedro.framework.hooks import hook_impl
+from kedro.io import DataCatalog
+from kedro.pipeline import Pipeline
+
+from posescope.core.compute import ComputeOptions, use_cluster
+from posescope.core.dask_cluster import DaskCluster, open_cluster
+
+__all__ = ["ClusterConnection"]
+
+_PARAMETERS = "params:compute"
+
+
+class ClusterConnection:
+    """Connects to the cluster before the first node of a run, and closes the connection at its end.
+
+    With Kedro's ParallelRunner a node runs in another process, which opens a connection of its own.
+    """
+
+    def __init__(self) -> None:
+        self._open: dict[str, DaskCluster] = {}  # by the id of the run; Kedro's HTTP server may have several
+        self._thread = threading.local()  # what is undone after the node of this thread
+
+    @hook_impl
+    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Connect after all checks.
+
+        Raises:
+            ClusterError: if the scheduler does not answer.
+            WorkerVersionError: if its workers have other versions.
+        """
+        if pipeline.nodes:
+            self._cluster_of(str(run_params["run_id"]), catalog)
+
+    @hook_impl
+    def before_node_run(self, catalog: DataCatalog, run_id: str) -> None:
+        """Run the node, which is called in this thread, with the cluster."""
+        self._end_node()
+        self._thread.node = ExitStack()
+        self._thread.node.enter_context(use_cluster(self._cluster_of(str(run_id), catalog)))
+
+    @hook_impl
+    def after_node_run(self) -> None:
+        """Run what follows without the cluster."""
+        self._end_node()
+
+    @hook_impl
+    def on_node_error(self) -> None:
+        """Run what follows without the cluster."""
+        self._end_node()
+
+    @hook_impl
+    def after_pipeline_run(self, run_params: dict[str, Any]) -> None:
+        """Close the connection."""
+        self._close(str(run_params["run_id"]))
+
+    @hook_impl
+    def on_pipeline_error(self, run_params: dict[str, Any]) -> None:
+        """Close the connection."""
+        self._close(str(run_params["run_id"]))
+
+    def close_all(self) -> None:
+        """Close all connections at the end of the process."""
+        for run_id in list(self._open):
+            self._close(run_id)
+
+    def _cluster_of(self, run_id: str, catalog: DataCatalog) -> DaskCluster | None:
+        if run_id not in self._open:
+            options = _options_of(catalog)
+            if options.backend == "processes":
+                return None
+            if not self._open:
+                atexit.register(self.close_all)
+            self._open[run_id] = open_cluster(options)
+        return self._open[run_id]
+
+    def _close(self, run_id: str) -> None:
+        cluster = self._open.pop(run_id, None)
+        if cluster is not None:
+            cluster.close()
+
+    def _end_node(self) -> None:
+        node = getattr(self._thread, "node", None)
+        if node is not None:
+            self._thread.node = None
+            node.close()
+
+
+def _options_of(catalog: DataCatalog) -> ComputeOptions:
+    if _PARAMETERS not in catalog:
+        return ComputeOptions()
+    found = catalog.load(_PARAMETERS)
+    return found if isinstance(found, ComputeOptions) else ComputeOptions.model_validate(found)

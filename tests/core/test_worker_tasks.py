@@ -1,0 +1,66 @@
+import platform
+
+import numpy as np
+import pytest
+
+from posescope.core.worker_tasks import (
+    Shared,
+    TaskBatch,
+    WorkerVersionError,
+    describe_differences,
+    keep_shared,
+    run_batch,
+    version_fault,
+    versions_here,
+)
+
+
+def scale(item: int, factor: int) -> int:
+    return item * factor
+
+
+def test_the_items_of_a_batch_run_in_order() -> None:
+    batch = TaskBatch(scale, (3, 1, 2), versions_here())
+    assert run_batch(batch, Shared((10,))) == [30, 10, 20]
+
+
+def test_an_empty_batch_has_no_results() -> None:
+    assert run_batch(TaskBatch(scale, (), versions_here()), Shared((10,))) == []
+
+
+def test_preparations_run_before_the_items() -> None:
+    order: list[str] = []
+    batch = TaskBatch(order.append, ("item",), versions_here(), (lambda: order.append("prepared"),))
+    run_batch(batch, Shared(()))
+    assert order == ["prepared", "item"]
+
+
+def test_another_version_is_named_with_both_numbers() -> None:
+    batch = TaskBatch(scale, (1,), {**versions_here(), "numpy": "1.0.0"})
+    with pytest.raises(WorkerVersionError) as caught:
+        run_batch(batch, Shared((1,)))
+    assert f"numpy {np.__version__} (here 1.0.0)" in str(caught.value)
+    assert "torch" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_versions_are_those_of_the_imported_packages() -> None:
+    found = versions_here()
+    assert found["numpy"] == np.__version__
+    assert found["python"] == ".".join(platform.python_version_tuple()[:2])
+    assert all("+" not in text for text in found.values())
+
+
+def test_a_worker_that_lacks_a_package_differs() -> None:
+    assert describe_differences({"torch": "2.9"}, {}) == "torch missing (here 2.9)"
+    assert describe_differences({"torch": "2.9"}, {"torch": "2.9", "other": "1"}) == ""
+
+
+def test_all_workers_that_differ_are_listed() -> None:
+    text = version_fault({"tcp://a:1": "numpy 1 (here 2)", "tcp://b:1": "torch 1 (here 2)"})
+    assert "tcp://a:1: numpy 1 (here 2); tcp://b:1: torch 1 (here 2)" in text
+
+
+def test_shared_objects_are_kept_as_they_are() -> None:
+    shared = Shared((np.arange(3), "x"))
+    assert keep_shared(shared) is shared
