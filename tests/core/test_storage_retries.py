@@ -4,6 +4,7 @@ import errno
 import itertools
 
 import pytest
+from aiohttp.http_exceptions import ContentLengthError
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, ParamValidationError, ReadTimeoutError
 
 from posescope.core import storage_retries
@@ -21,7 +22,7 @@ def answer(code: str, status: int) -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": code}, "ResponseMetadata": {"HTTPStatusCode": status}}, "GetObject")
 
 
-def translated(error: OSError, cause: ClientError) -> OSError:
+def translated(error: OSError, cause: Exception) -> OSError:
     error.__cause__ = cause  # as s3fs does
     return error
 
@@ -59,6 +60,9 @@ def test_kinds_of_errors(error: Exception, kind: ErrorKind) -> None:
 def test_http_status() -> None:
     assert http_status_of(translated(OSError("x"), answer("SlowDown", 503))) == 503
     assert http_status_of(OSError(errno.EBUSY, "x")) is None
+    broken = translated(OSError("x"), ContentLengthError("Not enough data"))
+    assert broken.__cause__.code == 400  # of the parser, not of the answer
+    assert http_status_of(broken) is None
 
 
 def test_a_passing_error_is_repeated_with_growing_waits(monkeypatch: pytest.MonkeyPatch) -> None:

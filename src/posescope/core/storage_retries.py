@@ -35,6 +35,8 @@ _LASTING_ERRNO = {
     errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EINVAL, errno.ENOTEMPTY,
     errno.ENOSYS, errno.EMFILE, errno.ENFILE,
 }  # fmt: skip
+# Attribute of the HTTP status by class: gcsfs, aiohttp. botocore's ClientError has a dictionary.
+_STATUS_ATTRIBUTES = {"HttpError": "code", "ClientResponseError": "status"}
 _CREDENTIALS_REMEDY = "Check the credentials: the environment (AWS_*), or conf/local/credentials.yml"
 _random = random.SystemRandom()  # the seeded generator of the run is not touched
 
@@ -156,10 +158,11 @@ def http_status_of(error: BaseException) -> int | None:
     """Return the HTTP status of the answer that caused an error, None if there was no answer."""
     for cause in causes_of(error):
         response: Any = getattr(cause, "response", None)
-        if isinstance(response, dict):  # botocore's ClientError
+        if isinstance(response, dict):
             status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-        else:  # gcsfs, aiohttp
-            status = getattr(cause, "code", getattr(cause, "status", None))
+        else:
+            # aiohttp gives a broken body the code 400: only errors that stand for an answer count.
+            status = getattr(cause, _STATUS_ATTRIBUTES.get(type(cause).__name__, ""), None)
         if isinstance(status, int) and status >= HTTPStatus.MULTIPLE_CHOICES:
             return status
     return None
