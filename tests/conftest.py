@@ -1,16 +1,21 @@
-"""Shared fixtures: the folder of real data, a tiny data set, one thread per process."""
+"""Shared fixtures: the folder of real data, a tiny data set, one thread per process, the files of conf/ parsed once."""
 
+import copy
+import io
 import json
 import os
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+import omegaconf.base
 import pytest
 import torch
 from numpy.typing import NDArray
+from omegaconf import OmegaConf
 
 os.environ.setdefault("DO_NOT_TRACK", "1")
 # With pytest-xdist each process has one core.
@@ -35,6 +40,25 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def configuration_parsed_once() -> Iterator[None]:
+    """Keep what OmegaConf parsed, by its text: half of the time of a Kedro session, and the tests open some hundred of them."""
+    load = OmegaConf.load
+
+    @cache
+    def parsed(text: str) -> Any:
+        return load(io.StringIO(text))
+
+    def load_once(file: Any) -> Any:
+        text = file.read() if hasattr(file, "read") else Path(file).read_text(encoding="utf-8")
+        return copy.deepcopy(parsed(text))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(OmegaConf, "load", staticmethod(load_once))
+        patch.setattr(omegaconf.base, "parse", cache(omegaconf.base.parse))  # of `${...}`; the tree is only read
+        yield
 
 
 JOINTS = ("nose", "left_hand", "right_hand")

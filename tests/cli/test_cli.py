@@ -8,20 +8,18 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from kedro.framework.startup import bootstrap_project
+from tests.kedro_sessions import REPOSITORY, configure_once
 
 from posescope.cli import cli
 from posescope.cli.run_command import run
 from posescope.core.plugins import GROUPS, installed
 from posescope.pipeline_registry import parameter_models
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-
 
 @pytest.fixture(autouse=True)
 def project(monkeypatch: pytest.MonkeyPatch) -> None:
     """Run in the repository."""
-    bootstrap_project(REPOSITORY)
+    configure_once()
     monkeypatch.chdir(REPOSITORY)
 
 

@@ -15,7 +15,7 @@ import pytest
 import yaml
 from click import Context
 from click.testing import CliRunner
-from kedro.framework.startup import bootstrap_project
+from tests.kedro_sessions import REPOSITORY, configure_once
 
 from posescope.cli import cli
 from posescope.cli.run_command import run
@@ -26,7 +26,6 @@ from posescope.kedro_support.parameter_checks import check_parameters
 from posescope.pipeline_registry import parameter_models, register_pipelines
 from posescope.settings import CONFIG_LOADER_ARGS
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 HOW_TO = sorted(str(path.relative_to(REPOSITORY)) for path in (REPOSITORY / "docs" / "how-to").glob("*.md"))
 PAGES = ["README.md", *HOW_TO]
 
@@ -38,7 +37,7 @@ OF_KEDRO = {"kedro registry list"}
 
 @pytest.fixture(autouse=True)
 def project() -> None:
-    bootstrap_project(REPOSITORY)
+    configure_once()
 
 
 def read_options(command: str) -> Context:

@@ -24,6 +24,11 @@ from posescope.geometry.crop_recipe import CropRecipe
 from posescope.models.base import PoseNetwork
 
 SIDE = 32
+# Options of the analysis `clusters` for tests: with its defaults a test takes seconds.
+QUICK_CLUSTERS = {
+    "null_draws": 3, "stability_splits": 2, "resamples": 200, "shuffles": 100,
+    "clusterer": {"name": "kmeans", "options": {"largest": 4, "restarts": 4}},
+}  # fmt: skip
 OTHER_IMAGES = 1_000_000  # added to the images of judged persons: images of fitted ones
 TOY_SKELETON = Skeleton(joints=("left_dot", "right_dot"), limbs=((0, 1),), oks_sigmas=(0.1, 0.1))
 

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from tests.explainability.conftest import analysis_inputs
+from tests.explainability.conftest import QUICK_CLUSTERS, analysis_inputs
 from tests.findings import make_finding
 
 from posescope.artifacts.model_folder import fingerprint_of_model
@@ -18,7 +18,7 @@ from posescope.explainability.study import StudyTables, describe_result, run_ana
 @pytest.mark.parametrize("count", [3, 4, 7, 12])
 def test_clusters_of_few_persons(inputs_of, noise_crops, count: int) -> None:
     inputs = inputs_of(noise_crops.subset(np.arange(count)), per_person_pck=np.linspace(0, 1, count))
-    table = Clusters(ClustersOptions(resamples=100))(inputs).tables["clusters"]
+    table = Clusters(ClustersOptions(**QUICK_CLUSTERS))(inputs).tables["clusters"]
     assert table["persons"].sum() == count
     assert table["mean_pck"].notna().all()
 
@@ -55,7 +55,8 @@ def test_analyses_with_fewer_components_than_variances(inputs_of, scattered_crop
     few = principal_components(inputs.judged.features, 3)
     assert len(few) == 3 < len(few.variances)
     inputs = replace(inputs, components=few)
-    result = describe_result(build("analyses", ComponentSpec(name=name))(inputs), inputs, "")
+    options = QUICK_CLUSTERS if name == "clusters" else {}
+    result = describe_result(build("analyses", ComponentSpec(name=name, options=options))(inputs), inputs, "")
     assert result.findings
     assert result.model == fingerprint_of_model(inputs.model)
 

@@ -17,9 +17,9 @@ import pandas as pd
 import pytest
 from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
-from kedro.framework.startup import bootstrap_project
 from kedro.io import DataCatalog
-from tests.conftest import REPOSITORY, TinyCoco
+from tests.conftest import TinyCoco
+from tests.kedro_sessions import open_session
 
 from posescope.core.data_folder import CHECKSUMS
 from posescope.core.errors import PosescopeError
@@ -105,11 +105,9 @@ class Finished:
         return getattr(self.catalog.get(name), "_filepath", None) is not None
 
     def _session(self) -> KedroSession:
-        bootstrap_project(REPOSITORY)
         crop = {"rule": "padded_square", "size_px": 32, "workers": 1, "shard_persons": 2}
         paths = {"data_dir": str(self.data), "raw_dir": str(self.root / "raw")}
-        params = {**paths, "data_engineering": {"sample": None, "crop": crop}}
-        return KedroSession.create(project_path=REPOSITORY, env="test", runtime_params=params, save_on_close=False)
+        return open_session(**paths, data_engineering={"sample": None, "crop": crop})
 
 
 def make(root: Path, model: Any, seed: int) -> Finished:

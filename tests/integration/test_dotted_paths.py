@@ -10,14 +10,12 @@ import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from kedro.framework.session import KedroSession
-from kedro.framework.startup import bootstrap_project
+from tests.kedro_sessions import run_pipelines
 
 from posescope.artifacts.model_folder import ModelFolderError, load_model
 from posescope.cli import cli
 from posescope.prediction.estimator import PoseEstimator
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 MODULE, NET = "nets_of_the_user", "nets_of_the_user:Net"
@@ -57,12 +55,9 @@ def unloaded(root: Path) -> Path:
 
 
 def run(root: Path, network: str | None, *names: str, **params: Any) -> None:
-    bootstrap_project(REPOSITORY)
-    runtime = {"data_dir": str(root / "data"), "raw_dir": str(root / "raw"), **params}
     if network is not None:
-        runtime["modelling"] = {"model": {"name": network, "options": OPTIONS}, "training": {"epochs": 1}}
-    with KedroSession.create(project_path=REPOSITORY, env="test", runtime_params=runtime, save_on_close=False) as session:
-        session.run(pipeline_names=list(names))
+        params["modelling"] = {"model": {"name": network, "options": OPTIONS}, "training": {"epochs": 1}}
+    run_pipelines(root, *names, **params)
 
 
 def causes_of(error: BaseException | None) -> Iterator[BaseException]:

@@ -16,8 +16,7 @@ import pandas as pd
 import pytest
 import torch
 from click.testing import CliRunner
-from kedro.framework.session import KedroSession
-from kedro.framework.startup import bootstrap_project
+from tests.kedro_sessions import REPOSITORY, open_session, run_pipelines
 
 from posescope.artifacts.description import model_fingerprint
 from posescope.artifacts.model_folder import load_model
@@ -28,7 +27,6 @@ from posescope.core.origin import OriginMismatchError
 from posescope.drawing.rgb_images import read_png
 from posescope.pipeline_registry import DEFAULT_PIPELINES
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.usefixtures("one_thread")  # as in the subprocesses
 
 METRICS = {
@@ -69,14 +67,6 @@ def copy(run: Path, tmp_path: Path) -> Path:
     """Return a writable copy of the finished run."""
     shutil.copytree(run, tmp_path / "run")
     return tmp_path / "run"
-
-
-def run_pipeline(root: Path, *names: str, **params: Any) -> None:
-    """Run pipelines in process."""
-    bootstrap_project(REPOSITORY)
-    runtime = {"data_dir": str(root / "data"), "raw_dir": str(root / "raw"), **params}
-    with KedroSession.create(project_path=REPOSITORY, env="test", runtime_params=runtime, save_on_close=False) as session:
-        session.run(pipeline_names=list(names))
 
 
 def metrics_file(root: Path) -> Path:
@@ -176,24 +166,22 @@ def test_new_model_is_not_shown_with_metrics_of_the_former_one(copy: Path, caplo
     value = json.loads(metrics_file(copy).read_text())["val"]["oks"]["value"]
     card = copy / "data" / "08_reporting" / "model_card.md"
     assert f"| oks | {value:.3f} |" in card.read_text()
-    run_pipeline(copy, "modelling", modelling={"training": {"seed": 7, "epochs": 1, "learning_rate": 1e-6}})
-    run_pipeline(copy, "reporting")
+    run_pipelines(copy, "modelling", modelling={"training": {"seed": 7, "epochs": 1, "learning_rate": 1e-6}})
+    run_pipelines(copy, "reporting")
     assert "| oks |" not in card.read_text()
     assert "Not measured for this model on this data" in card.read_text()
     assert any(record.levelname == "WARNING" and "Left out" in record.message for record in caplog.records)
-    run_pipeline(copy, "evaluation")
-    run_pipeline(copy, "reporting")
+    run_pipelines(copy, "evaluation")
+    run_pipelines(copy, "reporting")
     assert "| oks |" in card.read_text()
 
 
 def test_metric_values_of_the_former_model_are_rejected(copy: Path) -> None:
     """Only `metrics.json` is missing; its parts are of the former model."""
-    run_pipeline(copy, "modelling", modelling={"training": {"learning_rate": 1e-6, "epochs": 1}})
+    run_pipelines(copy, "modelling", modelling={"training": {"learning_rate": 1e-6, "epochs": 1}})
     metrics_file(copy).unlink()
-    bootstrap_project(REPOSITORY)
-    runtime = {"data_dir": str(copy / "data"), "raw_dir": str(copy / "raw")}
     with (
-        KedroSession.create(project_path=REPOSITORY, env="test", runtime_params=runtime, save_on_close=False) as session,
+        open_session(data_dir=str(copy / "data"), raw_dir=str(copy / "raw")) as session,
         pytest.raises(OriginMismatchError) as caught,
     ):
         session.run(pipeline_names=["evaluation"], only_missing_outputs=True)
@@ -202,8 +190,8 @@ def test_metric_values_of_the_former_model_are_rejected(copy: Path) -> None:
 
 
 def test_results_of_former_data_are_omitted(copy: Path) -> None:
-    run_pipeline(copy, "data_engineering", data_engineering={"split": {"seed": 5}})
-    run_pipeline(copy, "reporting")
+    run_pipelines(copy, "data_engineering", data_engineering={"split": {"seed": 5}})
+    run_pipelines(copy, "reporting")
     page = (copy / "data" / "08_reporting" / "report.html").read_text(encoding="utf-8")
     assert "the model was trained on other data" in page
     assert "No metrics of this model on this data" in page
@@ -283,7 +271,7 @@ def test_images_are_in_one_split_only(run: Path) -> None:
 
 def test_inference_predicts_every_image_of_a_folder(copy: Path) -> None:
     images = copy / "raw" / "val2017"
-    run_pipeline(copy, "inference", images=str(images), model=str(copy / "data" / "06_models" / "model"))
+    run_pipelines(copy, "inference", images=str(images), model=str(copy / "data" / "06_models" / "model"))
     folder = copy / "data" / "07_model_output" / "inference"
     results = json.loads((folder / "coco_results.json").read_text())
     names = sorted(path.name for path in images.iterdir())
@@ -302,7 +290,7 @@ def test_inference_predicts_every_image_of_a_folder(copy: Path) -> None:
 def test_inference_reads_boxes_from_a_file(copy: Path) -> None:
     images, truth = copy / "raw" / "val2017", copy / "raw" / "annotations" / "person_keypoints_val2017.json"
     paths = {"images": str(images), "model": str(copy / "data" / "06_models" / "model"), "boxes": str(truth)}
-    run_pipeline(copy, "inference", inference={"detector": {"name": "boxes_file"}}, **paths)
+    run_pipelines(copy, "inference", inference={"detector": {"name": "boxes_file"}}, **paths)
     results = json.loads((copy / "data" / "07_model_output" / "inference" / "coco_results.json").read_text())
     expected = [item for item in json.loads(truth.read_text())["annotations"] if not item["iscrowd"]]
 
@@ -316,7 +304,7 @@ def test_inference_reads_boxes_from_a_file(copy: Path) -> None:
 def test_crops_that_are_not_square(tmp_path: Path) -> None:
     """Crops of 96 x 64 px by the rule top_down, up to the report; inference with the annotated boxes has the same crops."""
     crop = {"data_engineering": {"crop": {"rule": "top_down", "size_px": [96, 64]}}}
-    run_pipeline(tmp_path, *DEFAULT_PIPELINES, **crop)
+    run_pipelines(tmp_path, *DEFAULT_PIPELINES, **crop)
     data, images = tmp_path / "data", tmp_path / "raw" / "val2017"
     boxes = pd.read_parquet(data / "03_primary" / "crop_boxes.parquet")
     assert ((boxes["width"] / boxes["height"]).between(0.6, 0.73) & (boxes["side"] == boxes["height"])).all()
@@ -331,7 +319,7 @@ def test_crops_that_are_not_square(tmp_path: Path) -> None:
 
     truth = tmp_path / "raw" / "annotations" / "person_keypoints_val2017.json"
     paths = {"images": str(images), "model": str(data / "06_models" / "model"), "boxes": str(truth)}
-    run_pipeline(tmp_path, "inference", inference={"detector": {"name": "boxes_file"}}, **paths, **crop)
+    run_pipelines(tmp_path, "inference", inference={"detector": {"name": "boxes_file"}}, **paths, **crop)
     by_image: dict[int, list[np.ndarray]] = {}
     for found in json.loads((data / "07_model_output" / "inference" / "coco_results.json").read_text()):
         by_image.setdefault(found["image_id"], []).append(np.reshape(found["keypoints"], (-1, 3))[:, :2])
@@ -346,7 +334,7 @@ def test_inference_skips_unreadable_images(copy: Path) -> None:
     images = copy / "raw" / "val2017"
     readable = len(list(images.iterdir()))
     (images / "broken.jpg").write_bytes(b"no image")
-    run_pipeline(copy, "inference", images=str(images), model=str(copy / "data" / "06_models" / "model"))
+    run_pipelines(copy, "inference", images=str(images), model=str(copy / "data" / "06_models" / "model"))
     results = json.loads((copy / "data" / "07_model_output" / "inference" / "coco_results.json").read_text())
     assert len(results) == readable
 
@@ -354,7 +342,7 @@ def test_inference_skips_unreadable_images(copy: Path) -> None:
 def run_single(root: Path, name: str) -> None:
     """Run one pipeline; it writes its own record and changes no other outputs."""
     before, metrics = {path: path.read_bytes() for path in records(root)}, metrics_file(root).read_bytes()
-    run_pipeline(root, name)
+    run_pipelines(root, name)
     assert len(records(root)) == len(before) + 1
     assert {path: path.read_bytes() for path in before} == before, "earlier records are unchanged"
     assert metrics_file(root).read_bytes() == metrics
@@ -379,7 +367,7 @@ def test_persons_without_external_result_count_as_missed(copy: Path) -> None:
     first = all_results[0]["image_id"]
     results = copy / "external.json"
     results.write_text(json.dumps([result for result in all_results if result["image_id"] != first]))
-    run_pipeline(copy, "evaluation", evaluation={"results": str(results)})
+    run_pipelines(copy, "evaluation", evaluation={"results": str(results)})
     outputs = copy / "data" / "07_model_output" / "val"
     table = pd.read_parquet(sorted(outputs.glob("person_scores.parquet/*/*"))[-1])
     missed = table[~table["found"]]
@@ -411,7 +399,7 @@ def test_external_results_are_evaluated(copy: Path) -> None:
     results = copy / "external.json"
     results.write_text(json.dumps(true_results(copy)))
     shutil.rmtree(copy / "data" / "06_models")  # external results are evaluated without a model
-    run_pipeline(copy, "evaluation", evaluation={"results": str(results), "scoring": {"protocol": "coco"}})
+    run_pipelines(copy, "evaluation", evaluation={"results": str(results), "scoring": {"protocol": "coco"}})
     found = json.loads(metrics_file(copy).read_text())["val"]
     assert set(found) == METRICS - {"mse"}  # there are no heatmaps
     for name, metric in found.items():
@@ -432,7 +420,7 @@ def test_modelling_again_writes_a_second_version_with_equal_weights(copy: Path) 
 
 
 def test_another_codec_on_the_command_line_is_trained(copy: Path) -> None:
-    run_pipeline(copy, "modelling", data_engineering={"codec": {"name": "thesis"}}, modelling={"training": {"epochs": 1}})
+    run_pipelines(copy, "modelling", data_engineering={"codec": {"name": "thesis"}}, modelling={"training": {"epochs": 1}})
     newest = sorted((copy / "data" / "06_models" / "model").glob("*/model"))[-1]
     content = json.loads((newest / "model.json").read_text())
     assert content["codec"] == {"name": "thesis", "options": {}}
@@ -463,9 +451,7 @@ def test_only_missing_outputs_are_written_again(copy: Path) -> None:
         return {str(path.relative_to(copy)): path.stat().st_mtime_ns for path in files}
 
     def run_missing() -> list[str]:
-        bootstrap_project(REPOSITORY)
-        runtime = {"data_dir": str(copy / "data"), "raw_dir": str(copy / "raw")}
-        with KedroSession.create(project_path=REPOSITORY, env="test", runtime_params=runtime, save_on_close=False) as session:
+        with open_session(data_dir=str(copy / "data"), raw_dir=str(copy / "raw")) as session:
             session.run(only_missing_outputs=True)
         return list(json.loads(records(copy)[-1].read_text())["outputs"])
 

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from kedro.framework.startup import bootstrap_project
+from tests.kedro_sessions import REPOSITORY, configure_once
 
 from posescope.cli.run_command import run
 from posescope.core.errors import OptionsError
@@ -20,7 +20,6 @@ from posescope.pipeline_registry import register_pipelines
 from posescope.sample.generator import ensure_sample
 from posescope.sample.options import SampleOptions
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.usefixtures("one_thread")
 RUNNERS = ("SequentialRunner", "ThreadRunner", "ParallelRunner")
 
@@ -30,7 +29,7 @@ TIMED = re.compile(r"state\.json|history\.(csv|parquet)|report\.html|run\.json")
 
 @pytest.fixture(autouse=True)
 def project(monkeypatch: pytest.MonkeyPatch) -> None:
-    bootstrap_project(REPOSITORY)
+    configure_once()
     monkeypatch.chdir(REPOSITORY)
 
 

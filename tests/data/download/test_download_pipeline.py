@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from kedro.framework.session import KedroSession
-from kedro.framework.startup import bootstrap_project
+from tests.kedro_sessions import REPOSITORY, open_session
 
 from posescope.core.errors import DataError, OptionsError
 from posescope.kedro_support.config_loader import ComponentConfigLoader
@@ -18,7 +17,6 @@ from posescope.pipeline_registry import DEFAULT_PIPELINES
 from posescope.pipelines.download import PARAMETERS, create_pipeline
 from posescope.settings import CONFIG_LOADER_ARGS
 
-REPOSITORY = Path(__file__).resolve().parents[3]
 PATHS = {
     "annotations_trainval2017": "/annotations/annotations_trainval2017.zip",
     "val2017": "/zips/val2017.zip",
@@ -50,8 +48,7 @@ def mirror(server, tiny_coco, make_zip):
 
 
 def run(*names, env="coco", to_nodes=None, **params):
-    bootstrap_project(REPOSITORY)
-    with KedroSession.create(project_path=REPOSITORY, env=env, runtime_params=params, save_on_close=False) as session:
+    with open_session(env, **params) as session:
         return session.run(pipeline_names=list(names), to_nodes=to_nodes)
 
 

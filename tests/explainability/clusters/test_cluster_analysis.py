@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from pydantic import ValidationError
+from tests.explainability.conftest import QUICK_CLUSTERS as QUICK
 from tests.explainability.conftest import SIDE, analysis_inputs, crop_set
 
 from posescope.core.plugins import ComponentSpec
@@ -17,10 +18,6 @@ from posescope.explainability.clusters.cluster_analysis import Clusters, Cluster
 from posescope.explainability.errors import ExplainabilityError
 from posescope.explainability.features.feature_store import FeatureSet
 
-QUICK = {
-    "null_draws": 3, "stability_splits": 2, "resamples": 200, "shuffles": 100,
-    "clusterer": {"name": "kmeans", "options": {"largest": 4, "restarts": 4}},
-}  # fmt: skip
 KINDS = np.random.default_rng(7).permutation(np.repeat([0, 1, 2], [110, 80, 50]))
 
 
@@ -33,7 +30,7 @@ def inputs(inputs_of, three_kinds) -> AnalysisInputs:
     return inputs_of(crops, per_person_pck=pck)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def featured(model) -> Callable[..., AnalysisInputs]:
     """Inputs with any features (N, 12)."""
 
@@ -61,15 +58,24 @@ def failing(rng: np.random.Generator) -> dict:
     return {"per_person_pck": pck, "per_person_oks": pck - 0.1, "attributes": pd.DataFrame(attributes), "groups": groups}
 
 
+@pytest.fixture(scope="module")
+def planted_groups(featured) -> tuple[AnalysisInputs, AnalysisResult]:
+    """Inputs with three planted groups of which one fails, and their result, which tests only read."""
+    rng = np.random.default_rng(0)
+    given = featured(planted(rng), **failing(rng))
+    return given, Clusters(ClustersOptions(gallery=8, farthest=3, **QUICK))(given)
+
+
 def labels_of(found: AnalysisResult, role: str = "judged") -> np.ndarray:
     members = found.tables["cluster_members"]
     return members.loc[members["role"] == role, "cluster"].to_numpy() - 1
 
 
 @pytest.mark.parametrize("space", ["components", "raw"])
-def test_planted_groups_are_separate_and_the_failing_one_is_described(featured, space: str) -> None:
-    rng = np.random.default_rng(0)
-    found = Clusters(ClustersOptions(space=space, **QUICK))(featured(planted(rng), **failing(rng)))
+def test_planted_groups_are_separate_and_the_failing_one_is_described(planted_groups, space: str) -> None:
+    given, found = planted_groups
+    if space == "raw":
+        found = Clusters(ClustersOptions(space="raw", **QUICK))(given)
     np.testing.assert_array_equal(labels_of(found), KINDS)
     np.testing.assert_array_equal(labels_of(found, "fitted"), KINDS)
     assert found.facts["clusters"] == found.facts["separate_groups"] == 3
@@ -137,10 +143,8 @@ def test_judged_persons_belong_to_the_nearest_centre_of_the_fitted_ones(model, f
     assert "cluster_3_persons" not in found.images
 
 
-def test_stored_centres_give_the_groups_again(featured) -> None:
-    rng = np.random.default_rng(0)
-    given = featured(planted(rng), **failing(rng))
-    found = Clusters(ClustersOptions(**QUICK))(given)
+def test_stored_centres_give_the_groups_again(planted_groups) -> None:
+    given, found = planted_groups
     centres = found.tables["cluster_centres"]
     points = given.components.project(given.judged.features.values, centres.shape[1] - 2)
     members = found.tables["cluster_members"].query("role == 'judged'")
@@ -161,9 +165,8 @@ def test_errors_by_hand_and_unknown_persons(inputs, three_kinds) -> None:
     assert row["gap_low"] <= row["gap"] + 1e-9
 
 
-def test_table_of_every_number_of_clusters(featured) -> None:
-    rng = np.random.default_rng(0)
-    table = Clusters(ClustersOptions(**QUICK))(featured(planted(rng), **failing(rng))).tables["numbers_of_clusters"]
+def test_table_of_every_number_of_clusters(planted_groups) -> None:
+    table = planted_groups[1].tables["numbers_of_clusters"]
     assert table["clusters"].tolist() == [2, 3, 4]
     assert table["shown"].tolist() == [False, True, False]
     assert table["supported"].tolist()[1:] == [True, False]
@@ -173,9 +176,8 @@ def test_table_of_every_number_of_clusters(featured) -> None:
     assert table["smallest_group"].tolist()[1] == 50
 
 
-def test_images_plot_and_captions(featured) -> None:
-    rng = np.random.default_rng(0)
-    found = Clusters(ClustersOptions(gallery=8, farthest=3, **QUICK))(featured(planted(rng), **failing(rng)))
+def test_images_plot_and_captions(planted_groups) -> None:
+    _, found = planted_groups
     rows = [f"cluster_{number}_persons" for number in (1, 2, 3)]
     assert set(found.images) == {*rows, "clusters_skeletons"}
     assert {found.images[name].shape[1] for name in rows} == {4 * 128 + 5 * 4}

@@ -2,17 +2,14 @@
 
 import inspect
 import json
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
-from kedro.framework.session import KedroSession
-from kedro.framework.startup import bootstrap_project
+from tests.kedro_sessions import open_session, run_pipelines
 
 from posescope.pipelines.data_engineering import create_pipeline
 
-REPOSITORY = Path(__file__).resolve().parents[3]
 IMAGES = {"crop_grid", "target_grid", "average_crop"}
 PLOTS = {"distribution_plot", "rejected_plot", "box_sizes_plot", "joint_counts_plot", "joint_labels_plot"}
 TABLES = {
@@ -25,20 +22,17 @@ KINDS = {"ImagePreview": IMAGES, "PlotlyPreview": PLOTS, "TablePreview": TABLES,
 
 
 @pytest.fixture(scope="module")
-def context(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Return the context of the project after a run of the pipeline on a small generated sample."""
+def catalog(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Return the catalog of the project after a run of the pipeline on a small generated sample."""
     root = tmp_path_factory.mktemp("previews")
-    paths = {"data_dir": str(root / "data"), "raw_dir": str(root / "raw")}
-    bootstrap_project(REPOSITORY)
-    with KedroSession.create(project_path=REPOSITORY, env="test", runtime_params=paths, save_on_close=False) as session:
-        session.run(pipeline_names=["data_engineering"])
-    with KedroSession.create(project_path=REPOSITORY, env="test", runtime_params=paths, save_on_close=False) as session:
-        return session.load_context()
+    run_pipelines(root, "data_engineering")
+    with open_session(data_dir=str(root / "data"), raw_dir=str(root / "raw")) as session:
+        return session.load_context().catalog
 
 
 @pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, names in KINDS.items() for name in sorted(names)])
-def test_dataset_has_a_preview_of_its_kind(context: Any, kind: str, name: str) -> None:
-    dataset = context.catalog.get(name)
+def test_dataset_has_a_preview_of_its_kind(catalog: Any, kind: str, name: str) -> None:
+    dataset = catalog.get(name)
     arguments = (dataset.metadata or {})["kedro-viz"].get("preview_args", {})
     shown = dataset.preview(**arguments)
     # Kedro-Viz selects the kind of preview by the name of the return annotation.
@@ -47,13 +41,13 @@ def test_dataset_has_a_preview_of_its_kind(context: Any, kind: str, name: str) -
     assert len(json.dumps(shown)) > 2
 
 
-def test_every_table_image_and_plot_has_a_preview(context: Any) -> None:
+def test_every_table_image_and_plot_has_a_preview(catalog: Any) -> None:
     without_preview = {"raw_source", "crops", "targets", "data_results"}
     assert create_pipeline().all_outputs() - without_preview == IMAGES | PLOTS | TABLES | RECORDS
 
 
-def test_rejected_and_accepted_records_agree_with_the_other_tables(context: Any) -> None:
-    load = context.catalog.load
+def test_rejected_and_accepted_records_agree_with_the_other_tables(catalog: Any) -> None:
+    load = catalog.load
     rejected, distribution = load("rejected"), load("data_distribution").set_index("split")
     accepted = rejected[(rejected["step"] == "accepted")].set_index("record")["records"]
     assert accepted["person"] == distribution.loc["all", "persons"] == len(load("persons"))
@@ -65,7 +59,7 @@ def test_rejected_and_accepted_records_agree_with_the_other_tables(context: Any)
     assert of_persons["records"].sum() == len(load("persons_read")) + (of_persons["step"] == "read").sum()
 
 
-def test_joint_labels_sum_to_the_persons(context: Any) -> None:
-    labels: pd.DataFrame = context.catalog.load("joint_labels")
-    assert labels["joint"].tolist() == list(context.catalog.load("skeleton").joints)
-    assert set(labels[["visible", "occluded", "unlabelled"]].sum(axis=1)) == {len(context.catalog.load("persons"))}
+def test_joint_labels_sum_to_the_persons(catalog: Any) -> None:
+    labels: pd.DataFrame = catalog.load("joint_labels")
+    assert labels["joint"].tolist() == list(catalog.load("skeleton").joints)
+    assert set(labels[["visible", "occluded", "unlabelled"]].sum(axis=1)) == {len(catalog.load("persons"))}

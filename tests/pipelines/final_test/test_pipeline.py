@@ -10,10 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from kedro.framework.session import KedroSession
-from kedro.framework.startup import bootstrap_project
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
+from tests.kedro_sessions import run_pipelines
 
 from posescope.artifacts.description import model_fingerprint
 from posescope.artifacts.model_folder import load_model, save_model
@@ -25,7 +24,6 @@ from posescope.pipeline_registry import DEFAULT_PIPELINES, register_pipelines
 from posescope.pipelines.final_test import create_pipeline
 from posescope.prediction import split_predictions
 
-REPOSITORY = Path(__file__).resolve().parents[3]
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
@@ -38,11 +36,8 @@ class Project:
         self.log_file = root / "data" / "08_reporting" / "test_access_log.json"
 
     def run(self, *names: str, **params: Any) -> None:
-        bootstrap_project(REPOSITORY)
         paths = {"data_dir": str(self.data), "raw_dir": str(self.root / "raw"), "test_access_log": str(self.log_file)}
-        runtime = {**paths, **params}
-        with KedroSession.create(project_path=REPOSITORY, env="test", runtime_params=runtime, save_on_close=False) as session:
-            session.run(pipeline_names=list(names))
+        run_pipelines(self.root, *names, **{**paths, **params})
 
     def accesses(self) -> list[dict[str, Any]]:
         return json.loads(self.log_file.read_text()) if self.log_file.exists() else []  # type: ignore[no-any-return]

@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from kedro.framework.session import KedroSession
-from kedro.framework.startup import bootstrap_project
+from tests.kedro_sessions import open_session, run_pipelines
 
 from posescope.artifacts.description import model_fingerprint
 from posescope.artifacts.model_folder import fingerprint_of_model, load_model
@@ -27,24 +26,11 @@ from posescope.pipeline_registry import DEFAULT_PIPELINES, register_pipelines
 from posescope.pipelines.improve import create_pipeline
 from posescope.reporting.result_filter import origin_of
 
-REPOSITORY = Path(__file__).resolve().parents[3]
 VARIANTS = {"original", "mean_ablated", "inserted", "continued", "improved"}
 
 
-def run(root: Path, *names: str, **parameters: Any) -> None:
-    bootstrap_project(REPOSITORY)
-    parameters_of_run = {"data_dir": str(root / "data"), "raw_dir": str(root / "raw"), **parameters}
-    with KedroSession.create(
-        project_path=REPOSITORY, env="test", runtime_params=parameters_of_run, save_on_close=False
-    ) as session:
-        session.run(pipeline_names=list(names))
-
-
 def open_context(root: Path) -> Any:
-    parameters_of_run = {"data_dir": str(root / "data"), "raw_dir": str(root / "raw")}
-    with KedroSession.create(
-        project_path=REPOSITORY, env="test", runtime_params=parameters_of_run, save_on_close=False
-    ) as session:
+    with open_session(data_dir=str(root / "data"), raw_dir=str(root / "raw")) as session:
         return session.load_context()
 
 
@@ -61,10 +47,10 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Pat
     root = tmp_path_factory.mktemp("improve")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    run(root, "data_engineering", "modelling", modelling={"training": {"epochs": 1}})
+    run_pipelines(root, "data_engineering", "modelling", modelling={"training": {"epochs": 1}})
     context = open_context(root)
     with pytest.raises(MissingInputError, match=r"components .*: run the pipeline explainability first"):
-        run(root, "improve")
+        run_pipelines(root, "improve")
     save_explanation(context)
     before = original_file(root).read_bytes()
     read_ids: set[int] = set()
@@ -76,7 +62,7 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Pat
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(CropSet, "read_images", spy)
-        run(root, "improve", improve={"autoencoder": {"code_size": None}})
+        run_pipelines(root, "improve", improve={"autoencoder": {"code_size": None}})
     yield root, context, read_ids, before
     torch.set_num_threads(threads)
 

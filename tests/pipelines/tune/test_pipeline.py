@@ -11,8 +11,7 @@ import pandas as pd
 import pytest
 import torch
 import yaml
-from kedro.framework.session import KedroSession
-from kedro.framework.startup import bootstrap_project
+from tests.kedro_sessions import REPOSITORY, open_session, run_pipelines
 
 from posescope.core.tables import ids_of
 from posescope.data.crops.crop_set import CropSet
@@ -23,7 +22,6 @@ from posescope.pipeline_registry import DEFAULT_PIPELINES, parameter_models, reg
 from posescope.pipelines.tune import create_pipeline
 from posescope.settings import CONFIG_LOADER_ARGS
 
-REPOSITORY = Path(__file__).resolve().parents[3]
 BUDGET = {"trials": 3, "epochs": 1, "pruner": {"name": "none"}}
 
 
@@ -51,18 +49,15 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any
         accessed.read |= set(crops.targets.person_ids[rows].tolist())
         return read_images(crops, rows)
 
-    bootstrap_project(REPOSITORY)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    with KedroSession.create(project_path=REPOSITORY, env="test", runtime_params=paths, save_on_close=False) as session:
-        session.run(pipeline_names=["data_engineering"])
+    run_pipelines(root, "data_engineering")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(CropStore, "select", spy_on_select)
         patch.setattr(CropSet, "read_images", spy_on_read)
         parameters = {**paths, "tune": BUDGET, "modelling": {"training": {"batch_size": 4}}}
-        with KedroSession.create(project_path=REPOSITORY, env="test", runtime_params=parameters, save_on_close=False) as session:
-            session.run(pipeline_names=["tune"])
-    with KedroSession.create(project_path=REPOSITORY, env="test", runtime_params=paths, save_on_close=False) as session:
+        run_pipelines(root, "tune", **parameters)
+    with open_session(**paths) as session:
         yield session.load_context(), accessed
     torch.set_num_threads(threads)
 
