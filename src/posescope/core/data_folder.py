@@ -65,6 +65,15 @@ class FolderLock:
     created: Path | None = None
     lease: "RemoteLease | None" = None
 
+    def check(self) -> None:
+        """Check that the lease of a remote folder is held.
+
+        Raises:
+            DataError: if another run has taken it over.
+        """
+        if self.lease is not None:
+            self.lease.check()
+
     def abandon(self) -> None:
         """Release the folder, and remove it if it was created for the lock and holds nothing else."""
         if self.created is not None and {path.name for path in self.created.iterdir()} <= {LOCK, WORKERS_LOCK}:

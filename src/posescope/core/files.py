@@ -24,7 +24,7 @@ from typing import Any
 import xxhash
 
 from posescope.core.errors import DataError
-from posescope.core.mirrors import publish
+from posescope.core.mirrors import MARKER, publish
 
 if sys.platform != "win32":
     import fcntl
@@ -72,6 +72,8 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     try:
         with locked(temporary, wait=False):
             yield temporary
+            if (path / MARKER).is_file():  # the folder is a mirror, and stays one
+                shutil.copyfile(path / MARKER, temporary / MARKER)
             if path.exists():
                 shutil.rmtree(path)
             os.replace(temporary, path)

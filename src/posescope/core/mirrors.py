@@ -166,7 +166,7 @@ def fetch_version(root: Path, name: str, wanted: str | None = None) -> None:
     remote = remote_of(root)
     if remote is None:
         return
-    versions = remote.store.folders(remote.name_of(root))
+    versions = [folder.rpartition("/")[2] for folder in remote.store.folders(remote.name_of(root))]
     for place in root.iterdir() if root.is_dir() else ():
         if place.is_dir() and not place.name.startswith(".") and place.name not in versions:
             remove_local(place)

@@ -89,8 +89,6 @@ class RemoteFolder:
             self._upload(path)
             self._limit_copies(path)
             return
-        if path == self.root and not (path / MARKER).is_file():
-            self.write_marker()  # the folder was replaced as a whole
         files = [file for file in sorted(_files_below(path)) if not _is_hidden(file, path)]
         names = {self.name_of(file) for file in files}
         former = [found.name for found in self.store.list(self.name_of(path))]
@@ -213,7 +211,9 @@ class RemoteFolder:
         if names:
             self.store.delete(names)
         for name in names:
-            self._copy_path(name).unlink(missing_ok=True)
+            copy = self._copy_path(name)
+            if not copy.is_dir():
+                copy.unlink(missing_ok=True)
 
     def _forget(self, name: str) -> None:
         (self.root / name).unlink(missing_ok=True)

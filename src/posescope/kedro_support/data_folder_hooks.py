@@ -56,6 +56,17 @@ class DataFolderLock:
                 held.abandon()
             raise
 
+    @hook_impl
+    def before_node_run(self) -> None:
+        """Check that no other machine has taken over the folder.
+
+        Raises:
+            DataError: if the lease of a remote folder is lost.
+        """
+        held = self._held.get(threading.get_ident())
+        if held is not None:
+            held.check()
+
     @hook_impl(trylast=True)
     def after_pipeline_run(self) -> None:
         """Release the folder once the run is recorded."""

@@ -112,7 +112,7 @@ class RunRecorder:
         """Write the record of a run that failed."""
         run = self._open.pop(str(run_params["run_id"]))
         _finish(run, "failed", error)
-        logger.info("Record of this failed run: %s", _relative(str(run.path), run.project))
+        logger.info("Record of this failed run: %s", _relative(place_of(run.path), run.project))
 
     def interrupt(self, run_id: str, error: BaseException | None = None) -> None:
         """Write the record of an interrupted run, unless it has ended or not started.
@@ -124,7 +124,7 @@ class RunRecorder:
         run = self._open.pop(run_id, None)
         if run is not None and run.pid == os.getpid():
             _finish(run, "interrupted", error)
-            logger.info("Record of this interrupted run: %s", _relative(str(run.path), run.project))
+            logger.info("Record of this interrupted run: %s", _relative(place_of(run.path), run.project))
 
     def interrupt_all(self) -> None:
         """Write the records of all open runs at the end of the process."""
@@ -209,7 +209,7 @@ def _log_outputs(run: _OpenRun, record: RunRecord) -> None:
     ordered = sorted(shown.items(), key=lambda item: item[1])
     if lines := [f"  {name:<{width}} {_relative(place, run.project)}" for name, place in ordered]:
         logger.info("Outputs:\n%s", "\n".join(lines))
-    logger.info("Record of this run: %s", _relative(str(run.path), run.project))
+    logger.info("Record of this run: %s", _relative(place_of(run.path), run.project))
     if "report" in record.outputs:
         logger.info("Report: %s", _relative(record.outputs["report"], run.project))
 

@@ -1,0 +1,245 @@
+"""Mirrors on the memory file system of fsspec, which lives in this process."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import fsspec
+import pytest
+
+from posescope.core.errors import DataError
+from posescope.core.files import atomic_folder, atomic_write, write_json
+from posescope.core.mirrors import (
+    fetch,
+    fetch_address,
+    fetch_file,
+    fetch_version,
+    find_size,
+    is_stored,
+    list_names,
+    local_path_of,
+    open_mirror,
+    place_of,
+    publish_changed,
+    remote_of,
+    remove,
+)
+from posescope.core.remote_folder import RemoteFolder
+
+ADDRESS = "memory://bucket/run"
+
+
+@pytest.fixture
+def files() -> Iterator[fsspec.AbstractFileSystem]:
+    system = fsspec.filesystem("memory")
+    system.store.clear()
+    yield system
+    system.store.clear()
+
+
+@pytest.fixture
+def mirror(files: fsspec.AbstractFileSystem, tmp_path: Path) -> RemoteFolder:
+    return open_mirror(ADDRESS, tmp_path / "first")
+
+
+@pytest.fixture
+def other(mirror: RemoteFolder, tmp_path: Path) -> RemoteFolder:
+    """The mirror of another machine."""
+    return open_mirror(ADDRESS, tmp_path / "second")
+
+
+def names(files: fsspec.AbstractFileSystem) -> list[str]:
+    return sorted(name.removeprefix("/bucket/run/") for name in files.find("/bucket/run"))
+
+
+def test_paths_of_a_mirror_lead_to_its_address(mirror: RemoteFolder, tmp_path: Path) -> None:
+    assert mirror.root == tmp_path / "first/memory/bucket/run"
+    assert remote_of(mirror.root / "a/b.json") == mirror
+    assert place_of(mirror.root / "a/b.json") == "memory://bucket/run/a/b.json"
+    assert place_of(mirror.root) == ADDRESS
+    assert remote_of(tmp_path) is None
+    assert place_of(tmp_path / "a") == str(tmp_path / "a")
+
+
+def test_an_address_is_a_local_path_to_all_code(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("POSESCOPE_CACHE_DIR", str(tmp_path))
+    assert local_path_of(ADDRESS) == str(tmp_path / "memory/bucket/run")
+    assert local_path_of("data/run") == "data/run"
+
+
+def test_a_folder_without_permission_is_an_error_of_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match="POSESCOPE_CACHE_DIR"):
+        open_mirror(ADDRESS, tmp_path / "file")
+
+
+def test_written_files_are_objects_and_temporary_ones_are_not(mirror: RemoteFolder, files: fsspec.AbstractFileSystem) -> None:
+    write_json(mirror.root / "a/b.json", {"x": 1})
+    with atomic_folder(mirror.root / "model") as folder:
+        write_json(folder / "model.json", {})  # in a folder that has no name yet
+        assert names(files) == ["a/b.json"]
+        (folder / "weights").write_bytes(b"123")
+    assert names(files) == ["a/b.json", "model/model.json", "model/weights"]
+    assert files.cat("/bucket/run/model/weights") == b"123"
+
+
+def test_a_replaced_folder_loses_its_former_objects(mirror: RemoteFolder, files: fsspec.AbstractFileSystem) -> None:
+    for name in ("old", "new"):
+        with atomic_folder(mirror.root / "table") as folder:
+            (folder / name).write_text(name)
+            write_json(folder / "result.json", {"name": name})
+    assert names(files) == ["table/new", "table/result.json"]
+
+
+def test_json_files_complete_a_folder(mirror: RemoteFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+    upload = RemoteFolder._upload
+
+    def note(remote: RemoteFolder, path: Path) -> None:
+        order.append(path.name)
+        upload(remote, path)
+
+    monkeypatch.setattr(RemoteFolder, "_upload", note)
+    with atomic_folder(mirror.root / "model") as folder:
+        (folder / "a.json").write_text("{}")
+        (folder / "weights").write_text("")
+    assert order == ["weights", "a.json"]
+
+
+def test_another_machine_fetches_what_was_written(mirror: RemoteFolder, other: RemoteFolder) -> None:
+    write_json(mirror.root / "a/b.json", {"x": 1})
+    fetch(other.root / "a/b.json")
+    assert (other.root / "a/b.json").read_bytes() == (mirror.root / "a/b.json").read_bytes()
+    write_json(mirror.root / "a/b.json", {"x": 2})
+    write_json(mirror.root / "a/c.json", {})
+    fetch(other.root / "a")
+    assert (other.root / "a/b.json").read_bytes() == (mirror.root / "a/b.json").read_bytes()
+    assert list_names(other.root / "a") == {"b.json", "c.json"}
+
+
+def test_equal_copies_are_not_downloaded_again(mirror: RemoteFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_json(mirror.root / "a/b.json", {"x": 1})
+    monkeypatch.setattr(RemoteFolder, "_download", lambda _, name: pytest.fail(f"downloaded {name}"))
+    fetch(mirror.root / "a")
+
+
+def test_a_file_that_is_no_object_does_not_exist(mirror: RemoteFolder, other: RemoteFolder) -> None:
+    write_json(mirror.root / "a/b.json", {"x": 1})
+    (mirror.root / "a/killed.json").write_text("{}")  # renamed, and killed before the upload
+    fetch(other.root / "a")
+    remove(other.root / "a/b.json")
+    fetch(mirror.root / "a")
+    assert list_names(mirror.root / "a") == set()
+
+
+def test_removed_folders_are_gone_on_both_sides(mirror: RemoteFolder, files: fsspec.AbstractFileSystem) -> None:
+    for name in ("x/1.json", "x/y/2.npy", "xy.json"):
+        write_json(mirror.root / name, {})
+    remove(mirror.root / "x")
+    assert names(files) == ["xy.json"]
+    assert not (mirror.root / "x").exists()
+    remove(mirror.root / "x")
+
+
+def test_local_files_are_removed_as_ever(tmp_path: Path) -> None:
+    (tmp_path / "a/b").mkdir(parents=True)
+    (tmp_path / "c").write_text("")
+    for name in ("a", "c", "absent"):
+        remove(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+def write_shard(mirror: RemoteFolder, name: str, size_bytes: int = 1000) -> Path:
+    path = mirror.root / "crops" / f"{name}.npy"
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(name.encode().ljust(size_bytes))
+    return path
+
+
+def test_shards_are_fetched_when_they_are_read(mirror: RemoteFolder, other: RemoteFolder) -> None:
+    written = write_shard(mirror, "shard-00000")
+    write_json(mirror.root / "crops/shard-00000.json", {})
+    path = other.root / "crops/shard-00000.npy"
+    fetch(path.parent)
+    assert not path.exists()
+    assert is_stored(path)
+    assert find_size(path) == 1000
+    assert list_names(path.parent) == {"shard-00000.npy", "shard-00000.json"}
+    fetch_file(path)
+    assert path.read_bytes() == written.read_bytes()
+
+
+def test_a_shard_of_another_version_is_not_read(mirror: RemoteFolder, other: RemoteFolder) -> None:
+    write_shard(mirror, "shard-00000")
+    path = other.root / "crops/shard-00000.npy"
+    fetch_file(path)
+    written = write_shard(mirror, "shard-00000", 2000)
+    fetch(path.parent)
+    assert not path.exists()
+    fetch_file(path)
+    assert path.read_bytes() == written.read_bytes()
+
+
+def test_a_missing_shard_is_an_error_that_names_it(mirror: RemoteFolder, files: fsspec.AbstractFileSystem) -> None:
+    write_shard(mirror, "shard-00000").unlink()
+    files.rm("/bucket/run/crops/shard-00000.npy")
+    with pytest.raises(DataError, match=r"memory://bucket/run/crops/shard-00000\.npy"):
+        fetch_file(mirror.root / "crops/shard-00000.npy")
+    assert not is_stored(mirror.root / "crops/shard-00000.npy")
+
+
+def test_local_shards_are_bounded_and_the_oldest_goes(files: fsspec.AbstractFileSystem, tmp_path: Path) -> None:
+    mirror = open_mirror(ADDRESS, tmp_path, cache_gb=2.5e-6)  # two of 1,000 bytes
+    first, second = write_shard(mirror, "shard-00000"), write_shard(mirror, "shard-00001")
+    time.sleep(0.02)  # times of files have a resolution of some milliseconds
+    fetch_file(first)
+    time.sleep(0.02)
+    third = write_shard(mirror, "shard-00002")
+    assert [path.exists() for path in (first, second, third)] == [True, False, True]
+    assert len(names(files)) == 3
+    fetch_file(second)
+    assert [path.exists() for path in (first, second, third)] == [False, True, True]
+    assert find_size(first) == 1000
+
+
+def test_only_changed_files_are_published_again(mirror: RemoteFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_json(mirror.root / "a/b.json", {})
+    (mirror.root / "a/by_pandas.csv").write_text("x\n")
+    uploaded: list[str] = []
+    upload = RemoteFolder._upload
+    monkeypatch.setattr(RemoteFolder, "_upload", lambda remote, path: (uploaded.append(path.name), upload(remote, path)))
+    publish_changed(mirror.root / "a")
+    publish_changed(mirror.root / "a/by_pandas.csv")
+    assert uploaded == ["by_pandas.csv"]
+
+
+def test_the_newest_whole_version_is_fetched(mirror: RemoteFolder, other: RemoteFolder, files: fsspec.AbstractFileSystem) -> None:
+    for version in ("2026-01", "2026-02"):
+        write_json(mirror.root / f"model/{version}/model/model.json", {"version": version})
+    files.pipe_file("/bucket/run/model/2026-03/model/weights", b"1")  # killed before model.json
+    (other.root / "model/2026-04/model").mkdir(parents=True)  # killed before any upload
+    fetch_version(other.root / "model", "model")
+    assert (other.root / "model/2026-02/model/model.json").is_file()
+    assert not (other.root / "model/2026-04").exists()
+    assert not (other.root / "model/2026-01").exists()
+    fetch_version(other.root / "model", "model", "2026-01")
+    assert (other.root / "model/2026-01/model/model.json").is_file()
+
+
+def test_an_address_of_a_file_or_folder_is_fetched(mirror: RemoteFolder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    write_json(mirror.root / "a/b.json", {"x": 1})
+    write_json(mirror.root / "06_models/checkpoints/1.json", {})
+    monkeypatch.setenv("POSESCOPE_CACHE_DIR", str(tmp_path / "third"))
+    assert fetch_address(f"{ADDRESS}/a/b.json").read_bytes() == (mirror.root / "a/b.json").read_bytes()
+    folder = fetch_address(f"{ADDRESS}/")
+    assert (folder / "a/b.json").is_file()
+    assert not (folder / "06_models/checkpoints/1.json").exists()
+    with pytest.raises(DataError, match="memory://bucket/none"):
+        fetch_address("memory://bucket/none")
+
+
+def test_a_folder_that_is_replaced_as_a_whole_stays_a_mirror(mirror: RemoteFolder, files: fsspec.AbstractFileSystem) -> None:
+    with atomic_folder(mirror.root) as folder:
+        (folder / "image.jpg").write_bytes(b"1")
+    assert names(files) == ["image.jpg"]
+    assert (mirror.root / ".remote.json").is_file()
