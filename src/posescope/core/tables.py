@@ -13,12 +13,12 @@ import pandera.pandas as pa
 from numpy.typing import NDArray
 from pandera.typing.pandas import Series
 
-from posescope.core.errors import DataError
+from posescope.core.keypoint_arrays import values_by_joint
 
 __all__ = [
     "CropBoxes", "DataQuality", "Distribution", "History", "Issues", "Keypoints", "Persons", "Predictions", "Trials",
     "box_sizes_of", "crop_boxes_fingerprint", "ids_of", "images_of", "join_joints", "joints_of", "matrices_of",
-    "required_columns", "split_fingerprint", "table_of", "weights_of",
+    "required_columns", "split_fingerprint", "table_of", "validate_own", "weights_of",
 ]  # fmt: skip
 
 DRAWN_SPLITS = ("test", "calibration")  # drawn from the training set
@@ -221,6 +221,16 @@ def table_of(schema: type[TableModel], records: Sequence[Any]) -> pd.DataFrame:
     return pd.DataFrame(schema.validate(frame))
 
 
+def validate_own(schema: type[TableModel], frame: pd.DataFrame) -> pd.DataFrame:
+    """Validate a table in place, without the copy that `schema.validate` makes.
+
+    Args:
+        schema: The schema.
+        frame: A table that its maker keeps no other use of; columns get the types of the schema.
+    """
+    return pd.DataFrame(schema.validate(frame, inplace=True))
+
+
 def ids_of(persons: pd.DataFrame, split: str) -> NDArray[np.int64]:
     """Return the ids of the persons of a split, (N,), ascending.
 
@@ -254,7 +264,7 @@ def joints_of(keypoints: pd.DataFrame, person_ids: NDArray[np.int64]) -> NDArray
     Raises:
         DataError: if a person is not in the table.
     """
-    return _values_by_joint(keypoints, person_ids, ["x", "y", "visibility" if "visibility" in keypoints else "score"])
+    return values_by_joint(keypoints, person_ids, ["x", "y", "visibility" if "visibility" in keypoints else "score"])
 
 
 def weights_of(keypoints: pd.DataFrame, person_ids: NDArray[np.int64]) -> NDArray[np.float32] | None:
@@ -267,19 +277,7 @@ def weights_of(keypoints: pd.DataFrame, person_ids: NDArray[np.int64]) -> NDArra
     Raises:
         DataError: if a person is not in the table.
     """
-    return _values_by_joint(keypoints, person_ids, ["weight"])[..., 0].astype(np.float32) if "weight" in keypoints else None
-
-
-def _values_by_joint(keypoints: pd.DataFrame, person_ids: NDArray[np.int64], columns: list[str]) -> NDArray[np.float64]:
-    """Return the columns of a long table as (N, K, C) float64; see `joints_of`."""
-    joint_count = int(keypoints["joint"].max()) + 1 if len(keypoints) else 0
-    ordered = keypoints.sort_values(["person_id", "joint"], kind="stable")
-    known = ordered["person_id"].to_numpy()[:: max(joint_count, 1)]
-    values = ordered[columns].to_numpy(dtype=np.float64).reshape(len(known), joint_count, len(columns))
-    unknown = np.setdiff1d(person_ids, known)
-    if len(unknown):
-        raise DataError(f"Person {unknown[0]} is not in the table of joints: the tables belong to different runs.")
-    return np.asarray(values[np.searchsorted(known, person_ids)])
+    return values_by_joint(keypoints, person_ids, ["weight"])[..., 0].astype(np.float32) if "weight" in keypoints else None
 
 
 def join_joints(
@@ -308,7 +306,8 @@ def join_joints(
             "joint": np.tile(np.arange(joint_count, dtype=np.uint8), count),
             **{column: values.ravel().astype(np.float32) for column, values in coordinates.items()},
             name: third.ravel(),
-        }
+        },
+        copy=False,  # the columns are new arrays, of hundreds of MB for a million persons
     )
 
 

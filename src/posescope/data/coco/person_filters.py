@@ -19,6 +19,8 @@ __all__ = ["BoxSize", "Filtered", "LabelledJoints", "PersonFilter", "filter_pers
 MAX_BOX_DISTANCE = 0.5
 MAX_JOINT_DISTANCE = 0.1
 
+_BLOCK_PERSONS = 16_384  # temporary arrays of a million persons would take gigabytes
+
 OUTSIDE = "box is outside the image"
 BOX_FAR_OUT = f"box exceeds the image by more than {MAX_BOX_DISTANCE:g} of its longer side"
 JOINT_FAR_OUT = f"a labelled joint is outside the image by more than {MAX_JOINT_DISTANCE:g} of its longer side"
@@ -85,9 +87,10 @@ def filter_persons(persons: pd.DataFrame, keypoints: pd.DataFrame, filters: Sequ
         filters: components of `posescope.filters`.
     """
     joints = joints_of(keypoints, persons["person_id"].to_numpy())
-    unlabelled = (joints[..., 2] > 0).sum(axis=1) == 0
-    reasons = np.where(unlabelled, "no labelled joints", _find_outside_persons(persons, joints[..., :2]))
-    reasons = np.where(persons["is_crowd"].to_numpy(), "crowd", reasons).astype(object)
+    reasons = np.full(len(persons), "", dtype=object)
+    for start in range(0, len(persons), _BLOCK_PERSONS):
+        block = slice(start, start + _BLOCK_PERSONS)
+        reasons[block] = _find_reasons(persons.iloc[block], joints[block])
     for spec in filters:
         found = build("filters", spec)(persons, joints)
         reasons = np.where(reasons == "", found, reasons)
@@ -113,6 +116,13 @@ def issues_of(
         step=step, outcome="rejected", reason=np.asarray(reasons, dtype=object), detail=detail
     )
     return pd.DataFrame(Issues.validate(frame.reset_index(drop=True)))
+
+
+def _find_reasons(persons: pd.DataFrame, joints: NDArray[np.float64]) -> NDArray[np.str_]:
+    """Return reasons (N,) for crowds, persons without labelled joints and persons outside their image; joints (N, K, 3)."""
+    unlabelled = (joints[..., 2] > 0).sum(axis=1) == 0
+    reasons = np.where(unlabelled, "no labelled joints", _find_outside_persons(persons, joints[..., :2]))
+    return np.where(persons["is_crowd"].to_numpy(), "crowd", reasons)
 
 
 def _find_outside_persons(persons: pd.DataFrame, joints: NDArray[np.float64]) -> NDArray[np.str_]:

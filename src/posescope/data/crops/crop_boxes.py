@@ -21,6 +21,8 @@ __all__ = ["BoxedPersons", "box_persons", "targets_in_crops"]
 # The square rules snap their boxes to whole px after the check that the joints are inside, which moves an edge by less than this.
 _SNAPPING_PX = 1.5
 
+_BLOCK_PERSONS = 16_384  # temporary arrays of a million persons would take gigabytes
+
 
 @dataclass(frozen=True)
 class BoxedPersons:
@@ -80,11 +82,15 @@ def targets_in_crops(crop_boxes: pd.DataFrame, keypoints: pd.DataFrame) -> PoseT
     """
     person_ids = crop_boxes["person_id"].to_numpy()
     values = joints_of(keypoints, person_ids)
-    values[_lies_outside(crop_boxes, values[..., :2])] = (np.nan, np.nan, 0)
-    joints = apply_affine(matrices_of(crop_boxes), values[..., :2])
+    joints = np.empty((*values.shape[:2], 2), dtype=np.float32)
+    for start in range(0, len(person_ids), _BLOCK_PERSONS):
+        block = slice(start, start + _BLOCK_PERSONS)
+        boxes, own = crop_boxes.iloc[block], values[block]
+        own[_lies_outside(boxes, own[..., :2])] = (np.nan, np.nan, 0)
+        joints[block] = apply_affine(matrices_of(boxes), own[..., :2])
     return PoseTargets(
         person_ids,
-        joints.astype(np.float32),
+        joints,
         values[..., 2].astype(np.uint8),
         squares=crop_boxes_fingerprint(crop_boxes),
         joint_names=joint_names_of(keypoints),

@@ -119,12 +119,11 @@ def _images(folder: CocoFolder, source: SourceOptions, persons: pd.DataFrame, cr
     number = table.groupby(["source_split", "file_name"], sort=False).ngroup().to_numpy()
     order = np.argsort(number, kind="stable")
     starts = np.flatnonzero(np.diff(number[order], prepend=-1))
-    columns = ["source_split", "file_name", "image_h", "image_w", "person_id", "left", "top", "height", "width"]
-    rows = list(table[columns].iloc[order].itertuples(index=False, name=None))
-    for start, stop in pairwise([*starts, len(rows)]):
-        split, name, height, width = rows[start][:4]
-        boxes = tuple(PersonBox(*row[4:]) for row in rows[start:stop])
-        yield ImageTask(folders[split] / name, f"{split}/{name}", (height, width), boxes, conventions[split])
+    boxes = table[["person_id", "left", "top", "height", "width"]].to_numpy(dtype=np.int64)[order]
+    images = table[["source_split", "file_name", "image_h", "image_w"]].iloc[order[starts]].itertuples(index=False, name=None)
+    for (split, name, height, width), (start, stop) in zip(images, pairwise([*starts.tolist(), len(boxes)]), strict=True):
+        own = tuple(PersonBox(*row) for row in boxes[start:stop].tolist())
+        yield ImageTask(folders[split] / name, f"{split}/{name}", (height, width), own, conventions[split])
 
 
 def _sized(crop_boxes: pd.DataFrame) -> pd.DataFrame:
