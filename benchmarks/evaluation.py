@@ -22,9 +22,10 @@ from pycocotools.cocoeval import COCOeval
 from posescope.core.plugins import ComponentSpec
 from posescope.core.skeleton import Skeleton
 from posescope.core.tables import Predictions, join_joints, joints_of
+from posescope.data.coco.annotation_stream import load_annotation_file
 from posescope.data.coco.folder import CocoFolder, SourceOptions
 from posescope.data.coco.person_filters import filter_persons
-from posescope.data.coco.reader import load_annotation_file, read_annotations
+from posescope.data.coco.reader import read_annotations
 from posescope.data.coco.results_writer import coco_results
 from posescope.evaluation.metric_evaluation import evaluate_persons, evaluate_precision
 from posescope.evaluation.scored_persons import ScoredPersons

@@ -13,9 +13,10 @@ from posescope.core.errors import OptionsError
 from posescope.core.files import write_json
 from posescope.core.plugins import ComponentSpec
 from posescope.core.tables import Predictions, join_joints, joints_of
+from posescope.data.coco.annotation_stream import load_annotation_file
 from posescope.data.coco.folder import CocoFolder, SourceOptions
 from posescope.data.coco.person_filters import filter_persons
-from posescope.data.coco.reader import load_annotation_file, read_annotations
+from posescope.data.coco.reader import read_annotations
 from posescope.data.coco.results_writer import coco_results
 from posescope.evaluation.bootstrap import resample_images
 from posescope.evaluation.metric_evaluation import evaluate_heatmaps, evaluate_persons, evaluate_precision, mean_metric_value

@@ -31,7 +31,8 @@ if sys.platform != "win32":
 
 __all__ = [
     "MAX_JSON_BYTES", "atomic_folder", "atomic_write", "canonical_sha256", "fingerprint", "locked", "read_json",
-    "read_checksummed_json", "remove_leftovers", "sha256_of", "write_json", "write_checksummed_json", "xxh3_of",
+    "read_checksummed_json", "refuse_repeated_keys", "remove_leftovers", "sha256_of", "write_json", "write_checksummed_json",
+    "xxh3_of",
 ]  # fmt: skip
 
 # The largest JSON file of COCO 2017 has 0.45 GB. A gzip file of 2 MB can expand to this size.
@@ -161,7 +162,7 @@ def read_json(path: Path, *, strict: bool = True, max_bytes: int = MAX_JSON_BYTE
     try:
         raw = _read_bounded(path, max_bytes)
         text = raw.decode(json.detect_encoding(raw), "strict" if strict else "surrogatepass")
-        content = json.loads(text, object_pairs_hook=_without_repetition, **(_FINITE if strict else {}))
+        content = json.loads(text, object_pairs_hook=refuse_repeated_keys, **(_FINITE if strict else {}))
         if strict and ("\\ud" in text or "\\uD" in text):
             _check_text(content)
     except FileNotFoundError as error:
@@ -191,7 +192,12 @@ def _read_bounded(path: Path, max_bytes: int) -> bytearray:
     return raw
 
 
-def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def refuse_repeated_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the object of these keys and values, as an `object_pairs_hook` of `json`.
+
+    Raises:
+        ValueError: if a key is repeated; `json` would keep the last value silently.
+    """
     found = dict(pairs)
     if len(found) != len(pairs):
         repeated = next(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)

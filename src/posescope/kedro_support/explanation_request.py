@@ -18,7 +18,7 @@ from posescope.artifacts.uncertainty import UNCERTAINTY
 from posescope.core.errors import DataError
 from posescope.core.files import fingerprint, read_json, sha256_of, write_json
 from posescope.core.joint_matching import match_joints
-from posescope.data.coco.reader import load_annotation_file
+from posescope.data.coco.annotation_stream import load_annotation_file
 from posescope.data.coco.study_folder import (
     AnnotatedImages,
     find_annotated_images,

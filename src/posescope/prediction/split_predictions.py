@@ -15,7 +15,7 @@ from posescope.core.files import sha256_of
 from posescope.core.origin import Origin
 from posescope.core.paths import expand_home
 from posescope.core.skeleton import Skeleton
-from posescope.data.coco.reader import load_annotation_file
+from posescope.data.coco.annotation_stream import load_annotation_file
 from posescope.data.coco.results_writer import coco_results
 from posescope.data.crops.crop_set import CropSet
 from posescope.evaluation.external_results import match_results, read_results

@@ -6,8 +6,9 @@ import pytest
 from posescope.core.errors import DataError
 from posescope.data.coco.failure_limits import FailureLimits
 from posescope.data.coco.folder import CocoFolder, SourceOptions
-from posescope.data.coco.plausibility import SplitLabels, check_plausibility, find_persons_in_both_splits
+from posescope.data.coco.plausibility import check_plausibility, find_persons_in_both_splits
 from posescope.data.coco.reader import read_annotations
+from posescope.data.coco.split_labels import SplitLabels
 
 COUNT, WIDTH, HEIGHT = 20, 320, 240
 

@@ -12,9 +12,10 @@ import pytest
 
 from posescope.core.errors import DataError
 from posescope.core.tables import Issues, Keypoints, Persons, joints_of
-from posescope.data.coco import reader
+from posescope.data.coco.annotation_stream import load_annotation_file
+from posescope.data.coco.category import read_category
 from posescope.data.coco.folder import CocoFolder, SourceOptions
-from posescope.data.coco.reader import load_annotation_file, read_annotations
+from posescope.data.coco.reader import read_annotations
 
 TINY_DOG = {"id": 1, "image_id": 1, "category_id": 3, "bbox": [0, 0, 9, 9], "keypoints": [3, 4, 2]}
 
@@ -360,15 +361,14 @@ def test_deep_nesting_is_refused_or_rejected(tiny_coco, field):
     assert "DataError" in ends
 
 
-def test_deeply_nested_skeleton_is_refused(tiny_coco, monkeypatch):
+def test_deeply_nested_skeleton_is_refused(tiny_coco):
     deep: object = []
     for _ in range(100_000):
         deep = [deep]
     content = tiny_coco.read("train2017")
     content["categories"][1]["skeleton"] = [deep]
-    monkeypatch.setattr(reader, "load_annotation_file", lambda _: content)
     with pytest.raises(DataError, match="nesting"):
-        read(tiny_coco)
+        read_category(content, SourceOptions(), tiny_coco.annotation_file("train2017"))
 
 
 def test_missing_category_is_refused_with_the_available_ones(tiny_coco):

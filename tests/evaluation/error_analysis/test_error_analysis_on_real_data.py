@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from posescope.core.tables import join_joints, joints_of
+from posescope.data.coco.annotation_stream import load_annotation_file
 from posescope.data.coco.folder import CocoFolder, SourceOptions
-from posescope.data.coco.reader import load_annotation_file, read_annotations
+from posescope.data.coco.reader import read_annotations
 from posescope.data.crops.crop_boxes import box_persons
 from posescope.data.crops.options import CropOptions
 from posescope.evaluation.bootstrap import resample_images

@@ -9,7 +9,7 @@ from pycocotools.cocoeval import COCOeval
 
 from posescope.core.errors import DataError
 from posescope.core.skeleton import COCO_PERSON
-from posescope.data.coco.reader import load_annotation_file
+from posescope.data.coco.annotation_stream import load_annotation_file
 from posescope.evaluation.metrics.average_precision import COCO_METRICS, evaluate_coco
 from posescope.evaluation.metrics.base import MetricError
 

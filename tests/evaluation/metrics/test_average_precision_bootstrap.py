@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from posescope.core.skeleton import COCO_PERSON
-from posescope.data.coco.reader import load_annotation_file
+from posescope.data.coco.annotation_stream import load_annotation_file
 from posescope.evaluation.bootstrap import ImageResamples, resample_images
 from posescope.evaluation.metrics.average_precision import evaluate_coco
 from posescope.evaluation.metrics.average_precision_bootstrap import resample_average_precision

@@ -13,10 +13,12 @@ from posescope.core.errors import DataError
 from posescope.core.joint_matching import name_joints
 from posescope.core.skeleton import Skeleton
 from posescope.core.tables import DataQuality, Issues, Keypoints, Persons, join_joints, joints_of
+from posescope.data.coco.annotation_stream import load_annotation_file
 from posescope.data.coco.annotation_validation import validate_annotations
+from posescope.data.coco.category import read_category
 from posescope.data.coco.failure_limits import FailureLimits
 from posescope.data.coco.folder import CocoFolder, SourceOptions
-from posescope.data.coco.reader import Annotations, load_annotation_file, read_annotations, read_category
+from posescope.data.coco.reader import Annotations, read_annotations
 from posescope.data.coco.repair import parse_int64
 from posescope.data.coco.sources import ID_STRIDE, NamedSource, SourceFolders, merge_skeletons, naming_source, our_joints
 

@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from posescope.data.coco.annotation_validation import ValidAnnotations
 from posescope.data.coco.data_quality import QualityFinding
+from posescope.data.coco.repeated_labels import find_frequent_location, hash_persons, person_keys
+from posescope.data.coco.split_labels import Mask, SplitLabels, by_blocks
 
-__all__ = ["PlausibilityFinding", "SplitLabels", "check_plausibility", "find_persons_in_both_splits", "collect_labels"]
+__all__ = ["PlausibilityFinding", "check_plausibility", "find_persons_in_both_splits"]
 
-Mask = NDArray[np.bool_]
 
 MIN_IMAGE_SIDE_PX = 8  # in a smaller image, coordinates between 0 and 1 may be pixels
 MIN_PERSONS = 10  # for the checks of a whole split
@@ -23,39 +23,6 @@ BOX_MARGIN = 0.1  # distance of a joint from its box that is plausible, as a fra
 # In COCO 0.2 % of the persons have more than half of their labelled joints beyond that.
 MAX_OUTSIDE_FRACTION = 0.02  # of the persons
 MAX_REPEATED_FRACTION = 0.02  # of the persons with a label at exactly the same location; in COCO 0.02 %
-
-
-@dataclass(frozen=True, eq=False)
-class SplitLabels:
-    """The valid records of a split as arrays, in COCO's convention of pixels.
-
-    Attributes:
-        split: name of the split in the data set.
-        annotation_ids: (N,).
-        file_names: (N,) image file of each record.
-        sizes: (N, 2) width and height of the image, px.
-        boxes: (N, 4) x, y, w, h, px.
-        areas: (N,) px^2.
-        joints: (N, K, 2) x, y, px; NaN where unlabelled.
-    """
-
-    split: str
-    annotation_ids: NDArray[np.int64]
-    file_names: NDArray[np.object_]
-    sizes: NDArray[np.float64]
-    boxes: NDArray[np.float64]
-    areas: NDArray[np.float64]
-    joints: NDArray[np.float64]
-
-    @property
-    def labelled(self) -> Mask:
-        """(N, K) bool: whether a joint is labelled."""
-        return np.asarray(np.isfinite(self.joints[..., 0]))
-
-    @property
-    def has_labels(self) -> Mask:
-        """(N,) bool: whether any joint is labelled."""
-        return np.asarray(self.labelled.any(axis=1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,28 +40,6 @@ class PlausibilityFinding:
     records: Mask
     invalidates_metrics: bool
     reason: str
-
-
-def collect_labels(checks: ValidAnnotations, images: pd.DataFrame, split: str) -> SplitLabels:
-    """Return the labels of a split's persons, without crowds.
-
-    Args:
-        checks: the valid annotations of the split.
-        images: index image_id; columns file_name, height, width.
-        split: name of the split in the data set.
-    """
-    keep = ~checks.is_crowd
-    rows = images.loc[checks.image_ids[keep]]
-    keypoints = checks.keypoints[keep]
-    return SplitLabels(
-        split=split,
-        annotation_ids=checks.annotation_ids[keep],
-        file_names=rows["file_name"].to_numpy(dtype=object),
-        sizes=rows[["width", "height"]].to_numpy(dtype=np.float64),
-        boxes=checks.boxes[keep],
-        areas=checks.areas[keep],
-        joints=np.where(keypoints[..., 2:] > 0, keypoints[..., :2], np.nan),
-    )
 
 
 def check_plausibility(labels: SplitLabels) -> list[PlausibilityFinding]:
@@ -145,14 +90,9 @@ def _finding(
     return PlausibilityFinding(finding, records, invalidates_metrics, reason)
 
 
-def _largest(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return (N,) the largest coordinate of each record, -inf without labels."""
-    return np.asarray(np.where(np.isnan(values), -np.inf, values).max(axis=(1, 2), initial=-np.inf))
-
-
 def _find_normalised_keypoints(labels: SplitLabels) -> PlausibilityFinding | None:
     large = labels.sizes.min(axis=1) >= MIN_IMAGE_SIDE_PX
-    records = labels.has_labels & large & (_largest(labels.joints) <= 1) & (_largest(-labels.joints) <= 0)
+    records = labels.has_labels & large & (labels.largest[:, 0] <= 1) & (labels.largest[:, 1] <= 0)
     return _finding(
         labels, "normalised_keypoints", records, "labelled keypoints are between 0 and 1",
         "All labelled keypoints of these persons are between 0 and 1, as if they were fractions of the image instead of px.",
@@ -173,8 +113,8 @@ def _find_normalised_boxes(labels: SplitLabels) -> PlausibilityFinding | None:
 def _find_percentages(labels: SplitLabels) -> PlausibilityFinding | None:
     """Find splits with all keypoints in the first 100 px of larger images; a single person may be there."""
     large = labels.has_labels & (labels.sizes.min(axis=1) > 110)
-    low, high = _largest(-labels.joints) <= 0, _largest(labels.joints)
-    records = large & low & (high <= 100) & (high > 1)
+    high, low = labels.largest.T
+    records = large & (low <= 0) & (high <= 100) & (high > 1)
     if large.sum() < MIN_PERSONS or records.sum() < 0.99 * large.sum():
         return None
     return _finding(
@@ -201,7 +141,7 @@ def _find_corner_boxes(labels: SplitLabels) -> PlausibilityFinding | None:
 def _find_coincident_keypoints(labels: SplitLabels) -> PlausibilityFinding | None:
     """Find persons with at least three labels, and at least half of all, at one location."""
     count = labels.labelled.sum(axis=1)
-    most = _count_coincident(labels.joints)
+    most = by_blocks(labels, lambda block: _count_coincident(block.joints))
     records = (most >= 3) & (2 * most >= count)
     return _finding(
         labels, "coincident_keypoints", records, "at least half of the labelled keypoints are at one location",
@@ -219,18 +159,13 @@ def _count_coincident(joints: NDArray[np.float64]) -> NDArray[np.int64]:
 
 def _find_repeated_location(labels: SplitLabels) -> PlausibilityFinding | None:
     """Find a location that many persons have a label at: mostly a corner where tools put unlabelled joints."""
-    persons, joints = np.nonzero(labels.labelled)
-    if not len(persons):
-        return None
-    x, y = labels.joints[persons, joints].T
-    table = pd.DataFrame({"x": x, "y": y, "person": persons}).drop_duplicates()
-    counts = table.value_counts(["x", "y"])
-    (x_most, y_most), most = counts.index[0], int(counts.iloc[0])
-    zeros = int(counts.get((0.0, 0.0), 0))
-    if most <= max(MAX_REPEATED_FRACTION * labels.has_labels.sum(), MIN_PERSONS // 2):
-        if not zeros:
+    most_allowed = max(MAX_REPEATED_FRACTION * labels.has_labels.sum(), MIN_PERSONS // 2)
+    location = find_frequent_location(labels, most_allowed)
+    if location is None:
+        if not ((labels.joints[..., 0] == 0) & (labels.joints[..., 1] == 0)).any():
             return None
-        x_most, y_most = 0.0, 0.0
+        location = (0.0, 0.0)
+    x_most, y_most = location
     records = ((labels.joints[..., 0] == x_most) & (labels.joints[..., 1] == y_most)).any(axis=1)
     return _finding(
         labels, "repeated_location", records, "a labelled keypoint is at the same location as those of other persons",
@@ -251,19 +186,17 @@ def _find_equal_areas(labels: SplitLabels) -> PlausibilityFinding | None:
 
 
 def _find_repeated_persons(labels: SplitLabels) -> PlausibilityFinding | None:
-    keys = pd.DataFrame({"image": labels.file_names, "person": pd.factorize(_person_keys(labels))[0]})
-    records = keys.duplicated(keep=False).to_numpy() & labels.has_labels
+    # Only persons with equal hashes are compared.
+    hashes = pd.DataFrame({"image": labels.file_names, "person": hash_persons(labels)})
+    records = hashes.duplicated(keep=False).to_numpy() & labels.has_labels
+    similar = labels.subset(records)
+    keys = pd.DataFrame({"image": similar.file_names, "person": pd.factorize(person_keys(similar))[0]})
+    records[records] = keys.duplicated(keep=False).to_numpy()
     return _finding(
         labels, "duplicate_persons", records, "another record of the image has the same keypoints",
         "These records have the same keypoints as another record of the same image.",
         "Keep one of them: the others count as missed persons.", among=labels.has_labels,
     )  # fmt: skip
-
-
-def _person_keys(labels: SplitLabels) -> NDArray[np.object_]:
-    """Return (N,) bytes that are equal for equal keypoints."""
-    flat = np.ascontiguousarray(labels.joints.reshape(len(labels.joints), 2 * labels.joints.shape[1]))
-    return np.fromiter((row.tobytes() for row in flat), dtype=object, count=len(flat))
 
 
 def find_persons_in_both_splits(first: SplitLabels, second: SplitLabels) -> list[PlausibilityFinding]:
@@ -273,10 +206,15 @@ def find_persons_in_both_splits(first: SplitLabels, second: SplitLabels) -> list
         first: labels of the training split.
         second: labels of another split; its persons are reported.
     """
-    known = set(zip(_person_keys(first), map(tuple, first.sizes.tolist()), strict=True))
-    keys = zip(_person_keys(second), map(tuple, second.sizes.tolist()), strict=True)
-    records = np.fromiter((key in known for key in keys), dtype=np.bool_, count=len(second.joints))
-    records &= second.labelled.sum(axis=1) >= 3
+    if not len(first.joints) or first.joints.shape[1:] != second.joints.shape[1:]:
+        return []
+    hashes, theirs = hash_persons(second), hash_persons(first)
+    records = np.isin(hashes, theirs) & (second.labelled.sum(axis=1) >= 3)
+    similar = first.subset(np.isin(theirs, hashes[records]))
+    known = set(zip(person_keys(similar), map(tuple, similar.sizes.tolist()), strict=True))
+    found_again = second.subset(records)
+    keys = zip(person_keys(found_again), map(tuple, found_again.sizes.tolist()), strict=True)
+    records[records] = [key in known for key in keys]
     found = _finding(
         second, "persons_in_two_splits", records, "the training split has the same person",
         f"These persons have the same keypoints in images of the same size in '{first.split}'.",
@@ -286,19 +224,27 @@ def find_persons_in_both_splits(first: SplitLabels, second: SplitLabels) -> list
 
 
 def _find_outside_image(labels: SplitLabels) -> PlausibilityFinding | None:
-    beyond = np.maximum(-labels.joints, labels.joints - labels.sizes[:, None]).max(axis=2) > 0
-    records = beyond.any(axis=1)
-    both = int((beyond & (_beyond_box(labels) > 0)).sum())
+    counts = by_blocks(labels, _count_outside_image)
+    records, (outside, both) = counts[:, 0] > 0, counts.sum(axis=0).tolist()
     return _finding(
         labels, "joints_outside_image", records, "a labelled keypoint is outside the image",
-        f"{int(beyond.sum())} labelled keypoints are outside their image, {both} of them also outside their box.",
+        f"{outside} labelled keypoints are outside their image, {both} of them also outside their box.",
         "Check whether the labels refer to another size or orientation of the image.", among=labels.has_labels,
     )  # fmt: skip
 
 
+def _count_outside_image(labels: SplitLabels) -> NDArray[np.int64]:
+    """Return (N, 2) the number of labelled keypoints outside the image, and of those that are also outside their box."""
+    beyond = np.maximum(-labels.joints, labels.joints - labels.sizes[:, None]).max(axis=2) > 0
+    return np.stack([beyond.sum(axis=1), (beyond & (_beyond_box(labels) > 0)).sum(axis=1)], axis=1)
+
+
 def _find_outside_box(labels: SplitLabels) -> PlausibilityFinding | None:
-    beyond = _beyond_box(labels) > BOX_MARGIN * labels.boxes[:, 2:].max(axis=1)[:, None]
-    records = labels.has_labels & (2 * beyond.sum(axis=1) > labels.labelled.sum(axis=1))
+    def count(block: SplitLabels) -> NDArray[np.int64]:
+        beyond = _beyond_box(block) > BOX_MARGIN * block.boxes[:, 2:].max(axis=1)[:, None]
+        return np.asarray(beyond.sum(axis=1))
+
+    records = labels.has_labels & (2 * by_blocks(labels, count) > labels.labelled.sum(axis=1))
     if records.sum() <= MAX_OUTSIDE_FRACTION * labels.has_labels.sum():
         return None
     return _finding(

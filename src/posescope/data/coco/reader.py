@@ -5,7 +5,7 @@ Keypoints are indices of pixels and stay unchanged.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from posescope.core.errors import DataError
-from posescope.core.files import read_json
 from posescope.core.joint_matching import name_joints
-from posescope.core.skeleton import Skeleton, skeleton_from_category
-from posescope.core.tables import Issues, Keypoints, Persons, join_joints
-from posescope.data.coco.annotation_validation import ValidAnnotations, validate_annotations, validate_images
+from posescope.core.skeleton import Skeleton
+from posescope.core.tables import Issues, Keypoints, Persons, join_joints, validate_own
+from posescope.data.coco.annotation_stream import read_in_pieces
+from posescope.data.coco.annotation_validation import AnnotationValidator, ValidAnnotations, validate_images
+from posescope.data.coco.category import read_category
 from posescope.data.coco.data_quality import (
     QualityFinding,
     duplicate_image_finding,
@@ -32,18 +33,14 @@ from posescope.data.coco.failure_limits import FailureLimits, check_failures, gr
 from posescope.data.coco.folder import CocoFolder, SourceOptions
 from posescope.data.coco.plausibility import (
     PlausibilityFinding,
-    SplitLabels,
     check_plausibility,
-    collect_labels,
     find_persons_in_both_splits,
 )
 from posescope.data.coco.project_split import assign_validation, groups_of_images
-from posescope.data.coco.record_validation import EXPECTED_REASONS, IMAGE_WITHOUT_PERSONS, format_value, is_storable
-from posescope.data.coco.repair import parse_int64
+from posescope.data.coco.record_validation import EXPECTED_REASONS, IMAGE_WITHOUT_PERSONS
+from posescope.data.coco.split_labels import SplitLabels, collect_labels
 
-__all__ = ["Annotations", "load_annotation_file", "read_annotations", "read_category", "read_coco"]
-
-MAX_JOINTS = 255  # the tables number joints as uint8
+__all__ = ["Annotations", "read_annotations", "read_coco"]
 
 logger = logging.getLogger(__name__)
 
@@ -65,26 +62,6 @@ class Annotations:
     issues: pd.DataFrame
     quality: pd.DataFrame
     skeleton: Skeleton
-
-
-def load_annotation_file(path: Path) -> dict[str, Any]:
-    """Return the content of a COCO annotation file, `.json` or `.json.gz`.
-
-    Raises:
-        DataError: if the file cannot be read, is no JSON, or lacks one of the lists images, annotations and categories.
-    """
-    if not path.is_file():
-        raise DataError(f"{path}: the annotation file does not exist.")
-    content = read_json(path, strict=False)  # records are validated one by one
-    if not isinstance(content, dict):
-        raise DataError(
-            f"{path}: expected an object with the lists images, annotations and categories, found {type(content).__name__}."
-        )
-    for field in ("images", "annotations", "categories"):
-        found = content.get(field)
-        if not isinstance(found, list):
-            raise DataError(f"{path}: field '{field}': expected a list, found {type(found).__name__}.")
-    return content
 
 
 def read_annotations(folder: CocoFolder, source: SourceOptions, failures: FailureLimits | None = None) -> Annotations:
@@ -112,11 +89,15 @@ def read_annotations(folder: CocoFolder, source: SourceOptions, failures: Failur
     if len(parts) > 1 and source.train_split != source.val_split:
         implausible[-1] += find_persons_in_both_splits(parts[0].labels, parts[-1].labels)
     quality = _report_quality(parts, implausible, source, failures)
-    issues = [*(part.issues for part in parts), *map(_warned_issues, parts, implausible)]
+    warned = [_warned_issues(part, of_part) for part, of_part in zip(parts, implausible, strict=True)]
+    del implausible
+    for part in parts:
+        part.drop_labels()
+    issues = pd.concat([*(part.issues for part in parts), *warned], ignore_index=True)
     found = Annotations(
-        persons=pd.DataFrame(Persons.validate(pd.concat([part.persons for part in parts], ignore_index=True))),
-        keypoints=pd.DataFrame(Keypoints.validate(pd.concat([part.keypoints for part in parts], ignore_index=True))),
-        issues=pd.DataFrame(Issues.validate(pd.concat(issues, ignore_index=True))),
+        persons=validate_own(Persons, pd.concat([part.persons for part in parts], ignore_index=True)),
+        keypoints=validate_own(Keypoints, _keypoints_table(parts)),
+        issues=validate_own(Issues, issues),
         quality=quality,
         skeleton=parts[0].skeleton,
     )
@@ -144,17 +125,56 @@ def read_coco(folder: str | Path, **source: Any) -> Annotations:
     return read_annotations(CocoFolder(Path(folder)), SourceOptions(**source))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class _Part:
-    """The content of one annotation file; see `Annotations`."""
+    """The content of one annotation file; see `Annotations`.
+
+    Attributes:
+        path: the file.
+        persons, issues: tables.
+        joints: (N, K, 2) float32 px, NaN where unlabelled.
+        visibility: (N, K) uint8.
+        skeleton: of the category.
+        findings: repairs and the like.
+        labels: the labels in double precision, for the checks of plausibility.
+    """
 
     path: Path
     persons: pd.DataFrame
-    keypoints: pd.DataFrame
     issues: pd.DataFrame
+    joints: NDArray[np.float32]
+    visibility: NDArray[np.uint8]
     skeleton: Skeleton
     findings: tuple[QualityFinding, ...]
     labels: SplitLabels
+
+    def drop_labels(self) -> None:
+        """Free the memory of the labels: they are as large as the table of joints."""
+        del self.labels
+
+
+class _RecordReader:
+    """Validates the records of one annotation file; see `RecordConsumer`."""
+
+    def __init__(self, path: Path, source: SourceOptions, image_folder: Path | None) -> None:
+        self._path, self._source, self._image_folder = path, source, image_folder
+        self.groups: dict[int, str] = {}
+
+    def begin(self, images: list[Any], categories: list[Any]) -> None:
+        self.category_count, self.image_count = len(categories), len(images)
+        category, self.skeleton = read_category({"categories": categories}, self._source, self._path)
+        self.images = validate_images(images, self._image_folder, self._source.orientation)
+        if self._source.split is not None and self._source.split.by == "group":
+            self.groups = groups_of_images(images, self._source.split, self._path)
+        ids = self.images.rows.index.to_numpy()
+        self._validator = AnnotationValidator(ids, len(self.skeleton), category["id"], keep_records=False)
+
+    def add(self, annotations: Sequence[Any]) -> None:
+        self._validator.add(annotations)
+
+    def finish(self) -> ValidAnnotations:
+        """Return the valid annotations, and keep none of them."""
+        return self._validator.finish()
 
 
 def _check_disjoint(folder: CocoFolder, source: SourceOptions, parts: list[_Part]) -> None:
@@ -191,36 +211,36 @@ def _report_quality(
 def _read_split(folder: CocoFolder, source: SourceOptions, split: str, source_split: str, first_id: int) -> _Part:
     path = folder.annotation_file(source, source_split)
     image_folder = None if source.images is None else folder.image_folder(source, source_split)
-    content = load_annotation_file(path)
-    category, skeleton = read_category(content, source, path)
-    images = validate_images(content["images"], image_folder, source.orientation)
-    checks = validate_annotations(content["annotations"], images.rows.index.tolist(), len(skeleton), category["id"])
-    issues = [*images.issues, *checks.issues, *_images_without_persons(images.rows, checks)]
+    reader = read_in_pieces(path, lambda: _RecordReader(path, source, image_folder))
+    checks, images = reader.finish(), reader.images
+    empty = _images_without_persons(images.rows, checks)
     repaired = [*images.repaired, *checks.repaired]
     persons = _persons_table(checks, images.rows, split, source_split, first_id)
     if source.split is not None:
         if source.split.by == "group":
-            groups = groups_of_images(content["images"], source.split, path)
-            persons["group"] = [groups[image] for image in persons["image_id"].tolist()]
+            persons["group"] = [reader.groups[image] for image in persons["image_id"].tolist()]
         persons = assign_validation(persons, source.split, path)
     logger.info(
         "%s: %d persons read, %d records rejected, %d of other categories ignored",
-        path.name, len(persons), len(issues), checks.other_count,
+        path.name, len(persons), len(images.issues) + len(checks.issues) + len(empty), checks.other_count,
     )  # fmt: skip
-    record_count = len(checks.records) + len(checks.issues)
-    uncategorised = sum("category_id" not in record for record in checks.records)
+    record_count = len(checks) + len(checks.issues)
+    labels = collect_labels(checks, images.rows, source_split)
     return _Part(
         path=path,
         persons=persons,
-        keypoints=_keypoints_table(checks, persons["person_id"].to_numpy(), skeleton),
-        issues=_issues_table([*issues, *({**issue, "outcome": "repaired"} for issue in repaired)], source_split),
-        skeleton=skeleton,
+        issues=_issues_table(
+            [*images.issues, *checks.issues], empty, ({**issue, "outcome": "repaired"} for issue in repaired), split=source_split
+        ),
+        joints=_joints_of(checks),
+        visibility=checks.visibility,
+        skeleton=reader.skeleton,
         findings=(
-            *repair_findings(source_split, repaired, len(content["images"]), record_count),
-            *missing_category_finding(source_split, uncategorised, record_count, len(content["categories"])),
+            *repair_findings(source_split, repaired, reader.image_count, record_count),
+            *missing_category_finding(source_split, checks.uncategorised, record_count, reader.category_count),
             *duplicate_image_finding(source_split, images.rows),
         ),
-        labels=collect_labels(checks, images.rows, source_split),
+        labels=labels,
     )
 
 
@@ -240,65 +260,16 @@ def _warned_issues(part: _Part, implausible: Sequence[PlausibilityFinding]) -> p
         for found in implausible
         for annotation, name in zip(labels.annotation_ids[found.records], labels.file_names[found.records], strict=True)
     ]
-    return _issues_table(rows, labels.split)
+    return _issues_table(rows, split=labels.split)
 
 
-def read_category(content: Mapping[str, Any], source: SourceOptions, path: Path) -> tuple[dict[str, Any], Skeleton]:
-    """Return the category of the persons, with an integer id, and its skeleton.
-
-    Args:
-        content: content of the annotation file.
-        source: name of the category and OKS sigmas.
-        path: the file, for error messages.
-
-    Raises:
-        DataError: if the category is missing, or its joints, limbs or id are malformed.
-    """
-    category = _find_category(content["categories"], source, path)
-    return category, _read_skeleton(category, source, path)
-
-
-def _find_category(categories: list[Any], source: SourceOptions, path: Path) -> dict[str, Any]:
-    named = [item for item in categories if isinstance(item, dict) and isinstance(item.get("name"), str)]
-    found = [item for item in named if item["name"] == source.category]
-    if len(found) != 1:
-        names = [item["name"] for item in named]
-        raise DataError(
-            f"{path}: categories: expected one named '{source.category}' (data_engineering.source.category), found {names}."
-        )
-    category_id = parse_int64(found[0].get("id"))
-    if category_id is None:
-        raise DataError(
-            f"{path}: categories: '{source.category}': expected an integer id, found {format_value(found[0].get('id'))}."
-        )
-    return {**found[0], "id": category_id}
-
-
-def _read_skeleton(category: dict[str, Any], source: SourceOptions, path: Path) -> Skeleton:
-    names = category.get("keypoints")
-    if not isinstance(names, list) or not names:
-        raise DataError(
-            f"{path}: categories: '{source.category}': expected a list of joint names in the field 'keypoints', found "
-            f"{format_value(names)}. Check that this is a file of keypoints, not of boxes or captions."
-        )
-    if len(names) > MAX_JOINTS or not all(isinstance(name, str) and name and is_storable(name) for name in names):
-        raise DataError(
-            f"{path}: categories: keypoints: expected at most {MAX_JOINTS} names as text, found {format_value(names)}."
-        )
-    try:
-        return skeleton_from_category(category, source.oks_sigmas, source=str(path))
-    except RecursionError as error:
-        raise DataError(f"{path}: categories: '{source.category}': expected names and pairs, found deeper nesting.") from error
-
-
-def _images_without_persons(images: pd.DataFrame, checks: ValidAnnotations) -> list[dict[str, Any]]:
+def _images_without_persons(images: pd.DataFrame, checks: ValidAnnotations) -> pd.DataFrame:
     # An invalid record has its own issue; its image is not empty.
-    with_persons = {*checks.image_ids.tolist(), *(issue["image_id"] for issue in checks.issues)}
-    empty = images[~images.index.isin(with_persons)]
-    return [
-        {"image_id": int(i), "annotation_id": -1, "file_name": name, "reason": IMAGE_WITHOUT_PERSONS, "detail": ""}
-        for i, name in zip(empty.index, empty["file_name"], strict=True)
-    ]
+    invalid = [issue["image_id"] for issue in checks.issues]
+    with_persons = np.union1d(checks.image_ids, np.array(invalid, dtype=np.int64))
+    empty = images[~np.isin(images.index.to_numpy(), with_persons)]
+    columns = {"image_id": empty.index.to_numpy(), "file_name": empty["file_name"].to_numpy()}
+    return pd.DataFrame(columns).assign(annotation_id=-1, reason=IMAGE_WITHOUT_PERSONS, detail="")
 
 
 def _persons_table(checks: ValidAnnotations, images: pd.DataFrame, split: str, source_split: str, first_id: int) -> pd.DataFrame:
@@ -324,13 +295,27 @@ def _persons_table(checks: ValidAnnotations, images: pd.DataFrame, split: str, s
     )
 
 
-def _keypoints_table(checks: ValidAnnotations, person_ids: NDArray[np.int64], skeleton: Skeleton) -> pd.DataFrame:
-    visibility = checks.keypoints[..., 2].astype(np.uint8)
-    joints = np.where(visibility[..., None] > 0, checks.keypoints[..., :2], np.nan)
-    return name_joints(join_joints(person_ids, joints, visibility, "visibility"), skeleton.joints)
+def _joints_of(checks: ValidAnnotations) -> NDArray[np.float32]:
+    """Return (N, K, 2) the joints in px, NaN where unlabelled."""
+    joints = checks.points.astype(np.float32)
+    joints[checks.visibility == 0] = np.nan
+    return joints
 
 
-def _issues_table(issues: list[dict[str, Any]], source_split: str) -> pd.DataFrame:
+def _keypoints_table(parts: Sequence[_Part]) -> pd.DataFrame:
+    person_ids = np.concatenate([part.persons["person_id"].to_numpy() for part in parts])
+    joints = np.concatenate([part.joints for part in parts])
+    visibility = np.concatenate([part.visibility for part in parts])
+    return name_joints(join_joints(person_ids, joints, visibility, "visibility"), parts[0].skeleton.joints)
+
+
+def _issues_table(*issues: pd.DataFrame | Iterable[dict[str, Any]], split: str) -> pd.DataFrame:
     columns = ["source_split", "image_id", "annotation_id", "file_name", "step", "outcome", "reason", "detail"]
-    known = {"source_split": source_split, "step": "read", "outcome": "rejected"}
-    return pd.DataFrame([{**known, **issue} for issue in issues], columns=columns)
+    known = {"source_split": split, "step": "read", "outcome": "rejected"}
+    tables = [
+        part.assign(**known)[columns] if isinstance(part, pd.DataFrame)
+        else pd.DataFrame([{**known, **issue} for issue in part], columns=columns)
+        for part in issues
+    ]  # fmt: skip
+    filled = [table for table in tables if len(table)]
+    return pd.concat(filled, ignore_index=True) if filled else tables[0]

@@ -22,6 +22,8 @@ EXPECTED_REASONS = frozenset({EMPTY_ANNOTATION, IMAGE_WITHOUT_PERSONS})  # rejec
 _DETAIL_LENGTH = 200
 # JSON can hold a lone surrogate, which no table can; no file system accepts NUL.
 _NOT_STORABLE = re.compile("[\0\ud800-\udfff]")
+# Normalised, relative and storable on every system: most names are, and the other checks cost ten times as much.
+_PLAIN_NAME = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9._-]*/)*[A-Za-z0-9_-][A-Za-z0-9._-]*")
 
 
 def find_image_error(image: Any, folder: Path | None, known: Container[int]) -> str:
@@ -39,18 +41,11 @@ def find_image_error(image: Any, folder: Path | None, known: Container[int]) -> 
     if not all(is_int64(image.get(side)) and 0 < image[side] < 2**31 for side in ("height", "width")):
         return "image height or width is not an integer > 0"
     name = image.get("file_name")
-    if not isinstance(name, str) or not (path := PurePosixPath(name)).parts:
-        return "image without file_name"
-    if not is_storable(name):
-        return "file_name has characters that file names cannot have"
-    climbs = ".." in re.split(r"[\\/]", name)
-    if "\\" in name and not climbs:
-        return "file_name has a backslash as separator, expected '/', and the file does not exist"
-    if path.is_absolute() or climbs:
-        return "file_name leaves the image folder"
-    if str(path) != name:  # `./a.jpg`: one image with two names could be in two splits
-        return "file_name is not a normalised path"
-    return "" if folder is None else _find_file_error(folder, name)
+    if not isinstance(name, str) or not _PLAIN_NAME.fullmatch(name):
+        reason = _find_name_error(name)
+        if reason:
+            return reason
+    return "" if folder is None else _find_file_error(folder, str(name))
 
 
 def find_annotation_error(record: Any, joint_count: int, category_id: Any, images: Container[int], seen: Container[int]) -> str:
@@ -148,6 +143,21 @@ def format_value(value: Any) -> str:
         return repr(value)[:_DETAIL_LENGTH]
     except RecursionError:  # Python parses deeper nesting than it can print
         return "(nested too deeply to be shown)"
+
+
+def _find_name_error(name: Any) -> str:
+    if not isinstance(name, str) or not (path := PurePosixPath(name)).parts:
+        return "image without file_name"
+    if not is_storable(name):
+        return "file_name has characters that file names cannot have"
+    climbs = ".." in re.split(r"[\\/]", name)
+    if "\\" in name and not climbs:
+        return "file_name has a backslash as separator, expected '/', and the file does not exist"
+    if path.is_absolute() or climbs:
+        return "file_name leaves the image folder"
+    if str(path) != name:  # `./a.jpg`: one image with two names could be in two splits
+        return "file_name is not a normalised path"
+    return ""
 
 
 def _find_file_error(folder: Path, name: str) -> str:

@@ -17,9 +17,9 @@ import numpy as np
 
 from posescope.core.errors import DataError, pluralise
 from posescope.core.files import fingerprint, sha256_of, write_json
+from posescope.data.coco.annotation_stream import load_annotation_file
 from posescope.data.coco.annotation_validation import validate_images
 from posescope.data.coco.folder import SAMPLE_MARKER, CocoFolder, SourceOptions
-from posescope.data.coco.reader import load_annotation_file
 
 __all__ = [
     "AnnotatedImages", "StudyFolder", "find_annotated_images", "fingerprint_of_images", "keypoint_category",

@@ -16,8 +16,8 @@ import numpy as np
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from posescope.data.coco.annotation_stream import load_annotation_file
 from posescope.data.coco.annotation_validation import validate_annotations
-from posescope.data.coco.reader import load_annotation_file
 from posescope.data.coco.record_validation import EXPECTED_REASONS, is_int64
 from posescope.data.coco.repair import repair_ids
 from posescope.evaluation.metrics.average_precision_bootstrap import PersonMatches, extract_matches
