@@ -7,6 +7,7 @@ from kedro.pipeline import Pipeline
 from pydantic import BaseModel
 
 from posescope.core.compute import ComputeOptions
+from posescope.core.mirrors import StorageOptions
 from posescope.core.plugins import installed, load_component
 
 __all__ = ["DEFAULT_PIPELINES", "parameter_models", "register_pipelines"]
@@ -28,10 +29,10 @@ def register_pipelines() -> dict[str, Pipeline]:
 def parameter_models() -> Mapping[str, type[BaseModel]]:
     """Return the options model of every namespace of the parameters.
 
-    The module of a pipeline defines it beside `create_pipeline`: `PARAMETERS = {"namespace": OptionsModel}`. The namespace
-    `compute` belongs to all pipelines.
+    The module of a pipeline defines it beside `create_pipeline`: `PARAMETERS = {"namespace": OptionsModel}`. The namespaces
+    `compute` and `storage` belong to all pipelines.
     """
-    models: dict[str, type[BaseModel]] = {"compute": ComputeOptions}
+    models: dict[str, type[BaseModel]] = {"compute": ComputeOptions, "storage": StorageOptions}
     for row in installed("pipelines"):
         module = sys.modules[load_component("pipelines", row.name).__module__]
         # `create_pipeline` may be defined in a module below the package that the entry point names.

@@ -10,15 +10,18 @@ import pytest
 from posescope.core.errors import DataError
 from posescope.core.files import atomic_folder, atomic_write, write_json
 from posescope.core.mirrors import (
+    ensure_mirror,
     fetch,
     fetch_address,
     fetch_file,
     fetch_version,
     find_size,
     is_stored,
+    limit_copies,
     list_names,
     local_path_of,
     open_mirror,
+    opened_mirrors,
     place_of,
     publish_changed,
     remote_of,
@@ -243,3 +246,18 @@ def test_a_folder_that_is_replaced_as_a_whole_stays_a_mirror(mirror: RemoteFolde
         (folder / "image.jpg").write_bytes(b"1")
     assert names(files) == ["image.jpg"]
     assert (mirror.root / ".remote.json").is_file()
+
+
+def test_another_process_finds_a_mirror_that_was_prepared(mirror: RemoteFolder, tmp_path: Path) -> None:
+    moved = RemoteFolder(ADDRESS, tmp_path / "worker" / "run", mirror.cache_gb)
+    ensure_mirror(moved)
+    assert remote_of(moved.root / "a.json") == moved
+    ensure_mirror(moved)
+
+
+def test_the_limit_of_copies_applies_to_all_open_mirrors(mirror: RemoteFolder) -> None:
+    assert mirror in opened_mirrors()
+    limit_copies(3.0)
+    found = remote_of(mirror.root)
+    assert found is not None
+    assert found.cache_gb == 3.0

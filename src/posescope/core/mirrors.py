@@ -8,21 +8,26 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from pydantic import Field
+
 from posescope.core.errors import DataError
 from posescope.core.paths import is_address, user_cache_dir
+from posescope.core.plugins import Options
 
 if TYPE_CHECKING:
     from posescope.core.remote_folder import RemoteFolder
 
 __all__ = [
-    "MARKER", "ON_DEMAND", "fetch", "fetch_address", "fetch_file", "fetch_version", "find_size", "is_stored", "list_names",
-    "local_path_of", "open_mirror", "place_of", "publish", "publish_changed", "remote_of", "remove", "remove_local",
+    "MARKER", "ON_DEMAND", "StorageOptions", "ensure_mirror", "fetch", "fetch_address", "fetch_file", "fetch_version",
+    "find_size", "is_stored", "limit_copies", "list_names", "local_path_of", "open_mirror", "opened_mirrors", "place_of",
+    "publish", "publish_changed", "remote_of", "remove", "remove_local",
 ]  # fmt: skip
 
 MARKER = ".remote.json"
@@ -30,6 +35,21 @@ MARKER = ".remote.json"
 ON_DEMAND = ("shard-*.npy",)
 _DEFAULT_CACHE_GB = 50.0
 _OF_NO_READER = (*ON_DEMAND, "*/checkpoints/*", ".lease.json")
+
+
+class StorageOptions(Options):
+    """Parameters of the namespace `storage`, for data in object storage."""
+
+    cache_gb: float = Field(
+        50.0,
+        gt=0,
+        le=1_000_000,
+        description="Limit of the local copies of crops in object storage, in GB; those used least recently are removed",
+    )
+
+
+# Mirrors that this process has opened.
+_OPENED: dict[Path, "RemoteFolder"] = {}
 
 
 def open_mirror(address: str, cache_dir: Path | None = None, cache_gb: float | None = None) -> "RemoteFolder":
@@ -61,7 +81,44 @@ def open_mirror(address: str, cache_dir: Path | None = None, cache_gb: float | N
             "a writable folder."
         ) from error
     _find_root.cache_clear()
+    _OPENED[root] = remote
     return remote
+
+
+def opened_mirrors() -> tuple["RemoteFolder", ...]:
+    """Return the mirrors that this process has opened."""
+    return tuple(_OPENED.values())
+
+
+def limit_copies(cache_gb: float) -> None:
+    """Set the limit of the local copies of files that are fetched on demand, for all mirrors that this process has opened.
+
+    Args:
+        cache_gb: the limit of each mirror, GB.
+    """
+    for root, remote in _OPENED.items():
+        if remote.cache_gb != cache_gb:
+            _OPENED[root] = replace(remote, cache_gb=cache_gb)
+            _OPENED[root].write_marker()
+    _find_root.cache_clear()
+
+
+def ensure_mirror(remote: "RemoteFolder") -> None:
+    """Make a mirror of another process known on this machine, in a folder of the same name.
+
+    Raises:
+        DataError: if the folder cannot be created.
+    """
+    if _find_root(str(remote.root)) is not None:
+        return
+    try:
+        remote.write_marker()
+    except OSError as error:
+        raise DataError(
+            f"{remote.root}: the local copies of {remote.address} cannot be kept here ({error.strerror or error}). Set cache_dir "
+            "to a folder that every machine can create."
+        ) from error
+    _find_root.cache_clear()
 
 
 def fetch_address(address: str) -> Path:

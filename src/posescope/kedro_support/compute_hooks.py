@@ -3,6 +3,7 @@
 import atexit
 import threading
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 from kedro.framework.hooks import hook_impl
@@ -11,6 +12,7 @@ from kedro.pipeline import Pipeline
 
 from posescope.core.compute import ComputeOptions, use_cluster
 from posescope.core.dask_cluster import DaskCluster, open_cluster
+from posescope.core.mirrors import ensure_mirror, opened_mirrors
 
 __all__ = ["ClusterConnection"]
 
@@ -77,7 +79,9 @@ class ClusterConnection:
                 return None
             if not self._open:
                 atexit.register(self.close_all)
-            self._open[run_id] = open_cluster(options)
+            # A worker on another machine gets paths below mirrors.
+            preparations = tuple(partial(ensure_mirror, remote) for remote in opened_mirrors())
+            self._open[run_id] = open_cluster(options, preparations)
         return self._open[run_id]
 
     def _close(self, run_id: str) -> None:

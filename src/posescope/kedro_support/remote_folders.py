@@ -15,7 +15,7 @@ from kedro.io.data_catalog import DataCatalog
 from kedro.pipeline import Pipeline
 
 from posescope.core.data_folder import CHECKSUMS
-from posescope.core.mirrors import ON_DEMAND, fetch, fetch_version, remote_of
+from posescope.core.mirrors import ON_DEMAND, StorageOptions, fetch, fetch_version, limit_copies, remote_of
 from posescope.core.storage_file_systems import STORAGE_OPTIONS_VARIABLE
 from posescope.datasets import ModelDataset, StoreDataset
 from posescope.kedro_support.dataset_paths import is_parameter
@@ -30,12 +30,17 @@ class RemoteFolders:
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
-        """Pass the entries of credentials.yml, one per protocol (`s3: {key: ...}`), to this process and its children."""
+        """Pass the entries of credentials.yml, one per protocol (`s3: {key: ...}`), to this process and its children.
+
+        Local copies are bounded by the parameter `storage.cache_gb`.
+        """
         with suppress(KeyError, MissingConfigException):
             credentials = context.config_loader["credentials"]
             options = {name: dict(entry) for name, entry in credentials.items() if isinstance(entry, Mapping)}
             if options:
                 os.environ[STORAGE_OPTIONS_VARIABLE] = json.dumps(options)
+        storage = StorageOptions.model_validate(context.config_loader["parameters"].get("storage", {}))
+        limit_copies(storage.cache_gb)
 
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, run_params: Mapping[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:

@@ -13,6 +13,7 @@ from posescope.core.compute import run_in_processes
 from posescope.core.data_folder import share_folder_lock
 from posescope.core.errors import DataError
 from posescope.core.hardware import available_cpus
+from posescope.core.mirrors import fetch
 from posescope.core.tables import crop_boxes_fingerprint
 from posescope.data.coco.failure_limits import FailureLimits, check_failures
 from posescope.data.coco.folder import CocoFolder, SourceOptions
@@ -67,6 +68,7 @@ def write_crops(
     todo = [task for task in checked if store.finished_shard(task.name, task.fingerprint) is None]
     logger.info("%d persons in %d shards, %d of them already complete", len(persons), len(tasks), len(tasks) - len(todo))
     _write_shards(todo, store, options)
+    fetch(store.root)  # records that workers on other machines wrote to an object store
     issues = _failed_persons([store.record(task.name) for task in tasks], persons)
     if failures is not None:
         check_failures(issues, len(persons), failures, step="crop")
