@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -79,6 +80,11 @@ class StoredRun:
     def has_logged(self, text: str, since: int = 0) -> bool:
         """Return whether the log contains a text after its first `since` bytes."""
         return self.log.exists() and text.encode() in self.log.read_bytes()[since:]
+
+    def count_kept_shards(self, since: int = 0) -> int:
+        """Return how many shards a run did not write again, by its log after the first `since` bytes."""
+        found = re.search(rb"(\d+) of them already complete", self.log.read_bytes()[since:])
+        return 0 if found is None else int(found[1])
 
 
 def contents_of(place: ObjectStore | Path) -> dict[str, str]:

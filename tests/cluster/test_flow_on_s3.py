@@ -43,7 +43,7 @@ def test_a_flow_that_is_killed_three_times_ends_as_a_local_one(
     while not run.has_logged("Running node: extract", kept):
         assert process.poll() is None, run.log.read_text()[-3000:]
         time.sleep(0.02)
-    assert run.has_logged("already complete", kept)
+    assert run.count_kept_shards(kept) > 0
     rclone.kill()
     time.sleep(1.0)
     rclone.start()
