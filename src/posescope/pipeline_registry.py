@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from kedro.pipeline import Pipeline
 from pydantic import BaseModel
 
-from posescope.core.compute import ComputeOptions
-from posescope.core.mirrors import StorageOptions
+from posescope.core.compute import ComputeOptions, StorageOptions
 from posescope.core.plugins import installed, load_component
 
 __all__ = ["DEFAULT_PIPELINES", "parameter_models", "register_pipelines"]

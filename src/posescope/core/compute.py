@@ -17,7 +17,7 @@ from pydantic import Field, model_validator
 from posescope.core.hardware import available_cpus
 from posescope.core.plugins import Options
 
-__all__ = ["Cluster", "ComputeOptions", "current_cluster", "run_in_processes", "use_cluster"]
+__all__ = ["Cluster", "ComputeOptions", "StorageOptions", "current_cluster", "run_in_processes", "use_cluster"]
 
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
@@ -64,6 +64,17 @@ class ComputeOptions(Options):
                 "get them when they are started: dask worker --nworkers N --memory-limit SIZE"
             )
         return self
+
+
+class StorageOptions(Options):
+    """Parameters of the namespace `storage`, for data in object storage."""
+
+    cache_gb: float = Field(
+        50.0,
+        gt=0,
+        le=1_000_000,
+        description="Limit of the local copies of crops in object storage, in GB; those used least recently are removed",
+    )
 
 
 class Cluster(Protocol):

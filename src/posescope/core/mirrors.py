@@ -15,17 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from pydantic import Field
-
 from posescope.core.errors import DataError
 from posescope.core.paths import is_address, user_cache_dir
-from posescope.core.plugins import Options
 
 if TYPE_CHECKING:
     from posescope.core.remote_folder import RemoteFolder
 
 __all__ = [
-    "MARKER", "ON_DEMAND", "StorageOptions", "ensure_mirror", "fetch", "fetch_address", "fetch_file", "fetch_version",
+    "MARKER", "ON_DEMAND", "ensure_mirror", "fetch", "fetch_address", "fetch_file", "fetch_version",
     "find_size", "is_stored", "limit_copies", "list_names", "local_path_of", "open_mirror", "opened_mirrors", "place_of",
     "publish", "publish_changed", "remote_of", "remove", "remove_local",
 ]  # fmt: skip
@@ -35,17 +32,6 @@ MARKER = ".remote.json"
 ON_DEMAND = ("shard-*.npy",)
 _DEFAULT_CACHE_GB = 50.0
 _OF_NO_READER = (*ON_DEMAND, "*/checkpoints/*", ".lease.json")
-
-
-class StorageOptions(Options):
-    """Parameters of the namespace `storage`, for data in object storage."""
-
-    cache_gb: float = Field(
-        50.0,
-        gt=0,
-        le=1_000_000,
-        description="Limit of the local copies of crops in object storage, in GB; those used least recently are removed",
-    )
 
 
 # Mirrors that this process has opened.

@@ -14,8 +14,9 @@ from kedro.io import AbstractVersionedDataset
 from kedro.io.data_catalog import DataCatalog
 from kedro.pipeline import Pipeline
 
+from posescope.core.compute import StorageOptions
 from posescope.core.data_folder import CHECKSUMS
-from posescope.core.mirrors import ON_DEMAND, StorageOptions, fetch, fetch_version, limit_copies, remote_of
+from posescope.core.mirrors import ON_DEMAND, fetch, fetch_version, limit_copies, remote_of
 from posescope.core.storage_file_systems import STORAGE_OPTIONS_VARIABLE
 from posescope.datasets import ModelDataset, StoreDataset
 from posescope.kedro_support.dataset_paths import is_parameter
