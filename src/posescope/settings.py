@@ -1,8 +1,9 @@
 """Kedro's settings for this project."""
 
-from posescope.core.hardware import configure_thread_pools
+from posescope.core.hardware import configure_thread_pools, quieten_torch_store
 
 configure_thread_pools()  # before torch is imported, which happens below
+quieten_torch_store()
 
 from posescope.core.text_escaping import escape_log_messages  # noqa: E402
 from posescope.kedro_support.compute_hooks import ClusterConnection  # noqa: E402

@@ -84,7 +84,7 @@ def test_nothing_is_pickled() -> None:
     """Only training processes exchange an object, in memory."""
     forbidden = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "shelve", "marshal"}
     assert {name_of(path): imported(path) & forbidden for path in FILES if imported(path) & forbidden} == {
-        "training/distributed/launch.py": {"pickle"}
+        "training/distributed/worker.py": {"pickle"}
     }
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from posescope.training.checkpoint_state import state_from_bytes, state_to_bytes
 from posescope.training.checkpoint_store import CheckpointError, CheckpointStore, DamagedCheckpointError, TrainingState
 from posescope.training.records import EpochRecord
 
@@ -39,6 +40,18 @@ def test_round_trip_is_exact(tmp_path: Path) -> None:
     assert set(read.tensors) == set(state.tensors)
     assert all(torch.equal(read.tensors[name], tensor) for name, tensor in state.tensors.items())
     assert torch.equal(read.part("network")["weight"], state.tensors["network.weight"])
+
+
+def test_state_as_bytes_equals_the_one_in_files(tmp_path: Path) -> None:
+    store, state = CheckpointStore(tmp_path), make_state(2)
+    store.save(state, keep=2)
+    sent, read = state_from_bytes(state_to_bytes(state)), store.latest("aaaa")
+    assert (sent.epoch, sent.step, sent.optimiser, sent.history[0].train_loss) == (2, 20, read.optimiser, 0.1 / 3)
+    assert set(sent.tensors) == set(read.tensors)
+    for name, tensor in sent.tensors.items():
+        assert (torch.equal(tensor, read.tensors[name]), tensor.stride()) == (True, read.tensors[name].stride())
+    assert state_to_bytes(None) == b""
+    assert state_from_bytes(b"") is None
 
 
 def test_last_k_and_best_checkpoints_are_kept(tmp_path: Path) -> None:

@@ -45,7 +45,12 @@ def test_identity_excludes_options_that_change_no_weights() -> None:
         "keep_checkpoints",
         "resume",
         "image_grid_every_epochs",
-        "patience",  # has its default, with which it is left out
+        # These have their defaults, with which they are left out.
+        "patience",
+        "nodes",
+        "rendezvous",
+        "rendezvous_timeout_s",
+        "lost_after_s",
     }
     assert TrainingOptions(patience=3).identity()["patience"] == 3
 
@@ -81,3 +86,22 @@ def test_batch_size_is_a_number_or_auto() -> None:
 def test_invalid_option_is_named(wrong: dict[str, object], named: str) -> None:
     with pytest.raises(ValidationError, match=named):
         TrainingOptions.model_validate(wrong)
+
+
+def test_identity_counts_the_processes_of_all_nodes() -> None:
+    apart = TrainingOptions(nodes=2, processes=3, rendezvous="node0:29500", rendezvous_timeout_s=5, lost_after_s=7)
+    assert apart.process_count == 6
+    assert apart.identity() == apart.without_places().identity() == TrainingOptions(processes=6).identity()
+    assert apart.without_places() == TrainingOptions(processes=6)
+    alone = apart.on_one_node()
+    assert (alone.nodes, alone.processes, alone.rendezvous, alone.lost_after_s) == (1, 3, None, 7)
+    assert apart.identity() != TrainingOptions(processes=3).identity()
+
+
+def test_several_nodes_need_a_rendezvous() -> None:
+    with pytest.raises(ValidationError, match="rendezvous"):
+        TrainingOptions(nodes=2)
+    for address in ("node0", "http://node0:1", "node0:port", "a b:1", "::1:29500"):
+        with pytest.raises(ValidationError, match="rendezvous"):
+            TrainingOptions(nodes=2, rendezvous=address)
+    assert TrainingOptions(nodes=2, rendezvous="[::1]:29500").nodes == 2

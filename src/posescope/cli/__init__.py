@@ -38,9 +38,10 @@ class _LazyGroup(click.Group):
             ctx.fail(f"The command '{cmd_name}' was renamed to '{_RENAMED[cmd_name]}'.")
         if cmd_name not in COMMANDS:
             return None
-        from posescope.core.hardware import configure_thread_pools  # noqa: PLC0415  (the help page needs neither)
+        from posescope.core.hardware import configure_thread_pools, quieten_torch_store  # noqa: PLC0415  (no need on the help page)
 
         configure_thread_pools()  # before a command imports NumPy or torch
+        quieten_torch_store()
         command: click.Command = getattr(import_module(COMMANDS[cmd_name][0]), cmd_name)
         return command
 

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from posescope.core.errors import OptionsError
 
-__all__ = ["DEVICE_PATTERN", "available_cpus", "available_memory", "check_device_name", "configure_thread_pools"]
+__all__ = [
+    "DEVICE_PATTERN", "available_cpus", "available_memory", "check_device_name", "configure_thread_pools", "quieten_torch_store",
+]  # fmt: skip
 
 DEVICE_PATTERN = r"^(auto|cpu|cuda(:\d+)?)$"
 
@@ -76,6 +78,15 @@ def configure_thread_pools() -> None:
     if cpus < (os.cpu_count() or 1):
         for name in _THREAD_COUNTS:
             os.environ.setdefault(name, str(cpus))
+
+
+def quieten_torch_store() -> None:
+    """Keep torch's store of a training on several nodes from writing a stack trace when a node ends; our error is one line.
+
+    Call it before torch is imported. Nothing happens unless the environment names a node or a process of torchrun.
+    """
+    if {"POSESCOPE_NODE_RANK", "SLURM_NODEID", "TORCHELASTIC_RUN_ID"} & set(os.environ):
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
 
 
 def check_device_name(name: str) -> None:

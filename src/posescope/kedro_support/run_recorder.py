@@ -23,6 +23,7 @@ from posescope.core.errors import PosescopeError, causes_of
 from posescope.core.files import write_json
 from posescope.core.mirrors import place_of
 from posescope.kedro_support.dataset_paths import load_paths, save_path
+from posescope.kedro_support.other_nodes import take_part
 from posescope.kedro_support.parameter_checks import PATH_PARAMETERS
 from posescope.kedro_support.run_journal import RunJournal
 from posescope.runs.run_record import RunRecord, begin_record, describe_versions
@@ -133,10 +134,15 @@ class RunRecorder:
 
 
 class RecordedSession(KedroSession):
-    """Kedro's session, which calls the recorder on Ctrl-C: Kedro has no hook for it."""
+    """Kedro's session, which calls the recorder on Ctrl-C: Kedro has no hook for it.
+
+    On another node than the main one of a training it runs the training only (`other_nodes`), and returns no output.
+    """
 
     def run(self, *arguments: Any, **options: Any) -> dict[str, Any]:
         """Run as Kedro does."""
+        if take_part(self, self._hook_manager, options):
+            return {}
         try:
             return dict(super().run(*arguments, **options))
         except (KeyboardInterrupt, SystemExit) as error:

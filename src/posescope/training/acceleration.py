@@ -64,7 +64,7 @@ def choose_acceleration(options: TrainingOptions, device: torch.device) -> Accel
     return Acceleration(
         bf16=options.amp == "bf16" or (options.amp == "auto" and on_gpu and has_native_bf16(device)),
         compiled=options.compile is True or (options.compile == "auto" and on_gpu and _can_compile(device)),
-        cuda_graph=options.cuda_graph and on_gpu and options.processes == 1,
+        cuda_graph=options.cuda_graph and on_gpu and options.process_count == 1,
     )
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import safetensors
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, load_file, save, save_file
 from torch import Tensor
 
 from posescope.core.errors import DataError
@@ -32,10 +32,13 @@ __all__ = [
     "capture_state",
     "read_checkpoint",
     "restore_state",
+    "state_from_bytes",
+    "state_to_bytes",
     "write_checkpoint",
 ]
 
 FORMAT_VERSION = 3
+_LENGTH_BYTES = 8
 TENSORS, STATE = "tensors.safetensors", "state.json"
 JSON_FIELDS = ("fingerprint", "epoch", "step", "optimiser", "run_identity")
 
@@ -149,8 +152,7 @@ def write_checkpoint(folder: Path, state: TrainingState) -> None:
         folder: existing folder, which the caller moves to its place.
         state: state of the run.
     """
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.tensors.items()}
-    save_file(tensors, folder / TENSORS)
+    save_file(_packed(state), folder / TENSORS)
     content = {**_to_json(state), "tensors_sha256": sha256_of(folder / TENSORS)}
     write_json(folder / STATE, {**content, "checksum": fingerprint(content)})
 
@@ -177,6 +179,30 @@ def read_checkpoint(folder: Path) -> TrainingState:
         raise
     except (DataError, OSError, KeyError, TypeError, ValueError, safetensors.SafetensorError) as error:
         raise DamagedCheckpointError(f"{folder}: damaged checkpoint ({error!r}).") from error
+
+
+def state_to_bytes(state: TrainingState | None) -> bytes:
+    """Return a state as bytes for the other processes of a training, which need not see the folder of checkpoints.
+
+    The length of the JSON text (8 bytes, little-endian), the text, and the tensors in the format of safetensors; None is empty.
+    """
+    if state is None:
+        return b""
+    text = json.dumps(_to_json(state)).encode()
+    return len(text).to_bytes(_LENGTH_BYTES, "little") + text + save(_packed(state))
+
+
+def state_from_bytes(content: bytes) -> TrainingState | None:
+    """Return the state of `state_to_bytes`."""
+    if not content:
+        return None
+    start = _LENGTH_BYTES + int.from_bytes(content[:_LENGTH_BYTES], "little")
+    return _from_json(json.loads(content[_LENGTH_BYTES:start]), load(content[start:]))
+
+
+def _packed(state: TrainingState) -> dict[str, Tensor]:
+    """Return the tensors in the CPU's memory and in the order of their dimensions, as safetensors needs them."""
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in state.tensors.items()}
 
 
 def _restore_memory_format(optimiser: torch.optim.Optimizer) -> None:

@@ -23,7 +23,7 @@ from posescope.training.augmentation.execution import AugmentedBatch, apply_plan
 from posescope.training.augmentation.plan import start_plan
 from posescope.training.augmentation.transforms import Flip
 from posescope.training.batches import Batch, count_batches, iterate_batches, shuffled_order
-from posescope.training.checkpoint_state import capture_state, restore_state
+from posescope.training.checkpoint_state import capture_state, restore_state, state_from_bytes, state_to_bytes
 from posescope.training.checkpoint_store import CheckpointStore, TrainingState
 from posescope.training.distributed.process_group import SINGLE_PROCESS, ProcessGroup
 from posescope.training.ema import ExponentialMovingAverage
@@ -78,7 +78,8 @@ def run_epochs(
     """
     acceleration = choose_acceleration(job.options, device)
     with (
-        share_folder_lock(job.store.root),
+        # A process on another node writes nothing, and may not see the folder.
+        share_folder_lock(job.store.root) if process_group.node == 0 else nullcontext(),
         reproducible(job.options.seed, device, job.options.threads),
         torch.cuda.device(device) if device.type == "cuda" else nullcontext(),
         raise_recompile_limit() if acceleration.compiled else nullcontext(),
@@ -142,14 +143,10 @@ class _Run:
 
     def resume_or_begin(self) -> None:
         """Restore the last complete epoch of this run, or prepare a new run."""
-        state = self._find_state() if self.process_group.is_main else None
-        self.process_group.barrier()
-        if not self.process_group.is_main:
-            state = self.job.store.latest(self.job.fingerprint)
+        state = self._share(self._find_state() if self.process_group.is_main else None)
         if self.job.image_grids and self.process_group.is_main:
             self.job.image_grids.begin(self.job.fingerprint, state.epoch if state else 0)
         if state is None:
-            self.process_group.barrier()  # all processes must have looked for a checkpoint before the first is written
             if self.process_group.is_main:
                 self.job.store.begin(self.job.fingerprint)
                 log.info("New run %s.", self.job.fingerprint)
@@ -157,7 +154,6 @@ class _Run:
         restore_state(state, self.network, self.optimiser, self.ema)
         self.history, self.step = state.history, state.step
         self.shown["PCK"] = f"{state.history[-1].val_pck_thesis:.3f}"
-        self.process_group.barrier()  # all processes must have read the checkpoint before the next epoch removes it
         if self.is_complete:
             log.warning(
                 "Run %s has all its epochs, but its model was not saved; it is read from the checkpoints.",
@@ -196,6 +192,13 @@ class _Run:
         job = self.job
         state = capture_state(job.fingerprint, self.step, self.history, self.network, self.optimiser, self.ema, job.run_identity)
         job.store.save(state, self.options.keep_checkpoints)
+
+    def _share(self, state: TrainingState | None) -> TrainingState | None:
+        """Return the state of the main process, which alone reads and writes checkpoints, in all processes."""
+        if self.process_group.size == 1:
+            return state
+        content = self.process_group.broadcast(state_to_bytes(state), self.model.device)
+        return state if self.process_group.is_main else state_from_bytes(content)
 
     def _find_state(self) -> TrainingState | None:
         store, fingerprint = self.job.store, self.job.fingerprint

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer
+from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
 
 from posescope.artifacts.devices import DEVICE_PATTERN
 from posescope.core.errors import OptionsError
@@ -17,7 +17,7 @@ __all__ = ["OptimiserSpec", "TrainingOptions"]
 
 # Options that were added later. With their defaults they are left out of dumps, so that runs keep their fingerprints and models
 # their files.
-_LATER_OPTIONS = ("patience",)
+_LATER_OPTIONS = ("patience", "nodes", "rendezvous", "rendezvous_timeout_s", "lost_after_s")
 
 
 class TrainingOptions(Options):
@@ -40,8 +40,23 @@ class TrainingOptions(Options):
         default=1,
         ge=1,
         le=64,
-        description="Processes that share each batch, each with its own CUDA device (device: cuda or auto); on a CPU several "
-        "are slower than one and meant for tests",
+        description="Processes that share each batch, of each node, each with its own CUDA device (device: cuda or auto); on a "
+        "CPU several are slower than one and meant for tests",
+    )
+    nodes: int = Field(
+        default=1, ge=1, le=1024, description="Machines that train together; the same command runs on each of them"
+    )
+    rendezvous: str | None = Field(
+        default=None,
+        pattern=r"^([^\s:/\[\]]+|\[[0-9a-fA-F:]+\]):\d{1,5}$",
+        description="Address host:port of node 0, where the nodes meet; needed if nodes > 1. The port must be closed to other "
+        "machines",
+    )
+    rendezvous_timeout_s: int = Field(
+        default=900, ge=1, le=604_800, description="Longest time in s that nodes wait for one another before the training"
+    )
+    lost_after_s: int = Field(
+        default=60, ge=5, le=3600, description="Time in s without a sign of life after which another node counts as lost"
     )
     optimiser: OptimiserSpec = Field(default=ComponentSpec(name="rmsprop"), description="Component of `optimisers`")
     loss: LossSpec = Field(default=ComponentSpec(name="mse"), description="Component of `losses`")
@@ -101,6 +116,12 @@ class TrainingOptions(Options):
         """Read false as `off`: YAML, and so the command line, reads an unquoted off as false."""
         return "off" if value is False else value
 
+    @model_validator(mode="after")
+    def _nodes_have_a_rendezvous(self) -> "TrainingOptions":
+        if self.nodes > 1 and self.rendezvous is None:
+            raise ValueError(f"nodes is {self.nodes}, which needs rendezvous: host:port, an address of node 0")
+        return self
+
     @model_serializer(mode="wrap")
     def _leave_out_later_defaults(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         content: dict[str, Any] = dump(self)
@@ -121,6 +142,24 @@ class TrainingOptions(Options):
             )
         return self.batch_size
 
+    @property
+    def process_count(self) -> int:
+        """Number of processes of all nodes."""
+        return self.nodes * self.processes
+
+    def on_one_node(self, processes: int | None = None) -> "TrainingOptions":
+        """Return the options of a training whose processes are all counted on one node.
+
+        Args:
+            processes: number of processes; None: as many as one of several nodes has.
+        """
+        return self.model_copy(update={"nodes": 1, "processes": processes or self.processes, "rendezvous": None})
+
+    def without_places(self) -> "TrainingOptions":
+        """Return the options with all processes on one node: where a process runs does not change the weights."""
+        defaults = {name: type(self).model_fields[name].default for name in ("rendezvous_timeout_s", "lost_after_s")}
+        return self.on_one_node(self.process_count).model_copy(update=defaults)
+
     def identity(self) -> dict[str, Any]:
         """Return the options that change the weights, as JSON-like content: the part of a run's fingerprint."""
-        return self.model_dump(mode="json", exclude={"keep_checkpoints", "resume", "image_grid_every_epochs"})
+        return self.without_places().model_dump(mode="json", exclude={"keep_checkpoints", "resume", "image_grid_every_epochs"})

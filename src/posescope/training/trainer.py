@@ -27,7 +27,10 @@ from posescope.training.acceleration import choose_acceleration, has_native_bf16
 from posescope.training.automatic_options import resolve_automatic
 from posescope.training.batches import count_batches
 from posescope.training.checkpoint_store import CheckpointError, CheckpointStore
+from posescope.training.distributed.elastic import run_on_nodes
+from posescope.training.distributed.joined_training import train_as_process
 from posescope.training.distributed.launch import run_in_processes
+from posescope.training.distributed.placement import NoResultError, Placement
 from posescope.training.epoch_loop import NonFiniteLossError, OnEpoch, TrainingJob, run_epochs
 from posescope.training.options import TrainingOptions
 from posescope.training.records import EpochRecord, TrainingOutcome, best_record
@@ -51,6 +54,7 @@ def train(
     run_identity: Mapping[str, Any] | None = None,
     image_grids: ImageGridFolder | None = None,
     parts: TrainedParts | None = None,
+    placement: Placement | None = None,
 ) -> TrainingOutcome:
     """Train a model, or resume the unfinished run of the same fingerprint in `store`.
 
@@ -68,6 +72,7 @@ def train(
         image_grids: folder of image grids of validation persons; None: no image grids.
         parts: parts of the network that are frozen or have a learning rate of their own; None: all are trained alike. The
             fingerprint must include its `identity`.
+        placement: place of this process among several nodes (`placement.find_placement`); None: this machine trains alone.
 
     Raises:
         DataError: A set is empty, or the validation set has no labelled joint.
@@ -78,7 +83,8 @@ def train(
             run are damaged.
         NonFiniteLossError: The loss or the gradient is NaN or infinite; the message names the persons of the batch. The last
             checkpoint is that of the previous epoch.
-        TrainingProcessError: One of several processes died.
+        TrainingProcessError: One of several processes died, or the nodes did not meet.
+        NoResultError: The training is complete, and the main process on another node has the result.
     """
     _check_sets(train_set, val_set)
     train_set, val_set = (match_crops(model, crops) for crops in (train_set, val_set))
@@ -86,11 +92,9 @@ def train(
     job = TrainingJob(model, train_set, val_set, options, store, fingerprint, run_identity or {}, image_grids, parts)
     device = resolve_device(options.device)
     _check_device(options, device)
-    if options.processes == 1:
-        run_epochs(job, device, on_epoch)
-    else:
-        _check_processes(job, device, on_epoch)
-        run_in_processes(job, device)
+    _run(job, device, on_epoch, placement)
+    if placement and not placement.is_main:
+        raise NoResultError("The training is complete; the main process on node 0 has the model.")
     return _read_outcome(job, device)
 
 
@@ -110,10 +114,11 @@ def fine_tune(
     Args:
         start: trained model; it is not changed.
         train_set, val_set: crops with the size, the crop recipe and the joints of the model.
-        options: options of this training.
+        options: options of this training, which runs on this machine alone.
         store: store of the checkpoints.
         run_identity: JSON-like content that identifies the data; options and initial weights are added.
     """
+    options = options.on_one_node()
     whole = {
         **run_identity,
         "modelling": {"model": start.model_spec.model_dump(mode="json"), "training": options.identity()},
@@ -122,6 +127,26 @@ def fine_tune(
     initial = replace(start, provenance={"start": dict(start.provenance)})
     options, whole = resolve_automatic(initial, options, len(train_set), store, whole)
     return train(initial, train_set, val_set, options, store, fingerprint(whole), run_identity=whole)
+
+
+def _run(job: TrainingJob, device: torch.device, on_epoch: OnEpoch | None, placement: Placement | None) -> None:
+    """Run the epochs in this process, in several of this machine, or together with other nodes."""
+    options = job.options
+    process = placement.process if placement else None
+    if options.nodes > 1 and placement is None:
+        raise OptionsError(
+            f"nodes is {options.nodes}, but only the training of the pipeline modelling runs on several nodes. Set nodes: 1."
+        )
+    if options.process_count == 1 and process is None:
+        run_epochs(job, device, on_epoch)
+        return
+    _check_processes(job, device, on_epoch, process.local_size if process else options.processes)
+    if process:
+        train_as_process(job, device, process)
+    elif placement and options.nodes > 1:
+        run_on_nodes(job, device, placement.node)
+    else:
+        run_in_processes(job, device)
 
 
 def _check_sets(train_set: CropSet, val_set: CropSet) -> None:
@@ -140,16 +165,18 @@ def _check_device(options: TrainingOptions, device: torch.device) -> None:
         )
 
 
-def _check_processes(job: TrainingJob, device: torch.device, on_epoch: OnEpoch | None) -> None:
+def _check_processes(job: TrainingJob, device: torch.device, on_epoch: OnEpoch | None, local_count: int) -> None:
     options, batches = job.options, count_batches(len(job.train_set), job.options.persons_per_step)
     smallest, found = len(job.train_set) // batches, f"processes is {options.processes}"
+    if options.nodes > 1:
+        found = f"{found} on each of {options.nodes} nodes"
     if on_epoch:
         raise OptionsError(f"{found}, but on_epoch works with one process only. Set processes: 1.")
     if device.type == "cuda" and device.index is not None:
         raise OptionsError(f"{found}, but device '{options.device}' is a single device. Set device: cuda, or processes: 1.")
-    if device.type == "cuda" and torch.cuda.device_count() < options.processes:
+    if device.type == "cuda" and torch.cuda.device_count() < local_count:
         raise OptionsError(f"{found}, but torch has {torch.cuda.device_count()} CUDA devices, and each process needs its own.")
-    if smallest < options.processes:
+    if smallest < options.process_count:
         raise OptionsError(
             f"{found}, but the smallest batch has {smallest} of {len(job.train_set)} training persons, and each process needs at "
             f"least one. Increase batch_size (now {options.persons_per_step}) or reduce processes."
@@ -186,7 +213,7 @@ def _describe(job: TrainingJob, history: tuple[EpochRecord, ...], chosen: EpochR
         "val_pck_thesis": chosen.val_pck_thesis,
         "train_persons": len(job.train_set),
         "val_persons": len(job.val_set),
-        "training": job.options.model_dump(mode="json"),
+        "training": job.options.without_places().model_dump(mode="json"),
         **({"trained_parts": job.parts.identity()} if job.parts.identity() else {}),
         "test_set_fingerprint": job.run_identity.get("test_set_fingerprint"),
         "data_fingerprint": job.run_identity.get("crop_statistics", {}).get("data_fingerprint"),

@@ -24,6 +24,7 @@ def test_single_process_exchanges_nothing() -> None:
     assert (group.local_slice(9), group.loss_weight(9)) == (slice(0, 9), 1)
     assert group.all_reduce(values) is values
     group.barrier()
+    assert group.broadcast(b"state", torch.device("cpu")) == b"state"
     network = torch.nn.BatchNorm2d(2)
     assert group.convert_batch_norms(network) is network
     assert group.wrap(network, torch.device("cpu")) is network

@@ -21,6 +21,7 @@ from posescope.prediction.options import PredictionOptions
 from posescope.runs.trained_models import TrainedModels
 from posescope.training.automatic_options import resolve_automatic
 from posescope.training.checkpoint_store import CheckpointStore
+from posescope.training.distributed.placement import find_placement
 from posescope.training.initialisation import build_untrained
 from posescope.training.options import TrainingOptions
 from posescope.training.trainer import train
@@ -59,8 +60,13 @@ def train_model(
 
     Returns:
         `model`, and as `history` and `history_table` the same `History` table.
+
+    Raises:
+        NoResultError: this process has trained for the main process on another node.
     """
     check_current(statistics, crops, persons, targets)
+    placement = find_placement(training)
+    training = placement.resolve(training)
     start = trained_models.read(initialise.from_model) if initialise.from_model else None
     untrained = build_untrained(
         model, codec, skeleton, statistics.crop_size, statistics.mean_rgb, statistics.crop, training.seed,
@@ -82,7 +88,7 @@ def train_model(
     training, run_identity = resolve_automatic(untrained, training, len(train_set), checkpoints, run_identity)
     outcome = train(
         initial, train_set, val_set, training, checkpoints, fingerprint(run_identity),
-        run_identity=run_identity, image_grids=image_grids, parts=initialise,
+        run_identity=run_identity, image_grids=image_grids, parts=initialise, placement=placement,
     )  # fmt: skip
     origin = Origin(model=fingerprint_of_model(outcome.model), data=statistics.data_fingerprint)
     history = add_origin(table_of(History, outcome.history), origin)

@@ -25,10 +25,12 @@ class ProcessGroup:
     Attributes:
         rank: index of this process, from 0; the main process has rank 0.
         size: number of processes. If it is larger than 1, torch's default process group must be initialised.
+        node: index of the machine of this process, from 0; the main process is on node 0.
     """
 
     rank: int = 0
     size: int = 1
+    node: int = 0
 
     @property
     def is_main(self) -> bool:
@@ -47,6 +49,26 @@ class ProcessGroup:
     def all_reduce(self, values: Tensor) -> Tensor:
         """Return the sum over the processes, identical in all of them."""
         return values if self.size == 1 else _all_reduced(values)
+
+    def broadcast(self, content: bytes, device: torch.device) -> bytes:
+        """Return the bytes of the main process in all processes.
+
+        Args:
+            content: bytes; only those of the main process count.
+            device: device of this process, through which NCCL sends them.
+        """
+        if self.size == 1:
+            return content
+        length = torch.tensor([len(content)], dtype=torch.int64, device=device)
+        dist.broadcast(length, src=0)
+        if not int(length):
+            return b""
+        if self.is_main:
+            values = torch.frombuffer(bytearray(content), dtype=torch.uint8).to(device)
+        else:
+            values = torch.empty(int(length), dtype=torch.uint8, device=device)
+        dist.broadcast(values, src=0)
+        return content if self.is_main else values.cpu().numpy().tobytes()
 
     def barrier(self) -> None:
         """Wait for all processes."""
