@@ -28,7 +28,7 @@ from posescope.data.crops.crop_set import CropSet
 from posescope.data.crops.shard_reader import ShardReader
 from posescope.data.crops.shard_writer import digest_bytes_of
 from posescope.training.checkpoint_store import CheckpointError, CheckpointStore
-from posescope.training.distributed import launch
+from posescope.training.distributed import worker
 from posescope.training.distributed.launch import TrainingProcessError
 from posescope.training.options import TrainingOptions
 from posescope.training.records import TrainingOutcome
@@ -201,7 +201,7 @@ def test_killed_process_ends_the_run(
 
 
 def test_error_with_further_arguments_is_raised_as_its_base_class() -> None:
-    classes = launch._error_classes()
+    classes = worker._error_classes()
     assert classes["NonFiniteLossError"] is NonFiniteLossError
     assert "WrongOptionsError" not in classes
     assert classes["OptionsError"] is OptionsError
