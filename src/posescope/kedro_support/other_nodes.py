@@ -15,6 +15,8 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from pluggy import PluginManager
 
+from posescope.kedro_support.dataset_paths import is_parameter
+from posescope.kedro_support.remote_folders import fetch_dataset
 from posescope.pipelines.modelling.nodes import train_model
 from posescope.training.distributed.placement import NoResultError, find_placement, may_take_part, wait_for_main
 from posescope.training.options import TrainingOptions
@@ -75,7 +77,9 @@ def _training_step(names: list[str], request: Mapping[str, Any]) -> Node | None:
 
 
 def _load(name: str, step: Node, catalog: CatalogProtocol[Any, Any], hooks: PluginManager) -> Any:
-    """Load an input as Kedro's runners do, with the hooks of a dataset."""
+    """Load an input as Kedro's runners do, with the hooks of a dataset, after a copy from object storage was fetched."""
+    if not is_parameter(name):
+        fetch_dataset(catalog.get(name))
     hooks.hook.before_dataset_loaded(dataset_name=name, node=step)
     value = catalog.load(name)
     hooks.hook.after_dataset_loaded(dataset_name=name, data=value, node=step)
