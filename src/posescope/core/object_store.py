@@ -12,14 +12,13 @@ import errno
 import os
 import re
 import threading
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, TypeVar
 
+from posescope.core.read_ahead import map_ahead
 from posescope.core.storage_file_systems import (
     is_address,
     open_file_system,
@@ -39,7 +38,6 @@ from posescope.core.storage_retries import (
 
 __all__ = ["ObjectStore", "ObjectStoreError", "StoredObject", "is_address", "storage_options"]
 
-_Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 _TEMPORARY = re.compile(r"(^|/)\.[^/]+\.\d+\.tmp(\.[^./]+)?$")
 # A larger object may be read by several requests, between which another process may replace it.
@@ -129,7 +127,7 @@ class ObjectStore:
             except (FileNotFoundError, ObjectStoreError) as error:
                 return name, error
 
-        yield from _map_ahead(_read, names, in_flight)
+        yield from map_ahead(_read, names, in_flight)
 
     def download(self, name: str, path: Path) -> StoredObject:
         """Write an object to a file: under a temporary name beside it, which is renamed when all bytes have arrived.
@@ -236,6 +234,21 @@ class ObjectStore:
         except FileNotFoundError:
             return None
 
+    def is_folder(self, name: str = "") -> bool:
+        """Return whether there is an object in a folder or below it.
+
+        Args:
+            name: Name of the folder, "" for the address itself.
+
+        Raises:
+            ObjectStoreError: if the store cannot be asked.
+        """
+        try:
+            found = self._call(name, "find", lambda _: self._file_system().info(self._path(name)))
+        except FileNotFoundError:
+            return False
+        return bool(found["type"] == "directory")
+
     def delete(self, names: Iterable[str]) -> None:
         """Remove objects, in any order. Those that do not exist are ignored.
 
@@ -249,7 +262,7 @@ class ObjectStore:
             except FileNotFoundError:
                 return
 
-        for _ in _map_ahead(_delete, names, _IN_FLIGHT):
+        for _ in map_ahead(_delete, names, _IN_FLIGHT):
             pass
 
     def folders(self, prefix: str = "") -> builtins.list[str]:
@@ -323,18 +336,3 @@ class ObjectStore:
 def _check_size(found: StoredObject, size_bytes: int) -> None:
     if found.size_bytes != size_bytes:
         raise TruncatedObjectError(f"the object has {found.size_bytes:,} bytes, the file {size_bytes:,} bytes")
-
-
-def _map_ahead(function: Callable[[_Item], _Result], items: Iterable[_Item], in_flight: int) -> Iterator[_Result]:
-    """Yield the results of a function in the order of its arguments, with up to `in_flight` calls in threads ahead."""
-    waiting: deque[Future[_Result]] = deque()
-    executor = ThreadPoolExecutor(max_workers=in_flight, thread_name_prefix="object-store")
-    try:
-        for item in items:
-            waiting.append(executor.submit(function, item))
-            if len(waiting) >= in_flight:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        executor.shutdown(wait=True, cancel_futures=True)

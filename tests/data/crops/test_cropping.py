@@ -177,7 +177,7 @@ def test_temporary_failure_is_retried(tiny_coco, cut, monkeypatch):
         return read_bytes(path, limits)
 
     with monkeypatch.context() as patch:
-        patch.setattr("posescope.data.crops.cropping.read_bytes", fail)
+        patch.setattr("posescope.data.images.stored_images.read_bytes", fail)
         broken = cut(tiny_coco.root)
     assert broken.issues["annotation_id"].tolist() == [4]
     before = modification_times(broken.store)

@@ -95,18 +95,18 @@ def validate_images(images: Sequence[Any], folder: Path | None, frame: PixelFram
         folder: folder of the images; None: files are not checked.
         frame: pixel frame of sizes that are read from image files.
     """
-    root = None if folder is None else folder.resolve()
-    files, ambiguous = ImageLookup(root, frame), _find_ambiguous_ids(images)
+    files, ambiguous = ImageLookup(None if folder is None else folder.resolve(), frame), _find_ambiguous_ids(images)
     valid: dict[int, dict[str, Any]] = {}
     issues: list[Issue] = []
     repaired: list[Issue] = []
     for found in images:
         image = found
         repairs: list[Repair] = []
-        reason = find_image_error(image, root, valid)
+        reason = find_image_error(image, files.local_root, valid) or files.find_missing(image)
         if reason:
             image, repairs = _repair_image(found, files)
-            reason = _find_ambiguity(image, ambiguous) or find_image_error(image, root, valid)
+            reason = _find_ambiguity(image, ambiguous) or find_image_error(image, files.local_root, valid)
+            reason = reason or files.find_missing(image)
         if reason:
             issues.append(describe_issue(found, "id", "", reason))
             continue

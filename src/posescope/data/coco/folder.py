@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field, field_validator
 
 from posescope.core.errors import DataError
+from posescope.core.mirrors import fetch, place_of, remote_of
 from posescope.core.plugins import Options
 from posescope.core.skeleton import Skeleton
 from posescope.data.coco.project_split import ProjectSplit
@@ -84,6 +85,7 @@ class CocoFolder:
     @property
     def is_generated(self) -> bool:
         """Whether the images are those of the generated sample instead of photographs."""
+        fetch(self.root / SAMPLE_MARKER)
         return (self.root / SAMPLE_MARKER).is_file()
 
     def options_of(self, source: SourceOptions, source_split: str) -> SourceOptions:
@@ -111,10 +113,11 @@ class CocoFolder:
         """
         plain = self.root / source.annotations.format(split=source_split)
         zipped = plain.with_name(plain.name + ".gz")
-        found = next((path for path in (plain, zipped) if path.is_file()), None)
+        found = next((path for path in (plain, zipped) if _is_fetched(path)), None)
         if found is None:
             raise DataError(
-                f"{plain}: the annotation file does not exist (nor {zipped.name}). Check raw_dir={self.root} and "
+                f"{place_of(plain)}: the annotation file does not exist (nor {zipped.name}). "
+                f"Check raw_dir={place_of(self.root)} and "
                 "data_engineering.source.train_split, val_split and annotations. If the data set has one annotation file, set "
                 "data_engineering.source.split."
             )
@@ -136,9 +139,10 @@ class CocoFolder:
                 "the annotations can be read, filtered and split, but no crops written."
             )
         folder = self.root / source.images.format(split=source_split)
-        if not folder.is_dir():
+        if not _is_folder(folder):
             raise DataError(
-                f"{folder}: the image folder does not exist. Check raw_dir={self.root} and data_engineering.source.images."
+                f"{place_of(folder)}: the image folder does not exist. Check raw_dir={place_of(self.root)} and "
+                "data_engineering.source.images."
             )
         return folder
 
@@ -148,8 +152,8 @@ class CocoFolder:
         Raises:
             DataError: names the first missing one.
         """
-        if not self.root.is_dir():
-            raise DataError(f"{self.root}: the folder of the data set (raw_dir) does not exist.")
+        if not _is_folder(self.root):
+            raise DataError(f"{place_of(self.root)}: the folder of the data set (raw_dir) does not exist.")
         for source_split in source.splits().values():
             self.annotation_file(source, source_split)
             if source.images is not None:
@@ -157,4 +161,19 @@ class CocoFolder:
 
     def is_finished(self) -> bool:
         """Return whether the folder exists and is not empty."""
+        remote = remote_of(self.root)
+        if remote is not None:
+            return remote.store.is_folder(remote.name_of(self.root))
         return self.root.is_dir() and any(self.root.iterdir())
+
+
+def _is_fetched(path: Path) -> bool:
+    """Return whether a file exists; one of an object store is on this machine afterwards."""
+    fetch(path)
+    return path.is_file()
+
+
+def _is_folder(path: Path) -> bool:
+    """Return whether a folder exists; of an object store, whether an object is below it."""
+    remote = remote_of(path)
+    return path.is_dir() if remote is None else remote.store.is_folder(remote.name_of(path))

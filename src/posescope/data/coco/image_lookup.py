@@ -15,6 +15,7 @@ from posescope.data.images.decoding import read_bytes
 from posescope.data.images.headers import read_header
 from posescope.data.images.limits import ImageError, ImageLimits
 from posescope.data.images.orientation import PixelFrame
+from posescope.data.images.stored_images import list_stored_images
 
 __all__ = ["ImageLookup"]
 
@@ -34,7 +35,17 @@ class ImageLookup:
 
     def __init__(self, root: Path | None, frame: PixelFrame = "stored") -> None:
         self.root, self.frame = root, frame
+        self._stored = None if root is None else list_stored_images(root)
         self._listings: dict[Path, dict[str, list[str]]] = {}
+
+    @property
+    def local_root(self) -> Path | None:
+        """The folder if it is on this machine; None for one of an object store, and without images."""
+        return self.root if self._stored is None else None
+
+    def find_missing(self, image: dict[str, Any]) -> str:
+        """Return the reason for which a valid record is rejected whose image is not in the object store; '' on this machine."""
+        return "image file is missing" if self._stored is not None and image["file_name"] not in self._stored else ""
 
     def repair_name(self, image: dict[str, Any]) -> tuple[dict[str, Any], list[Repair]]:
         """Replace `file_name` by the normalised name of an existing file; keep it if there is none."""
@@ -80,6 +91,8 @@ class ImageLookup:
     def _is_file(self, name: str) -> bool:
         if self.root is None or not _normalise(name):
             return False
+        if self._stored is not None:
+            return name in self._stored
         try:
             return (self.root / name).is_file()
         except OSError:  # a name that is too long for the file system
@@ -103,13 +116,19 @@ class ImageLookup:
     def _listing(self, folder: Path) -> dict[str, list[str]]:
         if folder not in self._listings:
             names: dict[str, list[str]] = {}
-            try:
-                for entry in sorted(folder.iterdir()):
-                    names.setdefault(_folded(entry.name), []).append(entry.name)
-            except OSError:  # missing or not listable
-                names = {}
+            for name in self._names_in(folder):
+                names.setdefault(_folded(name), []).append(name)
             self._listings[folder] = names
         return self._listings[folder]
+
+    def _names_in(self, folder: Path) -> list[str]:
+        if self._stored is not None and self.root is not None:
+            name = folder.relative_to(self.root).as_posix()
+            return self._stored.names_in("" if name == "." else name)
+        try:
+            return sorted(entry.name for entry in folder.iterdir())
+        except OSError:  # missing or not listable
+            return []
 
 
 def _normalise(name: str) -> str:

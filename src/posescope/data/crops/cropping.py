@@ -23,9 +23,10 @@ from posescope.data.crops.crop_store import CropStore
 from posescope.data.crops.options import CropOptions
 from posescope.data.crops.shard_plan import PersonBox, ShardTask, plan_shards
 from posescope.data.crops.shard_writer import ImageFacts, ShardRecord, digest_of
-from posescope.data.images.decoding import decode_image, read_bytes
+from posescope.data.images.decoding import decode_image
 from posescope.data.images.headers import read_header
 from posescope.data.images.limits import ImageError
+from posescope.data.images.stored_images import read_images_ahead
 from posescope.geometry.valid_region import valid_windows
 
 __all__ = ["write_crops"]
@@ -99,10 +100,13 @@ def _write_shard(task: ShardTask, store: CropStore, options: CropOptions) -> int
         share_folder_lock(store.root),
         store.shard_writer(task.name, task.fingerprint, task.person_count, options.crop_size) as writer,
     ):
-        for image_task in task.images:
+        limited = [(image_task.path, image_task.source.image_limits) for image_task in task.images]
+        contents = read_images_ahead(limited, options.reads_in_flight)
+        for image_task, raw in zip(task.images, contents, strict=True):
             frame, limits = image_task.source.orientation, image_task.source.image_limits
             try:
-                raw = read_bytes(image_task.path, limits)
+                if isinstance(raw, ImageError):
+                    raise raw
                 header = read_header(raw, image_task.path)
                 image = decode_image(raw, image_task.path, image_task.size, frame=frame, limits=limits, header=header)
             except ImageError as error:

@@ -35,6 +35,12 @@ class CropOptions(Options):
         512, ge=1, description="minimum number of persons per shard (the persons of an image share a shard)"
     )
     workers: int = Field(0, ge=0, description="number of processes; 0: one per available CPU; does not change the result")
+    reads_in_flight: int = Field(
+        16,
+        ge=1,
+        le=256,
+        description="number of images of an object store that each process requests ahead; no effect on local ones",
+    )
 
     @model_validator(mode="after")
     def _rule_is_known(self) -> "CropOptions":

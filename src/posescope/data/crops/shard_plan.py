@@ -13,6 +13,7 @@ from posescope.core.files import fingerprint
 from posescope.core.tables import box_sizes_of
 from posescope.data.coco.folder import CocoFolder, SourceOptions
 from posescope.data.crops.options import CropOptions
+from posescope.data.images.stored_images import list_stored_images
 
 __all__ = ["ImageTask", "PersonBox", "ShardTask", "plan_shards"]
 
@@ -50,6 +51,7 @@ class ImageTask:
         size: annotated (height, width), px.
         boxes: crop boxes of all its persons.
         source: conventions of its data set.
+        stored_stamp: size in bytes and version of an object; None: an image of this machine.
     """
 
     path: Path
@@ -57,6 +59,7 @@ class ImageTask:
     size: tuple[int, int]
     boxes: tuple[PersonBox, ...]
     source: SourceOptions
+    stored_stamp: tuple[int, str] | None = None
 
     @property
     def person_ids(self) -> tuple[int, ...]:
@@ -116,6 +119,7 @@ def _images(folder: CocoFolder, source: SourceOptions, persons: pd.DataFrame, cr
     splits = table["source_split"].unique()
     folders = {split: folder.image_folder(source, split) for split in splits}
     conventions = {split: folder.options_of(source, split) for split in splits}
+    stored = {split: list_stored_images(folders[split]) for split in splits}
     number = table.groupby(["source_split", "file_name"], sort=False).ngroup().to_numpy()
     order = np.argsort(number, kind="stable")
     starts = np.flatnonzero(np.diff(number[order], prepend=-1))
@@ -123,7 +127,9 @@ def _images(folder: CocoFolder, source: SourceOptions, persons: pd.DataFrame, cr
     images = table[["source_split", "file_name", "image_h", "image_w"]].iloc[order[starts]].itertuples(index=False, name=None)
     for (split, name, height, width), (start, stop) in zip(images, pairwise([*starts.tolist(), len(boxes)]), strict=True):
         own = tuple(PersonBox(*row) for row in boxes[start:stop].tolist())
-        yield ImageTask(folders[split] / name, f"{split}/{name}", (height, width), own, conventions[split])
+        listed = stored[split]
+        stamp = None if listed is None else listed.stamps.get(name, (-1, ""))
+        yield ImageTask(folders[split] / name, f"{split}/{name}", (height, width), own, conventions[split], stamp)
 
 
 def _sized(crop_boxes: pd.DataFrame) -> pd.DataFrame:
@@ -139,14 +145,16 @@ def _shard(number: int, images: list[ImageTask], options: CropOptions) -> ShardT
         "engine": ENGINE_VERSION,
         "frame": frames[0] if len(set(frames)) == 1 else frames,
         "options": {"size_px": options.size_px, "padding_rgb": options.padding_rgb, "rule": options.rule_spec.model_dump()},
-        "images": [[image.name, *_stamp(image.path), image.size, [box.content for box in image.boxes]] for image in images],
+        "images": [[image.name, *_stamp(image), image.size, [box.content for box in image.boxes]] for image in images],
     }
     return ShardTask(f"shard-{number:05d}", fingerprint(content), tuple(images))
 
 
-def _stamp(path: Path) -> tuple[int, int]:
+def _stamp(image: ImageTask) -> tuple[int, int | str]:
+    if image.stored_stamp is not None:
+        return image.stored_stamp
     try:
-        stat = path.stat()
+        stat = image.path.stat()
     except OSError:
         return -1, -1  # reading the image will fail; if the file returns, the shard is written again
     return stat.st_size, stat.st_mtime_ns

@@ -14,6 +14,7 @@ import simplejpeg
 from numpy.typing import NDArray
 from PIL.ImageFile import ImageFile
 
+from posescope.core.mirrors import place_of, remote_of
 from posescope.data.images.headers import ImageHeader, read_header
 from posescope.data.images.limits import ImageError, ImageLimits, MissingImageError
 from posescope.data.images.orientation import PixelFrame, apply_orientation
@@ -58,15 +59,16 @@ def read_image(
 
 
 def read_bytes(path: Path, limits: ImageLimits = _LIMITS) -> bytes:
-    """Return the bytes of an image file.
+    """Return the bytes of an image file, of an object store by one request.
 
     Args:
-        path: path of the image.
+        path: path of the image, or its place in the mirror of an object store.
         limits: maximum size of an image, which bounds the size of the file.
 
     Raises:
         MissingImageError: if the file does not exist.
         ImageError: if the file cannot be read, is no regular file, or is larger than any image within the limits.
+        ObjectStoreError: if the object store fails.
     """
     try:
         status = path.stat()
@@ -75,9 +77,26 @@ def read_bytes(path: Path, limits: ImageLimits = _LIMITS) -> bytes:
         limits.check_file(status.st_size, path)
         return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise MissingImageError("image file is missing", f"{path}: the image file does not exist.") from error
+        stored = _read_stored(path, limits)
+        if stored is None:
+            raise MissingImageError("image file is missing", f"{place_of(path)}: the image file does not exist.") from error
+        return stored
     except OSError as error:
         raise ImageError("image cannot be read", f"{path}: cannot be decoded as an image ({error.strerror}).") from error
+
+
+def _read_stored(path: Path, limits: ImageLimits) -> bytes | None:
+    """Return the bytes of an object whose place in a mirror is `path`, None if there is no such object."""
+    remote = remote_of(path)
+    if remote is None:
+        return None
+    try:
+        # A range bounds the memory without a request for the size.
+        raw = remote.store.read(remote.name_of(path), 0, limits.max_file_bytes + 1)
+    except FileNotFoundError:
+        return None
+    limits.check_file(len(raw), path)
+    return raw
 
 
 def decode_image(
