@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 
 from posescope.cli import cli
 from posescope.core.errors import DataError
+from posescope.core.object_store import ObjectStore
 from posescope.prediction.detectors.onnx_detector import OnnxDetector
 from posescope.prediction.image_io.image_source import ImageSource, NamedImage
 from posescope.prediction.image_io.video import VideoFile, open_video_writer
@@ -51,6 +52,18 @@ def test_output_has_one_line_per_image_and_the_skipped_files(photos: Path, model
     assert "text.jpg" in result.stderr
     assert "Skipped: 1 of 3 images." in result.stderr
     assert "generated sample" in result.stderr
+
+
+def test_images_of_an_object_store(photos: Path, model_folders: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POSESCOPE_CACHE_DIR", str(tmp_path / "cache"))
+    store = ObjectStore(f"memory://{tmp_path.name}/photos")
+    for path in photos.iterdir():
+        store.upload(path, path.name)
+    result = call("predict", store.address, "--model", model_folders.onnx)
+    assert result.stdout == call("predict", photos, "--model", model_folders.onnx).stdout
+    assert result.exit_code == 3
+    missing = call("predict", f"{store.address}-none", "--model", model_folders.onnx)
+    assert missing.exit_code == 1
 
 
 def test_results_and_overlays_are_written(photos: Path, model_folders: Any, tmp_path: Path) -> None:

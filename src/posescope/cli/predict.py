@@ -34,7 +34,7 @@ _SOME_SKIPPED, _ALL_SKIPPED = 3, 1
 
 
 @click.command(cls=PosescopeCommand)
-@click.argument("images", nargs=-1, required=True, type=LocalPathType(exists=True))
+@click.argument("images", nargs=-1, required=True, type=LocalPathType(exists=True, takes_addresses=True))
 @click.option(
     "--model", type=LocalPathType(takes_addresses=True), help="Model folder, or a data_dir; default: the project's newest."
 )
@@ -80,9 +80,10 @@ _SOME_SKIPPED, _ALL_SKIPPED = 3, 1
 def predict(images: tuple[Path, ...], **options: Any) -> None:
     """Predict the joints of the persons in images.
 
-    IMAGES: image files, videos, and folders of them. One line per image (or frame) is printed as soon as its persons are
-    predicted. A file that cannot be read is reported and skipped. Hidden files, system files and output of posescope are skipped,
-    too. OUT/summary.json lists every skipped file with the reason, and the source of the image ids.
+    IMAGES: image files, videos, and folders of them, or their addresses in an object store (s3://bucket/photos), of which this
+    machine keeps copies. One line per image (or frame) is printed as soon as its persons are predicted. A file that cannot be
+    read is reported and skipped. Hidden files, system files and output of posescope are skipped, too. OUT/summary.json lists
+    every skipped file with the reason, and the source of the image ids.
 
     \b
     Exit codes:
