@@ -33,6 +33,8 @@ NOT_RUN: Mapping[str, str] = {
     "source .venv/bin/activate": "the tests have the environment on their PATH",
     "kedro run --pipelines download --env coco": "20 GB from COCO's own server",
     "posescope compare * --peer *": "needs a public network: tests/prediction/peers and tests/cli/test_compare.py",
+    "kedro run *data_dir=s3://*": "needs an object store: tests/cluster/test_flow_on_s3.py",
+    "posescope * s3://*": "needs an object store: tests/cluster/test_flow_on_s3.py",
     "kedro run --env coco --params raw_dir=../shared/*": "real photographs: tests/integration/test_real_data.py, with one epoch",
 }
 # Replacements of commands: recipes of the Makefile, and placeholders of the pages.
