@@ -30,6 +30,7 @@ from posescope.data.crops.crop_boxes import box_persons, targets_in_crops
 from posescope.data.crops.dataset_split import sample_splits
 from posescope.data.crops.options import CropOptions, SplitOptions
 from posescope.data.crops.shard_plan import plan_shards
+from posescope.datasets.table_files import ParquetTableDataset
 
 SOURCE = SourceOptions(images=None, annotations="person_keypoints_{split}.json")
 JOINTS = tuple(KNOWN_OKS_SIGMAS)
@@ -133,11 +134,11 @@ STAGES: dict[str, Callable[[Path, Callable[..., Any]], dict[str, int]]] = {
 
 def _save(folder: Path, **tables: pd.DataFrame) -> None:
     for name, table in tables.items():
-        table.to_parquet(folder / f"{name}.parquet")
+        ParquetTableDataset(filepath=str(folder / f"{name}.parquet")).save(table)
 
 
 def _load(folder: Path, *names: str) -> list[pd.DataFrame]:
-    return [pd.read_parquet(folder / f"{name}.parquet") for name in names]
+    return [ParquetTableDataset(filepath=str(folder / f"{name}.parquet")).load() for name in names]
 
 
 def write_labels(folder: Path, persons: int, polygons: bool) -> None:

@@ -18,7 +18,7 @@ from posescope.core.keypoint_arrays import values_by_joint
 __all__ = [
     "CropBoxes", "DataQuality", "Distribution", "History", "Issues", "Keypoints", "Persons", "Predictions", "Trials",
     "box_sizes_of", "crop_boxes_fingerprint", "ids_of", "images_of", "join_joints", "joints_of", "matrices_of",
-    "required_columns", "split_fingerprint", "table_of", "validate_own", "weights_of",
+    "required_columns", "split_fingerprint", "table_of", "weights_of",
 ]  # fmt: skip
 
 DRAWN_SPLITS = ("test", "calibration")  # drawn from the training set
@@ -29,6 +29,18 @@ class _Table(pa.DataFrameModel):
     class Config:
         strict = True
         coerce = True
+
+    @classmethod
+    def validate(cls, check_obj: pd.DataFrame, *arguments: Any, **options: Any) -> Any:
+        """Return the table with the types of the schema; `check_obj` stays unchanged.
+
+        The base class copies the table first. A shallow copy does: pandas copies a column when it is changed.
+
+        Args:
+            check_obj: the table.
+            *arguments, **options: those of `pandera.pandas.DataFrameModel.validate`, except `inplace`.
+        """
+        return super().validate(check_obj.copy(deep=False), *arguments, **{**options, "inplace": True})
 
 
 class Persons(_Table):
@@ -219,16 +231,6 @@ def table_of(schema: type[TableModel], records: Sequence[Any]) -> pd.DataFrame:
     columns = required_columns(schema)
     frame = pd.DataFrame([[getattr(record, name) for name in columns] for record in records], columns=columns)
     return pd.DataFrame(schema.validate(frame))
-
-
-def validate_own(schema: type[TableModel], frame: pd.DataFrame) -> pd.DataFrame:
-    """Validate a table in place, without the copy that `schema.validate` makes.
-
-    Args:
-        schema: The schema.
-        frame: A table that its maker keeps no other use of; columns get the types of the schema.
-    """
-    return pd.DataFrame(schema.validate(frame, inplace=True))
 
 
 def ids_of(persons: pd.DataFrame, split: str) -> NDArray[np.int64]:

@@ -19,6 +19,8 @@ __all__ = ["CsvTableDataset", "JsonDataset", "ParquetTableDataset"]
 # Only an empty cell is missing: a joint may be called `NA`.
 _LOAD_ARGS = {"keep_default_na": False, "na_values": [""]}
 _ITEMS_IN_PREVIEW = 20
+# Each column is freed when pandas has it: the two forms of a large table are not in memory at once.
+_COLUMN_BY_COLUMN = {"to_pandas_kwargs": {"split_blocks": True, "self_destruct": True}}
 
 
 class CsvTableDataset(CSVDataset):  # type: ignore[misc]  # kedro-datasets loads it lazily
@@ -68,9 +70,9 @@ class ParquetTableDataset(ParquetDataset):  # type: ignore[misc]
     ```
     """
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, *, load_args: dict[str, Any] | None = None, **kwargs: Any) -> None:
         """Create the dataset; the arguments are those of `pandas.ParquetDataset`."""
-        super().__init__(**kwargs)
+        super().__init__(load_args={**_COLUMN_BY_COLUMN, **(load_args or {})}, **kwargs)
         self._glob_function = find_versions
 
     @preview_if_saved

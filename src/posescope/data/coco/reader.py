@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from posescope.core.errors import DataError
 from posescope.core.joint_matching import name_joints
 from posescope.core.skeleton import Skeleton
-from posescope.core.tables import Issues, Keypoints, Persons, join_joints, validate_own
+from posescope.core.tables import Issues, Keypoints, Persons, join_joints
 from posescope.data.coco.annotation_stream import read_in_pieces
 from posescope.data.coco.annotation_validation import AnnotationValidator, ValidAnnotations, validate_images
 from posescope.data.coco.category import read_category
@@ -95,9 +95,9 @@ def read_annotations(folder: CocoFolder, source: SourceOptions, failures: Failur
         part.drop_labels()
     issues = pd.concat([*(part.issues for part in parts), *warned], ignore_index=True)
     found = Annotations(
-        persons=validate_own(Persons, pd.concat([part.persons for part in parts], ignore_index=True)),
-        keypoints=validate_own(Keypoints, _keypoints_table(parts)),
-        issues=validate_own(Issues, issues),
+        persons=pd.DataFrame(Persons.validate(pd.concat([part.persons for part in parts], ignore_index=True))),
+        keypoints=pd.DataFrame(Keypoints.validate(_keypoints_table(parts))),
+        issues=pd.DataFrame(Issues.validate(issues)),
         quality=quality,
         skeleton=parts[0].skeleton,
     )

@@ -1,7 +1,7 @@
 """Crop all persons into the shards of a store, by several processes or a cluster; an interrupted run resumes."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import cv2
 import numpy as np
@@ -70,7 +70,7 @@ def write_crops(
     logger.info("%d persons in %d shards, %d of them already complete", len(persons), len(tasks), len(tasks) - len(todo))
     _write_shards(todo, store, options)
     fetch(store.root)  # records that workers on other machines wrote to an object store
-    issues = _failed_persons([store.record(task.name) for task in tasks], persons)
+    issues = _failed_persons((store.record(task.name) for task in tasks), persons)
     if failures is not None:
         check_failures(issues, len(persons), failures, step="crop")
     if len(persons) and len(issues) == len(persons):
@@ -119,7 +119,7 @@ def _write_shard(task: ShardTask, store: CropStore, options: CropOptions) -> int
     return task.person_count
 
 
-def _failed_persons(records: Sequence[ShardRecord], persons: pd.DataFrame) -> pd.DataFrame:
+def _failed_persons(records: Iterable[ShardRecord], persons: pd.DataFrame) -> pd.DataFrame:
     failed = {person: (kind, detail) for record in records for person, kind, detail in record.failures}
     rows = persons[persons["person_id"].isin(failed)]
     kinds, details = ([failed[person][part] for person in rows["person_id"]] for part in (0, 1))
