@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from posescope.data.crops.crop_set import CropSet
-from posescope.training.batches import count_batches, iterate_batches, shuffled_order
+from posescope.training.batches import count_batches, iterate_batches, order_persons, shuffled_order, windowed_order
 
 CPU = torch.device("cpu")
 
@@ -43,6 +43,34 @@ def test_order_depends_on_seed_and_epoch() -> None:
     assert sorted(order) == list(range(50))
     assert (order != shuffled_order(50, seed=1, epoch=3)).any()
     assert (order != shuffled_order(50, seed=2, epoch=2)).any()
+
+
+def test_windows_have_whole_shards_in_a_random_order() -> None:
+    shards = np.repeat(np.arange(12), 5)
+    order = windowed_order(shards, 3, seed=1, epoch=2)
+    windows = [set(shards[part].tolist()) for part in np.split(order, 4)]
+    assert sorted(order) == list(range(60))
+    assert [len(window) for window in windows] == [3, 3, 3, 3]
+    assert sorted(shard for window in windows for shard in window) == list(range(12))
+    assert len({tuple(np.diff(shards[part]).tolist()) for part in np.split(order, 4)}) == 4  # mixed within a window
+    np.testing.assert_array_equal(order, windowed_order(shards, 3, seed=1, epoch=2))
+    assert (order != windowed_order(shards, 3, seed=1, epoch=3)).any()
+    assert windowed_order(shards[:0], 3, seed=1, epoch=3).shape == (0,)
+
+
+def test_without_a_window_the_order_is_that_of_all_persons(train_set: CropSet) -> None:
+    np.testing.assert_array_equal(order_persons(train_set, 1, 2, None), shuffled_order(len(train_set), 1, 2))
+    np.testing.assert_array_equal(order_persons(train_set, 1, 2, 2), windowed_order(train_set.locations[:, 0], 2, 1, 2))
+
+
+def test_each_shard_is_announced_once_before_its_first_crop(train_set: CropSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    announced: list[int] = []
+    monkeypatch.setattr(CropSet, "read_ahead", lambda _, shards: announced.extend(shards))
+    order = order_persons(train_set, 1, 2, 1)
+    list(iterate_batches(train_set, order, 4, CPU))
+    assert announced == []
+    list(iterate_batches(train_set, order, 4, CPU, whole_shards=True))
+    assert sorted(announced) == sorted(set(train_set.locations[:, 0].tolist()))
 
 
 def test_error_of_the_reading_thread_is_raised(train_set: CropSet) -> None:

@@ -51,8 +51,10 @@ def test_identity_excludes_options_that_change_no_weights() -> None:
         "rendezvous",
         "rendezvous_timeout_s",
         "lost_after_s",
+        "shuffle_window_shards",
     }
     assert TrainingOptions(patience=3).identity()["patience"] == 3
+    assert TrainingOptions(shuffle_window_shards=4).identity()["shuffle_window_shards"] == 4
 
 
 def test_batch_size_is_a_number_or_auto() -> None:

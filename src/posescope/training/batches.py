@@ -17,7 +17,7 @@ from posescope.core.records import PoseTargets
 from posescope.data.crops.crop_set import CropSet
 from posescope.training.distributed.process_group import SINGLE_PROCESS, ProcessGroup
 
-__all__ = ["Batch", "count_batches", "iterate_batches", "shuffled_order"]
+__all__ = ["Batch", "count_batches", "iterate_batches", "order_persons", "shuffled_order", "windowed_order"]
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,41 @@ def shuffled_order(count: int, seed: int, epoch: int) -> NDArray[np.int64]:
     return np.random.default_rng((seed, epoch)).permutation(count).astype(np.int64)
 
 
+def windowed_order(shards: NDArray[np.int64], window_shards: int, seed: int, epoch: int) -> NDArray[np.int64]:
+    """Return an order of the persons in which few shards are read at a time.
+
+    The shards are shuffled and divided into windows; the persons of a window are shuffled together.
+
+    Args:
+        shards: (N,) shard of each person.
+        window_shards: number of shards per window.
+        seed: seed of the run.
+        epoch: number of the epoch, from 1.
+
+    Returns:
+        (N,) row indices, a permutation given by seed and epoch.
+    """
+    rng = np.random.default_rng((seed, epoch))
+    names, numbers = np.unique(shards, return_inverse=True)
+    windows = rng.permutation(len(names))[numbers] // window_shards
+    order = rng.permutation(len(shards))
+    return order[np.argsort(windows[order], kind="stable")].astype(np.int64)
+
+
+def order_persons(crop_set: CropSet, seed: int, epoch: int, window_shards: int | None) -> NDArray[np.int64]:
+    """Return the order of the persons of a crop set in one epoch, (N,) rows.
+
+    Args:
+        crop_set: N persons.
+        seed: seed of the run.
+        epoch: number of the epoch, from 1.
+        window_shards: number of shards whose persons are shuffled together; None: all.
+    """
+    if window_shards is None:
+        return shuffled_order(len(crop_set), seed, epoch)
+    return windowed_order(crop_set.locations[:, 0], window_shards, seed, epoch)
+
+
 def count_batches(count: int, batch_size: int) -> int:
     """Return the number of batches in an epoch.
 
@@ -79,6 +114,7 @@ def iterate_batches(
     batch_size: int,
     device: torch.device,
     process_group: ProcessGroup = SINGLE_PROCESS,
+    whole_shards: bool = False,
 ) -> Iterator[Batch]:
     """Yield the persons in batches, while a thread reads the next batch.
 
@@ -90,20 +126,30 @@ def iterate_batches(
         batch_size: largest number of persons per batch, over all processes.
         device: device of this process.
         process_group: the processes that share each batch.
+        whole_shards: whether the system is asked to read a shard as a whole when its first crop is needed, for an order in which
+            its other crops follow soon.
     """
+    announced = set[int]() if whole_shards else None
     pieces = np.array_split(order, count_batches(len(order), batch_size)) if len(order) else []
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="read-crops") as reader:
         upcoming: Future[Batch] | None = None
         for rows in pieces:
-            ready, upcoming = upcoming, reader.submit(_read_batch, crop_set, rows, device, process_group)
+            ready, upcoming = upcoming, reader.submit(_read_batch, crop_set, rows, device, process_group, announced)
             if ready:
                 yield ready.result()
         if upcoming:
             yield upcoming.result()
 
 
-def _read_batch(crop_set: CropSet, rows: NDArray[np.int64], device: torch.device, process_group: ProcessGroup) -> Batch:
+def _read_batch(
+    crop_set: CropSet, rows: NDArray[np.int64], device: torch.device, process_group: ProcessGroup, announced: set[int] | None
+) -> Batch:
+    """Read one batch; `announced` are the shards that the system was asked to read, None: it is not asked."""
     targets, local = crop_set.subset(rows).targets, process_group.local_slice(len(rows))
+    if announced is not None:
+        upcoming = set(crop_set.locations[rows, 0].tolist()) - announced
+        crop_set.read_ahead(sorted(upcoming))
+        announced |= upcoming
     return Batch(
         targets=targets,
         local=local,

@@ -22,7 +22,7 @@ from posescope.training.acceleration import Acceleration, choose_acceleration, c
 from posescope.training.augmentation.execution import AugmentedBatch, apply_plan
 from posescope.training.augmentation.plan import start_plan
 from posescope.training.augmentation.transforms import Flip
-from posescope.training.batches import Batch, count_batches, iterate_batches, shuffled_order
+from posescope.training.batches import Batch, count_batches, iterate_batches, order_persons
 from posescope.training.checkpoint_state import capture_state, restore_state, state_from_bytes, state_to_bytes
 from posescope.training.checkpoint_store import CheckpointStore, TrainingState
 from posescope.training.distributed.process_group import SINGLE_PROCESS, ProcessGroup
@@ -222,8 +222,12 @@ class _Run:
         for module in self.frozen:
             module.eval()
         train_set = self.job.train_set
-        order = shuffled_order(len(train_set), self.options.seed, epoch)
-        batches = iterate_batches(train_set, order, self.options.persons_per_step, self.model.device, self.process_group)
+        options = self.options
+        order = order_persons(train_set, options.seed, epoch, options.shuffle_window_shards)
+        batches = iterate_batches(
+            train_set, order, options.persons_per_step, self.model.device, self.process_group,
+            whole_shards=options.shuffle_window_shards is not None,
+        )  # fmt: skip
         loss_sum = 0.0
         with self._progress_bar(epoch) as bar:
             for batch in batches:

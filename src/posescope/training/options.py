@@ -17,7 +17,7 @@ __all__ = ["OptimiserSpec", "TrainingOptions"]
 
 # Options that were added later. With their defaults they are left out of dumps, so that runs keep their fingerprints and models
 # their files.
-_LATER_OPTIONS = ("patience", "nodes", "rendezvous", "rendezvous_timeout_s", "lost_after_s")
+_LATER_OPTIONS = ("patience", "nodes", "rendezvous", "rendezvous_timeout_s", "lost_after_s", "shuffle_window_shards")
 
 
 class TrainingOptions(Options):
@@ -32,6 +32,12 @@ class TrainingOptions(Options):
     )
     learning_rate: float = Field(default=2.5e-4, gt=0, description="Highest learning rate of the schedule")
     seed: int = Field(default=0, ge=0, lt=2**32, description="Seed of the weights, of the data order and of the augmentations")
+    shuffle_window_shards: int | None = Field(
+        default=None,
+        ge=1,
+        description="Number of shards whose persons are shuffled together, so that a disk, or a local copy of a store, that does "
+        "not hold all crops in memory reads whole shards; null: all persons together",
+    )
     device: str = Field(default="auto", pattern=DEVICE_PATTERN, description="auto, cpu, cuda or cuda:<index>")
     threads: int = Field(
         default=0, ge=0, description="CPU threads per process; 0: torch's default, at most one per available CPU"

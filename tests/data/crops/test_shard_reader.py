@@ -32,6 +32,17 @@ def test_crops_are_read_in_the_order_of_the_locations(tmp_path):
     assert (len(reader), reader.crop_size) == (3, (2, 2))
 
 
+def test_reading_ahead_changes_no_crop_and_names_a_missing_shard(tmp_path):
+    reader, crops = make_reader(tmp_path, 3)
+    reader.read_ahead([0, 2])
+    images = np.zeros((1, 2, 2, 3), np.uint8)
+    reader.read_into(images, np.array([[2, 1]]))
+    np.testing.assert_array_equal(images[0], crops[2, 1])
+    (tmp_path / "shard-00001.npy").unlink()
+    with pytest.raises(DataError, match="shard-00001"):
+        reader.read_ahead([1])
+
+
 def test_verification_reads_every_crop(tmp_path):
     reader, crops = make_reader(tmp_path, 3)
     reader.verify()

@@ -63,6 +63,15 @@ class CropSet:
             image[...] = self.shards[shard][row]
         return images
 
+    def read_ahead(self, shards: Sequence[int]) -> None:
+        """Ask the system to read whole shards into its cache.
+
+        Args:
+            shards: numbers of shards, as in `locations`.
+        """
+        if isinstance(self.shards, ShardReader):
+            self.shards.read_ahead(shards)
+
     def read_shown_images(self, rows: NDArray[np.int64], photographs: PhotographMode) -> NDArray[np.uint8]:
         """Read crops for pictures, as `read_images` does for the network.
 

@@ -1,5 +1,6 @@
 """Read crops from shards on demand; each crop is compared with its checksum at its first read."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BufferedReader
@@ -87,6 +88,24 @@ class ShardReader:
         """
         for image, (shard, row) in zip(images, locations.tolist(), strict=True):
             self._read_row(image, shard, row)
+
+    def read_ahead(self, shards: Sequence[int]) -> None:
+        """Ask the system to read whole shards into its page cache in the background, one after another.
+
+        Args:
+            shards: numbers of shards. Nothing happens on systems that cannot be asked.
+
+        Raises:
+            DataError: if a shard cannot be opened.
+        """
+        if not hasattr(os, "posix_fadvise"):
+            return
+        for shard in shards:
+            try:
+                with _open(self.paths[shard]) as stream:
+                    os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_WILLNEED)
+            except OSError as error:
+                raise _unreadable(self.paths[shard], error) from error
 
     def verify(self) -> None:
         """Read all crops, which are of one size.
