@@ -35,6 +35,7 @@ NOT_RUN: Mapping[str, str] = {
     "posescope compare * --peer *": "needs a public network: tests/prediction/peers and tests/cli/test_compare.py",
     "kedro run *data_dir=s3://*": "needs an object store: tests/cluster/test_flow_on_s3.py",
     "posescope * s3://*": "needs an object store: tests/cluster/test_flow_on_s3.py",
+    "kedro run --env nodes": "needs two nodes: tests/cluster/test_nodes.py",
     "kedro run --env coco --params raw_dir=../shared/*": "real photographs: tests/integration/test_real_data.py, with one epoch",
 }
 # Replacements of commands: recipes of the Makefile, and placeholders of the pages.
