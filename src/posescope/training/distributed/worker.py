@@ -6,6 +6,7 @@ itself.
 
 import logging
 import pickle
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import torch
 import torch.distributed as dist
+from tqdm import tqdm
 
 from posescope.core.errors import PosescopeError
 from posescope.core.files import read_json, write_json
@@ -58,7 +60,12 @@ class WorkerTask:
         return job
 
     def start_log(self, is_main: bool) -> None:
-        """Log to stderr; processes other than the main one log errors only."""
+        """Log to stderr; processes other than the main one log errors only.
+
+        Progress bars get a lock of this process. Their own lock is a semaphore of the system, which a killed process leaves behind
+        and Python warns of on two lines.
+        """
+        tqdm.set_lock(threading.RLock())
         handler = logging.StreamHandler()
         handler.setFormatter(EscapingFormatter("%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"))
         logging.basicConfig(handlers=[handler])
