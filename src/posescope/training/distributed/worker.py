@@ -62,8 +62,8 @@ class WorkerTask:
     def start_log(self, is_main: bool) -> None:
         """Log to stderr; processes other than the main one log errors only.
 
-        Progress bars get a lock of this process. Their own lock is a semaphore of the system, which a killed process leaves behind
-        and Python warns of on two lines.
+        Progress bars get a lock of this process. Their own lock is a semaphore of the system, which a killed process leaves
+        behind and Python warns of on two lines.
         """
         tqdm.set_lock(threading.RLock())
         handler = logging.StreamHandler()
