@@ -4,7 +4,7 @@ torch's static rendezvous gives each node the rank that it brings, over a TCP st
 machine that loses its power or its network would be noticed only by a timeout of 10 or 30 minutes. Here each agent writes a
 counter into the store while it watches its processes; node 0 reads those of the others, they read that of node 0.
 
-The static rendezvous unpickles nothing, unlike `c10d` of torch (docs/decisions/0043-several-nodes.md).
+The static rendezvous unpickles nothing, unlike `c10d` of torch (docs/decisions/0044-several-nodes.md).
 """
 
 import time
