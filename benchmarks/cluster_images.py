@@ -27,7 +27,9 @@ from tests.cluster.slow_storage.slow_files import SLOW_DELAY_VARIABLE, make_impo
 from posescope.core.files import xxh3_of  # noqa: E402
 from posescope.core.mirrors import open_mirror  # noqa: E402
 from posescope.core.object_store import ObjectStore  # noqa: E402
+from posescope.core.plugins import ComponentSpec  # noqa: E402
 from posescope.data.coco.folder import CocoFolder, SourceOptions  # noqa: E402
+from posescope.data.coco.person_filters import filter_persons  # noqa: E402
 from posescope.data.coco.reader import read_annotations  # noqa: E402
 from posescope.data.crops.crop_boxes import box_persons  # noqa: E402
 from posescope.data.crops.crop_store import CropStore  # noqa: E402
@@ -86,7 +88,9 @@ def _measure_cropping(arguments: argparse.Namespace, data: Path, work: Path) -> 
     source = SourceOptions()
     read = read_annotations(CocoFolder(data), source)
     options = CropOptions(workers=2, shard_persons=128, reads_in_flight=arguments.in_flight)
-    boxed = box_persons(read.persons, read.keypoints, options)
+    filters = [ComponentSpec(name="labelled_joints"), ComponentSpec(name="box_size")]
+    kept = filter_persons(read.persons, read.keypoints, filters)
+    boxed = box_persons(kept.persons, read.keypoints, options)
     places = {"local": data, "slow": open_mirror(f"slow://{data}", work / "cache").root}
     seconds: dict[str, list[float]] = {name: [] for name in places}
     checksums: dict[str, set[str]] = {name: set() for name in places}

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from posescope.core.paths import LocalFile, LocalPath, expand_home, find_path_error
+from posescope.core.paths import LocalFile, LocalPath, expand_home, find_path_error, is_address
 from posescope.core.plugins import Options
 
 
@@ -74,3 +74,19 @@ def test_accepted_path_has_neither_tilde_nor_scheme(text: str) -> None:
         path = expand_home(text)
         assert not re.match(r"~|[A-Za-z][A-Za-z0-9+.-]*:", path)
         assert "\0" not in path
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("s3://b/x", True),
+        ("memory://x", True),
+        ("/data", False),
+        ("data/x", False),
+        ("C:\\x", False),
+        ("a:b", False),
+        ("", False),
+    ],
+)
+def test_addresses(text: str, expected: bool) -> None:
+    assert is_address(text) is expected

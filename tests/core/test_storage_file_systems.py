@@ -9,31 +9,14 @@ import fsspec
 import pytest
 
 from posescope.core.errors import OptionsError
+from posescope.core.paths import STORAGE_OPTIONS_VARIABLE
 from posescope.core.storage_file_systems import (
-    STORAGE_OPTIONS_VARIABLE,
-    is_address,
     open_file_system,
     protocol_of,
     storage_options,
     version_of,
     writing_whole,
 )  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("s3://b/x", True),
-        ("memory://x", True),
-        ("/data", False),
-        ("data/x", False),
-        ("C:\\x", False),
-        ("a:b", False),
-        ("", False),
-    ],
-)
-def test_addresses(text: str, expected: bool) -> None:
-    assert is_address(text) is expected
 
 
 def test_protocol() -> None:

@@ -20,7 +20,6 @@ from typing import Any, TypeVar
 
 from posescope.core.read_ahead import map_ahead
 from posescope.core.storage_file_systems import (
-    is_address,
     open_file_system,
     protocol_of,
     storage_options,
@@ -36,7 +35,7 @@ from posescope.core.storage_retries import (
     http_status_of,
 )  # fmt: skip
 
-__all__ = ["ObjectStore", "ObjectStoreError", "StoredObject", "is_address", "storage_options"]
+__all__ = ["ObjectStore", "ObjectStoreError", "StoredObject", "storage_options"]
 
 _Result = TypeVar("_Result")
 _TEMPORARY = re.compile(r"(^|/)\.[^/]+\.\d+\.tmp(\.[^./]+)?$")

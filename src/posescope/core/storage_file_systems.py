@@ -15,19 +15,9 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from posescope.core.errors import OptionsError
+from posescope.core.paths import STORAGE_OPTIONS_VARIABLE
 
-__all__ = [
-    "STORAGE_OPTIONS_VARIABLE",
-    "is_address",
-    "open_file_system",
-    "protocol_of",
-    "storage_options",
-    "version_of",
-    "writing_whole",
-]
-
-# Options of file systems as JSON, {protocol: options}. Credentials reach child processes in it, not on command lines.
-STORAGE_OPTIONS_VARIABLE = "POSESCOPE_STORAGE_OPTIONS"
+__all__ = ["open_file_system", "protocol_of", "storage_options", "version_of", "writing_whole"]
 
 _ADDRESS = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*)://")
 _PACKAGES = {
@@ -42,11 +32,6 @@ _S3 = {"s3", "s3a"}
 # s3fs holds this many parts of 50 MB in memory for each transfer of a large file.
 _PARTS_IN_FLIGHT = 4
 _CONNECTIONS = 64
-
-
-def is_address(text: str) -> bool:
-    """Return whether a text is the address of a storage, `scheme://...`, and not a path."""
-    return _ADDRESS.match(text) is not None
 
 
 def protocol_of(address: str) -> str:

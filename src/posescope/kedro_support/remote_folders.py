@@ -17,7 +17,7 @@ from kedro.pipeline import Pipeline
 from posescope.core.compute import StorageOptions
 from posescope.core.data_folder import CHECKSUMS
 from posescope.core.mirrors import ON_DEMAND, fetch, fetch_version, limit_copies, remote_of
-from posescope.core.storage_file_systems import STORAGE_OPTIONS_VARIABLE
+from posescope.core.paths import STORAGE_OPTIONS_VARIABLE
 from posescope.datasets import ModelDataset, StoreDataset
 from posescope.kedro_support.dataset_paths import is_parameter
 

@@ -5,6 +5,7 @@ Child processes import this file by the entry point that `make_importable` write
 
 import os
 import shutil
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -73,4 +74,5 @@ def make_importable(folder: Path) -> str:
     (about / "entry_points.txt").write_text("[fsspec.specs]\nslow = slow_files:SlowFileSystem\n")
     shutil.copyfile(__file__, folder / "slow_files.py")
     fsspec.register_implementation("slow", SlowFileSystem, clobber=True)
+    sys.path.append(str(folder))  # processes of joblib take the path of this process, not PYTHONPATH
     return os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
