@@ -19,16 +19,24 @@ import psutil
 import pytest
 from distributed import Client
 
+from posescope.artifacts.pose_model import PoseModel
 from posescope.core.compute import ComputeOptions, use_cluster
 from posescope.core.dask_cluster import ClusterError, DaskCluster, open_cluster
+from posescope.core.records import PoseTargets
 from posescope.core.worker_tasks import WorkerVersionError
 from posescope.data.coco.folder import CocoFolder, SourceOptions
 from posescope.data.coco.person_filters import filter_persons
 from posescope.data.coco.reader import read_annotations
 from posescope.data.crops.crop_boxes import box_persons
+from posescope.data.crops.crop_set import CropSet
 from posescope.data.crops.crop_store import CropStore
 from posescope.data.crops.cropping import write_crops
 from posescope.data.crops.options import CropOptions
+from posescope.evaluation import bootstrap
+from posescope.explainability.components.pca import principal_components
+from posescope.explainability.features.feature_extraction import FeatureSet, FeatureStore, extract_features
+from posescope.prediction.crop_predictions import predict_crops
+from posescope.prediction.options import PredictionOptions
 from posescope.sample.generator import generate_sample
 from posescope.sample.options import SampleOptions
 
@@ -49,7 +57,8 @@ class Processes:
 
     def start(self, name: str, *command: str, **environment: str) -> subprocess.Popen[bytes]:
         paths = os.pathsep.join([str(REPOSITORY / "src"), str(REPOSITORY)])
-        variables = {**os.environ, "PYTHONPATH": paths, "DASK_TEMPORARY_DIRECTORY": str(self.folder), **environment}
+        variables = {**os.environ, "PYTHONPATH": paths, "DASK_TEMPORARY_DIRECTORY": str(self.folder), "GOMP_SPINCOUNT": "1000"}
+        variables |= environment
         with (self.folder / f"{name}.log").open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-m", "dask", *command], stdout=log, stderr=log, env=variables, cwd=self.folder,
@@ -152,7 +161,7 @@ class Data:
         return write_crops(self.folder, SourceOptions(), self.persons, self.crop_boxes, CropStore(root), self.options)
 
 
-SAMPLE = SampleOptions(train_persons=60, val_persons=20, workers=2)
+SAMPLE = SampleOptions(train_persons=44, val_persons=12, workers=2)
 
 
 @pytest.fixture(scope="module")
@@ -360,3 +369,70 @@ class TestData:
             assert data.crop(store).empty
         assert bytes_of(store) == local_crops
         assert {name: (store / name).stat().st_mtime_ns for name in kept} == kept, "finished shards stay"
+
+
+@pytest.fixture(scope="module")
+def noise() -> CropSet:
+    """Crops of 300 persons in memory."""
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (300, 32, 32, 3)).astype(np.uint8)
+    joints = rng.uniform(0, 31, (300, 3, 2)).astype(np.float32)
+    visibility = np.full((300, 3), 2, dtype=np.uint8)
+    targets = PoseTargets(np.arange(300), joints, visibility, joint_names=("nose", "left_hand", "right_hand"))
+    return CropSet(targets, (images[:200], images[200:]), np.array([(row // 200, row % 200) for row in range(300)]))
+
+
+class TestNetworks:
+    def test_predictions_are_equal_bit_by_bit(self, processes: Processes, untrained_model: PoseModel, noise: CropSet) -> None:
+        options = PredictionOptions(batch_size=50, device="cpu", flip_test=True)
+        expected = predict_crops(untrained_model, noise, options)
+        with connected(processes):
+            found = predict_crops(untrained_model, noise, options)
+        for name in ("person_ids", "joints", "scores"):
+            np.testing.assert_array_equal(getattr(found.predictions, name), getattr(expected.predictions, name))
+        np.testing.assert_array_equal(found.person_mse, expected.person_mse)
+        np.testing.assert_array_equal(found.person_weights, expected.person_weights)
+        assert np.isfinite(expected.person_mse).all()
+
+    def test_features_are_equal_byte_by_byte_though_a_worker_is_lost(
+        self, own_processes: Processes, untrained_model: PoseModel, noise: CropSet, tmp_path: Path, one_thread: None
+    ) -> None:
+        extract_features(untrained_model, noise, None, FeatureStore(tmp_path / "local"), batch_size=8)
+
+        def kill_worker() -> None:
+            wait_until(lambda: any(path.suffix == ".npy" for path in tmp_path.rglob(".cluster*/*")))
+            for child in psutil.Process(own_processes.workers[0].pid).children(recursive=True)[-1:]:
+                child.kill()
+                killed.append(child.pid)
+
+        killed: list[int] = []
+        thread = threading.Thread(target=kill_worker)
+        with connected(own_processes):
+            thread.start()
+            extract_features(untrained_model, noise, None, FeatureStore(tmp_path / "cluster"), batch_size=8)
+        thread.join()
+        assert killed
+        assert bytes_of(tmp_path / "cluster") == bytes_of(tmp_path / "local")
+
+    @pytest.mark.parametrize(("rows", "width"), [(1_100_000, 60), (60, 1_100_000)], ids=["covariance", "Gram matrix"])
+    def test_components_are_equal_bit_by_bit(self, processes: Processes, tmp_path: Path, rows: int, width: int) -> None:
+        """More than one group of 16 blocks of 32 MB."""
+        path = tmp_path / "values.npy"
+        values = np.random.default_rng(0).standard_normal((rows, width), dtype=np.float32).astype(np.float16)
+        np.save(path, values)
+        features = FeatureSet(np.arange(rows), np.load(path, mmap_mode="r"), "layer", (width,))
+        expected = principal_components(features, 8)
+        with connected(processes):
+            found = principal_components(features, 8)
+        np.testing.assert_array_equal(found.variances, expected.variances)
+        np.testing.assert_array_equal(found.axes, expected.axes)
+
+    def test_intervals_are_equal_bit_by_bit(self, processes: Processes, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The counts of 200 draws of 2,000 images, as a cluster gets those of many more."""
+        monkeypatch.setattr(bootstrap, "_IN_BLOCKS_FROM", 1)
+        monkeypatch.setattr(bootstrap, "_ON_CLUSTER_FROM", 1)
+        images, values = np.arange(2000), np.random.default_rng(0).normal(size=2000)
+        draws = bootstrap.resample_images(images, seed=0, resamples=200)
+        expected = draws.mean_interval(values, images)
+        with connected(processes):
+            assert draws.mean_interval(values, images) == expected

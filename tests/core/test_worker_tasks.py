@@ -1,3 +1,4 @@
+import copy
 import platform
 
 import numpy as np
@@ -21,24 +22,24 @@ def scale(item: int, factor: int) -> int:
 
 def test_the_items_of_a_batch_run_in_order() -> None:
     batch = TaskBatch(scale, (3, 1, 2), versions_here())
-    assert run_batch(batch, Shared((10,))) == [30, 10, 20]
+    assert run_batch(batch, Shared.of((10,))) == [30, 10, 20]
 
 
 def test_an_empty_batch_has_no_results() -> None:
-    assert run_batch(TaskBatch(scale, (), versions_here()), Shared((10,))) == []
+    assert run_batch(TaskBatch(scale, (), versions_here()), Shared.of((10,))) == []
 
 
 def test_preparations_run_before_the_items() -> None:
     order: list[str] = []
     batch = TaskBatch(order.append, ("item",), versions_here(), (lambda: order.append("prepared"),))
-    run_batch(batch, Shared(()))
+    run_batch(batch, Shared.of(()))
     assert order == ["prepared", "item"]
 
 
 def test_another_version_is_named_with_both_numbers() -> None:
     batch = TaskBatch(scale, (1,), {**versions_here(), "numpy": "1.0.0"})
     with pytest.raises(WorkerVersionError) as caught:
-        run_batch(batch, Shared((1,)))
+        run_batch(batch, Shared.of((1,)))
     assert f"numpy {np.__version__} (here 1.0.0)" in str(caught.value)
     assert "torch" not in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -61,6 +62,16 @@ def test_all_workers_that_differ_are_listed() -> None:
     assert "tcp://a:1: numpy 1 (here 2); tcp://b:1: torch 1 (here 2)" in text
 
 
-def test_shared_objects_are_kept_as_they_are() -> None:
-    shared = Shared((np.arange(3), "x"))
+def test_shared_objects_are_read_once_and_kept() -> None:
+    shared = Shared.of((np.arange(3), "x"))
     assert keep_shared(shared) is shared
+    (array, name) = shared.objects()
+    assert (array.tolist(), name) == ([0, 1, 2], "x")
+    assert shared.objects()[0] is array
+
+
+def test_what_a_task_does_to_shared_objects_is_not_sent_on() -> None:
+    """As with a network, in which a task has registered hooks while another worker asks for it."""
+    shared = Shared.of(({"hooks": []},))
+    shared.objects()[0]["hooks"].append("of a task")
+    assert copy.copy(shared).objects() == ({"hooks": []},)

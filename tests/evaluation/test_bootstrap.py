@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 from scipy.stats import bootstrap
+from tests.pickling_cluster import PicklingCluster
 
+from posescope.core.compute import use_cluster
+from posescope.evaluation import bootstrap as module
 from posescope.evaluation.bootstrap import MIN_IMAGES, ImageResamples, Interval, resample_images
 
 NAN = np.nan
@@ -103,3 +106,31 @@ def test_coverage_of_few_images_is_why_there_is_a_minimum() -> None:
 
     assert coverage(10) < 0.93
     assert coverage(MIN_IMAGES) > coverage(10)
+
+
+def test_blocks_of_draws_give_the_product_of_all_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    draws, values = resample_images(np.arange(30), seed=0, resamples=120), np.random.default_rng(0).normal(size=30)
+    expected = draws.means(values, np.arange(30))
+    monkeypatch.setattr(module, "_IN_BLOCKS_FROM", 1)
+    np.testing.assert_allclose(draws.means(values, np.arange(30)), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("resamples", [120, 100, 7, 0])
+def test_a_cluster_draws_the_same_images_again_and_gives_the_same_bits(monkeypatch: pytest.MonkeyPatch, resamples: int) -> None:
+    monkeypatch.setattr(module, "_IN_BLOCKS_FROM", 1)
+    draws, values = resample_images(np.arange(30), seed=3, resamples=resamples), np.random.default_rng(0).normal(size=30)
+    expected = draws.means(values, np.arange(30))
+    monkeypatch.setattr(module, "_ON_CLUSTER_FROM", 1)
+    cluster = PicklingCluster()
+    with use_cluster(cluster):
+        np.testing.assert_array_equal(draws.means(values, np.arange(30)), expected)
+    assert len(cluster.sizes) == -(-resamples // 50)
+
+
+def test_draws_of_unknown_states_stay_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("_IN_BLOCKS_FROM", "_ON_CLUSTER_FROM"):
+        monkeypatch.setattr(module, name, 1)
+    draws, cluster = ImageResamples(np.array([1, 2]), np.array([[2, 0], [0, 2]], dtype=np.float32)), PicklingCluster()
+    with use_cluster(cluster):
+        np.testing.assert_array_equal(draws.means(np.array([0.5, 1.5]), np.array([1, 2])), [0.5, 1.5])
+    assert cluster.sizes == []

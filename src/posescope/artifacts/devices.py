@@ -1,4 +1,8 @@
-"""Torch devices: resolution of device names, and asynchronous copies."""
+"""Torch devices: resolution of device names, asynchronous copies, and the number of threads."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -6,7 +10,9 @@ from torch import Tensor
 from posescope.core.errors import OptionsError
 from posescope.core.hardware import DEVICE_PATTERN, check_device_name
 
-__all__ = ["DEVICE_PATTERN", "resolve_device", "resolve_gpu", "copy_to_device"]
+__all__ = ["DEVICE_PATTERN", "copy_to_device", "resolve_device", "resolve_gpu", "run_on_threads"]
+
+_RUNNING = threading.Lock()
 
 
 def resolve_device(name: str) -> torch.device:
@@ -48,3 +54,22 @@ def copy_to_device(tensor: Tensor, device: torch.device) -> Tensor:
         device: The target.
     """
     return tensor.contiguous().pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
+
+
+@contextmanager
+def run_on_threads(count: int) -> Iterator[None]:
+    """Run torch on a number of CPU threads within this block; only one thread of a process is inside at a time.
+
+    For tasks of a cluster: the last bits of a result depend on the number of threads, so a task takes that of its run. The layers
+    of a network are read by hooks, which two tasks of one process must not share.
+
+    Args:
+        count: number of threads, at least 1.
+    """
+    with _RUNNING:
+        before = torch.get_num_threads()
+        torch.set_num_threads(count)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)

@@ -169,7 +169,7 @@ class DaskCluster:
 
         try:
             with dask.config.set({"distributed.admin.large-graph-warning-threshold": _LARGEST_SHARED}):
-                return self.client.submit(keep_shared, Shared(shared), key=f"shared-{uuid.uuid4().hex}")
+                return self.client.submit(keep_shared, Shared.of(shared), key=f"shared-{uuid.uuid4().hex}")
         except (OSError, RuntimeError) as error:  # the connection is closed
             raise self.lost(error) from error
 
@@ -317,7 +317,7 @@ def _start_local(options: ComputeOptions) -> "LocalCluster":
         memory_limit=int(memory),
         host="127.0.0.1",
         dashboard_address="127.0.0.1:0",
-        silence_logs=logging.WARNING,
+        silence_logs=logging.ERROR,  # a failed task is raised here; its worker would log it too
     )
 
 

@@ -6,12 +6,15 @@ the CPU quota of its container (`docker run --cpus 2`). More threads than CPUs m
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from posescope.core.errors import OptionsError
 
 __all__ = [
     "DEVICE_PATTERN", "available_cpus", "available_memory", "check_device_name", "configure_thread_pools", "quieten_torch_store",
+    "count_blas_threads", "limit_blas_threads",
 ]  # fmt: skip
 
 DEVICE_PATTERN = r"^(auto|cpu|cuda(:\d+)?)$"
@@ -87,6 +90,26 @@ def quieten_torch_store() -> None:
     """
     if {"POSESCOPE_NODE_RANK", "SLURM_NODEID", "TORCHELASTIC_RUN_ID"} & set(os.environ):
         os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+
+
+def count_blas_threads() -> int:
+    """Return the number of threads of NumPy's matrix products, on which their last bits depend."""
+    from threadpoolctl import threadpool_info  # type: ignore[import-untyped]  # noqa: PLC0415  (reads all loaded libraries)
+
+    return max((int(pool["num_threads"]) for pool in threadpool_info() if pool["user_api"] == "blas"), default=1)
+
+
+@contextmanager
+def limit_blas_threads(count: int) -> Iterator[None]:
+    """Use a number of threads in NumPy's matrix products within this block.
+
+    Args:
+        count: number of threads, such as that of another process with which the results must agree.
+    """
+    from threadpoolctl import threadpool_limits  # noqa: PLC0415
+
+    with threadpool_limits(count, user_api="blas"):
+        yield
 
 
 def check_device_name(name: str) -> None:

@@ -5,6 +5,7 @@ A worker may join while a run goes on, so every batch is checked: it compares th
 
 import platform
 import socket
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -47,11 +48,38 @@ class TaskBatch:
     preparations: tuple[Callable[[], None], ...] = ()
 
 
-@dataclass(frozen=True)
 class Shared:
-    """Objects that all tasks get. One object for Dask, which searches lists and tuples for its own keys."""
+    """Objects that all tasks get. A worker keeps their bytes, and reads the objects from them once.
 
-    objects: tuple[Any, ...]
+    A worker sends the bytes to other workers while a task uses the objects. It must not send the objects: the hooks that a task
+    registers in a network would be sent with it.
+
+    Args:
+        pickled: the objects, by Dask's own serialisation.
+    """
+
+    def __init__(self, pickled: bytes) -> None:
+        self._pickled, self._reading = pickled, threading.Lock()
+        self._objects: tuple[Any, ...] | None = None
+
+    @classmethod
+    def of(cls, objects: tuple[Any, ...]) -> "Shared":
+        """Return the shared objects as they are now."""
+        from distributed.protocol.pickle import dumps  # noqa: PLC0415  (only a cluster needs it)
+
+        return cls(dumps(objects))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Shared, (self._pickled,)
+
+    def objects(self) -> tuple[Any, ...]:
+        """Return the objects, the same ones for all tasks of this process."""
+        from distributed.protocol.pickle import loads  # noqa: PLC0415
+
+        with self._reading:
+            if self._objects is None:
+                self._objects = loads(self._pickled)
+            return self._objects
 
 
 @cache
@@ -107,7 +135,8 @@ def run_batch(batch: TaskBatch, shared: Shared) -> list[Any]:
         raise WorkerVersionError(version_fault({socket.gethostname(): differences}))
     for prepare in batch.preparations:
         prepare()
-    return [batch.function(item, *shared.objects) for item in batch.items]
+    objects = shared.objects()
+    return [batch.function(item, *objects) for item in batch.items]
 
 
 def version_fault(differences: Mapping[str, str] | Iterable[tuple[str, str]]) -> str:

@@ -2,8 +2,10 @@
 
 import atexit
 import threading
+from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from kedro.framework.hooks import hook_impl
@@ -12,7 +14,9 @@ from kedro.pipeline import Pipeline
 
 from posescope.core.compute import ComputeOptions, use_cluster
 from posescope.core.dask_cluster import DaskCluster, open_cluster
+from posescope.core.data_folder import LOCK
 from posescope.core.mirrors import ensure_mirror, opened_mirrors
+from posescope.core.worker_folders import share_folders
 
 __all__ = ["ClusterConnection"]
 
@@ -45,7 +49,12 @@ class ClusterConnection:
         """Run the node, which is called in this thread, with the cluster."""
         self._end_node()
         self._thread.node = ExitStack()
-        self._thread.node.enter_context(use_cluster(self._cluster_of(str(run_id), catalog)))
+        cluster = self._cluster_of(str(run_id), catalog)
+        if cluster is not None:
+            # A worker on another machine gets paths below mirrors, and below folders of a shared file system.
+            mirrors = (partial(ensure_mirror, remote) for remote in opened_mirrors())
+            cluster.preparations = (*mirrors, share_folders(_folders_of(catalog)))
+        self._thread.node.enter_context(use_cluster(cluster))
 
     @hook_impl
     def after_node_run(self) -> None:
@@ -79,9 +88,7 @@ class ClusterConnection:
                 return None
             if not self._open:
                 atexit.register(self.close_all)
-            # A worker on another machine gets paths below mirrors.
-            preparations = tuple(partial(ensure_mirror, remote) for remote in opened_mirrors())
-            self._open[run_id] = open_cluster(options, preparations)
+            self._open[run_id] = open_cluster(options)
         return self._open[run_id]
 
     def _close(self, run_id: str) -> None:
@@ -94,6 +101,15 @@ class ClusterConnection:
         if node is not None:
             self._thread.node = None
             node.close()
+
+
+def _folders_of(catalog: DataCatalog) -> Iterator[Path]:
+    """Yield the folders that workers read and write; the lock stands for the data folder, whose mount point may be empty."""
+    if "data_folder" in catalog:
+        root = Path(catalog.load("data_folder").root)
+        yield root / LOCK if (root / LOCK).exists() else root
+    if "raw_workspace" in catalog:
+        yield Path(catalog.load("raw_workspace").root)
 
 
 def _options_of(catalog: DataCatalog) -> ComputeOptions:

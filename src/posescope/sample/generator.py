@@ -13,9 +13,10 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from posescope.core.compute import run_in_processes
+from posescope.core.compute import current_cluster, run_in_processes, use_cluster
 from posescope.core.errors import DataError
 from posescope.core.files import atomic_folder, read_json, write_json
+from posescope.core.mirrors import remote_of
 from posescope.data.coco.folder import SAMPLE_MARKER
 from posescope.sample.annotation import CATEGORY, annotate_scene
 from posescope.sample.options import SampleOptions
@@ -91,8 +92,10 @@ def _write_split(folder: Path, split: Split, split_index: int, options: SampleOp
     plans = plan_split(options.seed, split_index, options.train_persons if split == "train" else options.val_persons)
     images = folder / f"{split}2017"
     images.mkdir()
-    painted = run_in_processes(_paint_image, plans, shared=(images, options), workers=options.workers, batch_size=_BATCH)
-    document = _document(split, list(tqdm(painted, total=len(plans), desc=f"sample {split}2017", unit="image")))
+    # Of a folder in an object store, nothing is uploaded before it is complete, so other machines cannot add to it.
+    with use_cluster(current_cluster() if remote_of(folder) is None else None):
+        painted = run_in_processes(_paint_image, plans, shared=(images, options), workers=options.workers, batch_size=_BATCH)
+        document = _document(split, list(tqdm(painted, total=len(plans), desc=f"sample {split}2017", unit="image")))
     path = folder / "annotations" / f"person_keypoints_{split}2017.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(document, separators=(",", ":"), allow_nan=False), encoding="utf-8")

@@ -86,6 +86,14 @@ class CropSet:
         """Return the set of the persons at `rows` (n,), in this order, without reading a crop."""
         return replace(self, targets=self.targets.subset(rows), locations=self.locations[rows])
 
+    def detach(self, rows: NDArray[np.int64]) -> "CropSet":
+        """Return the set of the persons at `rows` (n,) without its shards, for a process that gets the shards once (`attach`)."""
+        return replace(self.subset(rows), shards=())
+
+    def attach(self, shards: ShardReader | Sequence[NDArray[np.uint8]]) -> "CropSet":
+        """Return a set of `detach` with the shards of the original set."""
+        return replace(self, shards=shards)
+
     def with_joint_order(self, joints: Sequence[str]) -> "CropSet":
         """Return the set with its joints in another order; the set itself if the order is equal.
 

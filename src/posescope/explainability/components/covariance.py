@@ -42,6 +42,12 @@ class CovarianceSum:
         else:
             self._products += centred.T @ centred
 
+    def merge(self, other: "CovarianceSum") -> None:
+        """Add the rows of another sum with the same origin, both on the CPU."""
+        self.count += other.count
+        self._sums += other._sums
+        self._products += other._products
+
     def mean(self) -> NDArray[np.float64]:
         """Return the (D,) mean."""
         mean: NDArray[np.float64] = self.origin + self._sums / self.count

@@ -18,13 +18,13 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field
 from sklearn.utils.extmath import svd_flip
-from tqdm import tqdm
 
 from posescope.artifacts.devices import DEVICE_PATTERN, resolve_gpu
 from posescope.core.errors import DataError
 from posescope.core.files import atomic_write
 from posescope.core.plugins import Component, Options
-from posescope.explainability.components.covariance import CovarianceSum, eigen_descending
+from posescope.explainability.components.covariance import eigen_descending
+from posescope.explainability.components.product_sums import sum_covariance, sum_gram
 from posescope.explainability.errors import ExplainabilityError
 from posescope.explainability.features.feature_store import FeatureSet
 from posescope.explainability.features.row_blocks import row_slices
@@ -210,10 +210,7 @@ def mean_of(values: NDArray[np.floating]) -> NDArray[np.float64]:
 def _from_covariance(
     values: NDArray[np.floating], mean: NDArray[np.float64], most: int | None, device: torch.device | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    total = CovarianceSum(mean, device)
-    for rows in tqdm(list(row_slices(*values.shape)), desc="covariance", leave=False):
-        total.add(values[rows])
-    variances, vectors = eigen_descending(total.covariance(), device)
+    variances, vectors = eigen_descending(sum_covariance(values, mean, device).covariance(), device)
     return variances, vectors[:, :most].T
 
 
@@ -221,14 +218,10 @@ def _from_gram(
     values: NDArray[np.floating], mean: NDArray[np.float64], most: int | None, device: torch.device | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     count, width = values.shape
-    gram, columns = np.zeros((count, count)), list(row_slices(width, count))
-    for here in tqdm(columns, desc="Gram matrix", leave=False):
-        centred = values[:, here].astype(np.float64) - mean[here]
-        gram += centred @ centred.T
-    variances, vectors = eigen_descending(gram / (count - 1), device)
+    variances, vectors = eigen_descending(sum_gram(values, mean) / (count - 1), device)
     vectors = vectors[:, :most]
     axes = np.empty((vectors.shape[1], width))
-    for here in columns:
+    for here in row_slices(width, count):
         axes[:, here] = vectors.T @ (values[:, here].astype(np.float64) - mean[here])
     return variances, axes / np.linalg.norm(axes, axis=1, keepdims=True)
 

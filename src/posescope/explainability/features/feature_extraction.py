@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import numpy as np
@@ -12,14 +12,18 @@ from torch import Tensor
 from tqdm import tqdm
 
 from posescope.artifacts.crop_matching import match_crops
+from posescope.artifacts.devices import resolve_device, run_on_threads
 from posescope.artifacts.model_folder import fingerprint_of_model
 from posescope.artifacts.pose_model import PoseModel
+from posescope.core.compute import current_cluster
 from posescope.core.files import fingerprint
 from posescope.data.crops.crop_set import CropSet
+from posescope.data.crops.shard_reader import ShardReader
 from posescope.explainability.errors import ExplainabilityError
 from posescope.explainability.features.activations import read_activations
 from posescope.explainability.features.feature_store import FeatureSet, FeatureStore, Pooling
 from posescope.explainability.features.row_blocks import batches_of_rows
+from posescope.prediction.crop_predictions import BATCHES_PER_TASK
 
 __all__ = ["FeatureSet", "FeatureStore", "extract_features", "pool_over_space"]
 
@@ -39,8 +43,8 @@ def extract_features(
 ) -> FeatureSet:
     """Run persons through a network and store the activations of one layer.
 
-    Memory holds one batch at a time. If the store already has the features of the same weights, data, persons, layer, dtype and
-    pooling, they are reused.
+    Memory holds one batch at a time, or a few for each worker of the current cluster. If the store already has the features of
+    the same weights, data, persons, layer, dtype and pooling, they are reused.
 
     Args:
         model: the network; runs on its own device.
@@ -114,7 +118,37 @@ def _persons_digest(crops: CropSet) -> str:
 
 
 def _blocks(model: PoseModel, crops: CropSet, layer: str, batch_size: int, pooling: Pooling) -> Iterator[NDArray[np.floating]]:
+    """Yield the features of each batch; the batches are the same with and without a cluster."""
     batches = batches_of_rows(np.arange(len(crops)), batch_size)
-    for batch in tqdm(batches, desc=f"features of {layer}"):
-        value = read_activations(model, torch.from_numpy(crops.read_images(batch)), [layer])[layer]
-        yield pool_over_space(value.float(), pooling).flatten(1).cpu().numpy()
+    cluster = current_cluster()
+    if cluster is None:
+        for batch in tqdm(batches, desc=f"features of {layer}"):
+            yield _read_block(model, crops.read_images(batch), layer, pooling)
+        return
+    # A worker runs the network on the same kind of device, so that it gives the same bits.
+    device = model.device
+    shared = (model.to(torch.device("cpu")), crops.shards, layer, pooling, device.type, torch.get_num_threads())
+    found = cluster.map(_read_detached, map(crops.detach, batches), shared=shared, batch_size=BATCHES_PER_TASK)
+    yield from tqdm(found, total=len(batches), desc=f"features of {layer}")
+    model.to(device)
+
+
+def _read_detached(
+    crops: CropSet,
+    model: PoseModel,
+    shards: ShardReader | Sequence[NDArray[np.uint8]],
+    layer: str,
+    pooling: Pooling,
+    device: str,
+    threads: int,
+) -> NDArray[np.floating]:
+    """Return the features of one batch of persons in a worker of a cluster."""
+    images = crops.attach(shards).read_images(np.arange(len(crops)))
+    with run_on_threads(threads):
+        return _read_block(model.to(resolve_device(device)), images, layer, pooling)
+
+
+def _read_block(model: PoseModel, images: NDArray[np.uint8], layer: str, pooling: Pooling) -> NDArray[np.floating]:
+    value = read_activations(model, torch.from_numpy(images), [layer])[layer]
+    block: NDArray[np.floating] = pool_over_space(value.float(), pooling).flatten(1).cpu().numpy()
+    return block
