@@ -1,6 +1,7 @@
 import contextlib
 import io
 import json
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from posescope.core.errors import DataError
+from posescope.core.mirrors import open_mirror
+from posescope.core.object_store import ObjectStore
 from posescope.core.skeleton import COCO_PERSON
 from posescope.sample import SampleOptions, generate_sample, is_current_sample
 from posescope.sample import generator as generate
@@ -177,6 +180,21 @@ def test_other_data_is_not_overwritten(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"train2017 and no sample\.json"):
         generate_sample(tmp_path, SampleOptions(train_persons=1, val_persons=1, workers=1))
     assert (tmp_path / "train2017" / "mine.jpg").read_bytes() == b"precious"
+
+
+def test_objects_that_are_no_sample_are_not_overwritten(options: SampleOptions, tmp_path: Path) -> None:
+    store = ObjectStore(f"memory://{uuid.uuid4().hex}/raw")
+    store.write("train2017/1.jpg", b"1")
+    root = open_mirror(store.address, tmp_path / "cache").root
+    with pytest.raises(DataError, match=store.address):
+        generate.ensure_sample(root, options)
+    assert [found.name for found in store.list()] == ["train2017/1.jpg"]
+
+
+def test_sample_of_an_object_store_is_recognised_on_another_machine(sample: Path, options: SampleOptions, tmp_path: Path) -> None:
+    store = ObjectStore(f"memory://{uuid.uuid4().hex}/raw")
+    store.upload(sample / "sample.json", "sample.json")
+    assert is_current_sample(open_mirror(store.address, tmp_path / "cache").root, options)
 
 
 def test_hidden_files_are_kept(tmp_path: Path) -> None:

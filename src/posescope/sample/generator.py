@@ -16,7 +16,7 @@ from tqdm import tqdm
 from posescope.core.compute import current_cluster, run_in_processes, use_cluster
 from posescope.core.errors import DataError
 from posescope.core.files import atomic_folder, read_json, write_json
-from posescope.core.mirrors import remote_of
+from posescope.core.mirrors import fetch, place_of, remote_of
 from posescope.data.coco.folder import SAMPLE_MARKER
 from posescope.sample.annotation import CATEGORY, annotate_scene
 from posescope.sample.options import SampleOptions
@@ -67,6 +67,7 @@ def is_current_sample(folder: Path, options: SampleOptions) -> bool:
         options: options of the sample.
     """
     mark = folder / SAMPLE_MARKER
+    fetch(mark)
     return mark.is_file() and bool(read_json(mark) == _mark(options))
 
 
@@ -75,17 +76,24 @@ def _mark(options: SampleOptions) -> dict[str, Any]:
 
 
 def _check_replaceable(folder: Path) -> list[str]:
-    """Return the names of the hidden files to keep; other files are an error, since they would be deleted."""
-    if not folder.exists():
-        return []
-    names = sorted(path.name for path in folder.iterdir())
-    foreign = [name for name in names if not name.startswith(".")]
-    if foreign and not (folder / SAMPLE_MARKER).is_file():
+    """Return the names of the hidden files to keep; other files are an error, since they would be deleted.
+
+    In the mirror of an object store the objects count: none of them need be on this machine.
+    """
+    here = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+    remote = remote_of(folder)
+    there = here
+    if remote is not None:
+        name = remote.name_of(folder)
+        objects = [*remote.store.folders(name), *(found.name for found in remote.store.list(name, recursive=False))]
+        there = sorted(found.rpartition("/")[2] for found in objects)
+    foreign = [name for name in there if not name.startswith(".")]
+    if foreign and SAMPLE_MARKER not in there:
         raise DataError(
-            f"{folder}: expected an empty folder or an earlier sample, found {', '.join(foreign[:5])} and no {SAMPLE_MARKER}. "
-            "Choose another folder, or move the files away."
+            f"{place_of(folder)}: expected an empty folder or an earlier sample, found {', '.join(foreign[:5])} and no "
+            f"{SAMPLE_MARKER}. Choose another folder, or move the files away."
         )
-    return [name for name in names if name.startswith(".") and (folder / name).is_file()]
+    return [name for name in here if name.startswith(".") and (folder / name).is_file()]
 
 
 def _write_split(folder: Path, split: Split, split_index: int, options: SampleOptions) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from posescope.core.errors import DataError
+from posescope.core.mirrors import open_mirror
 from posescope.data.download.local_files import DiskSpaceError, format_bytes, free_bytes, write_error
 from posescope.data.download.plan import make_plan
 
@@ -65,6 +66,12 @@ def test_required_space_is_the_peak_of_the_download(root, options_of):
     plan = make_plan(root, options_of(archives), is_generated=False)
     assert plan.peak_bytes == 150 + (1000 - 400) + (1100 - 300)
     assert re.search(r"large +1\.0 kB +400 bytes exist", plan.describe())
+
+
+def test_object_store_is_refused(tmp_path, archives, options_of):
+    root = open_mirror("memory://bucket/coco", tmp_path / "cache").root
+    with pytest.raises(DataError, match="memory://bucket/coco"):
+        make_plan(root, options_of(archives), is_generated=False)
 
 
 @pytest.mark.parametrize("marked", [False, True])

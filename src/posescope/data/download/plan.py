@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from posescope.core.errors import DataError
+from posescope.core.mirrors import place_of, remote_of
 from posescope.data.download.archive_folder import ArchiveFolder, ArchiveRecord
 from posescope.data.download.local_files import format_bytes, free_bytes
 from posescope.data.download.options import ArchiveOptions, DownloadOptions
@@ -88,8 +89,13 @@ def make_plan(root: Path, options: DownloadOptions, *, is_generated: bool) -> Do
         is_generated: whether this environment generates its data.
 
     Raises:
-        DataError: if the folder is that of the generated sample, or no archive is wanted.
+        DataError: if the folder is that of the generated sample or in an object store, or no archive is wanted.
     """
+    if remote_of(root) is not None:
+        raise DataError(
+            f"{place_of(root)}: expected a local folder for the download, found an address. Download to a local raw_dir, and "
+            "copy the unpacked folder to the object store, such as with aws s3 sync or rclone."
+        )
     if is_generated or (root / _SAMPLE_MARKER).is_file():
         raise DataError(
             f"{root}: expected a folder for downloaded data, found that of the generated sample. "
