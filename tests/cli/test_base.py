@@ -6,7 +6,9 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from posescope.cli.base import LocalPathType
+from posescope.cli.base import LocalPathType, PosescopeCommand
+from posescope.core.data_folder import FolderInUseError
+from posescope.core.errors import DataError
 
 
 @click.command()
@@ -41,3 +43,12 @@ def test_existing_path_with_a_colon_is_valid(tmp_path: Path, monkeypatch: pytest
     assert invoke("a:b", tmp_path).exit_code == 2
     (tmp_path / "a:b").mkdir()
     assert invoke("a:b", tmp_path).output == "<a:b>\n"
+
+
+@pytest.mark.parametrize(("error", "code"), [(DataError("x"), 1), (FolderInUseError("x"), 75), (OSError(28, "x"), 1)])
+def test_an_error_that_may_pass_has_an_exit_code_of_its_own(error: Exception, code: int) -> None:
+    def fail() -> None:
+        raise error
+
+    result = CliRunner().invoke(PosescopeCommand("fail", callback=fail))
+    assert (result.exit_code, result.output) == (code, "Error: x\n")

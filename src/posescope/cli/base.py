@@ -16,8 +16,12 @@ from posescope.core.text_escaping import escape_control
 __all__ = ["LocalPathType", "PosescopeCommand", "allow_component", "echo", "error_message", "escape_unprintable", "read_settings"]
 
 
+class _PassingError(click.ClickException):
+    exit_code = 75  # EX_TEMPFAIL of sysexits.h
+
+
 class PosescopeCommand(click.Command):
-    """A command that prints expected errors as one message and ends with exit code 1."""
+    """A command that prints expected errors as one message and ends with exit code 1, or 75 if a repetition may succeed."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
@@ -27,7 +31,8 @@ class PosescopeCommand(click.Command):
             message = error_message(error)
             if message is None:
                 raise
-            raise click.ClickException(escape_unprintable(message)) from error
+            kind = _PassingError if getattr(error, "may_pass", False) else click.ClickException
+            raise kind(escape_unprintable(message)) from error
 
 
 def error_message(error: BaseException) -> str | None:

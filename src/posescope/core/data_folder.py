@@ -50,6 +50,8 @@ log = logging.getLogger(__name__)
 class FolderInUseError(PosescopeError):
     """Another run has locked the data folder."""
 
+    may_pass = True
+
 
 @dataclass
 class FolderLock:

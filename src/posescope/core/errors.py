@@ -5,12 +5,19 @@ Kedro hooks print these errors as one message; any other exception keeps its tra
 """
 
 from collections.abc import Iterator
+from typing import ClassVar
 
 __all__ = ["DataError", "OptionsError", "PosescopeError", "causes_of", "pluralise"]
 
 
 class PosescopeError(Exception):
-    """Base of all errors that are expected in use. The message says where, what was expected, what was found and what to do."""
+    """Base of all errors that are expected in use. The message says where, what was expected, what was found and what to do.
+
+    Attributes:
+        may_pass: Whether the same command may succeed later, so that a scheduler may repeat it.
+    """
+
+    may_pass: ClassVar[bool] = False
 
 
 class DataError(PosescopeError):
