@@ -444,3 +444,17 @@ def test_no_skips(page, checkout) -> None:
     # The last command analyses the first model, which has skips.
     result = read(checkout.root / "data" / "08_reporting" / "explainability" / "skip_ablation" / "result.json")
     assert result["facts"]["skips"] > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["docs/how-to/schedulers.md"], indirect=True)
+def test_schedulers(page, checkout) -> None:
+    follow(checkout, page)
+    chain = [[name] for name in ("data_engineering", "modelling", "evaluation", "explainability", "reporting")]
+    assert [record["pipelines"] for record in records(checkout, "data")] == chain
+    report = checkout.root / "data" / "08_reporting" / "report.html"
+    before = report.read_bytes()
+    checkout.follow(page)
+    assert report.read_bytes() == before
+    assert [record["pipelines"] for record in records(checkout, "data")] == chain * 2
+    assert len(list((checkout.root / "data" / "06_models" / "model").glob("*/model"))) == 1
