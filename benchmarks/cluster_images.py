@@ -37,7 +37,7 @@ from posescope.data.crops.cropping import write_crops  # noqa: E402
 from posescope.data.crops.options import CropOptions  # noqa: E402
 from posescope.data.images.decoding import decode_image, read_bytes  # noqa: E402
 from posescope.data.images.limits import ImageLimits  # noqa: E402
-from posescope.data.images.stored_images import read_images_ahead  # noqa: E402
+from posescope.data.images.stored_images import ImageFile, read_images_ahead  # noqa: E402
 
 _VAL = "person_keypoints_val2017.json"
 
@@ -126,7 +126,7 @@ def _measure_reading(arguments: argparse.Namespace, data: Path, work: Path) -> d
         for path in paths:
             store.write(f"train2017/{path.name}", path.read_bytes())
         root = open_mirror(store.address, work / "cache").root
-        limited = [(root / "train2017" / path.name, ImageLimits()) for path in paths]
+        limited = [ImageFile(root / "train2017" / path.name, ImageLimits()) for path in paths]
         list(read_images_ahead(limited[:16], arguments.in_flight))  # opens the connections
         cpu_ms: dict[str, list[float]] = {"local": [], "moto": [], "decoding": []}
         raw = [read_bytes(path) for path in paths]

@@ -18,7 +18,7 @@ from posescope.data.crops.cropping import write_crops
 from posescope.data.crops.options import CropOptions
 from posescope.data.images.decoding import read_bytes
 from posescope.data.images.limits import ImageLimits
-from posescope.data.images.stored_images import read_images_ahead
+from posescope.data.images.stored_images import ImageFile, read_images_ahead
 
 pytestmark = pytest.mark.cluster
 
@@ -53,7 +53,7 @@ def test_crops_equal_those_of_local_images(s3_address: str, tiny_coco: TinyCoco,
 def test_crops_over_a_bad_network(faulty: FaultProxy, faulty_address: str, tiny_coco: TinyCoco, tmp_path: Path) -> None:
     root = upload(tiny_coco, faulty_address, tmp_path / "cache")
     expected = crop(tiny_coco.root, tmp_path / "local")
-    faulty.faults = Faults(busy=0.15, lost_request=0.15, lost_body=0.2, most=2)
+    faulty.faults = Faults(busy=0.1, lost_request=0.1, lost_body=0.2, shortened=0.2, most=2)
     assert crop(root, tmp_path / "remote") == expected
     assert sum(faulty.faults.happened.values()) > 2
 
@@ -73,7 +73,7 @@ def test_reading_ahead_hides_the_latency(slow_address: str, tmp_path: Path) -> N
     for number in range(64):
         (folder / f"{number:02}.jpg").write_bytes(rng.bytes(1000))
     root = open_mirror(slow_address, tmp_path / "cache").root
-    images = [(root / f"{number:02}.jpg", ImageLimits()) for number in range(64)]
+    images = [ImageFile(root / f"{number:02}.jpg", ImageLimits()) for number in range(64)]
     started = time.monotonic()
     found = list(read_images_ahead(images, 16))
     assert time.monotonic() - started < 0.5 * 64 * 0.02

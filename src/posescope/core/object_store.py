@@ -79,13 +79,15 @@ class ObjectStore:
         protocol_of(self.address)
         object.__setattr__(self, "address", re.sub(r"(?<=[^:/])/+$", "", self.address))
 
-    def read(self, name: str, start: int | None = None, end: int | None = None) -> bytes:
+    def read(self, name: str, start: int | None = None, end: int | None = None, expected_bytes: int | None = None) -> bytes:
         """Return the content of an object, or the bytes from `start` up to, not including, `end`, in one request.
 
         Args:
             name: Name of the object. The caller bounds its size.
             start: First byte, not negative; None for 0.
             end: Byte after the last one; None for the end of the object.
+            expected_bytes: Number of bytes that must arrive, as from a listing; None: any. A body that a proxy cut and declared
+                anew is known by nothing else.
 
         Raises:
             FileNotFoundError: if there is no such object.
@@ -101,11 +103,14 @@ class ObjectStore:
                 {"max_concurrency": 1} if protocol_of(self.address) in ("s3", "s3a") and start is None and end is None else {}
             )
             try:
-                return bytes(file_system.cat_file(self._path(name), start=start, end=end, **options))
+                found = bytes(file_system.cat_file(self._path(name), start=start, end=end, **options))
             except OSError as error:
                 if http_status_of(error) == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:  # it begins behind the end
                     return b""
                 raise
+            if expected_bytes is not None and len(found) != expected_bytes:
+                raise TruncatedObjectError(f"expected {expected_bytes:,} bytes, found {len(found):,}")
+            return found
 
         return self._call(name, "read", _read)
 

@@ -171,7 +171,7 @@ def test_corrected_image_size_adds_the_person_again(tiny_coco, cut):
 
 
 def test_temporary_failure_is_retried(tiny_coco, cut, monkeypatch):
-    def fail(path, limits):
+    def fail(path, limits, stored_bytes):
         if path.name == "three.png":
             raise ImageError("image cannot be read", "the disk is not mounted")
         return read_bytes(path, limits)

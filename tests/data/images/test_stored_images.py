@@ -11,7 +11,7 @@ from posescope.data.coco.reader import read_annotations
 from posescope.data.coco.record_validation import EXPECTED_REASONS
 from posescope.data.images.decoding import read_bytes
 from posescope.data.images.limits import ImageError, ImageLimits, MissingImageError
-from posescope.data.images.stored_images import StoredImages, list_stored_images, read_images_ahead
+from posescope.data.images.stored_images import ImageFile, StoredImages, list_stored_images, read_images_ahead
 
 
 def images_here(root: Path) -> list[Path]:
@@ -72,11 +72,23 @@ def test_the_size_is_bounded_before_an_image_is_read_whole(
 def test_images_are_read_ahead_in_order(in_flight: int, stored: tuple[ObjectStore, Path], tiny_coco: Any) -> None:
     names = ["two.png", "none.png", "one.png", "three.png"]
     for root in (stored[1], tiny_coco.root):
-        found = list(read_images_ahead([(root / "train2017" / name, ImageLimits()) for name in names], in_flight))
+        found = list(read_images_ahead([ImageFile(root / "train2017" / name, ImageLimits()) for name in names], in_flight))
         assert isinstance(found[1], MissingImageError)
         expected = [tiny_coco.image_file("train2017", name).read_bytes() for name in ("two.png", "one.png", "three.png")]
         assert [found[0], *found[2:]] == expected
     assert list(read_images_ahead([], in_flight)) == []
+
+
+def test_a_shortened_image_is_an_error_of_the_store(stored: tuple[ObjectStore, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    store, root = stored
+    found = store.stat("train2017/one.png")
+    assert found is not None
+    whole = ImageFile(root / found.name, ImageLimits(), found.size_bytes)
+    assert list(read_images_ahead([whole], 1)) == [store.read(found.name)]
+    store.write(found.name, b"short")
+    monkeypatch.setattr("posescope.core.storage_retries.time.sleep", lambda _: None)
+    with pytest.raises(ObjectStoreError, match=found.name):
+        list(read_images_ahead([whole], 1))
 
 
 def test_a_failing_store_is_no_missing_image(stored: tuple[ObjectStore, Path], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +97,7 @@ def test_a_failing_store_is_no_missing_image(stored: tuple[ObjectStore, Path], m
 
     monkeypatch.setattr(ObjectStore, "read", fail)
     with pytest.raises(ObjectStoreError):
-        list(read_images_ahead([(stored[1] / "train2017/one.png", ImageLimits())], 2))
+        list(read_images_ahead([ImageFile(stored[1] / "train2017/one.png", ImageLimits())], 2))
 
 
 def test_annotations_are_validated_against_the_listing(stored: tuple[ObjectStore, Path], tiny_coco: Any) -> None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from posescope.core.errors import DataError
 from posescope.core.joint_matching import name_joints
+from posescope.core.mirrors import local_path_of
 from posescope.core.skeleton import Skeleton
 from posescope.core.tables import Issues, Keypoints, Persons, join_joints
 from posescope.data.coco.annotation_stream import read_in_pieces
@@ -112,7 +113,7 @@ def read_coco(folder: str | Path, **source: Any) -> Annotations:
     """Read and check the keypoint annotations of a data set in COCO's layout.
 
     Args:
-        folder: Folder of the data set.
+        folder: Folder of the data set, or its address in an object store.
         **source: Fields of `SourceOptions` that differ from COCO 2017, such as `train_split="train"`.
 
     Raises:
@@ -122,7 +123,7 @@ def read_coco(folder: str | Path, **source: Any) -> Annotations:
         >>> annotations = read_coco("data/01_raw/coco")  # doctest: +SKIP
         >>> annotations.persons, annotations.skeleton.joints  # doctest: +SKIP
     """
-    return read_annotations(CocoFolder(Path(folder)), SourceOptions(**source))
+    return read_annotations(CocoFolder(Path(local_path_of(str(folder)))), SourceOptions(**source))
 
 
 @dataclass(eq=False)

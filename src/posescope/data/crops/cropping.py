@@ -100,8 +100,7 @@ def _write_shard(task: ShardTask, store: CropStore, options: CropOptions) -> int
         share_folder_lock(store.root),
         store.shard_writer(task.name, task.fingerprint, task.person_count, options.crop_size) as writer,
     ):
-        limited = [(image_task.path, image_task.source.image_limits) for image_task in task.images]
-        contents = read_images_ahead(limited, options.reads_in_flight)
+        contents = read_images_ahead([image_task.file for image_task in task.images], options.reads_in_flight)
         for image_task, raw in zip(task.images, contents, strict=True):
             frame, limits = image_task.source.orientation, image_task.source.image_limits
             try:

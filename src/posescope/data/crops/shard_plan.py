@@ -13,7 +13,7 @@ from posescope.core.files import fingerprint
 from posescope.core.tables import box_sizes_of
 from posescope.data.coco.folder import CocoFolder, SourceOptions
 from posescope.data.crops.options import CropOptions
-from posescope.data.images.stored_images import list_stored_images
+from posescope.data.images.stored_images import ImageFile, list_stored_images
 
 __all__ = ["ImageTask", "PersonBox", "ShardTask", "plan_shards"]
 
@@ -60,6 +60,12 @@ class ImageTask:
     boxes: tuple[PersonBox, ...]
     source: SourceOptions
     stored_stamp: tuple[int, str] | None = None
+
+    @property
+    def file(self) -> ImageFile:
+        """The file to read."""
+        size = -1 if self.stored_stamp is None else self.stored_stamp[0]
+        return ImageFile(self.path, self.source.image_limits, size if size >= 0 else None)
 
     @property
     def person_ids(self) -> tuple[int, ...]:

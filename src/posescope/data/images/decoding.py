@@ -58,12 +58,13 @@ def read_image(
     return decode_image(read_bytes(path, limits), path, expected_size, frame=frame, limits=limits)
 
 
-def read_bytes(path: Path, limits: ImageLimits = _LIMITS) -> bytes:
+def read_bytes(path: Path, limits: ImageLimits = _LIMITS, stored_bytes: int | None = None) -> bytes:
     """Return the bytes of an image file, of an object store by one request.
 
     Args:
         path: path of the image, or its place in the mirror of an object store.
         limits: maximum size of an image, which bounds the size of the file.
+        stored_bytes: size of the object when its folder was listed; None: unknown.
 
     Raises:
         MissingImageError: if the file does not exist.
@@ -77,7 +78,7 @@ def read_bytes(path: Path, limits: ImageLimits = _LIMITS) -> bytes:
         limits.check_file(status.st_size, path)
         return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError) as error:
-        stored = _read_stored(path, limits)
+        stored = _read_stored(path, limits, stored_bytes)
         if stored is None:
             raise MissingImageError("image file is missing", f"{place_of(path)}: the image file does not exist.") from error
         return stored
@@ -85,14 +86,14 @@ def read_bytes(path: Path, limits: ImageLimits = _LIMITS) -> bytes:
         raise ImageError("image cannot be read", f"{path}: cannot be decoded as an image ({error.strerror}).") from error
 
 
-def _read_stored(path: Path, limits: ImageLimits) -> bytes | None:
+def _read_stored(path: Path, limits: ImageLimits, stored_bytes: int | None) -> bytes | None:
     """Return the bytes of an object whose place in a mirror is `path`, None if there is no such object."""
     remote = remote_of(path)
     if remote is None:
         return None
+    end = limits.max_file_bytes + 1  # a range bounds the memory without a request for the size
     try:
-        # A range bounds the memory without a request for the size.
-        raw = remote.store.read(remote.name_of(path), 0, limits.max_file_bytes + 1)
+        raw = remote.store.read(remote.name_of(path), 0, end, None if stored_bytes is None else min(stored_bytes, end))
     except FileNotFoundError:
         return None
     limits.check_file(len(raw), path)

@@ -7,13 +7,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from posescope.core.mirrors import remote_of
 from posescope.core.read_ahead import map_ahead
 from posescope.data.images.decoding import read_bytes
 from posescope.data.images.limits import ImageError, ImageLimits
 
-__all__ = ["StoredImages", "list_stored_images", "read_images_ahead"]
+__all__ = ["ImageFile", "StoredImages", "list_stored_images", "read_images_ahead"]
+
+
+class ImageFile(NamedTuple):
+    """An image to read. Attributes: path; limits; stored_bytes: size of an object in the listing, None if unknown."""
+
+    path: Path
+    limits: ImageLimits
+    stored_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -68,24 +77,24 @@ def list_stored_images(folder: Path) -> StoredImages | None:
     return StoredImages({found.name[start:]: (found.size_bytes, found.version) for found in remote.store.list(name)})
 
 
-def read_images_ahead(images: Sequence[tuple[Path, ImageLimits]], in_flight: int) -> Iterator[bytes | ImageError]:
+def read_images_ahead(images: Sequence[ImageFile], in_flight: int) -> Iterator[bytes | ImageError]:
     """Yield the bytes of image files in order, or the error that stands for one.
 
     Images of an object store are read by several requests at a time. Those of this machine are read one by one: a disk that is
     read in order needs no help.
 
     Args:
-        images: path and size limits of each image.
+        images: the images.
         in_flight: number of requests at a time, and of images held in memory.
 
     Raises:
         ObjectStoreError: if the object store fails: an image that is there must not count as missing.
     """
-    is_stored = any(remote_of(folder) is not None for folder in {path.parent for path, _ in images})
+    is_stored = any(remote_of(folder) is not None for folder in {image.path.parent for image in images})
     yield from map_ahead(_read, images, in_flight) if is_stored else map(_read, images)
 
 
-def _read(image: tuple[Path, ImageLimits]) -> bytes | ImageError:
+def _read(image: ImageFile) -> bytes | ImageError:
     try:
         return read_bytes(*image)
     except ImageError as error:
