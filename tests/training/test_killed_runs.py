@@ -15,9 +15,11 @@ import pytest
 import torch
 
 from posescope.artifacts.pose_model import PoseModel
+from posescope.core.plugins import ComponentSpec
 from posescope.data.crops.crop_set import CropSet
 from posescope.training import checkpoint_state, gradients
 from posescope.training.checkpoint_store import CheckpointStore
+from posescope.training.initialisation import build_untrained
 from posescope.training.options import TrainingOptions
 from posescope.training.records import TrainingOutcome
 from posescope.training.trainer import train
@@ -93,8 +95,8 @@ def die_at(monkeypatch: pytest.MonkeyPatch, moment: str, number: int) -> None:
             monkeypatch.setattr(os, "replace", Deadly(os.replace, number, None))
         case "checkpoint half removed":
             removals = Deadly(shutil.rmtree, number, remove_one_file)
-            # Only complete checkpoints count, not temporary folders.
-            monkeypatch.setattr("posescope.training.checkpoint_store.shutil.rmtree", _of_existing(shutil.rmtree, removals))
+            # A checkpoint is renamed before it is removed.
+            monkeypatch.setattr("posescope.core.mirrors.shutil.rmtree", _of_existing(shutil.rmtree, removals))
 
 
 def _of_existing(original: Callable[..., Any], deadly: Deadly) -> Callable[..., Any]:
@@ -132,6 +134,16 @@ def files_of(folder: Path) -> dict[str, bytes]:
         for path in folder.rglob("*")
         if path.is_file()
     }
+
+
+@pytest.fixture
+def untrained(untrained: PoseModel) -> PoseModel:
+    """Return a smaller network, which trains in half the time: nothing here must be learnt."""
+    options = {"channels": 8, "stem_channels": 4, "depth": 1, "bottleneck_residuals": 1, "stacks": 1}
+    return build_untrained(
+        ComponentSpec(name="hourglass", options=options), untrained.codec_spec, untrained.skeleton, untrained.crop_size,
+        untrained.mean_rgb, untrained.crop, seed=7,
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
