@@ -16,12 +16,13 @@ import pandas as pd
 import pytest
 import torch
 from click.testing import CliRunner
-from tests.kedro_sessions import REPOSITORY, open_session, run_pipelines
+from tests.kedro_sessions import REPOSITORY, configure_once, open_session, run_pipelines
 
 from posescope.artifacts.description import model_fingerprint
 from posescope.artifacts.model_folder import load_model
 from posescope.artifacts.uncertainty import read_uncertainty
 from posescope.cli import cli
+from posescope.cli.run_command import run as posescope_run
 from posescope.core.files import read_json
 from posescope.core.origin import OriginMismatchError
 from posescope.drawing.rgb_images import read_png
@@ -166,13 +167,18 @@ def test_new_model_is_not_shown_with_metrics_of_the_former_one(copy: Path, caplo
     value = json.loads(metrics_file(copy).read_text())["val"]["oks"]["value"]
     card = copy / "data" / "08_reporting" / "model_card.md"
     assert f"| oks | {value:.3f} |" in card.read_text()
+
+    def write_model_card() -> None:
+        with open_session(data_dir=str(copy / "data"), raw_dir=str(copy / "raw")) as session:
+            session.run(pipeline_names=["reporting"], to_nodes=["reporting.write_model_card"])
+
     run_pipelines(copy, "modelling", modelling={"training": {"seed": 7, "epochs": 1, "learning_rate": 1e-6}})
-    run_pipelines(copy, "reporting")
+    write_model_card()
     assert "| oks |" not in card.read_text()
     assert "Not measured for this model on this data" in card.read_text()
     assert any(record.levelname == "WARNING" and "Left out" in record.message for record in caplog.records)
     run_pipelines(copy, "evaluation")
-    run_pipelines(copy, "reporting")
+    write_model_card()
     assert "| oks |" in card.read_text()
 
 
@@ -426,17 +432,11 @@ def test_another_codec_on_the_command_line_is_trained(copy: Path) -> None:
     assert content["codec"] == {"name": "thesis", "options": {}}
 
 
-def test_python_m_posescope_runs_a_pipeline(copy: Path) -> None:
-    metrics = metrics_file(copy).read_bytes()
-    metrics_file(copy).unlink()
-    python("-m", "posescope", "--env", "test", "--pipelines", "evaluation", "--params", path_params(copy))
-    assert metrics_file(copy).read_bytes() == metrics
-    assert json.loads(records(copy)[-1].read_text())["pipelines"] == ["evaluation"]
-
-
-def test_equal_seeds_give_equal_weights_and_metrics(run: Path, tmp_path: Path) -> None:
+def test_equal_seeds_give_equal_weights_and_metrics_by_both_commands(run: Path, tmp_path: Path) -> None:
+    """The first run was `kedro run`, this one is `python -m posescope`."""
     pipelines = "data_engineering,modelling,evaluation"
-    python("-m", "kedro", "run", "--env", "test", "--pipelines", pipelines, "--params", path_params(tmp_path))
+    python("-m", "posescope", "--env", "test", "--pipelines", pipelines, "--params", path_params(tmp_path))
+    assert sorted(json.loads(records(tmp_path)[0].read_text())["pipelines"]) == sorted(pipelines.split(","))
     assert metrics_file(tmp_path).read_bytes() == metrics_file(run).read_bytes()
     one, two = (json.loads(records(root)[0].read_text()) for root in (run, tmp_path))
     assert one["data_fingerprint"] == two["data_fingerprint"]
@@ -464,12 +464,16 @@ def test_only_missing_outputs_are_written_again(copy: Path) -> None:
     assert changed == {"data/08_reporting/metrics.json"}
 
 
-def test_command_of_a_finding_repeats_its_analysis(copy: Path) -> None:
+def test_command_of_a_finding_repeats_its_analysis(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = copy / "data" / "08_reporting" / "explainability"
     finding = read_json(folder / "findings.json")[-1]
     result = folder / finding["analysis"] / "result.json"
     before = result.read_bytes()
     shutil.rmtree(result.parent)
-    _, *arguments = finding["command"].split()
-    python("-m", "kedro", *arguments, "--env", "test", "--params", path_params(copy))
+    kedro, command, *arguments = finding["command"].split()
+    assert (kedro, command) == ("kedro", "run")
+    configure_once()
+    monkeypatch.chdir(REPOSITORY)
+    process = CliRunner().invoke(posescope_run, [*arguments, "--env", "test", "--params", path_params(copy)])
+    assert process.exit_code == 0, process.output
     assert result.read_bytes() == before

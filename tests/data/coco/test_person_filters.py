@@ -106,7 +106,10 @@ def test_crowd_outside_the_image_is_rejected_as_a_crowd(tiny_coco):
 @pytest.mark.real_data
 @pytest.mark.parametrize(("data", "source"), [
     ("coco_subset", {}),
-    ("coco_full_labels", {"images": None, "annotations": "person_keypoints_{split}.json"}),
+    # slow: all 156,165 annotations of COCO; tests/geometry/test_square_boxes.py reads them in the fast run.
+    pytest.param(
+        "coco_full_labels", {"images": None, "annotations": "person_keypoints_{split}.json"}, marks=pytest.mark.slow
+    ),
     ("lspet", {"train_split": "train", "val_split": "val"}),
 ])  # fmt: skip
 def test_real_data_has_no_person_outside_the_image(real_data, data, source):
