@@ -156,6 +156,7 @@ def test_processes_of_torchrun_equal_one_node_of_two_processes(nodes: Nodes, alo
     assert nodes.results("apart") == alone
 
 
+@pytest.mark.slow  # slow: the tests that start nodes may take a minute together
 def test_nodes_with_other_data_are_refused(nodes: Nodes) -> None:
     for process in nodes.start_pair("mixed", seeds=(1, 3)):
         code, lines = end_of(process)
