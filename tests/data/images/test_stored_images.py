@@ -7,7 +7,7 @@ import pytest
 
 from posescope.core.object_store import ObjectStore, ObjectStoreError
 from posescope.data.coco.folder import CocoFolder, SourceOptions
-from posescope.data.coco.reader import read_annotations
+from posescope.data.coco.reader import read_annotations, read_coco
 from posescope.data.coco.record_validation import EXPECTED_REASONS
 from posescope.data.images.decoding import read_bytes
 from posescope.data.images.limits import ImageError, ImageLimits, MissingImageError
@@ -113,6 +113,13 @@ def test_annotations_are_validated_against_the_listing(stored: tuple[ObjectStore
     rejected = found.issues[(found.issues["outcome"] == "rejected") & ~found.issues["reason"].isin(EXPECTED_REASONS)]
     assert "image file is missing" in set(rejected["reason"])
     assert "ONE.png" in set(found.persons["file_name"])  # repaired: the only name that differs in letter case
+
+
+def test_an_address_is_read_as_a_folder(
+    stored: tuple[ObjectStore, Path], tiny_coco: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POSESCOPE_CACHE_DIR", str(tmp_path / "cache"))
+    assert read_coco(stored[0].address).persons.equals(read_coco(tiny_coco.root).persons)
 
 
 def test_missing_folders_are_named_by_their_address(stored: tuple[ObjectStore, Path]) -> None:
