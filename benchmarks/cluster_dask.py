@@ -1,6 +1,6 @@
 """Cropping by two workers of a Dask cluster against two local processes, alternately.
 
-    python benchmarks/cluster.py dask --data ../shared/data/coco_subset --repeats 5
+    python benchmarks/cluster.py dask --data ../shared/data/coco_subset --split val2017 --image-repeats 8
 
 The cluster has a scheduler and two workers, processes of their own on loopback, as `dask scheduler` and `dask worker` start
 them. Both crop the same persons into a new store; the shards are compared byte by byte. Last line JSON: median seconds, and how
@@ -19,47 +19,41 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
-import pandas as pd
+from crop_engine import OPTIONS as CROP_OPTIONS
+from crop_engine import Work, prepare
 
 from posescope.core.compute import Cluster, ComputeOptions, use_cluster
 from posescope.core.dask_cluster import open_cluster
-from posescope.data.coco.folder import CocoFolder, SourceOptions
-from posescope.data.coco.person_filters import filter_persons
-from posescope.data.coco.reader import read_annotations
-from posescope.data.crops.crop_boxes import box_persons
 from posescope.data.crops.crop_store import CropStore
 from posescope.data.crops.cropping import write_crops
-from posescope.data.crops.options import CropOptions
 from posescope.sample.generator import generate_sample
 from posescope.sample.options import SampleOptions
 
+OPTIONS = CROP_OPTIONS.model_copy(update={"workers": 2})
 _START_S = 60.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this measurement."""
     parser.add_argument("--data", type=Path, help="folder of COCO 2017 data; without it, a sample is generated")
-    parser.add_argument("--persons", type=int, default=1500, help="maximum number of persons")
-    parser.add_argument("--shard-persons", type=int, default=64)
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--split", default="train2017")
+    parser.add_argument("--image-repeats", type=int, default=4, help="how often the images are cropped, by links to their folder")
+    parser.add_argument("--repeats", type=int, default=5, help="measurements of each")
 
 
 def main(arguments: argparse.Namespace) -> None:
     """Measure, and print the JSON line."""
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
-        folder = CocoFolder(arguments.data or _sample(root / "sample"))
-        options = CropOptions(shard_persons=arguments.shard_persons, workers=2)
-        read = read_annotations(folder, SourceOptions())
-        boxed = box_persons(filter_persons(read.persons, read.keypoints, ()).persons, read.keypoints, options)
-        persons = boxed.persons.head(arguments.persons)
-        boxes = boxed.crop_boxes[boxed.crop_boxes["person_id"].isin(persons["person_id"])]
+        links = root / "links"
+        links.mkdir()
+        work = prepare(arguments.data or _sample(root / "sample"), arguments.split, arguments.image_repeats, links)
         seconds: dict[str, list[float]] = {"processes": [], "dask": []}
         with _started(root, workers=2) as address:
             cluster = open_cluster(ComputeOptions(backend="dask", scheduler=address))
             for repeat in range(arguments.repeats + 1):  # the first is not counted: imports, file cache
                 for backend, used in (("processes", None), ("dask", cluster)):
-                    taken = _crop(folder, persons, boxes, root / backend, options, used)
+                    taken = _crop(work, root / backend, used)
                     if repeat:
                         seconds[backend].append(taken)
                     print(f"{backend:>9} {taken:6.2f} s{'' if repeat else '  (not counted)'}", flush=True)
@@ -67,19 +61,17 @@ def main(arguments: argparse.Namespace) -> None:
                     raise SystemExit("The shards differ.")
             cluster.close()
     medians = {backend: round(median(values), 3) for backend, values in seconds.items()}
-    ratio = round(medians["processes"] / medians["dask"], 3)
-    print(json.dumps({"persons": len(persons), "repeats": arguments.repeats, **medians, "relative_speed": ratio, "equal": True}))
+    medians["relative_speed"] = round(medians["processes"] / medians["dask"], 3)
+    print(json.dumps({"persons": len(work.persons), "repeats": arguments.repeats, **medians, "equal": True}))
 
 
-def _crop(
-    folder: CocoFolder, persons: pd.DataFrame, boxes: pd.DataFrame, root: Path, options: CropOptions, cluster: Cluster | None
-) -> float:
+def _crop(work: Work, root: Path, cluster: Cluster | None) -> float:
     """Return the seconds of cropping into a new store."""
     for path in root.glob("*"):
         path.unlink()
     start = time.perf_counter()
     with use_cluster(cluster):
-        write_crops(folder, SourceOptions(), persons, boxes, CropStore(root), options)
+        write_crops(work.folder, work.source, work.persons, work.crop_boxes, CropStore(root), OPTIONS)
     return time.perf_counter() - start
 
 
@@ -98,6 +90,7 @@ def _started(folder: Path, workers: int) -> Iterator[str]:
     place = folder / "scheduler.json"
     source = str(Path(__file__).resolve().parents[1] / "src")
     variables = {**os.environ, "PYTHONPATH": os.pathsep.join([source, os.environ.get("PYTHONPATH", "")])}
+    variables["DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED"] = "False"  # as docs/how-to/cluster.md advises
     common = ("--host", "127.0.0.1", "--no-dashboard", "--scheduler-file", str(place))
     commands = [("scheduler", "--port", "0", *common)]
     commands += [("worker", "--nthreads", "1", "--memory-limit", "4GB", *common)] * workers

@@ -300,25 +300,31 @@ def open_cluster(options: ComputeOptions, preparations: tuple[Callable[[], None]
 
 def _limit_logs() -> None:
     logging.getLogger("distributed").setLevel(logging.WARNING)
-    # An error of the connection is raised in one line; Dask would log it too, with a traceback.
-    for name in ("batched", "client", "comm", "core", "utils"):
+    # An error of the connection is raised in one line; Dask would log it too, with a traceback. At the end of a run, the
+    # processes that watch local workers report those that they have to kill. What they report of the memory is another logger's.
+    for name in ("batched", "client", "comm", "core", "nanny", "utils"):
         logging.getLogger(f"distributed.{name}").setLevel(logging.CRITICAL)
+    for name in ("nanny", "worker"):
+        logging.getLogger(f"distributed.{name}.memory").setLevel(logging.WARNING)
 
 
 def _start_local(options: ComputeOptions) -> "LocalCluster":
+    import dask  # noqa: PLC0415
     from distributed import LocalCluster  # noqa: PLC0415
 
     workers = options.workers or available_cpus()
     memory = options.worker_memory_gb * 1e9 if options.worker_memory_gb else available_memory() / workers
-    return LocalCluster(
-        n_workers=workers,
-        threads_per_worker=1,
-        processes=True,
-        memory_limit=int(memory),
-        host="127.0.0.1",
-        dashboard_address="127.0.0.1:0",
-        silence_logs=logging.ERROR,  # a failed task is raised here; its worker would log it too
-    )
+    # Dask's profiler stops a running task a hundred times a second; workers inherit the setting.
+    with dask.config.set({"distributed.worker.profile.enabled": False}):
+        return LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            processes=True,
+            memory_limit=int(memory),
+            host="127.0.0.1",
+            dashboard_address="127.0.0.1:0",
+            silence_logs=logging.ERROR,  # a failed task is raised here; its worker would log it too
+        )
 
 
 def _allow_failures(count: int, dask_scheduler: Any = None) -> None:
