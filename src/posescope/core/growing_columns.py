@@ -17,6 +17,7 @@ class GrowingColumns:
         **columns: an empty array (0, ...) per column, with its dtype and its further axes.
 
     Example:
+        >>> import numpy as np
         >>> columns = GrowingColumns(number=np.empty(0, dtype=np.int64))
         >>> columns.append({"number": np.array([1, 2])})
         >>> columns.append({"number": np.array([3])})
