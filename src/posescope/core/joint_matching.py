@@ -21,6 +21,8 @@ __all__ = ["JointMap", "JointMismatchError", "joint_names_of", "match_joints", "
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
+_BLOCK_ROWS = 2**20
+
 
 class JointMismatchError(DataError):
     """A model and a data set have different joints.
@@ -178,7 +180,9 @@ def joint_names_of(keypoints: pd.DataFrame) -> tuple[str, ...]:
     """
     if "joint_name" not in keypoints:
         return ()
-    pairs = keypoints[["joint", "joint_name"]].drop_duplicates().sort_values("joint")
+    starts = range(0, max(len(keypoints), 1), _BLOCK_ROWS)  # duplicates of all rows at once would take twice the table's memory
+    blocks = [keypoints[["joint", "joint_name"]].iloc[start : start + _BLOCK_ROWS].drop_duplicates() for start in starts]
+    pairs = pd.concat(blocks).drop_duplicates().sort_values("joint")
     if pairs["joint"].duplicated().any() or pairs["joint_name"].duplicated().any():
         raise DataError(
             f"The table of joints has several names for a joint, or several joints of a name: {pairs.to_numpy().tolist()}. It "

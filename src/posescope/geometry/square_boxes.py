@@ -200,7 +200,9 @@ class CentredSquare(Component[SquareOptions]):
         first = np.rint(np.stack([centre[:, 0] - whole / 2, top], axis=1) + 0.5).astype(np.int64)
         limit = np.stack([width - whole, height - whole], axis=1)
         first = np.clip(first, 0, np.maximum(limit, 0))
-        reasons = np.array(["", TOO_SMALL, CANNOT_CENTRE])[np.where(fits, whole < self.options.min_side_px, 2)]
+        # Objects: an array of texts has the width of the longest one in each row.
+        texts = np.array(["", TOO_SMALL, CANNOT_CENTRE], dtype=object)
+        reasons = texts[np.where(fits, whole < self.options.min_side_px, 2)]
         return SquareBoxes(left=first[:, 0], top=first[:, 1], side=whole, reasons=reasons)
 
 
@@ -218,7 +220,8 @@ class PaddedSquare(Component[SquareOptions]):
         side = np.maximum(np.rint(desired), 1).astype(np.int64)
         first = np.rint(centre - side[:, None] / 2 + 0.5).astype(np.int64)
         touches = ((first + side[:, None] > 0) & (first < extents.image_size[:, ::-1])).all(axis=1)
-        reasons = np.array(["", TOO_SMALL, OFF_IMAGE])[np.where(touches, side < self.options.min_side_px, 2)]
+        texts = np.array(["", TOO_SMALL, OFF_IMAGE], dtype=object)
+        reasons = texts[np.where(touches, side < self.options.min_side_px, 2)]
         if self.options.box == "annotated":
             fits = _holds_joints(extents, centre - desired[:, None] / 2, desired)
             reasons = np.where((reasons == "") & ~fits, NOT_IN_BOX, reasons)

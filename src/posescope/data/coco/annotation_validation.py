@@ -70,7 +70,7 @@ class ValidAnnotations:
     image_ids: NDArray[np.int64]
     boxes: NDArray[np.float64]
     areas: NDArray[np.float64]
-    points: NDArray[np.float64]
+    points: NDArray[np.floating]
     visibility: NDArray[np.uint8]
     is_crowd: NDArray[np.bool_]
     issues: tuple[Issue, ...]

@@ -150,7 +150,7 @@ def _find_coincident_keypoints(labels: SplitLabels) -> PlausibilityFinding | Non
     )  # fmt: skip
 
 
-def _count_coincident(joints: NDArray[np.float64]) -> NDArray[np.int64]:
+def _count_coincident(joints: NDArray[np.floating]) -> NDArray[np.int64]:
     """Return (N,) the largest number of labels that each person has at one location."""
     points = joints[..., 0] + 1j * joints[..., 1]  # NaN equals nothing
     counts = [(points == points[:, [joint]]).sum(axis=1) for joint in range(points.shape[1])]

@@ -39,7 +39,7 @@ from posescope.data.coco.plausibility import (
 )
 from posescope.data.coco.project_split import assign_validation, groups_of_images
 from posescope.data.coco.record_validation import EXPECTED_REASONS, IMAGE_WITHOUT_PERSONS
-from posescope.data.coco.split_labels import SplitLabels, collect_labels
+from posescope.data.coco.split_labels import SplitLabels, collect_labels, drop_unlabelled
 
 __all__ = ["Annotations", "read_annotations", "read_coco"]
 
@@ -137,7 +137,7 @@ class _Part:
         visibility: (N, K) uint8.
         skeleton: of the category.
         findings: repairs and the like.
-        labels: the labels in double precision, for the checks of plausibility.
+        labels: the labels without rounding, for the checks of plausibility.
     """
 
     path: Path
@@ -213,7 +213,7 @@ def _read_split(folder: CocoFolder, source: SourceOptions, split: str, source_sp
     path = folder.annotation_file(source, source_split)
     image_folder = None if source.images is None else folder.image_folder(source, source_split)
     reader = read_in_pieces(path, lambda: _RecordReader(path, source, image_folder))
-    checks, images = reader.finish(), reader.images
+    checks, images = drop_unlabelled(reader.finish()), reader.images
     empty = _images_without_persons(images.rows, checks)
     repaired = [*images.repaired, *checks.repaired]
     persons = _persons_table(checks, images.rows, split, source_split, first_id)
@@ -233,7 +233,7 @@ def _read_split(folder: CocoFolder, source: SourceOptions, split: str, source_sp
         issues=_issues_table(
             [*images.issues, *checks.issues], empty, ({**issue, "outcome": "repaired"} for issue in repaired), split=source_split
         ),
-        joints=_joints_of(checks),
+        joints=checks.points.astype(np.float32, copy=False),
         visibility=checks.visibility,
         skeleton=reader.skeleton,
         findings=(
@@ -294,13 +294,6 @@ def _persons_table(checks: ValidAnnotations, images: pd.DataFrame, split: str, s
             "is_crowd": checks.is_crowd,
         }
     )
-
-
-def _joints_of(checks: ValidAnnotations) -> NDArray[np.float32]:
-    """Return (N, K, 2) the joints in px, NaN where unlabelled."""
-    joints = checks.points.astype(np.float32)
-    joints[checks.visibility == 0] = np.nan
-    return joints
 
 
 def _keypoints_table(parts: Sequence[_Part]) -> pd.DataFrame:

@@ -40,9 +40,9 @@ def find_frequent_location(labels: SplitLabels, most_allowed: float) -> tuple[fl
     return float(x_most), float(y_most)
 
 
-def _hash_locations(joints: NDArray[np.float64]) -> NDArray[np.int64]:
+def _hash_locations(joints: NDArray[np.floating]) -> NDArray[np.int64]:
     """Return (N, K) `_HASH_BITS` bits that are equal for equal coordinates; -0 equals 0."""
-    words = (joints + 0.0).view(np.uint64)
+    words = (joints.astype(np.float64) + 0.0).view(np.uint64)
     mixed = words[..., 0] * _FACTORS[0] + words[..., 1] * _FACTORS[1]
     return np.asarray((mixed ^ (mixed >> np.uint64(32))) * _FACTORS[2] >> np.uint64(64 - _HASH_BITS), dtype=np.int64)
 
@@ -52,7 +52,7 @@ def hash_persons(labels: SplitLabels) -> NDArray[np.uint64]:
     factors = np.random.default_rng(1).integers(2**62, 2**63, labels.joints.shape[1] * 2, dtype=np.uint64) * 2 + 1
 
     def hash_block(block: SplitLabels) -> NDArray[np.uint64]:
-        words = block.joints.reshape(len(block.joints), len(factors)).view(np.uint64)
+        words = block.joints.astype(np.float64).reshape(len(block.joints), len(factors)).view(np.uint64)
         return np.asarray(((words ^ (words >> np.uint64(29))) * factors).sum(axis=1, dtype=np.uint64))
 
     return by_blocks(labels, hash_block)
@@ -60,5 +60,5 @@ def hash_persons(labels: SplitLabels) -> NDArray[np.uint64]:
 
 def person_keys(labels: SplitLabels) -> NDArray[np.object_]:
     """Return (N,) bytes that are equal for equal keypoints."""
-    flat = np.ascontiguousarray(labels.joints.reshape(len(labels.joints), 2 * labels.joints.shape[1]))
+    flat = labels.joints.astype(np.float64).reshape(len(labels.joints), 2 * labels.joints.shape[1])
     return np.fromiter((row.tobytes() for row in flat), dtype=object, count=len(flat))

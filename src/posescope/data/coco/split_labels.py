@@ -1,7 +1,7 @@
 """The labels of a split as arrays, and computations on blocks of them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from posescope.data.coco.annotation_validation import ValidAnnotations
 
-__all__ = ["BLOCK_PERSONS", "Mask", "SplitLabels", "by_blocks", "collect_labels"]
+__all__ = ["BLOCK_PERSONS", "Mask", "SplitLabels", "by_blocks", "collect_labels", "drop_unlabelled"]
 
 Mask: TypeAlias = NDArray[np.bool_]
 
@@ -29,7 +29,7 @@ class SplitLabels:
         sizes: (N, 2) width and height of the image, px.
         boxes: (N, 4) x, y, w, h, px.
         areas: (N,) px^2.
-        joints: (N, K, 2) x, y, px; NaN where unlabelled.
+        joints: (N, K, 2) x, y, px; NaN where unlabelled; float32 if that rounds none of the labels, else float64.
     """
 
     split: str
@@ -38,7 +38,7 @@ class SplitLabels:
     sizes: NDArray[np.float64]
     boxes: NDArray[np.float64]
     areas: NDArray[np.float64]
-    joints: NDArray[np.float64]
+    joints: NDArray[np.floating]
 
     @cached_property
     def labelled(self) -> Mask:
@@ -68,18 +68,33 @@ class SplitLabels:
         )
 
 
+def drop_unlabelled(checks: ValidAnnotations) -> ValidAnnotations:
+    """Return the annotations with NaN for the coordinates of unlabelled joints, in single precision if that rounds none.
+
+    COCO's joints are whole pixels; single precision takes half of the memory.
+
+    Args:
+        checks: the valid annotations of a split.
+    """
+    points = checks.points.astype(np.float32)
+    blocks = [slice(start, start + BLOCK_PERSONS) for start in range(0, len(points), BLOCK_PERSONS)]
+    if not all(np.array_equal(points[block], checks.points[block]) for block in blocks):
+        points = checks.points.copy()
+    for block in blocks:
+        points[block][checks.visibility[block] == 0] = np.nan
+    return replace(checks, points=points)
+
+
 def collect_labels(checks: ValidAnnotations, images: pd.DataFrame, split: str) -> SplitLabels:
     """Return the labels of a split's persons, without crowds.
 
     Args:
-        checks: the valid annotations of the split.
+        checks: the valid annotations of the split, from `drop_unlabelled`.
         images: index image_id; columns file_name, height, width.
         split: name of the split in the data set.
     """
     keep = ~checks.is_crowd
     rows = images.index.get_indexer(pd.Index(checks.image_ids[keep]))
-    joints = checks.points[keep]
-    joints[checks.visibility[keep] == 0] = np.nan
     return SplitLabels(
         split=split,
         annotation_ids=checks.annotation_ids[keep],
@@ -87,7 +102,7 @@ def collect_labels(checks: ValidAnnotations, images: pd.DataFrame, split: str) -
         sizes=images[["width", "height"]].to_numpy(dtype=np.float64)[rows],
         boxes=checks.boxes[keep],
         areas=checks.areas[keep],
-        joints=joints,
+        joints=checks.points if keep.all() else checks.points[keep],
     )
 
 
@@ -102,6 +117,6 @@ def by_blocks(labels: SplitLabels, measure: Callable[[SplitLabels], NDArray[Any]
     return np.concatenate([measure(labels.subset(slice(start, start + BLOCK_PERSONS))) for start in starts])
 
 
-def _largest(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _largest(values: NDArray[np.floating]) -> NDArray[np.floating]:
     """Return (N,) the largest coordinate of each record, -inf without labels."""
     return np.asarray(np.where(np.isnan(values), -np.inf, values).max(axis=(1, 2), initial=-np.inf))
