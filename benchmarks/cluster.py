@@ -8,23 +8,22 @@ line of its output is JSON.
 
 import argparse
 import importlib
+import sys
 from pathlib import Path
 
 
 def main() -> None:
     """Run one subcommand."""
+    names = [path.stem.removeprefix("cluster_") for path in sorted(Path(__file__).parent.glob("cluster_*.py"))]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    commands = parser.add_subparsers(dest="command", required=True)
-    for path in sorted(Path(__file__).parent.glob("cluster_*.py")):
-        module = importlib.import_module(path.stem)
-        command = commands.add_parser(
-            path.stem.removeprefix("cluster_"), help=(module.__doc__ or "").splitlines()[0], description=module.__doc__,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )  # fmt: skip
-        module.add_arguments(command)
-        command.set_defaults(main=module.main)
-    arguments = parser.parse_args()
-    arguments.main(arguments)
+    parser.add_argument("command", choices=names)
+    chosen = parser.parse_args(sys.argv[1:2]).command
+    module = importlib.import_module(f"cluster_{chosen}")  # the others may need servers and packages that are absent
+    command = argparse.ArgumentParser(
+        prog=f"{parser.prog} {chosen}", description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    module.add_arguments(command)
+    module.main(command.parse_args(sys.argv[2:]))
 
 
 if __name__ == "__main__":
