@@ -1,6 +1,7 @@
 """Tests of posescope.training.distributed.watched_rendezvous: agents in one process, with a clock of the test."""
 
 import socket
+import threading
 from collections.abc import Callable
 from types import SimpleNamespace
 
@@ -83,6 +84,19 @@ def test_a_store_that_is_gone_is_reported_after_the_errors_of_processes(set_time
     set_time(8)
     with pytest.raises(LostProcessError, match="Node 0 "):
         agent.num_nodes_waiting()
+
+
+def test_a_store_that_never_answers_is_lost(set_time: Callable[[float], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watched_rendezvous, "_ANSWER_S", 0.01)
+    answer = threading.Event()
+    agent = make_agents(SimpleNamespace(set_timeout=lambda limit: answer.wait()), 2)[1]
+    for second in (0, 5, 9.5):
+        set_time(second)
+        assert agent.num_nodes_waiting() == 0
+    set_time(11)
+    with pytest.raises(LostProcessError, match="Node 0 "):
+        agent.num_nodes_waiting()
+    answer.set()
 
 
 def test_rendezvous_is_known_to_torch_elastic() -> None:

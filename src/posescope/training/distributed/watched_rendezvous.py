@@ -7,6 +7,7 @@ counter into the store while it watches its processes; node 0 reads those of the
 The static rendezvous unpickles nothing, unlike `c10d` of torch (docs/decisions/0044-several-nodes.md).
 """
 
+import threading
 import time
 from datetime import timedelta
 
@@ -23,6 +24,7 @@ BACKEND = "posescope"
 INTERVAL_S = 1.0
 # If node 0 ends because of an error, its store is gone before the processes here have reported the same error.
 _GRACE_S = 5.0
+_ANSWER_S = 0.5
 
 
 class WatchedRendezvous(StaticTCPRendezvous):
@@ -41,6 +43,8 @@ class WatchedRendezvous(StaticTCPRendezvous):
         self._sent, self._sent_at = 0, 0.0
         self._seen: dict[int, tuple[bytes, float]] = {}
         self._broken_at: float | None = None
+        self._exchanging: threading.Thread | None = None
+        self._failure: LostProcessError | None = None
 
     def get_backend(self) -> str:
         """Return the name under which this class is registered."""
@@ -53,16 +57,30 @@ class WatchedRendezvous(StaticTCPRendezvous):
             LostProcessError: Another node is silent.
         """
         now = time.monotonic()
-        if self._broken_at is not None:
+        if self._exchanging and self._exchanging.is_alive():
+            if now - self._sent_at > self.lost_after_s:
+                raise self._lost(0, f"no sign of life for {self.lost_after_s:g} s")
+        elif self._broken_at is not None:
             if now - self._broken_at > _GRACE_S:
                 raise self._lost(0, "its store does not answer")
         elif now - self._sent_at >= INTERVAL_S:
             self._sent_at = now
-            try:
-                self._exchange(now)
-            except DistError:
-                self._broken_at = now
+            # A request to a store that falls silent never returns, so it has a thread of its own, which ends with the process.
+            self._exchanging = threading.Thread(target=self._try_to_exchange, args=(now,), daemon=True)
+            self._exchanging.start()
+            self._exchanging.join(_ANSWER_S)
+        if self._failure:
+            raise self._failure
         return 0
+
+    def _try_to_exchange(self, now: float) -> None:
+        """Exchange signs of life, and keep what was found out for the main thread."""
+        try:
+            self._exchange(now)
+        except LostProcessError as error:
+            self._failure = error
+        except DistError:
+            self._broken_at = now
 
     def _exchange(self, now: float) -> None:
         store = self._store
