@@ -5,6 +5,7 @@ import hashlib
 import json
 import multiprocessing
 import os
+import re
 import signal
 import time
 import tracemalloc
@@ -79,8 +80,9 @@ def test_temporary_folder_of_a_killed_writer_is_removed(tmp_path):
     killed.start()
     killed.join()
     assert killed.exitcode == -signal.SIGKILL
-    assert [folder.name for folder in tmp_path.iterdir()] == [f".model.{killed.pid}.tmp"]
-    other = tmp_path / f".model2.{killed.pid}.tmp"  # of another target
+    (left,) = (folder.name for folder in tmp_path.iterdir())
+    assert re.fullmatch(rf"\.model\.\d{{5}}{killed.pid}\.tmp", left), "five digits stand for the machine"
+    other = tmp_path / left.replace("model", "model2")  # of another target
     other.mkdir()
     with atomic_folder(path) as temporary:
         (temporary / "fresh").touch()

@@ -1,6 +1,6 @@
 """Atomic writing of files and folders, JSON, checksums and fingerprints.
 
-    write:  name.ext  <-(rename)-  .name.<pid>.tmp.ext
+    write:  name.ext  <-(rename)-  .name.<host><pid>.tmp.ext
 
 A rename within a folder is atomic on POSIX file systems: a reader sees the old file, the new one or none, never a part of one.
 In a mirror of an object store (`core.remote_folder`) what was written is uploaded after the rename.
@@ -13,6 +13,7 @@ import math
 import os
 import re
 import shutil
+import socket
 import sys
 import zlib
 from collections import Counter
@@ -42,6 +43,13 @@ _PIECE_BYTES = 4 * 1024**2
 _CHECKSUM = "seal"
 _TEMPORARY = re.compile(r"^\..+\.\d+\.tmp(\.[^.]+)?$")
 
+# Processes of two machines may have the same id and write the same shard of a shared folder, if the first seemed lost.
+_MACHINE = zlib.crc32(socket.gethostname().encode()) % 100_000
+
+
+def _writer_number() -> str:
+    return f"{_MACHINE:05d}{os.getpid()}"
+
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
@@ -50,7 +58,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
     Parent folders are created. If the block raises, the temporary file is removed and `path` is unchanged.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
+    temporary = path.with_name(f".{path.stem}.{_writer_number()}.tmp{path.suffix}")
     try:
         yield temporary
         os.replace(temporary, path)
@@ -67,7 +75,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     removed and `path` is unchanged. Temporary folders of `path` that killed processes left behind are removed first.
     """
     _remove_abandoned(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{_writer_number()}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
     try:
