@@ -1,14 +1,18 @@
 """The flow of conf/test with data_dir and raw_dir in object storage: killed, continued elsewhere, equal to a local run."""
 
+import os
 import subprocess
+import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tests.cluster.killed_runs import REPOSITORY, StoredRun, contents_of
 from tests.cluster.s3_servers import S3Server
 
 from posescope.core.object_store import ObjectStore
+from posescope.drawing.rgb_images import write_png
 
 pytestmark = pytest.mark.cluster
 
@@ -61,3 +65,24 @@ def test_results_are_read_on_a_machine_that_has_nothing(moto_address: str, local
     run.change_machine()
     run.run("--pipelines", "evaluation")
     assert contents_of(data) == local
+    check_commands(data.address, tmp_path / "commands", sorted((tmp_path / "machine-1").rglob("*.jpg")))
+
+
+def check_commands(address: str, folder: Path, kept: list[Path]) -> None:
+    """Run the commands that take an address, on a machine that has nothing."""
+    assert kept == []  # photographs are read without a copy
+    photograph = folder / "photograph.png"
+    write_png(photograph, np.zeros((64, 64, 3), dtype=np.uint8))
+    commands = {
+        "info": [address],
+        "predict": [str(photograph), "--model", address, "--out", str(folder / "poses")],
+        "compare": [address, address],
+        "explore": [address, "--export", str(folder / "site")],
+    }
+    for name, arguments in commands.items():
+        variables = {**os.environ, "POSESCOPE_CACHE_DIR": str(folder / name)}
+        command = [sys.executable, "-c", "from posescope.cli import cli; cli()", name, *arguments]
+        found = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False)
+        assert found.returncode == 0, f"{name}: {found.stderr[-2000:]}"
+    assert (folder / "poses/poses.json").is_file()
+    assert (folder / "site/index.html").stat().st_size > 100_000
