@@ -72,7 +72,7 @@ class Processes:
             "scheduler", "scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard",
             "--scheduler-file", str(place),
         )  # fmt: skip
-        wait_until(place.is_file)
+        wait_until(lambda: place.is_file() and place.read_bytes().endswith(b"}"))
         self.address = json.loads(place.read_text())["address"]
 
     def start_worker(self, **environment: str) -> None:
