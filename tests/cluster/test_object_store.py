@@ -16,6 +16,7 @@ import pytest
 from tests.cluster.fault_proxy import FaultProxy, Faults
 from tests.cluster.s3_servers import S3Server
 
+from posescope.core.mirrors import open_mirror
 from posescope.core.object_store import ObjectStore, ObjectStoreError
 from posescope.core.storage_file_systems import open_file_system
 from posescope.core.storage_retries import Retries
@@ -208,6 +209,7 @@ def test_many_requests_hide_the_latency(faulty: FaultProxy, faulty_address: str)
 UPLOAD = """
 import sys
 from pathlib import Path
+from posescope.core.mirrors import open_mirror
 from posescope.core.object_store import ObjectStore
 ObjectStore(sys.argv[1]).upload(Path(sys.argv[2]), "x")
 """
@@ -259,3 +261,15 @@ def test_a_disk_with_latency(slow_address: str, tmp_path: Path) -> None:
     code = "import sys; from posescope.core.object_store import ObjectStore; print(ObjectStore(sys.argv[1]).read('a/x'))"
     child = subprocess.run([sys.executable, "-c", code, slow_address], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert child.stdout == "b'1'\n"
+
+
+def test_a_folder_of_a_mirror_is_removed(s3_address: str, tmp_path: Path) -> None:
+    mirror = open_mirror(s3_address, tmp_path)
+    for name in ("grids/run/epoch_0001.png", "grids/run/finished.json", "grids/other.json"):
+        (mirror.root / name).parent.mkdir(parents=True, exist_ok=True)
+        (mirror.root / name).write_text("{}")
+        mirror.publish(mirror.root / name)
+    mirror.remove(mirror.root / "grids/run")
+    assert [one.name for one in mirror.store.list()] == ["grids/other.json"]
+    assert not (mirror.root / "grids/run").exists()
+    mirror.remove(mirror.root / "grids/absent")

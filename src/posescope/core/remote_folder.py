@@ -109,9 +109,10 @@ class RemoteFolder:
     def remove(self, path: Path) -> None:
         """Remove a file or folder, there before here."""
         name = self.name_of(path)
-        is_file = path.is_file() or self._copy_of(name) is not None
-        inside = [] if is_file else [found.name for found in self.store.list(name)]
-        self._delete_objects([name, *(one for one in inside if one.endswith(".json"))])
+        is_file = path.is_file() or self._copy_of(name) is not None or self.store.stat(name) is not None
+        # Some servers keep objects as files, and cannot delete an object that has the name of a folder.
+        inside = [name] if is_file else [found.name for found in self.store.list(name)]
+        self._delete_objects([one for one in inside if one.endswith(".json")])
         self._delete_objects([one for one in inside if not one.endswith(".json")])
         remove_local(path)
 
