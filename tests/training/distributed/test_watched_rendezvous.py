@@ -89,7 +89,8 @@ def test_a_store_that_is_gone_is_reported_after_the_errors_of_processes(set_time
 def test_a_store_that_never_answers_is_lost(set_time: Callable[[float], None], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watched_rendezvous, "_ANSWER_S", 0.01)
     answer = threading.Event()
-    agent = make_agents(SimpleNamespace(set_timeout=lambda limit: answer.wait()), 2)[1]
+    silent = SimpleNamespace(set_timeout=lambda _: answer.wait(), set=lambda *_: None, check=lambda _: False)
+    agent = make_agents(silent, 2)[1]
     for second in (0, 5, 9.5):
         set_time(second)
         assert agent.num_nodes_waiting() == 0
