@@ -53,6 +53,13 @@ def test_search_of_three_trials(recipe, data, make_options, tmp_path) -> None:
     assert sorted(path.name for path in (tmp_path / found.fingerprint).iterdir()) == [f"trial_000{i}.json" for i in (1, 2, 3)]
 
 
+def test_trials_train_on_one_node_of_several(recipe, data, make_options, tmp_path) -> None:
+    of_nodes = recipe.training.model_copy(update={"nodes": 2, "rendezvous": "127.0.0.1:1"})
+    options = make_options(trials=1, epochs=1)
+    found = search(recipe.model_copy(update={"training": of_nodes}), data, options, TuningStore(tmp_path))
+    assert [trial.state for trial in found.trials] == ["completed"]
+
+
 def test_interrupted_search_has_the_same_result(recipe, data, make_options, tmp_path, monkeypatch) -> None:
     options = make_options(trials=3)
     complete = search(recipe, data, options, TuningStore(tmp_path / "complete"))

@@ -85,7 +85,8 @@ def run_trial(recipe: Recipe, data: TuningData, live: LiveTrial, checkpoints: Ch
             live(record)
         model = build_model(recipe, data)
         train(
-            model, data.train_set, data.val_set, recipe.training, checkpoints, run_id, on_epoch=live, parts=data.initialise
+            model, data.train_set, data.val_set, recipe.training.on_one_node(), checkpoints, run_id, on_epoch=live,
+            parts=data.initialise,
         )  # fmt: skip
     except TrialPrunedError:
         return live.finish("pruned")
