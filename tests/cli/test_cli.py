@@ -57,11 +57,12 @@ def test_unknown_key_stops_the_run(namespace: str, paths: str, tmp_path: Path) -
         ("data_engineering.codec.name=no.such:Codec", "data_engineering.codec: posescope.codecs: 'no.such:Codec' points to"),
         ("modelling.training.epochs=0", "modelling.training.epochs: Input should be greater than or equal to 1 (found 0)"),
         ("modelling.model.options.stacks=x", "stacks: "),
-        ("data_dir=s3://bucket/x", "data_dir: "),
-        ("raw_dir=file:///x", "raw_dir: "),
-        ("images=s3://bucket/photos", "images: "),
+        ("data_dir=file:x", "data_dir: "),
+        ("raw_dir=~unknown_user/x", "raw_dir: "),
+        ("images=local:photos", "images: "),
+        ("test_access_log=s3://bucket/log.json", "test_access_log: "),
     ],
-    ids=["top level", "component", "dotted path", "bound", "option", "data_dir", "raw_dir", "images"],
+    ids=["top level", "component", "dotted path", "bound", "option", "data_dir", "raw_dir", "images", "test_access_log"],
 )
 def test_invalid_parameter_stops_the_run(params: str, expected: str, paths: str, tmp_path: Path) -> None:
     assert expected in error_message(invoke(f"{paths},{params}"))

@@ -94,7 +94,7 @@ def test_message_with_a_semicolon_is_one_line(parameters: dict[str, Any]) -> Non
 
 def test_unknown_top_level_key_is_reported_with_a_close_match(parameters: dict[str, Any]) -> None:
     message = check(parameters, {"modeling": {}})
-    assert "modeling: unknown top-level key; did you mean 'modelling'? Known: boxes, cache_dir, data_dir, " in message
+    assert "modeling: unknown top-level key; did you mean 'modelling'? Known: boxes, cache_dir, compute, data_dir, " in message
     assert "zzz: unknown top-level key. Known: boxes" in check(parameters, {"zzz": 1})
 
 

@@ -29,7 +29,7 @@ _FOLDER = "data_folder"
 class RemoteFolders:
     """Give the client of object stores its credentials, and fetch the inputs of a run once its data folder is locked."""
 
-    @hook_impl
+    @hook_impl(trylast=True)  # after the check of the parameters
     def after_context_created(self, context: KedroContext) -> None:
         """Pass the entries of credentials.yml, one per protocol (`s3: {key: ...}`), to this process and its children.
 
