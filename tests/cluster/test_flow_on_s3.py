@@ -57,6 +57,7 @@ def test_a_flow_that_is_killed_three_times_ends_as_a_local_one(
     assert checkout_files() == before
 
 
+@pytest.mark.slow
 def test_results_are_read_on_a_machine_that_has_nothing(moto_address: str, local: dict[str, str], tmp_path: Path) -> None:
     data = ObjectStore(f"{moto_address}/data")
     run = StoredRun(data.address, f"{moto_address}/raw", tmp_path)

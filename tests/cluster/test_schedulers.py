@@ -1,72 +1,67 @@
 """Pipelines that a scheduler starts one by one, each in a process of its own: killed, repeated, and started twice."""
 
-import os
+import json
 import signal
-from collections.abc import Callable, Iterator
+import subprocess
+import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
-from tests.kedro_sessions import REPOSITORY, configure_once
+from tests.kedro_sessions import REPOSITORY
 
-from posescope.__main__ import main
 from posescope.artifacts.uncertainty import UNCERTAINTY
 from posescope.core.data_folder import DataFolder
 from posescope.data.crops.crop_store import CropStore
 from posescope.training.checkpoint_store import CheckpointStore
 
-pytestmark = [
-    pytest.mark.cluster,
-    pytest.mark.skipif(torch.cuda.is_available(), reason="a process that may use a GPU cannot be forked"),
-]
+pytestmark = pytest.mark.cluster
 CHAIN = ("data_engineering", "modelling", "evaluation")
 IN_USE = 75
 
 
-@pytest.fixture(autouse=True)
-def project(monkeypatch: pytest.MonkeyPatch) -> None:
-    configure_once()
-    monkeypatch.chdir(REPOSITORY)
+# Run in a process of its own: a forked one would hang on locks of threads that other tests have started.
+_PROGRAM = """
+import json, os, signal, sys
+from importlib import import_module
+import torch
+from posescope.__main__ import main
+
+arguments, kill = json.loads(sys.argv[1])
+torch.set_num_threads(1)  # the order of sums depends on the number of threads
+if kill:
+    module, owner, method, number = kill
+    owner = getattr(import_module(module), owner)
+    original, calls = getattr(owner, method), iter(range(1, number))
+
+    def call(*values, **named):
+        if next(calls, None) is None:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return original(*values, **named)
+
+    setattr(owner, method, call)
+main(arguments, standalone_mode=True)
+"""
 
 
-def start(root: Path, *arguments: str, prepare: Callable[[], object] = lambda: None) -> int:
-    """Run `python -m posescope ...` in a forked process after `prepare`; return its exit code, negative for a signal."""
+def start(root: Path, *arguments: str, kill: tuple[type, str, int] | None = None) -> int:
+    """Run `python -m posescope ...`; return its exit code, negative for a signal.
+
+    Args:
+        root: folder of the data.
+        arguments: more arguments of the command.
+        kill: class, method and n: the process kills itself at the n-th call of this method.
+    """
     params = f"data_dir={root / 'data'},raw_dir={root / 'raw'},data_engineering.crop.shard_persons=8"
-    child = os.fork()
-    if child == 0:
-        code = 70
-        try:
-            signal.alarm(300)  # a process that hangs ends by SIGALRM
-            torch.set_num_threads(1)  # the order of sums depends on the number of threads
-            prepare()
-            main(["--env", "test", "--params", params, *arguments], standalone_mode=True)
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        finally:
-            os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    at = None if kill is None else (kill[0].__module__, kill[0].__qualname__, *kill[1:])
+    given = json.dumps([["--env", "test", "--params", params, *arguments], at])
+    return subprocess.run([sys.executable, "-c", _PROGRAM, given], cwd=REPOSITORY, timeout=300, check=False).returncode
 
 
 def start_pipeline(root: Path, name: str, **how: Any) -> int:
     return start(root, "--pipelines", name, "--only-missing-outputs", **how)
-
-
-def die_at(owner: type, method: str, number: int) -> Callable[[], None]:
-    """Return a function that makes this process kill itself at the n-th call of a method."""
-
-    def prepare() -> None:
-        original, calls = getattr(owner, method), iter(range(1, number))
-
-        def call(*arguments: Any, **named: Any) -> Any:
-            if next(calls, None) is None:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return original(*arguments, **named)
-
-        setattr(owner, method, call)
-
-    return prepare
 
 
 def written(root: Path) -> dict[str, int]:
@@ -91,22 +86,20 @@ def results(root: Path) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """Return the results of one process that ran all pipelines of the chain."""
-    configure_once()
     root = tmp_path_factory.mktemp("undisturbed")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(REPOSITORY)
-        assert start(root, "--pipelines", ",".join(CHAIN)) == 0
+    assert start(root, "--pipelines", ",".join(CHAIN)) == 0
     return results(root)
 
 
+@pytest.mark.slow  # slow: ten processes, each of which imports everything
 def test_killed_and_repeated_pipelines_have_the_results_of_one_run(undisturbed: dict[str, bytes], tmp_path: Path) -> None:
-    assert start_pipeline(tmp_path, "data_engineering", prepare=die_at(CropStore, "shard_writer", 4)) == -signal.SIGKILL
+    assert start_pipeline(tmp_path, "data_engineering", kill=(CropStore, "shard_writer", 4)) == -signal.SIGKILL
     shards = {name: time for name, time in written(tmp_path).items() if name.endswith(".npy")}
     assert len(shards) >= 3
     assert start_pipeline(tmp_path, "data_engineering") == 0
     assert shards.items() <= written(tmp_path).items(), "finished shards are kept"
 
-    assert start_pipeline(tmp_path, "modelling", prepare=die_at(CheckpointStore, "save", 2)) == -signal.SIGKILL
+    assert start_pipeline(tmp_path, "modelling", kill=(CheckpointStore, "save", 2)) == -signal.SIGKILL
     first_epoch = {name: time for name, time in written(tmp_path).items() if "epoch_0001" in name}
     assert first_epoch
     assert start_pipeline(tmp_path, "modelling") == 0
