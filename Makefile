@@ -19,9 +19,8 @@ export DO_NOT_TRACK := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-# One process per core. Tests of one file stay in one process, so that module fixtures are made once. In the order of the files:
-# xdist would start the files with the fewest tests last, and some of these are the longest.
-PYTEST := $(BIN)/pytest --numprocesses logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
+# One process per core. Tests of one file stay in one process, so that module fixtures are made once.
+PYTEST := $(BIN)/pytest --numprocesses logical --maxprocesses 8 --dist loadfile
 
 .PHONY: help install run explore test test-all lint format viz viz-site package clean
 
