@@ -97,6 +97,8 @@ def contents_of(place: ObjectStore | Path) -> dict[str, str]:
         files = {path.relative_to(place).as_posix(): path.read_bytes() for path in place.rglob("*") if _is_compared(path.name)}
     else:
         files = {one.name: place.read(one.name) for one in place.list() if _is_compared(one.name)}
+    missing = [end for end in _COMPARED if not any(name.endswith(end) for name in files)]
+    assert missing == [], f"{place}: nothing to compare of {missing}"
     return {_without_version(name): hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())}
 
 
