@@ -11,8 +11,9 @@ import pytest
 
 from posescope.core import remote_lease
 from posescope.core.errors import DataError
+from posescope.core.mirrors import LEASE
 from posescope.core.object_store import ObjectStore
-from posescope.core.remote_lease import LEASE, acquire_lease
+from posescope.core.remote_lease import acquire_lease
 
 
 @pytest.fixture

@@ -22,17 +22,16 @@ if TYPE_CHECKING:
     from posescope.core.remote_folder import RemoteFolder
 
 __all__ = [
-    "MARKER", "ON_DEMAND", "ensure_mirror", "fetch", "fetch_address", "fetch_file", "fetch_version",
+    "LEASE", "MARKER", "ON_DEMAND", "ensure_mirror", "fetch", "fetch_address", "fetch_file", "fetch_version",
     "find_size", "is_stored", "limit_copies", "list_names", "local_path_of", "open_mirror", "opened_mirrors", "place_of",
     "publish", "publish_changed", "remote_of", "remove", "remove_local",
 ]  # fmt: skip
 
-MARKER = ".remote.json"
+MARKER, LEASE = ".remote.json", ".lease.json"
 # Files that are fetched one by one when they are read.
 ON_DEMAND = ("shard-*.npy",)
 _DEFAULT_CACHE_GB = 50.0
-_OF_NO_READER = (*ON_DEMAND, "*/checkpoints/*", ".lease.json")
-
+_OF_NO_READER = (*ON_DEMAND, "*/checkpoints/*", LEASE)
 
 # Mirrors that this process has opened.
 _OPENED: dict[Path, "RemoteFolder"] = {}

@@ -19,11 +19,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from posescope.core.errors import DataError
+from posescope.core.mirrors import LEASE
 from posescope.core.object_store import ObjectStore
 
 __all__ = ["RemoteLease", "acquire_lease"]
 
-LEASE = ".lease.json"
 RENEW_S, EXPIRE_S, POLL_S = 10.0, 35.0, 1.0
 
 log = logging.getLogger(__name__)

@@ -1,6 +1,6 @@
 """The part of a cluster that runs in its workers: checks of the worker, and batches of tasks.
 
-A worker may join while a run goes on, so every batch is checked: it compares the versions of the packages that determine results.
+A worker may join during a run. Therefore the versions of the packages that determine results are compared for every batch.
 """
 
 import platform
