@@ -23,7 +23,7 @@ from crop_engine import OPTIONS as CROP_OPTIONS
 from crop_engine import Work, prepare
 
 from posescope.core.compute import Cluster, ComputeOptions, use_cluster
-from posescope.core.dask_cluster import open_cluster
+from posescope.core.dask_cluster import MALLOC_ENVIRONMENT, open_cluster
 from posescope.data.crops.crop_store import CropStore
 from posescope.data.crops.cropping import write_crops
 from posescope.sample.generator import generate_sample
@@ -90,7 +90,9 @@ def _started(folder: Path, workers: int) -> Iterator[str]:
     place = folder / "scheduler.json"
     source = str(Path(__file__).resolve().parents[1] / "src")
     variables = {**os.environ, "PYTHONPATH": os.pathsep.join([source, os.environ.get("PYTHONPATH", "")])}
-    variables["DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED"] = "False"  # as docs/how-to/cluster.md advises
+    # As docs/how-to/cluster.md advises.
+    variables["DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED"] = "False"
+    variables |= {name: str(value) for name, value in MALLOC_ENVIRONMENT.items()}
     common = ("--host", "127.0.0.1", "--no-dashboard", "--scheduler-file", str(place))
     commands = [("scheduler", "--port", "0", *common)]
     commands += [("worker", "--nthreads", "1", "--memory-limit", "4GB", *common)] * workers
