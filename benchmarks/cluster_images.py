@@ -46,7 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this subcommand."""
     parser.add_argument("--data", type=Path, default=REPOSITORY.parent / "shared/data/coco_subset", help="COCO-format data set")
     parser.add_argument("--rounds", type=int, default=5, help="timings of each kind")
-    parser.add_argument("--repeats", type=int, default=8, help="how often each image is cropped and read")
+    parser.add_argument("--repeats", type=int, default=24, help="how often each image is cropped and read")
+    parser.add_argument("--shard-persons", type=int, default=512, help="persons per shard; each starts with a first request")
     parser.add_argument("--latency", type=float, default=0.02, help="latency of the file system, s")
     parser.add_argument("--in-flight", type=int, default=16, help="requests at a time in each process")
 
@@ -87,7 +88,7 @@ def _repeat_images(data: Path, target: Path, repeats: int) -> Path:
 def _measure_cropping(arguments: argparse.Namespace, data: Path, work: Path) -> dict[str, object]:
     source = SourceOptions()
     read = read_annotations(CocoFolder(data), source)
-    options = CropOptions(workers=2, shard_persons=128, reads_in_flight=arguments.in_flight)
+    options = CropOptions(workers=2, shard_persons=arguments.shard_persons, reads_in_flight=arguments.in_flight)
     filters = [ComponentSpec(name="labelled_joints"), ComponentSpec(name="box_size")]
     kept = filter_persons(read.persons, read.keypoints, filters)
     boxed = box_persons(kept.persons, read.keypoints, options)
