@@ -23,7 +23,8 @@ from crop_engine import OPTIONS as CROP_OPTIONS
 from crop_engine import Work, prepare
 
 from posescope.core.compute import Cluster, ComputeOptions, use_cluster
-from posescope.core.dask_cluster import MALLOC_ENVIRONMENT, open_cluster
+from posescope.core.dask_cluster import open_cluster
+from posescope.core.local_cluster import MALLOC_ENVIRONMENT
 from posescope.data.crops.crop_store import CropStore
 from posescope.data.crops.cropping import write_crops
 from posescope.sample.generator import generate_sample

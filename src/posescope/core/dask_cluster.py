@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from posescope.core.compute import ComputeOptions
 from posescope.core.errors import PosescopeError, pluralise
-from posescope.core.hardware import available_cpus, available_memory
+from posescope.core.local_cluster import limit_logs, start_local_cluster
 from posescope.core.worker_tasks import (
     Shared,
     TaskBatch,
@@ -38,7 +38,7 @@ from posescope.core.worker_tasks import (
 if TYPE_CHECKING:
     from distributed import Client, Future, LocalCluster
 
-__all__ = ["MALLOC_ENVIRONMENT", "MAX_KEYS", "ClusterError", "DaskCluster", "open_cluster"]
+__all__ = ["MAX_KEYS", "ClusterError", "DaskCluster", "open_cluster"]
 
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
@@ -48,8 +48,6 @@ MAX_KEYS = 10_000
 _BATCHES_PER_THREAD = 3  # one that runs and two that wait, so that no thread waits for the network
 _POLL_S = 1.0
 _CLOSE_S = 5.0
-# For workers before they start. A value in the environment of the run has priority.
-MALLOC_ENVIRONMENT = {"MALLOC_TRIM_THRESHOLD_": 268_435_456, "MALLOC_MMAP_THRESHOLD_": 33_554_432}
 _LARGEST_SHARED = "16 GiB"  # no warning of Dask about a large graph: the shared objects are sent once
 
 _log = logging.getLogger(__name__)
@@ -274,8 +272,8 @@ def open_cluster(options: ComputeOptions, preparations: tuple[Callable[[], None]
             "compute.backend: expected the package distributed for dask, found none. Install the extra: pip install "
             "'posescope[cluster]', or set compute.backend to processes."
         ) from error
-    _limit_logs()
-    local = None if options.scheduler else _start_local(options)
+    limit_logs()
+    local = None if options.scheduler else start_local_cluster(options)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", VersionMismatchWarning)  # other versions are an error below
@@ -298,39 +296,6 @@ def open_cluster(options: ComputeOptions, preparations: tuple[Callable[[], None]
         cluster.close()
         raise cluster.lost(error) from error
     return cluster
-
-
-def _limit_logs() -> None:
-    logging.getLogger("distributed").setLevel(logging.WARNING)
-    # An error of the connection is raised in one line; Dask would log it too, with a traceback. At the end of a run, the
-    # processes that watch local workers report those that they have to kill. What they report of the memory is another logger's.
-    for name in ("batched", "client", "comm", "core", "nanny", "utils"):
-        logging.getLogger(f"distributed.{name}").setLevel(logging.CRITICAL)
-    for name in ("nanny", "worker"):
-        logging.getLogger(f"distributed.{name}.memory").setLevel(logging.WARNING)
-
-
-def _start_local(options: ComputeOptions) -> "LocalCluster":
-    import dask  # noqa: PLC0415
-    from distributed import LocalCluster  # noqa: PLC0415
-
-    workers = options.workers or available_cpus()
-    memory = options.worker_memory_gb * 1e9 if options.worker_memory_gb else available_memory() / workers
-    # Dask's profiler stops a running task a hundred times a second; workers inherit the setting.
-    settings: dict[str, Any] = {"distributed.worker.profile.enabled": False}
-    # With the settings of Dask, memory goes back to the system at once, and every decoded image is mapped anew: 20 % of cropping.
-    environment = "distributed.nanny.pre-spawn-environ"
-    settings[environment] = {**dask.config.get(environment), **MALLOC_ENVIRONMENT}
-    with dask.config.set(settings):
-        return LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            processes=True,
-            memory_limit=int(memory),
-            host="127.0.0.1",
-            dashboard_address="127.0.0.1:0",
-            silence_logs=logging.ERROR,  # a failed task is raised here; its worker would log it too
-        )
 
 
 def _allow_failures(count: int, dask_scheduler: Any = None) -> None:
