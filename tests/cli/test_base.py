@@ -7,8 +7,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from posescope.cli.base import LocalPathType, PosescopeCommand
+from posescope.core.dask_cluster import ClusterError, ClusterUnavailableError
 from posescope.core.data_folder import FolderInUseError
 from posescope.core.errors import DataError
+from posescope.core.remote_lease import LeaseLostError
+from posescope.core.storage_retries import ObjectStoreError, StoreUnavailableError
+from posescope.training.distributed.worker import LostProcessError, MissingNodeError, TrainingProcessError
 
 
 @click.command()
@@ -45,7 +49,15 @@ def test_existing_path_with_a_colon_is_valid(tmp_path: Path, monkeypatch: pytest
     assert invoke("a:b", tmp_path).output == "<a:b>\n"
 
 
-@pytest.mark.parametrize(("error", "code"), [(DataError("x"), 1), (FolderInUseError("x"), 75), (OSError(28, "x"), 1)])
+MAY_PASS = (
+    FolderInUseError, StoreUnavailableError, LeaseLostError, ClusterUnavailableError, LostProcessError, MissingNodeError,
+)  # fmt: skip
+STAY = (DataError, ObjectStoreError, ClusterError, TrainingProcessError)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(OSError(28, "x"), 1), *((kind("x"), 75) for kind in MAY_PASS), *((kind("x"), 1) for kind in STAY)]
+)
 def test_an_error_that_may_pass_has_an_exit_code_of_its_own(error: Exception, code: int) -> None:
     def fail() -> None:
         raise error

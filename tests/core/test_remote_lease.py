@@ -10,10 +10,9 @@ import fsspec
 import pytest
 
 from posescope.core import remote_lease
-from posescope.core.errors import DataError
 from posescope.core.mirrors import LEASE
 from posescope.core.object_store import ObjectStore
-from posescope.core.remote_lease import acquire_lease
+from posescope.core.remote_lease import LeaseLostError, acquire_lease
 
 
 @pytest.fixture
@@ -77,7 +76,7 @@ def test_a_lost_lease_stops_the_run(store: ObjectStore) -> None:
     assert lease is not None
     write_foreign_lease(store)
     time.sleep(0.3)
-    with pytest.raises(DataError, match="memory://bucket/run"):
+    with pytest.raises(LeaseLostError, match="memory://bucket/run"):
         lease.check()
     lease.release()
     assert store.stat(LEASE) is not None

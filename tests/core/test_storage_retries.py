@@ -12,6 +12,7 @@ from posescope.core.storage_retries import (
     ErrorKind,
     ObjectStoreError,
     Retries,
+    StoreUnavailableError,
     TruncatedObjectError,
     classify_error,
     http_status_of,
@@ -87,7 +88,7 @@ def test_the_last_failure_is_one_line_with_the_number_of_attempts() -> None:
         calls.append(attempt)
         raise ConnectionResetError("lost\nconnection")
 
-    with pytest.raises(ObjectStoreError, match=r"s3://b/x.* 3 attempts") as caught:
+    with pytest.raises(StoreUnavailableError, match=r"s3://b/x.* 3 attempts") as caught:
         Retries(attempts=3, first_wait_s=0.0).call("s3://b/x", "read", call)
     assert calls == [0, 1, 2]
     assert "\n" not in str(caught.value)

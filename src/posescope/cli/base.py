@@ -13,7 +13,10 @@ from posescope.core.errors import PosescopeError
 from posescope.core.paths import expand_home, find_path_error, is_address
 from posescope.core.text_escaping import escape_control
 
-__all__ = ["LocalPathType", "PosescopeCommand", "allow_component", "echo", "error_message", "escape_unprintable", "read_settings"]
+__all__ = [
+    "LocalPathType", "PosescopeCommand", "allow_component", "as_click_error", "echo", "error_message", "escape_unprintable",
+    "read_settings",
+]  # fmt: skip
 
 
 class _PassingError(click.ClickException):
@@ -31,8 +34,17 @@ class PosescopeCommand(click.Command):
             message = error_message(error)
             if message is None:
                 raise
-            kind = _PassingError if getattr(error, "may_pass", False) else click.ClickException
-            raise kind(escape_unprintable(message)) from error
+            raise as_click_error(escape_unprintable(message), error) from error
+
+
+def as_click_error(message: str, error: BaseException) -> click.ClickException:
+    """Return the error of click for a message: with exit code 75 if a repetition of the command may succeed, else 1.
+
+    Args:
+        message: What is printed.
+        error: The error that the message describes.
+    """
+    return (_PassingError if getattr(error, "may_pass", False) else click.ClickException)(message)
 
 
 def error_message(error: BaseException) -> str | None:

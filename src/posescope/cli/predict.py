@@ -91,6 +91,7 @@ def predict(images: tuple[Path, ...], **options: Any) -> None:
       1  no image was predicted (none could be read, or no box lies in an image), or an error
       2  invalid command line
       3  some images were skipped
+      75 an object store could not be reached: the same command may succeed later
 
     \b
     Examples:

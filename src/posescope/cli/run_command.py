@@ -15,7 +15,7 @@ from kedro.runner import AbstractRunner
 from kedro.utils import load_obj
 from omegaconf.errors import OmegaConfBaseException
 
-from posescope.cli.base import PosescopeCommand, error_message
+from posescope.cli.base import PosescopeCommand, as_click_error, error_message
 from posescope.core.errors import PosescopeError, causes_of
 from posescope.kedro_support.params_option import parse_params_option
 
@@ -53,12 +53,12 @@ class _Run(PosescopeCommand):
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:
-            found = (error_message(cause) for cause in causes_of(error))
-            message = next(filter(None, found), None) or _message_of_worker(error)
+            found = ((error_message(cause), cause) for cause in causes_of(error))
+            message, cause = next((one for one in found if one[0]), (_message_of_worker(error), error))
             message = message or (str(error) if _is_kedro_check(error) else None)
             if message is None:
                 raise
-            raise click.ClickException(message.strip()) from error
+            raise as_click_error(message.strip(), cause) from (cause if isinstance(cause, PosescopeError) else error)
 
 
 def _message_of_worker(error: Exception) -> str | None:

@@ -38,7 +38,7 @@ from posescope.core.worker_tasks import (
 if TYPE_CHECKING:
     from distributed import Client, Future, LocalCluster
 
-__all__ = ["MAX_KEYS", "ClusterError", "DaskCluster", "open_cluster"]
+__all__ = ["MAX_KEYS", "ClusterError", "ClusterUnavailableError", "DaskCluster", "open_cluster"]
 
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
@@ -54,7 +54,13 @@ _log = logging.getLogger(__name__)
 
 
 class ClusterError(PosescopeError):
-    """A Dask cluster cannot be reached or was lost."""
+    """A Dask cluster cannot be used."""
+
+
+class ClusterUnavailableError(ClusterError):
+    """A Dask cluster cannot be reached, was lost or has no workers."""
+
+    may_pass = True
 
 
 @dataclass
@@ -93,7 +99,8 @@ class DaskCluster:
         """Yield `function(item, *shared)` for every item; see `posescope.core.compute.Cluster`.
 
         Raises:
-            ClusterError: if the scheduler or all workers are lost, or a task has ended too many workers.
+            ClusterUnavailableError: if the scheduler or all workers are lost.
+            ClusterError: if a task has ended too many workers.
             WorkerVersionError: if a worker has other versions of the packages.
         """
         self._seen_workers_s = time.monotonic()
@@ -130,7 +137,7 @@ class DaskCluster:
         """Return how many batches may be at the scheduler now: a few per thread of the present workers.
 
         Raises:
-            ClusterError: if the scheduler is lost, or has had no worker for too long.
+            ClusterUnavailableError: if the scheduler is lost, or has had no worker for too long.
         """
         now = time.monotonic()
         if now - self._asked_s >= _POLL_S:
@@ -139,7 +146,7 @@ class DaskCluster:
             if threads:
                 self._threads, self._seen_workers_s = threads, now
             elif now - self._seen_workers_s > self.options.worker_timeout_s:
-                raise ClusterError(
+                raise ClusterUnavailableError(
                     f"{self.address}: no worker for {self.options.worker_timeout_s:g} s (compute.worker_timeout_s). Start "
                     f"workers (dask worker {self.address}) and run the same command again: what is finished stays."
                 )
@@ -148,7 +155,7 @@ class DaskCluster:
     def lost(self, reason: object) -> ClusterError:
         """Return the error for a lost scheduler."""
         text = " ".join(str(reason).split())[:200]
-        return ClusterError(
+        return ClusterUnavailableError(
             f"{self.address}: the connection to the Dask scheduler was lost ({text}). Start it again with its workers and run "
             "the same command again: what is finished stays."
         )
@@ -261,7 +268,8 @@ def open_cluster(options: ComputeOptions, preparations: tuple[Callable[[], None]
         preparations: see `DaskCluster`.
 
     Raises:
-        ClusterError: if Dask is not installed, or the scheduler does not answer in time.
+        ClusterError: if Dask is not installed, or the address is none.
+        ClusterUnavailableError: if the scheduler does not answer in time.
         WorkerVersionError: if a worker has other versions of the packages.
     """
     try:
@@ -280,7 +288,8 @@ def open_cluster(options: ComputeOptions, preparations: tuple[Callable[[], None]
             client = Client(local or options.scheduler, timeout=options.connect_timeout_s, set_as_default=False)
     except (OSError, ValueError, RuntimeError, ImportError) as error:
         text = " ".join(str(error).split())[:200]
-        raise ClusterError(
+        kind = ClusterUnavailableError if isinstance(error, OSError) else ClusterError
+        raise kind(
             f"{options.scheduler}: no Dask scheduler answers ({text}). Expected one for compute.scheduler: start it (dask "
             "scheduler) or correct the address."
         ) from error

@@ -3,7 +3,7 @@
     .lease.json     {token, pid, host, since, what, renewals}; renewed every 10 s, deleted at the end
 
 A lease whose object does not change for 35 s belongs to a run that was killed, and is taken over. Nothing depends on the clocks
-of two machines. A run that loses its lease, because its machine was suspended for example, writes nothing more.
+of two machines. A run that loses its lease, because its machine was suspended for example, ends before its next node.
 """
 
 import json
@@ -22,11 +22,17 @@ from posescope.core.errors import DataError
 from posescope.core.mirrors import LEASE
 from posescope.core.object_store import ObjectStore
 
-__all__ = ["RemoteLease", "acquire_lease"]
+__all__ = ["LeaseLostError", "RemoteLease", "acquire_lease"]
 
 RENEW_S, EXPIRE_S, POLL_S = 10.0, 35.0, 1.0
 
 log = logging.getLogger(__name__)
+
+
+class LeaseLostError(DataError):
+    """Another run has taken over the folder."""
+
+    may_pass = True
 
 
 @dataclass
@@ -47,10 +53,10 @@ class RemoteLease:
         """Check that the lease is held.
 
         Raises:
-            DataError: if another run has taken it over.
+            LeaseLostError: if another run has taken it over.
         """
         if self._lost.is_set():
-            raise DataError(
+            raise LeaseLostError(
                 f"{self.store.address}: another run has taken over this folder, since the lease was not renewed for "
                 f"{EXPIRE_S:g} s. This run writes nothing more. Run the same command again when the other run has ended."
             )

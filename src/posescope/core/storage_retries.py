@@ -15,7 +15,10 @@ from typing import Any, TypeVar
 
 from posescope.core.errors import DataError, causes_of
 
-__all__ = ["ErrorKind", "ObjectStoreError", "Retries", "TruncatedObjectError", "classify_error", "http_status_of"]
+__all__ = [
+    "ErrorKind", "ObjectStoreError", "Retries", "StoreUnavailableError", "TruncatedObjectError", "classify_error",
+    "http_status_of",
+]  # fmt: skip
 
 _Result = TypeVar("_Result")
 
@@ -37,12 +40,18 @@ _LASTING_ERRNO = {
 }  # fmt: skip
 # Attribute of the HTTP status by class: gcsfs, aiohttp. botocore's ClientError has a dictionary.
 _STATUS_ATTRIBUTES = {"HttpError": "code", "ClientResponseError": "status"}
-_CREDENTIALS_REMEDY = "Check the credentials: the environment (AWS_*), or conf/local/credentials.yml"
+_CREDENTIALS_REMEDY = "Check the credentials: the environment (AWS_*), or conf/local/credentials.yml (not read with --env)"
 _random = random.SystemRandom()  # the seeded generator of the run is not touched
 
 
 class ObjectStoreError(DataError):
     """An object cannot be read, written, listed or removed."""
+
+
+class StoreUnavailableError(ObjectStoreError):
+    """All attempts of a call failed by the network or the server."""
+
+    may_pass = True
 
 
 class TruncatedObjectError(OSError):
@@ -88,7 +97,8 @@ class Retries:
         Raises:
             FileNotFoundError: if there is no such object.
             FileExistsError: if an object exists that must not.
-            ObjectStoreError: if access is refused, the error is no passing one, or all attempts failed.
+            ObjectStoreError: if access is refused, or the error is no passing one.
+            StoreUnavailableError: if all attempts failed.
         """
         for attempt in range(self.attempts):
             try:
@@ -116,7 +126,7 @@ def _translated(error: Exception, kind: ErrorKind, where: str, action: str, atte
         return ObjectStoreError(f"{where}: there is no such bucket ({cause}). Check the address, or create the bucket.")
     if kind is ErrorKind.TRANSIENT:
         times = "1 attempt" if attempts == 1 else f"{attempts} attempts"
-        return ObjectStoreError(
+        return StoreUnavailableError(
             f"{where}: could not {action} the object in {times} ({cause}). Check the server and the network, then run it again."
         )
     return ObjectStoreError(f"{where}: could not {action} the object ({cause}). Check the address, the options and the disk.")

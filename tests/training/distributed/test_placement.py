@@ -8,7 +8,7 @@ import pytest
 
 from posescope.core.errors import OptionsError
 from posescope.training.distributed.placement import Placement, TorchrunProcess, find_placement, may_take_part, wait_for_main
-from posescope.training.distributed.worker import TrainingProcessError
+from posescope.training.distributed.worker import MissingNodeError
 from posescope.training.options import TrainingOptions
 
 TORCHRUN = {
@@ -98,5 +98,5 @@ def test_another_node_waits_until_node_0_accepts_connections() -> None:
 
 
 def test_another_node_does_not_wait_for_ever() -> None:
-    with pytest.raises(TrainingProcessError, match="rendezvous_timeout_s"):
+    with pytest.raises(MissingNodeError, match="rendezvous_timeout_s"):
         wait_for_main(Placement(1), apart(free_port()))

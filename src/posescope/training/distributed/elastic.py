@@ -30,7 +30,13 @@ from posescope.core.errors import PosescopeError
 from posescope.training.distributed.joined_training import train_joined
 from posescope.training.distributed.process_group import ProcessGroup
 from posescope.training.distributed.watched_rendezvous import BACKEND, register_backend
-from posescope.training.distributed.worker import LostProcessError, TrainingProcessError, WorkerTask, take_device
+from posescope.training.distributed.worker import (
+    LostProcessError,
+    MissingNodeError,
+    TrainingProcessError,
+    WorkerTask,
+    take_device,
+)  # fmt: skip
 from posescope.training.epoch_loop import TrainingJob
 from posescope.training.options import TrainingOptions
 
@@ -52,7 +58,8 @@ def run_on_nodes(job: TrainingJob, device: torch.device, node: int) -> None:
 
     Raises:
         PosescopeError: A process of this node raised it; the class is the same.
-        TrainingProcessError: The nodes did not meet in time, or a process died.
+        MissingNodeError: The nodes did not meet in time.
+        TrainingProcessError: A process died.
         LostProcessError: A process of another node died.
     """
     options = job.options
@@ -69,7 +76,7 @@ def run_on_nodes(job: TrainingJob, device: torch.device, node: int) -> None:
             raise _describe_failure(error, task) from error
         except dist.DistError as error:
             reason = str(error).splitlines()[0]
-            raise TrainingProcessError(
+            raise MissingNodeError(
                 f"{options.rendezvous}: the {options.nodes} nodes have not met ({reason}). Run the same command on all "
                 "nodes, and open this port between them."
             ) from error

@@ -19,7 +19,7 @@ from torch.distributed import DistError
 from torch.distributed.rendezvous import rendezvous
 
 from posescope.core.errors import OptionsError, PosescopeError
-from posescope.training.distributed.worker import TrainingProcessError
+from posescope.training.distributed.worker import MissingNodeError
 from posescope.training.options import TrainingOptions
 
 __all__ = ["NoResultError", "Placement", "TorchrunProcess", "find_placement", "may_take_part", "open_store", "wait_for_main"]
@@ -125,7 +125,7 @@ def wait_for_main(placement: Placement, options: TrainingOptions) -> None:
         options: options of the training.
 
     Raises:
-        TrainingProcessError: It has not reached it in time.
+        MissingNodeError: It has not reached it in time.
     """
     log.info("Waiting for the main process, at most %d s.", options.rendezvous_timeout_s)
     if placement.process:
@@ -165,8 +165,8 @@ def _wait_for_port(options: TrainingOptions) -> None:
             return
 
 
-def _not_reached(place: str, options: TrainingOptions, reason: str) -> TrainingProcessError:
-    return TrainingProcessError(
+def _not_reached(place: str, options: TrainingOptions, reason: str) -> MissingNodeError:
+    return MissingNodeError(
         f"{place}: the main process has not begun the training within {options.rendezvous_timeout_s} s ({reason}). See its log; "
         "if it works on the data for longer, increase modelling.training.rendezvous_timeout_s."
     )

@@ -22,7 +22,9 @@ from posescope.core.hardware import available_cpus
 from posescope.core.text_escaping import EscapingFormatter
 from posescope.training.epoch_loop import TrainingJob
 
-__all__ = ["LostProcessError", "TrainingProcessError", "WorkerTask", "name_lost_connections", "take_device"]
+__all__ = [
+    "LostProcessError", "MissingNodeError", "TrainingProcessError", "WorkerTask", "name_lost_connections", "take_device",
+]  # fmt: skip
 
 
 class TrainingProcessError(PosescopeError):
@@ -31,6 +33,14 @@ class TrainingProcessError(PosescopeError):
 
 class LostProcessError(TrainingProcessError):
     """The connection to another training process broke."""
+
+    may_pass = True
+
+
+class MissingNodeError(TrainingProcessError):
+    """Another node of the training did not start in time."""
+
+    may_pass = True
 
 
 @dataclass(frozen=True)
