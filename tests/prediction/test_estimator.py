@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import fsspec
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -195,6 +196,19 @@ def test_onnx_is_preferred_and_agrees_with_torch(model_folders: Any) -> None:
         np.testing.assert_allclose(one.scores, two.scores, atol=1e-5)
     with pytest.raises(ModelFolderError, match="this model is not exported; posescope export --model"):
         PoseEstimator.load(model_folders.torch, backend="onnx")
+
+
+def test_a_model_in_an_object_store_is_loaded_by_its_url(
+    model_folders: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POSESCOPE_CACHE_DIR", str(tmp_path))
+    files = fsspec.filesystem("memory")
+    files.put(str(model_folders.torch), "/bucket/model", recursive=True)
+    try:
+        loaded = PoseEstimator.load("memory://bucket/model", device="cpu")
+    finally:
+        files.store.clear()
+    assert loaded.description.weights_sha256 == read_description(model_folders.torch).weights_sha256
 
 
 @pytest.mark.parametrize("flip_test", [False, True])

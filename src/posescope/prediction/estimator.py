@@ -18,6 +18,8 @@ from numpy.typing import ArrayLike, NDArray
 from posescope.artifacts.description import ModelDescription, model_fingerprint, read_description
 from posescope.artifacts.uncertainty import Uncertainty, read_uncertainty
 from posescope.core.errors import DataError
+from posescope.core.mirrors import fetch_address
+from posescope.core.paths import is_address
 from posescope.core.skeleton import Skeleton
 from posescope.prediction.backends.backend import Backend, BackendName, open_backend
 from posescope.prediction.image_io.image_folder import ImageIdAllocator
@@ -53,7 +55,8 @@ class PoseEstimator:
         """Read a model folder.
 
         Args:
-            folder: with `model.json` beside `model.safetensors`, or the output of `posescope export`.
+            folder: with `model.json` beside `model.safetensors`, or the output of `posescope export`; or the URL of such a
+                folder, which is downloaded to the mirror.
             backend: `onnx`, `torch`, or `auto`: what the folder holds, an exported model first.
             device: `auto`, `cpu`, `cuda` or `cuda:<index>`.
             threads: number of threads of ONNX Runtime; 0: one per CPU that this process may use.
@@ -63,8 +66,10 @@ class PoseEstimator:
             ModelFolderError: if it is no model folder, incomplete, changed since it was written, or of a newer format, or names
                 a component that is neither installed nor allowed; if its uncertainty is of another model.
             OptionsError: if the device does not exist, or the packages of the backend are not installed.
+            DataError: if the object store cannot be read.
         """
-        description = read_description(Path(folder)).trusted(allow)
+        root = fetch_address(folder) if isinstance(folder, str) and is_address(folder) else Path(folder)
+        description = read_description(root).trusted(allow)
         opened = open_backend(description, backend, device=device, threads=threads, allow=allow)
         place = description.folder
         return cls(description, opened, read_uncertainty(place, model_fingerprint(place), description.skeleton.joints))
