@@ -35,7 +35,8 @@ NOT_RUN: Mapping[str, str] = {
     "posescope compare * --peer *": "needs a public network: tests/prediction/peers and tests/cli/test_compare.py",
     "kedro run *data_dir=s3://*": "needs an object store: tests/cluster/test_flow_on_s3.py",
     "posescope * s3://*": "needs an object store: tests/cluster/test_flow_on_s3.py",
-    "kedro run --env nodes": "needs two nodes: tests/cluster/test_nodes.py",
+    "kedro run *model=s3://*": "needs an object store: tests/cluster/test_flow_on_s3.py",
+    "kedro run *modelling.training.nodes=2*": "needs two nodes: tests/cluster/test_nodes.py",
     "kedro run --params compute.backend=dask,compute.scheduler=*": "needs a scheduler: tests/cluster/test_dask.py",
     "kedro run --env coco --params raw_dir=../shared/*": "real photographs: tests/integration/test_real_data.py, with one epoch",
 }
