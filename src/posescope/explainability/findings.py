@@ -15,7 +15,6 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import false_discovery_control, norm
 
 from posescope.evaluation.bootstrap import MIN_IMAGES, Interval
 from posescope.explainability.errors import ExplainabilityError
@@ -170,6 +169,8 @@ def p_from_interval(interval: Interval, null: float = 0.0) -> float:
     width = abs(interval.estimate - side)
     if width == 0:
         return 0.0
+    from scipy.stats import norm  # noqa: PLC0415  (half a second at the start of each command)
+
     return float(2 * norm.sf(abs(interval.estimate - null) / width * norm.ppf(0.975)))
 
 
@@ -187,6 +188,8 @@ def correct_findings(findings: Iterable[Finding], rate: float = FALSE_DISCOVERY_
     tested = [place for place, finding in enumerate(found) if finding.p_value is not None]
     if not tested:
         return tuple(found)
+    from scipy.stats import false_discovery_control  # noqa: PLC0415
+
     adjusted = false_discovery_control([found[place].p_value for place in tested], method="by")
     for place, p in zip(tested, adjusted, strict=True):
         finding = replace(found[place], p_adjusted=float(p))

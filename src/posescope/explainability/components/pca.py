@@ -17,7 +17,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import Field
-from sklearn.utils.extmath import svd_flip
 
 from posescope.artifacts.devices import DEVICE_PATTERN, resolve_gpu
 from posescope.core.errors import DataError
@@ -183,6 +182,8 @@ def principal_components(
     variances, axes = solve(features.values, mean, max_components, device)
     if not len(variances):
         raise ExplainabilityError(f"PCA of '{features.layer}': all {count} persons have the same features.")
+    from sklearn.utils.extmath import svd_flip  # noqa: PLC0415  (half a second at the start of each command)
+
     _, axes = svd_flip(None, axes, u_based_decision=False)
     return Components.of_features(features, mean, axes, variances)
 

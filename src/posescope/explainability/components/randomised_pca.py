@@ -17,7 +17,6 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
-from sklearn.utils.extmath import svd_flip
 from tqdm import tqdm
 
 from posescope.core.plugins import Component, Options
@@ -50,6 +49,8 @@ class RandomisedComponents(Component[RandomisedComponentsOptions]):
         Raises:
             ExplainabilityError: if there are fewer than 2 persons, or nothing varies.
         """
+        from sklearn.utils.extmath import svd_flip  # noqa: PLC0415  (half a second at the start of each command)
+
         values, options = features.values, self.options
         count, width = values.shape
         if count < 2:

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
 
 from posescope.explainability.label_errors.annotated_poses import AnnotatedPoses, Doubles
 from posescope.explainability.label_errors.expected_poses import ExpectedPoses, expect_poses
@@ -172,6 +171,8 @@ def _log_ratios(real: Doubles, planted: Doubles) -> Doubles:
     """Return (n,) log-likelihood ratios of n real cases, from a logistic regression of n real and n planted ones, each (n, E)."""
     scale = np.maximum(real.std(axis=0), 1e-9)
     cases, truth = np.concatenate([real, planted]) / scale, np.repeat([0, 1], len(real))
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415  (half a second at the start of each command)
+
     model = LogisticRegression(max_iter=500).fit(cases, truth, sample_weight=np.where(truth == 1, 2 * _PRIOR, 2 * (1 - _PRIOR)))
     return np.asarray(model.decision_function(real / scale) - np.log(_PRIOR / (1 - _PRIOR)))
 
@@ -208,6 +209,8 @@ def _score_exchange(evidence: Doubles, gain: Doubles, usable: NDArray[np.bool_])
     scores = np.full(usable.shape, -np.inf)
     cases = np.stack([evidence[usable], gain[usable]], axis=-1)
     if len(cases) >= _LEAST_CASES:
+        from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
+
         model = LogisticRegression(fit_intercept=False, max_iter=500)
         model.fit(np.concatenate([cases, -cases]), np.repeat([0, 1], len(cases)))
         scores[usable] = cases @ model.coef_[0]
