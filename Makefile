@@ -19,8 +19,9 @@ export DO_NOT_TRACK := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-# One process per core. Tests of one file stay in one process, so that module fixtures are made once.
-PYTEST := $(BIN)/pytest --numprocesses logical --maxprocesses 8 --dist loadfile
+# One process per core. Tests of one file stay in one process, so that module fixtures are made once. The files are started in the
+# order of tests/conftest.py. Compiled modules are kept for the commands that the tests start.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/pytest --numprocesses logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help install run explore test test-all lint format viz viz-site package clean
 

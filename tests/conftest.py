@@ -23,6 +23,27 @@ torch.set_num_threads(int(os.environ.get("POSESCOPE_TEST_THREADS", "1" if "PYTES
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
+# Test files of 20 s or more, the longest first: at the end of a run with several processes none is left with a long file alone.
+_LONGEST_FILES = (
+    "integration/test_end_to_end.py",
+    "training/distributed/test_launch.py",
+    "extension/test_extension.py",
+    "pipelines/final_test/test_pipeline.py",
+    "cli/test_cli.py",
+    "training/test_acceleration.py",
+    "training/test_trainer.py",
+    "training/test_killed_runs.py",
+    "data/crops/test_cropping_interrupted.py",
+    "data/coco/test_reader_fuzzing.py",
+    "models/encoders/test_trained_folders.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start the longest files first; the order within a file stays."""
+    ranks = {REPOSITORY / "tests" / name: rank for rank, name in enumerate(_LONGEST_FILES)}
+    items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
+
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:

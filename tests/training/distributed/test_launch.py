@@ -93,7 +93,7 @@ def watched_sockets() -> Iterator[set[tuple[str, str]]]:
     before, seen, over = inet_sockets(psutil.Process()), set(), threading.Event()
 
     def watch() -> None:
-        while not over.wait(0.02):
+        while not over.wait(0.2):
             seen.update(inet_sockets(psutil.Process()) - before)
 
     watcher = threading.Thread(target=watch)
