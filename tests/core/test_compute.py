@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from posescope.core.compute import ComputeOptions, current_cluster, run_in_processes, use_cluster
-from posescope.core.paths import STORAGE_OPTIONS_VARIABLE
+from posescope.core.paths import LEASES_VARIABLE, STORAGE_OPTIONS_VARIABLE
 
 
 def add(item: int, offset: int) -> int:
@@ -30,12 +30,13 @@ def test_items_run_in_order_in_local_processes() -> None:
     assert list(run_in_processes(add, range(5), shared=(10,), workers=1, batch_size=2)) == [10, 11, 12, 13, 14]
 
 
-def test_processes_that_are_used_again_get_new_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    names = [STORAGE_OPTIONS_VARIABLE] * 2
+@pytest.mark.parametrize("variable", [STORAGE_OPTIONS_VARIABLE, LEASES_VARIABLE])
+def test_processes_that_are_used_again_get_new_credentials_and_leases(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    names = [variable] * 2
     for text in ("{}", '{"s3": {}}'):
-        monkeypatch.setenv(STORAGE_OPTIONS_VARIABLE, text)
+        monkeypatch.setenv(variable, text)
         assert list(run_in_processes(os.getenv, names, workers=2)) == [text] * 2
-    monkeypatch.delenv(STORAGE_OPTIONS_VARIABLE)
+    monkeypatch.delenv(variable)
     assert list(run_in_processes(os.getenv, names, workers=2)) == [None] * 2
 
 

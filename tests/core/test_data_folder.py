@@ -200,3 +200,15 @@ def test_existing_or_used_folder_is_kept_when_abandoned(tmp_path):
     assert there.is_dir()
     assert (tmp_path / "new" / "mine.txt").is_file()
     DataFolder(there).acquire_lock("the next").release()
+
+
+def test_the_folder_is_free_after_a_lease_that_cannot_be_released(tmp_path: Path) -> None:
+    class Lease:
+        def release(self) -> None:
+            raise DataError("unreachable")
+
+    held = DataFolder(tmp_path).acquire_lock("modelling")
+    held.lease = Lease()  # type: ignore[assignment]  # only its release is called
+    with pytest.raises(DataError, match="unreachable"):
+        held.release()
+    DataFolder(tmp_path).acquire_lock("another").release()

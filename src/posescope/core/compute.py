@@ -8,7 +8,7 @@ return the results in the same order, so the results do not depend on the backen
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Literal, Protocol, TypeVar
@@ -16,7 +16,7 @@ from typing import Any, Literal, Protocol, TypeVar
 from pydantic import Field, model_validator
 
 from posescope.core.hardware import available_cpus
-from posescope.core.paths import STORAGE_OPTIONS_VARIABLE
+from posescope.core.paths import LEASES_VARIABLE, STORAGE_OPTIONS_VARIABLE
 from posescope.core.plugins import Options
 
 __all__ = ["Cluster", "ComputeOptions", "StorageOptions", "current_cluster", "run_in_processes", "use_cluster"]
@@ -143,15 +143,16 @@ def run_in_processes(
 
     order = "generator" if ordered else "generator_unordered"
     pool = Parallel(n_jobs=workers or available_cpus(), batch_size=batch_size, return_as=order)
-    # joblib keeps processes for later calls, with the environment of their start: credentials may have changed since.
-    options = os.environ.get(STORAGE_OPTIONS_VARIABLE)
-    results: Iterator[ResultT] = pool(delayed(_call_with_options)(options, function, item, *shared) for item in items)
+    # joblib keeps processes for later calls, with the environment of their start: credentials and leases may have changed since.
+    variables = {name: os.environ.get(name) for name in (STORAGE_OPTIONS_VARIABLE, LEASES_VARIABLE)}
+    results: Iterator[ResultT] = pool(delayed(_call_with_variables)(variables, function, item, *shared) for item in items)
     return results
 
 
-def _call_with_options(storage_options: str | None, function: Callable[..., ResultT], *arguments: Any) -> ResultT:
-    if storage_options is None:
-        os.environ.pop(STORAGE_OPTIONS_VARIABLE, None)
-    else:
-        os.environ[STORAGE_OPTIONS_VARIABLE] = storage_options
+def _call_with_variables(variables: Mapping[str, str | None], function: Callable[..., ResultT], *arguments: Any) -> ResultT:
+    for name, value in variables.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
     return function(*arguments)

@@ -71,7 +71,7 @@ class FolderLock:
         """Check that the lease of a remote folder is held.
 
         Raises:
-            DataError: if another run has taken it over.
+            LeaseLostError: if another run has taken it over.
         """
         if self.lease is not None:
             self.lease.check()
@@ -86,9 +86,14 @@ class FolderLock:
 
     def release(self) -> None:
         """Release the folder, even if forked processes still have the descriptor."""
-        if self.lease is not None:
-            self.lease.release()
-            self.lease = None
+        lease, self.lease = self.lease, None
+        try:
+            if lease is not None:
+                lease.release()
+        finally:
+            self._unlock()
+
+    def _unlock(self) -> None:
         if self.handle is None or sys.platform == "win32":
             return
         handle, self.handle = self.handle, None

@@ -12,12 +12,15 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 __all__ = [
-    "STORAGE_OPTIONS_VARIABLE", "LocalFile", "LocalPath", "expand_home", "find_path_error", "is_address", "user_cache_dir",
+    "LEASES_VARIABLE", "STORAGE_OPTIONS_VARIABLE", "LocalFile", "LocalPath", "expand_home", "find_path_error", "is_address",
+    "user_cache_dir",
 ]  # fmt: skip
 
 # Options of the file systems of addresses as JSON, {protocol: options}. Credentials reach child processes in it, not on command
 # lines.
 STORAGE_OPTIONS_VARIABLE = "POSESCOPE_STORAGE_OPTIONS"
+# Tokens of the leases that a run holds, {address: token}, for the processes that it starts (`core.remote_lease`).
+LEASES_VARIABLE = "POSESCOPE_LEASES"
 
 _URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://")
 _PREFIX = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*:")

@@ -27,6 +27,7 @@ from typing import TypeVar
 from posescope.core.errors import DataError
 from posescope.core.mirrors import MARKER, ON_DEMAND, remove_local
 from posescope.core.object_store import ObjectStore, StoredObject
+from posescope.core.remote_lease import check_lease
 
 __all__ = ["RemoteFolder"]
 
@@ -85,6 +86,7 @@ class RemoteFolder:
 
     def publish(self, path: Path) -> None:
         """Upload a file, or replace the remote folder of that name; JSON files, which complete a folder, go last."""
+        check_lease(self.address)  # in the thread of the task; `_upload` may run in others
         if path.is_file():
             self._upload(path)
             self._limit_copies(path)
@@ -191,6 +193,7 @@ class RemoteFolder:
         return known == _Copy(found.version, status.st_size, status.st_mtime_ns) and status.st_size == found.size_bytes
 
     def _upload(self, path: Path) -> None:
+        check_lease(self.address)
         name, status = self.name_of(path), path.stat()
         found = self.store.upload(path, name)
         self._note(name, _Copy(found.version, found.size_bytes, status.st_mtime_ns))
@@ -210,6 +213,7 @@ class RemoteFolder:
     def _delete_objects(self, names: Collection[str]) -> None:
         """Delete objects, and what this machine knows of them; local files stay."""
         if names:
+            check_lease(self.address)
             self.store.delete(names)
         for name in names:
             copy = self._copy_path(name)

@@ -1,8 +1,9 @@
 """Hook that opens the cluster of a run (parameters `compute`) and runs every node with it."""
 
 import atexit
+import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,7 @@ from posescope.core.compute import ComputeOptions, use_cluster
 from posescope.core.dask_cluster import DaskCluster, open_cluster
 from posescope.core.data_folder import LOCK
 from posescope.core.mirrors import ensure_mirror, opened_mirrors
+from posescope.core.paths import LEASES_VARIABLE
 from posescope.core.worker_folders import share_folders
 
 __all__ = ["ClusterConnection"]
@@ -53,7 +55,7 @@ class ClusterConnection:
         if cluster is not None:
             # A worker on another machine gets paths below mirrors, and below folders of a shared file system.
             mirrors = (partial(ensure_mirror, remote) for remote in opened_mirrors())
-            cluster.preparations = (*mirrors, share_folders(_folders_of(catalog)))
+            cluster.preparations = (*mirrors, *_joined_leases(), share_folders(_folders_of(catalog)))
         self._thread.node.enter_context(use_cluster(cluster))
 
     @hook_impl
@@ -101,6 +103,14 @@ class ClusterConnection:
         if node is not None:
             self._thread.node = None
             node.close()
+
+
+def _joined_leases() -> Iterator[Callable[[], None]]:
+    """Yield the preparation by which a worker writes to object storage only while this run holds the lease of the folder."""
+    if LEASES_VARIABLE in os.environ:
+        from posescope.core.remote_lease import held_leases, join_leases  # noqa: PLC0415  (imports fsspec)
+
+        yield partial(join_leases, held_leases())
 
 
 def _folders_of(catalog: DataCatalog) -> Iterator[Path]:

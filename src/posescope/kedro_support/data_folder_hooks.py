@@ -61,7 +61,7 @@ class DataFolderLock:
         """Check that no other machine has taken over the folder.
 
         Raises:
-            DataError: if the lease of a remote folder is lost.
+            LeaseLostError: if the lease of a remote folder is lost.
         """
         held = self._held.get(threading.get_ident())
         if held is not None:
