@@ -87,3 +87,17 @@ def test_training_gets_the_inputs_of_this_node(monkeypatch: pytest.MonkeyPatch) 
     options = {"nodes": 2, "rendezvous": "node0:29500"}
     assert part_of(Session(**options))
     assert received == ["crops of this node", options]
+
+
+@pytest.mark.parametrize("is_trained", [True, False])
+def test_repeated_run_of_missing_outputs_ends_at_once(is_trained: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited = list[int]()
+    monkeypatch.setattr(other_nodes, "wait_for_main", lambda placement, options: waited.append(placement.node))
+    step = SimpleNamespace(inputs=[], outputs=["model", "history"], func=lambda: None)
+    monkeypatch.setattr(other_nodes, "_training_step", lambda names, request: step)
+    session = Session(nodes=2, rendezvous="node0:29500")
+    catalog = session.context._get_catalog(None)
+    catalog["model"] = MemoryDataset("model")
+    catalog["history"] = MemoryDataset("history") if is_trained else MemoryDataset()
+    assert part_of(session, only_missing_outputs=True)
+    assert waited == ([] if is_trained else [1])

@@ -14,7 +14,8 @@ from kedro_datasets.pandas import CSVDataset
 
 from posescope.core.errors import OptionsError
 from posescope.datasets import ModelDataset, StoreDataset, UncertaintyDataset
-from posescope.kedro_support.run_checks import InputsCheck, MissingInputError, ParametersCheck
+from posescope.kedro_support.run_checks import InputsCheck, MissingInputError, NodeRankCheck, ParametersCheck
+from posescope.pipelines.modelling.nodes import train_model
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -146,3 +147,19 @@ def test_missing_version_is_reported_with_the_existing_ones(tmp_path: Path) -> N
     InputsCheck().before_pipeline_run({"load_versions": {"scores": "v1"}}, Pipeline([]), catalog)
     with pytest.raises(MissingInputError, match="persons "):
         InputsCheck().before_pipeline_run({"load_versions": {"persons": "v1"}}, Pipeline([]), catalog)
+
+
+@pytest.mark.parametrize("function", [train_model, dict])
+def test_a_missing_rank_stops_a_training_on_several_nodes_before_its_first_node(
+    function: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("POSESCOPE_NODE_RANK", "SLURM_NODEID", "TORCHELASTIC_RUN_ID"):
+        monkeypatch.delenv(name, raising=False)
+    step = node(lambda values: values, "params:modelling.training", "model", name="train")
+    step._func = function
+    catalog = DataCatalog({"params:modelling.training": MemoryDataset({"nodes": 2, "rendezvous": "node0:29500"})})
+    if function is train_model:
+        with pytest.raises(OptionsError, match="POSESCOPE_NODE_RANK"):
+            NodeRankCheck().before_pipeline_run(Pipeline([step]), catalog)
+        monkeypatch.setenv("POSESCOPE_NODE_RANK", "0")
+    NodeRankCheck().before_pipeline_run(Pipeline([step]), catalog)

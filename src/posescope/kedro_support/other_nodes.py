@@ -59,8 +59,11 @@ def take_part(session: KedroSession, hooks: PluginManager, request: Mapping[str,
     if step is None:
         log.info("This run trains no model, so this node has nothing to do: the main process runs it.")
         return True
-    wait_for_main(placement, options)
     catalog = context._get_catalog(load_versions=request.get("load_versions"))
+    if request.get("only_missing_outputs") and _has_outputs(step, catalog):
+        log.info("The outputs of the training exist (--only-missing-outputs), so this node has nothing to do.")
+        return True
+    wait_for_main(placement, options)
     inputs = [_load(name, step, catalog, hooks) for name in step.inputs]
     try:
         step.func(*inputs)
@@ -74,6 +77,16 @@ def _training_step(names: list[str], request: Mapping[str, Any]) -> Node | None:
     requested = sum((pipelines[name] for name in names), Pipeline([]))
     chosen = {ours: request[theirs] for theirs, ours in _FILTERS.items() if request.get(theirs)}
     return next((one for one in requested.filter(**chosen).nodes if one.func is train_model), None)
+
+
+def _has_outputs(step: Node, catalog: CatalogProtocol[Any, Any]) -> bool:
+    """Return whether all outputs of the training exist, in which case Kedro skips it in the main process.
+
+    They are saved after the training, so this node has the same answer as the main process.
+    """
+    for name in step.outputs:
+        fetch_dataset(catalog.get(name))
+    return all(catalog.exists(name) for name in step.outputs)
 
 
 def _load(name: str, step: Node, catalog: CatalogProtocol[Any, Any], hooks: PluginManager) -> Any:

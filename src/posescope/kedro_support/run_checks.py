@@ -16,11 +16,15 @@ from posescope.datasets import ModelDataset, RecordDataset
 from posescope.kedro_support.dataset_paths import is_parameter, load_path, makers_of
 from posescope.kedro_support.parameter_checks import PATH_PARAMETERS, check_parameters
 from posescope.pipeline_registry import parameter_models
+from posescope.pipelines.modelling.nodes import train_model
+from posescope.training.distributed.placement import find_placement
+from posescope.training.options import TrainingOptions
 
-__all__ = ["AllowDottedPaths", "InputsCheck", "MissingInputError", "ParametersCheck", "dotted_paths_in"]
+__all__ = ["AllowDottedPaths", "InputsCheck", "MissingInputError", "NodeRankCheck", "ParametersCheck", "dotted_paths_in"]
 
 # Inputs whose path is a parameter.
 _PATH_PARAMETER_OF = {"inference_model": "model", "inference_images": "images", "raw_source": "raw_dir"}
+_TRAINING = "params:modelling.training"
 # Two names of the same files.
 _MADE_AS = {"inference_model": "model"}
 # Inputs that are not needed if a parameter is set: nodes that read both use the parameter.
@@ -86,6 +90,20 @@ class InputsCheck:
             raise MissingInputError(f"{len(missing)} inputs of this run are missing:\n{lines}")
         for name in absent:
             catalog[name] = MemoryDataset(None)
+
+
+class NodeRankCheck:
+    """Check that the rank of this node is known before the first node of a run that trains on several ones."""
+
+    @hook_impl
+    def before_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Find the place of this process among the nodes.
+
+        Raises:
+            OptionsError: if the environment does not name the rank.
+        """
+        if any(node.func is train_model for node in pipeline.nodes) and _TRAINING in catalog:
+            find_placement(TrainingOptions.model_validate(catalog.load(_TRAINING)))
 
 
 def dotted_paths_in(parameters: Any) -> tuple[str, ...]:
