@@ -21,7 +21,7 @@ from distributed import Client
 
 from posescope.artifacts.pose_model import PoseModel
 from posescope.core.compute import ComputeOptions, use_cluster
-from posescope.core.dask_cluster import ClusterError, DaskCluster, open_cluster
+from posescope.core.dask_cluster import ClusterError, ClusterUnavailableError, DaskCluster, open_cluster
 from posescope.core.records import PoseTargets
 from posescope.core.worker_tasks import WorkerVersionError
 from posescope.data.coco.folder import CocoFolder, SourceOptions
@@ -227,6 +227,27 @@ class TestMap:
         with connected(processes) as cluster, pytest.raises(KeyError) as caught:
             list(cluster.map(fail, [3]))
         assert caught.value.args == (3,)
+
+    def test_an_error_is_not_logged_by_the_worker(self, processes: Processes) -> None:
+        with connected(processes) as cluster, pytest.raises(KeyError):
+            list(cluster.map(fail, [3]))
+        logs = "".join(path.read_text() for path in processes.folder.glob("worker-*.log"))
+        assert "Compute Failed" not in logs
+        assert "KeyError" not in logs
+
+    def test_a_scheduler_that_is_stopped_ends_the_run_with_one_line(self, tmp_path: Path) -> None:
+        alone = Processes(tmp_path)
+        try:
+            alone.start_scheduler()
+            with connected(alone, connect_timeout_s=2) as cluster:
+                assert alone.scheduler is not None
+                alone.scheduler.send_signal(signal.SIGSTOP)
+                with pytest.raises(ClusterUnavailableError) as caught:
+                    cluster.window()
+                alone.scheduler.send_signal(signal.SIGCONT)
+        finally:
+            alone.stop()
+        assert alone.address in str(caught.value)
 
     def test_items_are_read_a_little_ahead_only(self, processes: Processes) -> None:
         read: list[int] = []

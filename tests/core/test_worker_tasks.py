@@ -1,16 +1,22 @@
 import copy
 import platform
+import threading
+from typing import Any
 
 import numpy as np
 import pytest
 
+from posescope.core.errors import DataError
 from posescope.core.worker_tasks import (
     Shared,
     TaskBatch,
+    TaskError,
+    TaskFailure,
     WorkerVersionError,
     describe_differences,
     keep_shared,
     run_batch,
+    try_batch,
     version_fault,
     versions_here,
 )
@@ -75,3 +81,59 @@ def test_what_a_task_does_to_shared_objects_is_not_sent_on() -> None:
     shared = Shared.of(({"hooks": []},))
     shared.objects()[0]["hooks"].append("of a task")
     assert copy.copy(shared).objects() == ({"hooks": []},)
+
+
+class LockedError(DataError):
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.lock = threading.Lock()
+
+
+def fail_with_lock(item: int) -> None:
+    raise LockedError(f"has a\nlock {item}")
+
+
+def stop(item: int) -> None:
+    raise StopIteration(item)
+
+
+def make_lock(item: int) -> Any:
+    return item, threading.Lock()
+
+
+def fail(item: int) -> None:
+    raise KeyError(item)
+
+
+def tried(function: Any) -> Exception:
+    pytest.importorskip("distributed")
+    found = try_batch(TaskBatch(function, (7,), versions_here()), Shared.of(()))
+    assert isinstance(found, TaskFailure)
+    return found.error
+
+
+@pytest.mark.parametrize(
+    ("function", "text"),
+    [
+        (fail_with_lock, "fail_with_lock failed in a Dask worker: LockedError: has a lock 7"),
+        (stop, "StopIteration: 7"),
+        (make_lock, "make_lock: expected a result that can be pickled"),
+    ],
+)
+def test_what_cannot_be_sent_is_named_in_one_line(function: Any, text: str) -> None:
+    error = tried(function)
+    assert type(error) is TaskError
+    assert text in str(error)
+    assert "\n" not in str(error)
+
+
+def test_an_unexpected_error_keeps_its_traceback_as_a_note() -> None:
+    error = tried(fail)
+    assert isinstance(error, KeyError)
+    assert error.args == (7,)
+    assert "raise KeyError(item)" in error.__notes__[0]
+
+
+def test_results_of_a_tried_batch_are_returned() -> None:
+    pytest.importorskip("distributed")
+    assert try_batch(TaskBatch(scale, (3, 1), versions_here()), Shared.of((10,))) == [30, 10]

@@ -27,10 +27,11 @@ from posescope.core.local_cluster import limit_logs, start_local_cluster
 from posescope.core.worker_tasks import (
     Shared,
     TaskBatch,
+    TaskFailure,
     WorkerVersionError,
     describe_differences,
     keep_shared,
-    run_batch,
+    try_batch,
     version_fault,
     versions_here,
 )
@@ -125,7 +126,9 @@ class DaskCluster:
         Raises:
             WorkerVersionError: with each worker that has others.
         """
-        own, found = versions_here(), self.client.run(versions_here, on_error="return")
+        limit_s = self.options.connect_timeout_s  # a worker that is stopped does not answer
+        own = versions_here()
+        found = self.client.sync(self.client._run, versions_here, on_error="return", callback_timeout=limit_s)
         texts = {
             address: describe_differences(own, versions) if isinstance(versions, dict) else f"no posescope ({versions})"
             for address, versions in found.items()
@@ -162,10 +165,21 @@ class DaskCluster:
 
     def _count_threads(self) -> int:
         try:
-            workers = self.client.scheduler_info(n_workers=-1)["workers"]
+            workers = self.info()["workers"]
         except Exception as error:  # Dask raises many kinds here
             raise self.lost(error) from error
         return sum(int(worker["nthreads"]) for worker in workers.values())
+
+    def info(self) -> dict[str, Any]:
+        """Return what the scheduler says of itself and its workers; a scheduler that is stopped does not answer.
+
+        Raises:
+            TimeoutError: after the option `connect_timeout_s`.
+        """
+        found: dict[str, Any] = self.client.sync(
+            self.client.scheduler.identity, n_workers=-1, callback_timeout=self.options.connect_timeout_s
+        )
+        return found
 
     def _send_shared(self, shared: tuple[Any, ...]) -> "Future":
         """Return the future of the shared objects.
@@ -224,7 +238,7 @@ class _Run:
     def _submit(self, number: int, items: tuple[Any, ...]) -> None:
         batch = TaskBatch(self._function, items, self._versions, self._cluster.preparations)
         try:
-            future = self._cluster.client.submit(run_batch, batch, self._shared, key=f"{self._name}-{number}", pure=False)
+            future = self._cluster.client.submit(try_batch, batch, self._shared, key=f"{self._name}-{number}", pure=False)
         except (OSError, RuntimeError) as error:
             raise self._cluster.lost(error) from error
         self._running[future] = number
@@ -254,9 +268,12 @@ class _Run:
         if future.status != "finished":
             raise self._cluster.lost(f"a task is {future.status}")
         try:
-            values: list[Any] = future.result()
-        except Exception as error:  # the result was lost with the connection; errors of the task are read above
+            found = future.result(timeout=self._cluster.options.worker_timeout_s)
+        except Exception as error:  # the result was lost with the connection
             raise self._cluster.lost(error) from error
+        if isinstance(found, TaskFailure):
+            raise found.error
+        values: list[Any] = found
         return values
 
 
@@ -313,7 +330,7 @@ def _allow_failures(count: int, dask_scheduler: Any = None) -> None:
 
 
 def _log_cluster(cluster: DaskCluster) -> None:
-    info = cluster.client.scheduler_info(n_workers=-1)
+    info = cluster.info()
     workers = info["workers"]
     threads = sum(int(worker["nthreads"]) for worker in workers.values())
     shown = f"; dashboard: {cluster.client.dashboard_link}" if "dashboard" in info.get("services", {}) else ""

@@ -6,6 +6,7 @@ A worker may join during a run. Therefore the versions of the packages that dete
 import platform
 import socket
 import threading
+import traceback
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -15,8 +16,8 @@ from typing import Any, TypeVar
 from posescope.core.errors import PosescopeError
 
 __all__ = [
-    "Shared", "TaskBatch", "WorkerVersionError", "describe_differences", "keep_shared", "run_batch", "version_fault",
-    "versions_here",
+    "Shared", "TaskBatch", "TaskError", "TaskFailure", "WorkerVersionError", "describe_differences", "keep_shared", "run_batch",
+    "try_batch", "version_fault", "versions_here",
 ]  # fmt: skip
 
 ResultT = TypeVar("ResultT")
@@ -29,6 +30,21 @@ _PACKAGES = (
 
 class WorkerVersionError(PosescopeError):
     """A worker has another version of a package than the run."""
+
+
+class TaskError(PosescopeError):
+    """A task failed, and its error or its result cannot be sent to the process of the run."""
+
+
+@dataclass(frozen=True)
+class TaskFailure:
+    """What a worker returns in place of the results of a batch, so that it does not log the error with a traceback.
+
+    Attributes:
+        error: the error, which can be pickled; an unexpected one has the traceback of the worker as a note.
+    """
+
+    error: Exception
 
 
 @dataclass(frozen=True)
@@ -137,6 +153,47 @@ def run_batch(batch: TaskBatch, shared: Shared) -> list[Any]:
         prepare()
     objects = shared.objects()
     return [batch.function(item, *objects) for item in batch.items]
+
+
+def try_batch(batch: TaskBatch, shared: Shared) -> list[Any] | TaskFailure:
+    """Run the tasks of a batch, and return their results in order, or the first error.
+
+    Args:
+        batch, shared: see `run_batch`.
+    """
+    from distributed.protocol.pickle import dumps  # noqa: PLC0415  (only a cluster needs it)
+
+    task = getattr(batch.function, "__name__", "task")
+    try:
+        results = run_batch(batch, shared)
+    except Exception as error:  # raised again in the process of the run
+        return TaskFailure(_sendable(error, task))
+    try:
+        dumps(results, buffer_callback=lambda _: None)  # arrays are not copied
+    except Exception as error:
+        return TaskFailure(TaskError(f"{task}: expected a result that can be pickled, found another ({_in_one_line(error)})."))
+    return results
+
+
+def _sendable(error: Exception, task: str) -> Exception:
+    """Return the error, or one that names it if it cannot be pickled and read again, or would end the generator of results."""
+    from distributed.protocol.pickle import dumps, loads  # noqa: PLC0415
+
+    if not isinstance(error, PosescopeError):
+        error.add_note("Traceback in the worker:\n" + "".join(traceback.format_exception(error)))
+    try:
+        if isinstance(loads(dumps(error)), type(error)) and not isinstance(error, StopIteration):
+            return error
+    except Exception as fault:
+        found = f"; the error itself cannot be sent: {_in_one_line(fault)}"
+    else:
+        found = ""
+    return TaskError(f"{task} failed in a Dask worker: {_in_one_line(error)}{found}.")
+
+
+def _in_one_line(error: Exception) -> str:
+    text = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    return text if len(text) <= 500 else f"{text[:500]} ..."
 
 
 def version_fault(differences: Mapping[str, str] | Iterable[tuple[str, str]]) -> str:
