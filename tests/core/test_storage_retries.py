@@ -40,6 +40,8 @@ CASES = [
     (translated(OSError(errno.EINVAL, "x"), answer("InvalidBucketName", 400)), ErrorKind.LASTING),
     (translated(OSError(errno.ENOSYS, "x"), answer("NotImplemented", 501)), ErrorKind.LASTING),
     (translated(PermissionError("x"), answer("AccessDenied", 403)), ErrorKind.REFUSED),
+    (translated(PermissionError("x"), answer("ExpiredToken", 400)), ErrorKind.REFUSED),
+    (translated(OSError(errno.EINVAL, "x"), answer("InvalidToken", 400)), ErrorKind.REFUSED),
     (PermissionError("x"), ErrorKind.REFUSED),
     (NoCredentialsError(), ErrorKind.REFUSED),
     (EndpointConnectionError(endpoint_url="http://h"), ErrorKind.TRANSIENT),
@@ -56,6 +58,15 @@ CASES = [
 @pytest.mark.parametrize(("error", "kind"), CASES, ids=lambda case: repr(case)[:60])
 def test_kinds_of_errors(error: Exception, kind: ErrorKind) -> None:
     assert classify_error(error) is kind
+
+
+def test_credentials_that_have_expired_are_named_as_such() -> None:
+    def call(_: int) -> None:
+        raise translated(PermissionError("x"), answer("ExpiredToken", 400))
+
+    with pytest.raises(ObjectStoreError, match="credentials have expired") as caught:
+        Retries(attempts=3, first_wait_s=0.0).call("s3://b/x", "read", call)
+    assert not caught.value.may_pass
 
 
 def test_http_status() -> None:

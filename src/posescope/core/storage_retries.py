@@ -33,6 +33,9 @@ _LIBRARIES = {"botocore", "aiobotocore", "aiohttp", "google", "gcsfs", "adlfs", 
 _TRANSIENT_STATUS = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS}
 # Codes that come with the status 400 although the request was right: its body did not arrive whole.
 _TRANSIENT_CODES = {"RequestTimeout", "IncompleteBody", "BadDigest", "XAmzContentSHA256Mismatch", "SlowDown"}
+# Temporary credentials that have ended come with the status 400, or 403.
+_EXPIRED_CODES = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
+_CREDENTIAL_CODES = {*_EXPIRED_CODES, "InvalidToken", "AuthorizationHeaderMalformed", "InvalidSecurity"}
 # Errors of the local disk, of a name or of a file in place of a folder: they stay.
 _LASTING_ERRNO = {
     errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EINVAL, errno.ENOTEMPTY,
@@ -120,6 +123,8 @@ def _translated(error: Exception, kind: ErrorKind, where: str, action: str, atte
     if kind is ErrorKind.PRESENT:
         return FileExistsError(errno.EEXIST, "there is such an object already", where)
     cause = _describe(error)
+    if _code_of(error) in _EXPIRED_CODES:
+        return ObjectStoreError(f"{where}: the credentials have expired ({cause}). Renew them, then run it again.")
     if kind is ErrorKind.REFUSED:
         return ObjectStoreError(f"{where}: access was refused ({cause}). {_CREDENTIALS_REMEDY}.")
     if _code_of(error) == "NoSuchBucket":
@@ -159,7 +164,7 @@ def _classify_status(status: int, code: str) -> ErrorKind:
         return ErrorKind.TRANSIENT
     if status in _TRANSIENT_STATUS or code in _TRANSIENT_CODES:
         return ErrorKind.TRANSIENT
-    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN) or code in _CREDENTIAL_CODES:
         return ErrorKind.REFUSED
     return ErrorKind.ABSENT if status == HTTPStatus.NOT_FOUND else ErrorKind.LASTING
 

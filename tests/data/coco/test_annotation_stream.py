@@ -110,6 +110,8 @@ TEXT = json.dumps(CONTENT)
         TEXT[:-1],
         TEXT[:300],
         TEXT + "]",
+        TEXT.replace("{", "{,", 1),
+        TEXT[:-1] + ",}",
         "",
         "[]",
         "{}",

@@ -185,7 +185,7 @@ class _Window:
     def members(self) -> Iterator[str]:
         """Yield the keys of the object that is the file; the caller reads the value of each before the next one."""
         self._expect("{")
-        sign = "," if self._next() == '"' else self._take()
+        sign = self._take() if self._next() == "}" else ","
         while sign == ",":
             if self._next() != '"':
                 raise ValueError("expected a key")
