@@ -421,6 +421,21 @@ def test_info_describes_a_model(model_folders: Any) -> None:
     assert "no trained model" in call("info", "nowhere").stderr
 
 
+def test_info_of_an_address_fetches_no_weights_and_no_results(
+    model_folders: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POSESCOPE_CACHE_DIR", str(tmp_path / "cache"))
+    store = ObjectStore(f"memory://{tmp_path.name}/run")
+    for path in model_folders.onnx.iterdir():
+        store.upload(path, f"06_models/model/v/model/{path.name}")
+    store.write("07_model_output/features/info.json", b"{}")
+    lines = call("info", store.address).stdout.splitlines()
+    assert lines[1:] == call("info", model_folders.onnx).stdout.splitlines()[1:]
+    fetched = {path.name for path in (tmp_path / "cache").rglob("*") if path.is_file() and ".remote" not in path.parts}
+    assert fetched <= {"model.json", "uncertainty.json", "predictions.json", ".remote.json"}
+    assert "model.json" in fetched
+
+
 def test_export_compares_on_images(model_folders: Any, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (photos / "text.jpg").unlink()
     seen: list[np.ndarray] = []

@@ -10,6 +10,7 @@ import pytest
 from posescope.core.errors import DataError
 from posescope.core.files import atomic_folder, atomic_write, write_json
 from posescope.core.mirrors import (
+    OF_NO_MODEL,
     ensure_mirror,
     fetch,
     fetch_address,
@@ -239,6 +240,20 @@ def test_an_address_of_a_file_or_folder_is_fetched(mirror: RemoteFolder, monkeyp
     assert not (folder / "06_models/checkpoints/1.json").exists()
     with pytest.raises(DataError, match="memory://bucket/none"):
         fetch_address("memory://bucket/none")
+
+
+def test_of_an_address_only_the_files_of_models_are_fetched(
+    mirror: RemoteFolder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    names = ["06_models/model/v/model/model.json", "07_model_output/features/values.json", "05_model_input/a.json"]
+    for name in names[1:]:
+        write_json(mirror.root / name, {})
+    monkeypatch.setenv("POSESCOPE_CACHE_DIR", str(tmp_path / "third"))
+    folder = fetch_address(ADDRESS, OF_NO_MODEL)  # a data_dir without a model is no wrong address
+    assert not any((folder / name).exists() for name in names)
+    write_json(mirror.root / names[0], {})
+    assert [(fetch_address(ADDRESS, OF_NO_MODEL) / name).exists() for name in names] == [True, False, False]
+    assert all((fetch_address(ADDRESS) / name).exists() for name in names)
 
 
 def test_a_folder_that_is_replaced_as_a_whole_stays_a_mirror(mirror: RemoteFolder, files: fsspec.AbstractFileSystem) -> None:

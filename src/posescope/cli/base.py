@@ -125,14 +125,14 @@ def allow_component(command: Callable[..., Any]) -> Callable[..., Any]:
 class LocalPathType(click.Path):
     """Click's path with `~` as the home folder, since a shell does not expand `--out=~/poses`.
 
-    With `takes_addresses` an address such as `s3://bucket/run` is fetched, and its local copy is the value. Other URLs are
-    refused.
+    With `takes_addresses` an address such as `s3://bucket/run` is fetched without the files that `leave_out` names; its local
+    copy is the value. Other URLs are refused.
     """
 
-    def __init__(self, *, takes_addresses: bool = False, **checks: Any) -> None:
-        """Args: takes_addresses, and those of `click.Path`; values are `pathlib.Path`."""
+    def __init__(self, *, takes_addresses: bool = False, leave_out: Sequence[str] = (), **checks: Any) -> None:
+        """Args: takes_addresses, leave_out (see `core.mirrors.fetch_address`), and those of `click.Path`."""
         super().__init__(path_type=Path, **checks)
-        self.takes_addresses = takes_addresses
+        self.takes_addresses, self.leave_out = takes_addresses, leave_out
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the validated path."""
@@ -140,7 +140,7 @@ class LocalPathType(click.Path):
         if self.takes_addresses and is_address(text):
             from posescope.core.mirrors import fetch_address  # noqa: PLC0415  (the help page needs no object store)
 
-            return fetch_address(text)
+            return fetch_address(text, self.leave_out)
         text = expand_home(text)
         # Path("") is the current folder: an empty variable of a script would write there.
         fault = None if text and Path(text).exists() else find_path_error(text)

@@ -10,15 +10,19 @@ import click
 from posescope.artifacts.description import ModelDescription, model_fingerprint, read_description
 from posescope.artifacts.uncertainty import read_uncertainty
 from posescope.cli.base import LocalPathType, PosescopeCommand, allow_component
+from posescope.core.mirrors import OF_NO_MODEL
 from posescope.core.text_escaping import escape_control
 from posescope.reporting.start_text import describe_start
 from posescope.runs.project_models import find_model
 
 __all__ = ["info"]
 
+# Of an address only the descriptions of the models are fetched.
+_NOT_PRINTED = (*OF_NO_MODEL, "*.safetensors", "*.onnx", "*.npy", "*.png")
+
 
 @click.command(cls=PosescopeCommand)
-@click.argument("model", required=False, type=LocalPathType(takes_addresses=True))
+@click.argument("model", required=False, type=LocalPathType(takes_addresses=True, leave_out=_NOT_PRINTED))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @allow_component
 def info(model: Path | None, as_json: bool, allow: tuple[str, ...]) -> None:
@@ -34,7 +38,7 @@ def info(model: Path | None, as_json: bool, allow: tuple[str, ...]) -> None:
       posescope info
       posescope info data/06_models/model --json
     """  # noqa: D301 (\b keeps click from filling the lines)
-    about = read_description(find_model(model))
+    about = read_description(find_model(model, _NOT_PRINTED))
     facts = _facts(about, allow)
     click.echo(
         json.dumps(facts, indent=2)

@@ -14,6 +14,7 @@ from tqdm import tqdm
 from posescope.cli.base import LocalPathType, PosescopeCommand, allow_component, echo, read_settings
 from posescope.core.errors import DataError, pluralise
 from posescope.core.files import write_json
+from posescope.core.mirrors import OF_NO_MODEL
 from posescope.core.plugins import ComponentSpec, build
 from posescope.core.text_escaping import escape_control
 from posescope.data.images.limits import ImageLimits
@@ -36,7 +37,9 @@ _SOME_SKIPPED, _ALL_SKIPPED = 3, 1
 @click.command(cls=PosescopeCommand)
 @click.argument("images", nargs=-1, required=True, type=LocalPathType(exists=True, takes_addresses=True))
 @click.option(
-    "--model", type=LocalPathType(takes_addresses=True), help="Model folder, or a data_dir; default: the project's newest."
+    "--model",
+    type=LocalPathType(takes_addresses=True, leave_out=OF_NO_MODEL),
+    help="Model folder, or a data_dir; default: the project's newest.",
 )
 @click.option(
     "--boxes", type=LocalPathType(exists=True, dir_okay=False, takes_addresses=True), help="COCO results or annotations."

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from posescope.core.remote_folder import RemoteFolder
 
 __all__ = [
-    "LEASE", "MARKER", "ON_DEMAND", "ensure_mirror", "fetch", "fetch_address", "fetch_file", "fetch_version",
+    "LEASE", "MARKER", "OF_NO_MODEL", "ON_DEMAND", "ensure_mirror", "fetch", "fetch_address", "fetch_file", "fetch_version",
     "find_size", "is_stored", "limit_copies", "list_names", "local_path_of", "open_mirror", "opened_mirrors", "place_of",
     "publish", "publish_changed", "remote_of", "remove", "remove_local",
 ]  # fmt: skip
@@ -31,6 +31,8 @@ MARKER, LEASE = ".remote.json", ".lease.json"
 # Files that are fetched one by one when they are read.
 ON_DEMAND = ("shard-*.npy",)
 _DEFAULT_CACHE_GB = 50.0
+# Files of a data_dir that belong to no model: those of all folders but 06_models.
+OF_NO_MODEL = ("0[!6]_*/*",)
 _OF_NO_READER = (*ON_DEMAND, "*/checkpoints/*", LEASE)
 
 # Mirrors that this process has opened.
@@ -106,11 +108,12 @@ def ensure_mirror(remote: "RemoteFolder") -> None:
     _find_root.cache_clear()
 
 
-def fetch_address(address: str) -> Path:
+def fetch_address(address: str, leave_out: Sequence[str] = ()) -> Path:
     """Return the local copy of a file, or of a folder without the files of `ON_DEMAND` and the checkpoints.
 
     Args:
         address: address of a file or folder, such as `s3://bucket/run`.
+        leave_out: patterns of further files of a folder that are not fetched, such as those of `OF_NO_MODEL`.
 
     Raises:
         DataError: if there is no such file or folder, or it cannot be read.
@@ -123,8 +126,9 @@ def fetch_address(address: str) -> Path:
         fetch(path, on_demand=())
         return path
     remote = open_mirror(address)
-    remote.fetch(remote.root, _OF_NO_READER)
-    if not any(not path.name.startswith(".") for path in remote.root.iterdir()):
+    remote.fetch(remote.root, (*_OF_NO_READER, *leave_out))
+    is_empty = not any(not path.name.startswith(".") for path in remote.root.iterdir())
+    if is_empty and not (leave_out and remote.store.folders()):
         raise DataError(f"{address}: expected a file or folder, found none. Check the address and the credentials.")
     return remote.root
 
