@@ -161,34 +161,45 @@ def try_batch(batch: TaskBatch, shared: Shared) -> list[Any] | TaskFailure:
     Args:
         batch, shared: see `run_batch`.
     """
-    from distributed.protocol.pickle import dumps  # noqa: PLC0415  (only a cluster needs it)
-
     task = getattr(batch.function, "__name__", "task")
     try:
         results = run_batch(batch, shared)
+        _check_result(results, task)
     except Exception as error:  # raised again in the process of the run
         return TaskFailure(_sendable(error, task))
+    return results
+
+
+def _check_result(results: list[Any], task: str) -> None:
+    from distributed.protocol.pickle import dumps  # noqa: PLC0415  (only a cluster needs it)
+
     try:
         dumps(results, buffer_callback=lambda _: None)  # arrays are not copied
     except Exception as error:
-        return TaskFailure(TaskError(f"{task}: expected a result that can be pickled, found another ({_in_one_line(error)})."))
-    return results
+        raise TaskError(f"{task}: expected a result that can be pickled, found another ({_in_one_line(error)}).") from error
 
 
 def _sendable(error: Exception, task: str) -> Exception:
     """Return the error, or one that names it if it cannot be pickled and read again, or would end the generator of results."""
-    from distributed.protocol.pickle import dumps, loads  # noqa: PLC0415
-
     if not isinstance(error, PosescopeError):
         error.add_note("Traceback in the worker:\n" + "".join(traceback.format_exception(error)))
     try:
-        if isinstance(loads(dumps(error)), type(error)) and not isinstance(error, StopIteration):
-            return error
+        _check_error(error, task)
+    except TaskError as named:
+        return named
+    return error
+
+
+def _check_error(error: Exception, task: str) -> None:
+    from distributed.protocol.pickle import dumps, loads  # noqa: PLC0415
+
+    failed = f"{task} failed in a Dask worker: {_in_one_line(error)}"
+    try:
+        is_same = isinstance(loads(dumps(error)), type(error))
     except Exception as fault:
-        found = f"; the error itself cannot be sent: {_in_one_line(fault)}"
-    else:
-        found = ""
-    return TaskError(f"{task} failed in a Dask worker: {_in_one_line(error)}{found}.")
+        raise TaskError(f"{failed}; the error itself cannot be sent: {_in_one_line(fault)}.") from error
+    if not is_same or isinstance(error, StopIteration):
+        raise TaskError(f"{failed}.") from error
 
 
 def _in_one_line(error: Exception) -> str:
