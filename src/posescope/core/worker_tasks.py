@@ -186,7 +186,7 @@ def _sendable(error: Exception, task: str) -> Exception:
     try:
         _check_error(error, task)
     except TaskError as named:
-        return named
+        return TaskError(str(named))  # without its cause, which would be sent with it
     return error
 
 
