@@ -336,7 +336,7 @@ class TestData:
 
         def kill_workers() -> None:
             rng = np.random.default_rng(0)
-            while not stop.wait(0.2):
+            while not stop.wait(0.01):
                 if len(list(store.glob("shard-*.json"))) < len(killed) + 1 or len(killed) == 3:
                     continue
                 nanny = psutil.Process(own_processes.workers[int(rng.integers(2))].pid)
