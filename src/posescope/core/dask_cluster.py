@@ -29,6 +29,7 @@ from posescope.core.worker_tasks import (
     TaskBatch,
     TaskFailure,
     WorkerVersionError,
+    batch_items,
     describe_differences,
     keep_shared,
     try_batch,
@@ -108,7 +109,7 @@ class DaskCluster:
         sent = self._send_shared(shared)
         run = _Run(self, function, sent, ordered)
         try:
-            yield from run.results(_batched(items, batch_size))
+            yield from run.results(batch_items(items, batch_size))
         finally:
             run.cancel()
 
@@ -337,9 +338,3 @@ def _log_cluster(cluster: DaskCluster) -> None:
     _log.info(
         "Dask cluster %s: %s, %s%s", info["address"], pluralise(len(workers), "worker"), pluralise(threads, "thread"), shown
     )
-
-
-def _batched(items: Iterable[ItemT], size: int) -> Iterator[tuple[ItemT, ...]]:
-    iterator = iter(items)
-    while batch := tuple(itertools.islice(iterator, size)):
-        yield batch

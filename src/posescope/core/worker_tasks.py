@@ -7,19 +7,21 @@ import platform
 import socket
 import threading
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from itertools import islice
 from typing import Any, TypeVar
 
 from posescope.core.errors import PosescopeError
 
 __all__ = [
-    "Shared", "TaskBatch", "TaskError", "TaskFailure", "WorkerVersionError", "describe_differences", "keep_shared", "run_batch",
-    "try_batch", "version_fault", "versions_here",
+    "Shared", "TaskBatch", "TaskError", "TaskFailure", "WorkerVersionError", "batch_items", "describe_differences", "keep_shared",
+    "run_batch", "try_batch", "version_fault", "versions_here",
 ]  # fmt: skip
 
+ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
 
 # They decode, resize, compute and transfer the results; others do not change a result.
@@ -134,6 +136,18 @@ def describe_differences(expected: Mapping[str, str], found: Mapping[str, str]) 
 def keep_shared(shared: Shared) -> Shared:
     """Return the shared objects; as the result of a task they stay in the workers."""
     return shared
+
+
+def batch_items(items: Iterable[ItemT], size: int) -> Iterator[tuple[ItemT, ...]]:
+    """Yield the items in batches, read only when a batch is needed.
+
+    Example:
+        >>> list(batch_items("abc", 2))
+        [('a', 'b'), ('c',)]
+    """
+    iterator = iter(items)
+    while batch := tuple(islice(iterator, size)):
+        yield batch
 
 
 def run_batch(batch: TaskBatch, shared: Shared) -> list[Any]:
