@@ -136,6 +136,14 @@ def test_a_file_that_is_no_object_does_not_exist(mirror: RemoteFolder, other: Re
     assert list_names(mirror.root / "a") == set()
 
 
+def test_the_temporary_note_of_another_process_is_no_file_of_the_folder(mirror: RemoteFolder) -> None:
+    write_json(mirror.root / "a/b.json", {})
+    temporary = mirror.root / ".remote/a/.b.json.123.456.tmp"  # renamed in a moment
+    temporary.write_text("{}")
+    fetch(mirror.root / "a")
+    assert temporary.exists()
+
+
 def test_removed_folders_are_gone_on_both_sides(mirror: RemoteFolder, files: fsspec.AbstractFileSystem) -> None:
     for name in ("x/1.json", "x/y/2.npy", "xy.json"):
         write_json(mirror.root / name, {})

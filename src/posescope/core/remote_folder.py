@@ -34,6 +34,7 @@ __all__ = ["RemoteFolder"]
 _COPIES = ".remote"
 _GB = 1e9
 _IN_FLIGHT = 16
+_TEMPORARY = ".*.tmp"
 
 T = TypeVar("T")
 
@@ -228,7 +229,8 @@ class RemoteFolder:
         """Remove local files that are no objects: a killed process had not uploaded them, or another machine removed them."""
         known = self._copies / self.name_of(path)
         local = {self.name_of(file) for file in _files_below(path) if not _is_hidden(file, path)}
-        noted = {one.relative_to(self._copies).as_posix() for one in _files_below(known)}
+        # Another process renames its temporary note in a moment.
+        noted = {one.relative_to(self._copies).as_posix() for one in _files_below(known) if not _matches(one.name, (_TEMPORARY,))}
         for name in (local | noted) - set(names):
             self._forget(name)
 
@@ -258,7 +260,9 @@ def _files_below(path: Path) -> Iterator[Path]:
     if path.is_file():
         yield path
     elif path.is_dir():
-        yield from (file for file in path.rglob("*") if file.is_file())
+        # Unlike `rglob`, this passes over folders that another process removes meanwhile.
+        places = (Path(folder, name) for folder, _, names in os.walk(path) for name in names)
+        yield from (place for place in places if place.is_file())
 
 
 def _replace_text(path: Path, text: str) -> None:
