@@ -7,7 +7,7 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from posescope.core.errors import DataError
+from posescope.core.errors import DataError, OptionsError
 from posescope.core.files import atomic_folder, atomic_write, write_json
 from posescope.core.mirrors import (
     OF_NO_MODEL,
@@ -284,3 +284,39 @@ def test_the_limit_of_copies_applies_to_all_open_mirrors(mirror: RemoteFolder) -
     found = remote_of(mirror.root)
     assert found is not None
     assert found.cache_gb == 3.0
+
+
+def test_objects_whose_names_lead_out_of_the_folder_are_left_out(
+    files: fsspec.AbstractFileSystem, mirror: RemoteFolder, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    files.pipe_file("/bucket/run/a.txt", b"inside")
+    files.store["/bucket/run/../../../../outside.txt"] = files.store["/bucket/run/a.txt"]
+    mirror.fetch(mirror.root)
+    assert (mirror.root / "a.txt").read_bytes() == b"inside"
+    assert list(tmp_path.rglob("outside.txt")) == []
+    assert "outside.txt" in caplog.text
+    with pytest.raises(DataError, match=r"\.\."):
+        fetch_file(mirror.root / "../../outside.txt")
+
+
+def test_addresses_have_one_spelling(tmp_path: Path) -> None:
+    assert open_mirror("MEMORY://bucket/run/", tmp_path).root == open_mirror("memory://bucket/run", tmp_path).root
+    for address in ("memory://bucket/../x", "s3://bucket//x", "memory://bucket/./x", "s3://bucket/x?versionId=1", "s3:///x"):
+        with pytest.raises(OptionsError):
+            open_mirror(address, tmp_path)
+
+
+def test_a_name_too_long_for_the_disk_is_a_named_error(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="POSESCOPE_CACHE_DIR"):
+        open_mirror("memory://bucket/" + "\u6f22" * 100, tmp_path)
+
+
+def test_an_address_without_objects_is_an_error_though_it_had_some(
+    files: fsspec.AbstractFileSystem, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POSESCOPE_CACHE_DIR", str(tmp_path))
+    files.pipe_file("/bucket/run/folder/a.txt", b"inside")
+    assert (fetch_address(ADDRESS) / "folder" / "a.txt").is_file()
+    files.store.clear()
+    with pytest.raises(DataError):
+        fetch_address(ADDRESS)

@@ -51,21 +51,22 @@ def open_mirror(address: str, cache_dir: Path | None = None, cache_gb: float | N
         DataError: if the folder cannot be created.
     """
     from posescope.core.remote_folder import RemoteFolder  # noqa: PLC0415  (imports fsspec, which local folders do not need)
+    from posescope.core.storage_file_systems import clean_address  # noqa: PLC0415
 
-    address = address.rstrip("/")
+    address = clean_address(address)
     base = cache_dir or Path(os.environ.get("POSESCOPE_CACHE_DIR") or user_cache_dir("storage"))
     protocol, _, rest = address.partition("://")
     # A colon and other special characters of a key are no part of a file name on every system.
     root = base.expanduser().absolute().joinpath(protocol, *(quote(part, safe=" ()+,=@[]") for part in rest.split("/") if part))
-    known = _find_root(str(root)) if (root / MARKER).is_file() else None
-    remote = RemoteFolder(address, root, cache_gb or (known[2] if known else _DEFAULT_CACHE_GB))
     try:
+        known = _find_root(str(root)) if (root / MARKER).is_file() else None
+        remote = RemoteFolder(address, root, cache_gb or (known[2] if known else _DEFAULT_CACHE_GB))
         if known != (address, root, remote.cache_gb):
             remote.write_marker()
     except OSError as error:
         raise DataError(
             f"{root}: the local copies of {address} cannot be kept here ({error.strerror or error}). Set POSESCOPE_CACHE_DIR to "
-            "a writable folder."
+            "a writable folder, or use a shorter address."
         ) from error
     _find_root.cache_clear()
     _OPENED[root] = remote
@@ -127,7 +128,7 @@ def fetch_address(address: str, leave_out: Sequence[str] = ()) -> Path:
         return path
     remote = open_mirror(address)
     remote.fetch(remote.root, (*_OF_NO_READER, *leave_out))
-    is_empty = not any(not path.name.startswith(".") for path in remote.root.iterdir())
+    is_empty = not remote.has_objects()
     if is_empty and not (leave_out and remote.store.folders()):
         raise DataError(f"{address}: expected a file or folder, found none. Check the address and the credentials.")
     return remote.root

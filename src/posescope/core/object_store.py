@@ -9,6 +9,7 @@ Nothing is cached, so an object that another process wrote is seen at once.
 
 import builtins
 import errno
+import logging
 import os
 import re
 import threading
@@ -18,10 +19,12 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any, TypeVar
 
+from posescope.core.errors import DataError
 from posescope.core.read_ahead import map_ahead
 from posescope.core.storage_file_systems import (
+    clean_address,
+    is_plain_name,
     open_file_system,
-    protocol_of,
     storage_options,
     version_of,
     writing_whole,
@@ -36,6 +39,8 @@ from posescope.core.storage_retries import (
 )  # fmt: skip
 
 __all__ = ["ObjectStore", "ObjectStoreError", "StoredObject", "storage_options"]
+
+log = logging.getLogger(__name__)
 
 _Result = TypeVar("_Result")
 _TEMPORARY = re.compile(r"(^|/)\.[^/]+\.\d+\.tmp(\.[^./]+)?$")
@@ -76,8 +81,7 @@ class ObjectStore:
 
     def __post_init__(self) -> None:
         """Check the address, and remove a final slash."""
-        protocol_of(self.address)
-        object.__setattr__(self, "address", re.sub(r"(?<=[^:/])/+$", "", self.address))
+        object.__setattr__(self, "address", clean_address(self.address))
 
     def read(self, name: str, start: int | None = None, end: int | None = None, expected_bytes: int | None = None) -> bytes:
         """Return the content of an object, or the bytes from `start` up to, not including, `end`, in one request.
@@ -99,9 +103,8 @@ class ObjectStore:
         def _read(_: int) -> bytes:
             file_system = self._file_system()
             # s3fs asks for the size before it reads an object in parts. One part needs no size.
-            options = (
-                {"max_concurrency": 1} if protocol_of(self.address) in ("s3", "s3a") and start is None and end is None else {}
-            )
+            is_whole = self.address.startswith(("s3://", "s3a://")) and start is None and end is None
+            options = {"max_concurrency": 1} if is_whole else {}
             try:
                 found = bytes(file_system.cat_file(self._path(name), start=start, end=end, **options))
             except OSError as error:
@@ -294,7 +297,9 @@ class ObjectStore:
         infos = [info for info in self._entries(prefix, recursive) if info["type"] == "file"]
         # Placeholders of empty folders and unfinished files of a local disk are left out.
         objects = [self._stored(i) for i in infos if not i["name"].endswith("/") and not _TEMPORARY.search(i["name"])]
-        return sorted(objects, key=lambda each: each.name)
+        for odd in [each.name for each in objects if not is_plain_name(each.name)]:
+            log.warning("%s/%s: an object of this name cannot be a local file; it is left out.", self.address, odd)
+        return sorted((each for each in objects if is_plain_name(each.name)), key=lambda each: each.name)
 
     def _entries(self, prefix: str, recursive: bool) -> builtins.list[dict[str, Any]]:
         root = self._path(prefix)
@@ -327,6 +332,8 @@ class ObjectStore:
 
     def _path(self, name: str) -> str:
         root = str(self._file_system()._strip_protocol(self.address)).rstrip("/")
+        if name and not is_plain_name(name.strip("/")):
+            raise DataError(f"{self.address}/{name}: expected a name without empty segments and segments '.' and '..'.")
         return f"{root}/{name.strip('/')}" if name else root
 
     def _file_system(self, is_single: bool = False) -> Any:

@@ -167,6 +167,10 @@ class RemoteFolder:
         place = self._copies / self.name_of(folder)
         return {one.name for one in place.iterdir() if one.is_file()} if place.is_dir() else set()
 
+    def has_objects(self) -> bool:
+        """Return whether this machine knows an object of the folder."""
+        return any(_files_below(self._copies))
+
     @property
     def _copies(self) -> Path:
         return self.root / _COPIES

@@ -17,7 +17,7 @@ from fsspec.implementations.local import LocalFileSystem
 from posescope.core.errors import OptionsError
 from posescope.core.paths import STORAGE_OPTIONS_VARIABLE
 
-__all__ = ["open_file_system", "protocol_of", "storage_options", "version_of", "writing_whole"]
+__all__ = ["clean_address", "is_plain_name", "open_file_system", "protocol_of", "storage_options", "version_of", "writing_whole"]
 
 _ADDRESS = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*)://")
 _PACKAGES = {
@@ -29,6 +29,7 @@ _PACKAGES = {
     "az": "adlfs",
 }
 _S3 = {"s3", "s3a"}
+_WITH_BUCKET = _S3 | {"gs", "gcs", "abfs", "az"}
 # s3fs holds this many parts of 50 MB in memory for each transfer of a large file.
 _PARTS_IN_FLIGHT = 4
 _CONNECTIONS = 64
@@ -44,6 +45,32 @@ def protocol_of(address: str) -> str:
     if match is None:
         raise OptionsError(f"{address!r}: expected the address of a storage (such as s3://bucket/folder), found none.")
     return match[1].lower()
+
+
+def clean_address(address: str) -> str:
+    """Return an address with its protocol in lower case and without a final slash.
+
+    Raises:
+        OptionsError: if the text is no address, or has a segment that names no object or no folder of a local copy.
+
+    Example:
+        >>> clean_address("S3://bucket/run/")
+        's3://bucket/run'
+    """
+    protocol = protocol_of(address)
+    rest = address[len(protocol) + 3 :].rstrip("/")
+    parts = (rest if protocol in _WITH_BUCKET else rest.lstrip("/")).split("/")
+    if rest and {"", ".", ".."} & set(parts):
+        raise OptionsError(f"{address}: expected no empty segments and no segments '.' and '..'. Write the whole path.")
+    if protocol in _S3 and "?" in rest:
+        raise OptionsError(f"{address}: expected no '?' and nothing after it. Versions of objects cannot be chosen.")
+    return f"{protocol}://{rest}"
+
+
+def is_plain_name(name: str) -> bool:
+    """Return whether a name can be that of a file below a folder; with `..` it could be any file of the user."""
+    parts = name.split("/")
+    return not {"", ".", ".."} & set(parts) and not (os.name == "nt" and any("\\" in part or ":" in part for part in parts))
 
 
 def storage_options(protocol: str) -> dict[str, Any]:
