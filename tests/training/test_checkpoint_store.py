@@ -6,9 +6,11 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import fsspec
 import pytest
 import torch
 
+from posescope.core.mirrors import open_mirror
 from posescope.training.checkpoint_state import state_from_bytes, state_to_bytes
 from posescope.training.checkpoint_store import CheckpointError, CheckpointStore, DamagedCheckpointError, TrainingState
 from posescope.training.records import EpochRecord
@@ -52,6 +54,26 @@ def test_state_as_bytes_equals_the_one_in_files(tmp_path: Path) -> None:
         assert (torch.equal(tensor, read.tensors[name]), tensor.stride()) == (True, read.tensors[name].stride())
     assert state_to_bytes(None) == b""
     assert state_from_bytes(b"") is None
+
+
+def test_interrupted_upload_is_no_checkpoint(tmp_path: Path) -> None:
+    """A process was killed between the upload of the tensors and that of the state, or before the first object."""
+    fsspec.filesystem("memory").store.clear()
+    first, other = (open_mirror("memory://bucket/checkpoints", tmp_path / name) for name in ("first", "other"))
+    store = CheckpointStore(first.root)
+    store.save(make_state(1), keep=2)
+    first.store.delete(["aaaa/epoch_0001/state.json"])
+    for mirror in (first, other):
+        mirror.fetch(mirror.root)
+        assert (mirror.root / "aaaa/epoch_0001/tensors.safetensors").is_file()
+        assert CheckpointStore(mirror.root).latest("aaaa") is None
+    store.save(make_state(1), keep=2)
+    other.fetch(other.root)
+    assert CheckpointStore(other.root).latest("aaaa").epoch == 1
+    first.store.delete([found.name for found in first.store.list()])
+    first.fetch(first.root)
+    assert (first.root / "aaaa/epoch_0001").is_dir()
+    assert store.latest("aaaa") is None
 
 
 def test_last_k_and_best_checkpoints_are_kept(tmp_path: Path) -> None:

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from posescope.core.files import atomic_folder, remove_leftovers, write_json
-from posescope.core.mirrors import remove
+from posescope.core.mirrors import remote_of, remove
 from posescope.training.checkpoint_state import (
+    STATE,
     CheckpointError,
     DamagedCheckpointError,
     TrainingState,
@@ -168,7 +169,14 @@ class CheckpointStore:
         return self.root / fingerprint / f"epoch_{epoch:04d}"
 
     def _epochs(self, fingerprint: str) -> list[int]:
-        return sorted(int(path.name.removeprefix("epoch_")) for path in (self.root / fingerprint).glob("epoch_*"))
+        """Return the epochs with a checkpoint, which may be damaged.
+
+        In an object store a folder without `state.json`, which is uploaded last, is what a killed process left: no checkpoint.
+        """
+        places = (self.root / fingerprint).glob("epoch_*")
+        is_stored = remote_of(self.root) is not None
+        found = (place for place in places if not is_stored or (place / STATE).is_file())
+        return sorted(int(place.name.removeprefix("epoch_")) for place in found)
 
     def _runs(self) -> list[str]:
         return sorted(path.name for path in self.root.glob("*") if path.is_dir() and self._epochs(path.name))
