@@ -95,6 +95,14 @@ def test_a_replaced_folder_loses_its_former_objects(mirror: RemoteFolder, files:
     assert names(files) == ["table/new", "table/result.json"]
 
 
+def test_a_replaced_folder_keeps_its_hidden_objects(mirror: RemoteFolder, files: fsspec.AbstractFileSystem) -> None:
+    for name in (".dvc/cache", ".gitkeep", "table/.notes.json", "table/old"):
+        files.pipe_file(f"/bucket/run/{name}", b"1")
+    with atomic_folder(mirror.root) as folder:
+        (folder / "table").mkdir()
+    assert names(files) == [".dvc/cache", ".gitkeep", "table/.notes.json"]
+
+
 def test_json_files_complete_a_folder(mirror: RemoteFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     order: list[str] = []
     upload = RemoteFolder._upload

@@ -94,7 +94,8 @@ class RemoteFolder:
             return
         files = [file for file in sorted(_files_below(path)) if not _is_hidden(file, path)]
         names = {self.name_of(file) for file in files}
-        former = [found.name for found in self.store.list(self.name_of(path))]
+        # Hidden objects, such as .gitkeep, are not uploaded here, so they are not of the former folder either.
+        former = [found.name for found in self.store.list(self.name_of(path)) if not _is_hidden(self.root / found.name, path)]
         self._delete_objects([name for name in former if name.endswith(".json")])
         _for_all(self._upload, [file for file in files if file.suffix != ".json"])
         _for_all(self._upload, [file for file in files if file.suffix == ".json"])
