@@ -24,9 +24,11 @@ from posescope.core.mirrors import (
     open_mirror,
     opened_mirrors,
     place_of,
+    publish,
     publish_changed,
     remote_of,
     remove,
+    remove_local,
 )
 from posescope.core.remote_folder import RemoteFolder
 
@@ -101,6 +103,16 @@ def test_a_replaced_folder_keeps_its_hidden_objects(mirror: RemoteFolder, files:
     with atomic_folder(mirror.root) as folder:
         (folder / "table").mkdir()
     assert names(files) == [".dvc/cache", ".gitkeep", "table/.notes.json"]
+
+
+def test_what_was_removed_before_its_upload_is_an_error(mirror: RemoteFolder, files: fsspec.AbstractFileSystem) -> None:
+    write_json(mirror.root / "table/a.json", {})
+    with pytest.raises(DataError, match="gone"):
+        publish(mirror.root / "gone")
+    remove_local(mirror.root / "table")
+    with pytest.raises(DataError, match="table"):
+        publish(mirror.root / "table")
+    assert names(files) == ["table/a.json"]
 
 
 def test_json_files_complete_a_folder(mirror: RemoteFolder, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -86,8 +86,17 @@ class RemoteFolder:
         _replace_text(self.root / MARKER, json.dumps({"address": self.address, "cache_gb": self.cache_gb}))
 
     def publish(self, path: Path) -> None:
-        """Upload a file, or replace the remote folder of that name; JSON files, which complete a folder, go last."""
+        """Upload a file, or replace the remote folder of that name; JSON files, which complete a folder, go last.
+
+        Raises:
+            DataError: if there is no such file or folder, or it cannot be written to the object store.
+        """
         check_lease(self.address)  # in the thread of the task; `_upload` may run in others
+        if not path.exists():
+            raise DataError(
+                f"{path}: expected a file or folder to upload to {self.address}, found none. Another process has removed it. Run "
+                "the pipeline that makes it again."
+            )
         if path.is_file():
             self._upload(path)
             self._limit_copies(path)
