@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from posescope.core.mirrors import fetch
 from posescope.core.object_store import ObjectStore, ObjectStoreError
 from posescope.data.coco.folder import CocoFolder, SourceOptions
 from posescope.data.coco.reader import read_annotations, read_coco
@@ -51,6 +52,19 @@ def test_an_image_is_read_and_not_kept(stored: tuple[ObjectStore, Path], tiny_co
     assert images_here(root) == []
     with pytest.raises(MissingImageError):
         read_bytes(root / "train2017/none.png")
+
+
+def test_a_local_copy_is_not_read_in_place_of_the_object(stored: tuple[ObjectStore, Path]) -> None:
+    """A prediction on the address of a folder leaves copies, which the mirror does not refresh."""
+    store, root = stored
+    old, new = (store.read(f"train2017/{name}.png") for name in ("one", "two"))
+    fetch(root / "train2017/one.png")
+    store.write("train2017/one.png", new)
+    assert list(read_images_ahead([ImageFile(root / "train2017/one.png", ImageLimits())], 1)) == [new]
+    assert read_bytes(root / "train2017/one.png", is_fetched=True) == old
+    store.delete(["train2017/one.png"])
+    with pytest.raises(MissingImageError):
+        read_bytes(root / "train2017/one.png")
 
 
 def test_the_size_is_bounded_before_an_image_is_read_whole(

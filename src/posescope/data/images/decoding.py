@@ -8,6 +8,7 @@ them: the colour of transparent pixels is arbitrary.
 import re
 import stat
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import simplejpeg
@@ -19,6 +20,9 @@ from posescope.data.images.headers import ImageHeader, read_header
 from posescope.data.images.limits import ImageError, ImageLimits, MissingImageError
 from posescope.data.images.orientation import PixelFrame, apply_orientation
 from posescope.data.images.pillow_files import DAMAGED, check_bit_depth, rgb_of, rgb_of_jpeg_cmyk
+
+if TYPE_CHECKING:
+    from posescope.core.remote_folder import RemoteFolder
 
 __all__ = ["decode_image", "read_bytes", "read_image"]
 
@@ -36,6 +40,7 @@ def read_image(
     *,
     frame: PixelFrame = "stored",
     limits: ImageLimits = _LIMITS,
+    is_fetched: bool = False,
 ) -> NDArray[np.uint8]:
     """Decode an image file to RGB. The content determines the format, not the file name.
 
@@ -47,6 +52,7 @@ def read_image(
         expected_size: annotated (height, width), px, in `frame`; None: not checked.
         frame: `stored` ignores the EXIF orientation, as COCO's labels expect; `upright` applies it.
         limits: maximum size of an image.
+        is_fetched: see `read_bytes`.
 
     Returns:
         (H, W, 3) uint8 RGB.
@@ -55,47 +61,48 @@ def read_image(
         ImageError: if the file is missing, no image, damaged or truncated, too large, of a format whose colours would be wrong,
             or has another size than annotated.
     """
-    return decode_image(read_bytes(path, limits), path, expected_size, frame=frame, limits=limits)
+    raw = read_bytes(path, limits, is_fetched=is_fetched)
+    return decode_image(raw, path, expected_size, frame=frame, limits=limits)
 
 
-def read_bytes(path: Path, limits: ImageLimits = _LIMITS, stored_bytes: int | None = None) -> bytes:
+def read_bytes(path: Path, limits: ImageLimits = _LIMITS, stored_bytes: int | None = None, *, is_fetched: bool = False) -> bytes:
     """Return the bytes of an image file, of an object store by one request.
+
+    A local copy of an object is not read: it may be older than the object, and finding out takes a request as well.
 
     Args:
         path: path of the image, or its place in the mirror of an object store.
         limits: maximum size of an image, which bounds the size of the file.
         stored_bytes: size of the object when its folder was listed; None: unknown.
+        is_fetched: the image of an object store has just been fetched, and is read from this machine.
 
     Raises:
         MissingImageError: if the file does not exist.
         ImageError: if the file cannot be read, is no regular file, or is larger than any image within the limits.
         ObjectStoreError: if the object store fails.
     """
+    remote = None if is_fetched else remote_of(path.parent)  # of the folder, for which the answer is known after the first image
     try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):  # a pipe would block, a device may not end
-            raise ImageError("image cannot be read", f"{path}: cannot be decoded as an image (it is not a regular file).")
-        limits.check_file(status.st_size, path)
-        return path.read_bytes()
+        return _read_local(path, limits) if remote is None else _read_stored(remote, path, limits, stored_bytes)
     except (FileNotFoundError, NotADirectoryError) as error:
-        stored = _read_stored(path, limits, stored_bytes)
-        if stored is None:
-            raise MissingImageError("image file is missing", f"{place_of(path)}: the image file does not exist.") from error
-        return stored
+        raise MissingImageError("image file is missing", f"{place_of(path)}: the image file does not exist.") from error
     except OSError as error:
         raise ImageError("image cannot be read", f"{path}: cannot be decoded as an image ({error.strerror}).") from error
 
 
-def _read_stored(path: Path, limits: ImageLimits, stored_bytes: int | None) -> bytes | None:
-    """Return the bytes of an object whose place in a mirror is `path`, None if there is no such object."""
-    remote = remote_of(path)
-    if remote is None:
-        return None
+def _read_local(path: Path, limits: ImageLimits) -> bytes:
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):  # a pipe would block, a device may not end
+        raise ImageError("image cannot be read", f"{path}: cannot be decoded as an image (it is not a regular file).")
+    limits.check_file(status.st_size, path)
+    return path.read_bytes()
+
+
+def _read_stored(remote: "RemoteFolder", path: Path, limits: ImageLimits, stored_bytes: int | None) -> bytes:
+    """Return the bytes of the object whose place in a mirror is `path`."""
     end = limits.max_file_bytes + 1  # a range bounds the memory without a request for the size
-    try:
-        raw = remote.store.read(remote.name_of(path), 0, end, None if stored_bytes is None else min(stored_bytes, end))
-    except FileNotFoundError:
-        return None
+    expected = None if stored_bytes is None else min(stored_bytes, end)
+    raw = remote.store.read(remote.name_of(path), 0, end, expected)
     limits.check_file(len(raw), path)
     return raw
 

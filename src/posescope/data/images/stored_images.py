@@ -1,6 +1,7 @@
 """The images of a data set in an object store: listed once per folder, and read by one request each, with several ahead.
 
-Nothing is written to this machine: each image is needed once, and all of them may not fit.
+Nothing is written to this machine: each image is needed once, and all of them may not fit. Copies that another command left are
+not read: they may be older than the objects of the listing.
 """
 
 from collections.abc import Iterator, Sequence

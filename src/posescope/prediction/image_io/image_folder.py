@@ -45,7 +45,7 @@ class ImageFolder:
             ImageError: if it cannot be decoded; see `data.images.decoding.read_image`.
         """
         base = self.root.parent if self.root.is_file() else self.root
-        return read_image(base / name, frame="upright", limits=self.limits)
+        return read_image(base / name, frame="upright", limits=self.limits, is_fetched=True)
 
 
 class ImageIdAllocator:

@@ -67,7 +67,7 @@ def as_named_image(image: Any, index: int, ids: ImageIdAllocator) -> NamedImage:
 
 def _pixels_of(image: Any, index: int) -> NDArray[np.uint8]:
     if isinstance(image, str | os.PathLike):
-        return read_image(Path(image), frame="upright")
+        return read_image(Path(image), frame="upright", is_fetched=True)
     if isinstance(image, bytes | bytearray | memoryview):
         return decode_image(bytes(image), Path(f"image {index}"), frame="upright")
     if isinstance(image, Image.Image):
