@@ -3,9 +3,10 @@
     data_dir/
       .lock           held by the run that writes here (flock); its text describes that run
       .lock.workers   shared by the worker processes of the run, which may outlive it for a moment
+      .lock.readers   of a folder of an object store only, see `core.reader_locks`
       .checksums/     for each file that a run saved, under its name: its checksum and those of the inputs
 
-Readers take no lock. A lock ends with the process that holds it. A folder of an object store also has a lease
+Readers of a local folder take no lock. A lock ends with the process that holds it. A folder of an object store also has a lease
 (`core.remote_lease`), which keeps out runs on other machines.
 """
 
@@ -27,6 +28,7 @@ import xxhash
 from posescope.core.errors import DataError, PosescopeError
 from posescope.core.files import read_checksummed_json, write_checksummed_json, xxh3_of
 from posescope.core.mirrors import remote_of
+from posescope.core.reader_locks import LOCK, shutting_out_readers
 
 if sys.platform != "win32":
     import fcntl
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CHECKSUMS", "DataFolder", "ChecksumRecord", "FolderInUseError", "FolderLock", "checksum_of", "share_folder_lock"]
 
-LOCK, WORKERS_LOCK, CHECKSUMS = ".lock", ".lock.workers", ".checksums"
+WORKERS_LOCK, CHECKSUMS = ".lock.workers", ".checksums"
 
 # Errors of flock on file systems without locks.
 _CANNOT_LOCK = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
@@ -135,7 +137,7 @@ class DataFolder:
     def acquire_lock(self, description: str) -> FolderLock:
         """Lock the folder for this run, on this machine and, if it belongs to an object store, for other machines too.
 
-        Nothing is waited for, except for a sign of life of a run on another machine.
+        Nothing is waited for, except for a sign of life of a run on another machine, and for readers that fetch.
 
         Args:
             description: Description of the run, for the message of other runs that need the folder.
@@ -144,9 +146,11 @@ class DataFolder:
             FolderInUseError: if another run has locked it; the message describes that run.
             DataError: if the folder is not writable.
         """
-        remote, lock = remote_of(self.root), self._lock_here(description)
+        remote = remote_of(self.root)
         if remote is None:
-            return lock
+            return self._lock_here(description)
+        with shutting_out_readers(self.root):
+            lock = self._lock_here(description)
         from posescope.core.remote_lease import acquire_lease  # noqa: PLC0415  (imports fsspec)
 
         try:

@@ -5,6 +5,7 @@ that take a path do what they say in a mirror, and no more than a local file nee
 """
 
 import json
+import logging
 import os
 import shutil
 from collections.abc import Sequence
@@ -34,6 +35,8 @@ _DEFAULT_CACHE_GB = 50.0
 # Files of a data_dir that belong to no model: those of all folders but 06_models.
 OF_NO_MODEL = ("0[!6]_*/*",)
 _OF_NO_READER = (*ON_DEMAND, "*/checkpoints/*", LEASE)
+
+log = logging.getLogger(__name__)
 
 # Mirrors that this process has opened.
 _OPENED: dict[Path, "RemoteFolder"] = {}
@@ -112,6 +115,8 @@ def ensure_mirror(remote: "RemoteFolder") -> None:
 def fetch_address(address: str, leave_out: Sequence[str] = ()) -> Path:
     """Return the local copy of a file, or of a folder without the files of `ON_DEMAND` and the checkpoints.
 
+    While a run on this machine writes to the mirror nothing is fetched: its files are newer than the objects.
+
     Args:
         address: address of a file or folder, such as `s3://bucket/run`.
         leave_out: patterns of further files of a folder that are not fetched, such as those of `OF_NO_MODEL`.
@@ -123,15 +128,41 @@ def fetch_address(address: str, leave_out: Sequence[str] = ()) -> Path:
 
     parent, _, name = address.rstrip("/").rpartition("/")
     if not parent.endswith("/") and ObjectStore(parent).stat(name) is not None:
-        path = open_mirror(parent).root / name
-        fetch(path, on_demand=())
+        remote = open_mirror(parent)
+        path = remote.root / name
+        if not _fetch_beside_runs(remote, path, ()) and not path.is_file():
+            raise _no_copy(address)
         return path
     remote = open_mirror(address)
-    remote.fetch(remote.root, (*_OF_NO_READER, *leave_out))
+    if not _fetch_beside_runs(remote, remote.root, (*_OF_NO_READER, *leave_out)):
+        if not any(not path.name.startswith(".") for path in remote.root.iterdir()):
+            raise _no_copy(address)
+        return remote.root
     is_empty = not remote.has_objects()
     if is_empty and not (leave_out and remote.store.folders()):
         raise DataError(f"{address}: expected a file or folder, found none. Check the address and the credentials.")
     return remote.root
+
+
+def _no_copy(address: str) -> DataError:
+    return DataError(
+        f"{address}: expected a copy on this machine, found none. A run on this machine writes here, so nothing is fetched. Wait "
+        "until it has ended, or set POSESCOPE_CACHE_DIR to another folder."
+    )
+
+
+def _fetch_beside_runs(remote: "RemoteFolder", path: Path, on_demand: Sequence[str]) -> bool:
+    """Fetch a file or folder, unless a run on this machine writes to the mirror, and return whether it was fetched."""
+    from posescope.core.reader_locks import RunState, watching_runs  # noqa: PLC0415  (imports this module)
+
+    with watching_runs(remote.root) as state:
+        if state is RunState.RUNNING:
+            log.info("%s: a run on this machine writes here. Its files are read as they are, and nothing is fetched.", path)
+            return False
+        # A worker of a run whose main process is on another machine holds no lock here.
+        is_possible = state is RunState.POSSIBLE or remote.store.stat(LEASE) is not None
+        remote.fetch(path, on_demand, keeps_unsent=is_possible)
+        return True
 
 
 def local_path_of(text: str) -> str:
@@ -186,11 +217,11 @@ def remove(path: Path) -> None:
         remove_local(path)
 
 
-def fetch(path: Path, on_demand: Sequence[str] = ON_DEMAND) -> None:
+def fetch(path: Path, on_demand: Sequence[str] = ON_DEMAND, keeps_unsent: bool = False) -> None:
     """Make the local copy of a file or folder of a mirror equal to the objects (`RemoteFolder.fetch`)."""
     remote = remote_of(path)
     if remote is not None:
-        remote.fetch(path, on_demand)
+        remote.fetch(path, on_demand, keeps_unsent)
 
 
 def fetch_file(path: Path) -> None:

@@ -113,10 +113,7 @@ class RemoteFolder:
     def publish_changed(self, path: Path) -> None:
         """Upload those files of a file or folder that are not equal to their objects."""
         for file in _files_below(path):
-            name, status = self.name_of(file), file.stat()
-            known = self._copy_of(name)
-            is_equal = known is not None and (known.size_bytes, known.mtime_ns) == (status.st_size, status.st_mtime_ns)
-            if not is_equal and not _is_hidden(file, path.parent):
+            if self._is_unsent(self.name_of(file)) and not _is_hidden(file, path.parent):
                 self._upload(file)
 
     def remove(self, path: Path) -> None:
@@ -129,12 +126,13 @@ class RemoteFolder:
         self._delete_objects([one for one in inside if not one.endswith(".json")])
         remove_local(path)
 
-    def fetch(self, path: Path, on_demand: Sequence[str] = ON_DEMAND) -> None:
+    def fetch(self, path: Path, on_demand: Sequence[str] = ON_DEMAND, keeps_unsent: bool = False) -> None:
         """Make the local copies of a file or folder equal to the objects, and remove files that are no objects.
 
         Args:
             path: the file or folder.
             on_demand: patterns of files that are not downloaded here, of their names or of their relative paths.
+            keeps_unsent: keep local files that were neither uploaded nor downloaded as they are: a run may be at work on them.
 
         Raises:
             DataError: if an object cannot be read.
@@ -142,8 +140,8 @@ class RemoteFolder:
         name = self.name_of(path)
         single = self.store.stat(name) if name else None
         found = [single] if single is not None else self.store.list(name)
-        self._forget_others(path, {one.name for one in found})
-        stale = [one for one in found if not self._is_current(one)]
+        self._forget_others(path, {one.name for one in found}, keeps_unsent)
+        stale = [one for one in found if not self._is_current(one) and not (keeps_unsent and self._is_unsent(one.name))]
         later = [one for one in stale if _matches(one.name, on_demand)]
         for one in later:
             (self.root / one.name).unlink(missing_ok=True)
@@ -239,14 +237,25 @@ class RemoteFolder:
         (self.root / name).unlink(missing_ok=True)
         self._copy_path(name).unlink(missing_ok=True)
 
-    def _forget_others(self, path: Path, names: Collection[str]) -> None:
+    def _is_unsent(self, name: str) -> bool:
+        """Return whether there is a local file that was neither uploaded nor downloaded as it is."""
+        known = self._copy_of(name)
+        try:
+            status = (self.root / name).stat()
+        except OSError:
+            return False
+        return known is None or (known.size_bytes, known.mtime_ns) != (status.st_size, status.st_mtime_ns)
+
+    def _forget_others(self, path: Path, names: Collection[str], keeps_unsent: bool) -> None:
         """Remove local files that are no objects: a killed process had not uploaded them, or another machine removed them."""
         known = self._copies / self.name_of(path)
         local = {self.name_of(file) for file in _files_below(path) if not _is_hidden(file, path)}
         # Another process renames its temporary note in a moment.
         noted = {one.relative_to(self._copies).as_posix() for one in _files_below(known) if not _matches(one.name, (_TEMPORARY,))}
         for name in (local | noted) - set(names):
-            self._forget(name)
+            # What is no longer unsent may have been uploaded after the objects were listed.
+            if not (keeps_unsent and (self._is_unsent(name) or self.store.stat(name) is not None)):
+                self._forget(name)
 
     def _limit_copies(self, path: Path) -> None:
         """Remove the copies used least recently, but not `path`, until all files on demand take at most `cache_gb`."""

@@ -15,9 +15,9 @@ from kedro.pipeline import Pipeline
 
 from posescope.core.compute import ComputeOptions, use_cluster
 from posescope.core.dask_cluster import DaskCluster, open_cluster
-from posescope.core.data_folder import LOCK
 from posescope.core.mirrors import ensure_mirror, opened_mirrors
 from posescope.core.paths import LEASES_VARIABLE
+from posescope.core.reader_locks import LOCK
 from posescope.core.worker_folders import share_folders
 
 __all__ = ["ClusterConnection"]

@@ -40,5 +40,6 @@ class TrainedModels:
         if is_address(name):
             return read_stored_model(find_trained_model(str(fetch_address(name)), self.root))
         for part in _READ_FROM:
-            fetch(self.root / part)
+            # The journals of runs, of this one too, are no objects.
+            fetch(self.root / part, keeps_unsent=True)
         return read_stored_model(find_trained_model(name, self.root))
