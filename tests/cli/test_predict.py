@@ -432,7 +432,7 @@ def test_info_of_an_address_fetches_no_weights_and_no_results(
     lines = call("info", store.address).stdout.splitlines()
     assert lines[1:] == call("info", model_folders.onnx).stdout.splitlines()[1:]
     fetched = {path.name for path in (tmp_path / "cache").rglob("*") if path.is_file() and ".remote" not in path.parts}
-    assert fetched <= {"model.json", "uncertainty.json", "predictions.json", ".remote.json"}
+    assert fetched <= {"model.json", "uncertainty.json", "predictions.json", ".remote.json", ".lock.readers"}
     assert "model.json" in fetched
 
 
