@@ -1,3 +1,4 @@
+import uuid
 from pathlib import Path
 
 import numpy as np
@@ -5,6 +6,8 @@ import pytest
 from tests.pickling_cluster import PicklingCluster
 
 from posescope.core.compute import use_cluster
+from posescope.core.errors import DataError
+from posescope.core.mirrors import open_mirror, publish
 from posescope.explainability.components import product_sums
 from posescope.explainability.components.product_sums import sum_covariance, sum_gram
 from posescope.explainability.features import row_blocks
@@ -58,6 +61,38 @@ def test_a_cluster_gives_the_same_bits_and_reads_the_file_itself(small_blocks: N
     np.testing.assert_array_equal(found.mean(), expected.mean())
     assert len(cluster.sizes) > 5
     assert max(cluster.sizes) < 1000, "the place in the file is sent, not the values"
+
+
+@pytest.mark.parametrize("local", ["none", "other", "short"])
+def test_a_worker_fetches_the_features_that_were_sent(small_blocks: None, tmp_path: Path, local: str) -> None:
+    """The machine of a worker may have no file, or that of an earlier run."""
+    values, mean, path = stored_features(tmp_path)
+    expected = sum_covariance(values, mean)
+    former = {"other": features_of(120, 8)[::-1], "short": features_of(3, 8)}.get(local)
+    path.unlink()  # the memory map of this process keeps the former file
+    if former is not None:
+        np.save(path, former)
+    with use_cluster(PicklingCluster()):
+        found = sum_covariance(values, mean)
+    np.testing.assert_array_equal(found.covariance(), expected.covariance())
+
+
+def test_features_that_were_replaced_in_the_store_are_an_error(small_blocks: None, tmp_path: Path) -> None:
+    values, mean, path = stored_features(tmp_path)
+    path.unlink()
+    np.save(path, features_of(120, 8)[::-1])
+    publish(path)
+    with use_cluster(PicklingCluster()), pytest.raises(DataError, match="memory://"):
+        sum_covariance(values, mean)
+
+
+def stored_features(folder: Path) -> tuple[np.ndarray, np.ndarray, Path]:
+    """Return features (120, 8) of an object store as a memory map, their mean and their file."""
+    path = open_mirror(f"memory://{uuid.uuid4().hex}", folder).root / "values.npy"
+    np.save(path, features_of(120, 8))
+    publish(path)
+    values = np.load(path, mmap_mode="r")
+    return values, values.mean(axis=0, dtype=np.float64), path
 
 
 def test_a_cluster_gives_the_same_gram_matrix_of_values_in_memory(small_blocks: None) -> None:

@@ -5,21 +5,29 @@
 
 Blocks are summed in groups of a fixed number, and the groups are added in order. A worker of a cluster sums one group, so the
 order of the sums, and with it every bit, is the same with any number of workers. A worker uses as many threads as this process.
+
+Features in a file are sent as a place in it. If the file belongs to the mirror of an object store, the worker compares its copy
+with the checksum of the features, and fetches the object if there is none or another one.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
+import xxhash
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from posescope.core.compute import current_cluster
+from posescope.core.errors import DataError
 from posescope.core.hardware import count_blas_threads, limit_blas_threads
+from posescope.core.mirrors import fetch, place_of, remote_of
 from posescope.explainability.components.covariance import CovarianceSum
 from posescope.explainability.features.row_blocks import row_slices
 
@@ -42,6 +50,7 @@ class _Piece:
         shape: (N, D).
         dtype: of the file.
         values: the part.
+        checksum: XXH3-128 of the whole array if the file belongs to the mirror of an object store, else empty.
     """
 
     place: tuple[slice, slice]
@@ -50,12 +59,17 @@ class _Piece:
     shape: tuple[int, int] = (0, 0)
     dtype: str = ""
     values: NDArray[np.floating] | None = None
+    checksum: str = ""
 
     def read(self) -> NDArray[np.floating]:
-        """Return the values, of a file as a memory map."""
+        """Return the values, of a file as a memory map.
+
+        Raises:
+            DataError: if an object store has other features than those that were sent.
+        """
         if self.values is not None or self.path is None:
             return self.values if self.values is not None else np.empty((0, 0), dtype=np.float64)
-        whole = np.memmap(self.path, dtype=self.dtype, mode="r", offset=self.offset, shape=self.shape)
+        whole = (_map_stored if self.checksum else _map)(self.path, self.offset, self.shape, self.dtype, self.checksum)
         part: NDArray[np.floating] = whole[self.place]
         return part
 
@@ -131,22 +145,55 @@ def _over_groups(
     if cluster is None or len(groups) < 2:
         found = (function(_Piece(place, values=values[place]), mean, threads) for place in groups)
     else:
-        found = cluster.map(function, (_piece_of(values, place) for place in groups), shared=(mean, threads))
+        checksum = _checksum_if_stored(values)
+        found = cluster.map(function, (_piece_of(values, place, checksum) for place in groups), shared=(mean, threads))
     return iter(tqdm(found, desc=label, total=len(groups), leave=False))
 
 
-def _piece_of(values: NDArray[np.floating], place: tuple[slice, slice]) -> _Piece:
+def _piece_of(values: NDArray[np.floating], place: tuple[slice, slice], checksum: str) -> _Piece:
     """Return a part of features for another process: as a part of the file that they are a memory map of, if they are one."""
-    root: object = values
-    while isinstance(root, np.memmap) and isinstance(root.base, np.memmap):
-        root = root.base
-    if (
-        not isinstance(values, np.memmap)
-        or not isinstance(root, np.memmap)
-        or root.filename is None
-        or not values.flags.c_contiguous
-    ):
+    root = _file_map_of(values)
+    if root is None or root.filename is None:
         return _Piece(place, values=np.array(values[place]))
     offset = root.offset + values.__array_interface__["data"][0] - root.__array_interface__["data"][0]
     count, width = values.shape
-    return _Piece(place, Path(root.filename), offset, (count, width), values.dtype.str)
+    return _Piece(place, Path(root.filename), offset, (count, width), values.dtype.str, checksum=checksum)
+
+
+def _file_map_of(values: NDArray[np.floating]) -> "np.memmap[Any, Any] | None":
+    """Return the memory map of a file that contiguous values are a part of; None if there is none."""
+    root: object = values
+    while isinstance(root, np.memmap) and isinstance(root.base, np.memmap):
+        root = root.base
+    is_map = isinstance(values, np.memmap) and isinstance(root, np.memmap) and root.filename is not None
+    return root if is_map and isinstance(root, np.memmap) and values.flags.c_contiguous else None
+
+
+def _checksum_if_stored(values: NDArray[np.floating]) -> str:
+    """Return the checksum of values that are a part of a file in the mirror of an object store, else an empty text."""
+    root = _file_map_of(values)
+    is_stored = root is not None and root.filename is not None and remote_of(Path(root.filename)) is not None
+    return _checksum_of(values) if is_stored else ""
+
+
+def _checksum_of(values: NDArray[np.floating]) -> str:
+    return xxhash.xxh3_128_hexdigest(values.reshape(-1).view(np.uint8).data)
+
+
+def _map(path: Path, offset: int, shape: tuple[int, int], dtype: str, _: str = "") -> NDArray[np.floating]:
+    return np.memmap(path, dtype=dtype, mode="r", offset=offset, shape=shape)
+
+
+@lru_cache(maxsize=1)  # the map of a checked file stays that file, whatever takes its place
+def _map_stored(path: Path, offset: int, shape: tuple[int, int], dtype: str, checksum: str) -> NDArray[np.floating]:
+    """Return features in the mirror of an object store, fetched if this machine has none or other ones."""
+    for refresh in (lambda _: None, fetch):
+        refresh(path)
+        with suppress(FileNotFoundError, ValueError):  # no file, or one that is too short
+            values = _map(path, offset, shape, dtype)
+            if _checksum_of(values) == checksum:
+                return values
+    raise DataError(
+        f"{place_of(path)}: expected features with the checksum {checksum}, found none or other ones: another run has replaced "
+        "them. Run the same command again."
+    )
