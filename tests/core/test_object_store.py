@@ -270,3 +270,13 @@ def test_addresses_are_normalised_and_pickled() -> None:
 
 def test_an_object_states_its_fields() -> None:
     assert StoredObject("a", 1, "v") == StoredObject(name="a", size_bytes=1, version="v")
+
+
+def test_an_object_with_the_name_of_a_folder_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = ObjectStore(f"file://{tmp_path}")
+    infos = [{"name": f"{tmp_path}/{name}", "type": "file", "size": 1} for name in ("x", "x/y", "xy", "z/../a", "x.json")]
+    monkeypatch.setattr(ObjectStore, "_entries", lambda *_: infos)
+    assert [found.name for found in store.list()] == ["x.json", "x/y", "xy"]
+    assert f"{tmp_path}/x:" in caplog.text

@@ -26,6 +26,7 @@ from posescope.core.storage_file_systems import (
     is_plain_name,
     open_file_system,
     storage_options,
+    unusable_names,
     version_of,
     writing_whole,
 )  # fmt: skip
@@ -36,7 +37,7 @@ from posescope.core.storage_retries import (
     TruncatedObjectError,
     classify_error,
     http_status_of,
-)  # fmt: skip
+)
 
 __all__ = ["ObjectStore", "ObjectStoreError", "StoredObject", "storage_options"]
 
@@ -297,9 +298,10 @@ class ObjectStore:
         infos = [info for info in self._entries(prefix, recursive) if info["type"] == "file"]
         # Placeholders of empty folders and unfinished files of a local disk are left out.
         objects = [self._stored(i) for i in infos if not i["name"].endswith("/") and not _TEMPORARY.search(i["name"])]
-        for odd in [each.name for each in objects if not is_plain_name(each.name)]:
-            log.warning("%s/%s: an object of this name cannot be a local file; it is left out.", self.address, odd)
-        return sorted((each for each in objects if is_plain_name(each.name)), key=lambda each: each.name)
+        odd = unusable_names([each.name for each in objects])
+        for name in sorted(odd):
+            log.warning("%s/%s: an object of this name cannot be a local file; it is left out.", self.address, name)
+        return sorted((each for each in objects if each.name not in odd), key=lambda each: each.name)
 
     def _entries(self, prefix: str, recursive: bool) -> builtins.list[dict[str, Any]]:
         root = self._path(prefix)

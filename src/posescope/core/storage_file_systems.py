@@ -4,7 +4,7 @@ import json
 import os
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
@@ -17,7 +17,10 @@ from fsspec.implementations.local import LocalFileSystem
 from posescope.core.errors import OptionsError
 from posescope.core.paths import STORAGE_OPTIONS_VARIABLE
 
-__all__ = ["clean_address", "is_plain_name", "open_file_system", "protocol_of", "storage_options", "version_of", "writing_whole"]
+__all__ = [
+    "clean_address", "is_plain_name", "open_file_system", "protocol_of", "storage_options", "unusable_names", "version_of",
+    "writing_whole",
+]  # fmt: skip
 
 _ADDRESS = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*)://")
 _PACKAGES = {
@@ -71,6 +74,17 @@ def is_plain_name(name: str) -> bool:
     """Return whether a name can be that of a file below a folder; with `..` it could be any file of the user."""
     parts = name.split("/")
     return not {"", ".", ".."} & set(parts) and not (os.name == "nt" and any("\\" in part or ":" in part for part in parts))
+
+
+def unusable_names(names: Collection[str]) -> set[str]:
+    """Return those names of objects that cannot be files of one local folder: not plain, or a folder of another name.
+
+    Example:
+        >>> sorted(unusable_names(["a", "a/b", "c/../d", "e"]))
+        ['a', 'c/../d']
+    """
+    folders = {name[:end] for name in names for end, letter in enumerate(name) if letter == "/"}
+    return {name for name in names if name in folders or not is_plain_name(name)}
 
 
 def storage_options(protocol: str) -> dict[str, Any]:
