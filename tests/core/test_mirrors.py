@@ -1,5 +1,6 @@
 """Mirrors on the memory file system of fsspec, which lives in this process."""
 
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -162,6 +163,23 @@ def test_the_temporary_note_of_another_process_is_no_file_of_the_folder(mirror: 
     temporary.write_text("{}")
     fetch(mirror.root / "a")
     assert temporary.exists()
+
+
+def test_temporary_names_hold_the_machine(mirror: RemoteFolder, other: RemoteFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_json(mirror.root / "a/b.json", {"x": 1})
+    renamed: list[str] = []
+    replace = os.replace
+
+    def note(source: Path, target: Path) -> None:
+        renamed.append(f"{source} {target}")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", note)
+    monkeypatch.setattr("posescope.core.paths._MACHINE", 4321, raising=False)
+    fetch(other.root / "a/b.json")
+    remove_local(other.root / "a")
+    assert len(renamed) == 3, "the file, its note and the removed folder"
+    assert [name for name in renamed if f".04321{os.getpid()}." not in name] == []
 
 
 def test_removed_folders_are_gone_on_both_sides(mirror: RemoteFolder, files: fsspec.AbstractFileSystem) -> None:

@@ -13,7 +13,6 @@ import math
 import os
 import re
 import shutil
-import socket
 import sys
 import zlib
 from collections import Counter
@@ -26,6 +25,7 @@ import xxhash
 
 from posescope.core.errors import DataError
 from posescope.core.mirrors import MARKER, publish
+from posescope.core.paths import writer_number
 
 if sys.platform != "win32":
     import fcntl
@@ -43,13 +43,6 @@ _PIECE_BYTES = 4 * 1024**2
 _CHECKSUM = "seal"
 _TEMPORARY = re.compile(r"^\..+\.\d+\.tmp(\.[^.]+)?$")
 
-# Processes of two machines may have the same id and write the same shard of a shared folder, if the first seemed lost.
-_MACHINE = zlib.crc32(socket.gethostname().encode()) % 100_000
-
-
-def _writer_number() -> str:
-    return f"{_MACHINE:05d}{os.getpid()}"
-
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
@@ -58,7 +51,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
     Parent folders are created. If the block raises, the temporary file is removed and `path` is unchanged.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{_writer_number()}.tmp{path.suffix}")
+    temporary = path.with_name(f".{path.stem}.{writer_number()}.tmp{path.suffix}")
     try:
         yield temporary
         os.replace(temporary, path)
@@ -75,7 +68,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     removed and `path` is unchanged. Temporary folders of `path` that killed processes left behind are removed first.
     """
     _remove_abandoned(path)
-    temporary = path.with_name(f".{path.name}.{_writer_number()}.tmp")
+    temporary = path.with_name(f".{path.name}.{writer_number()}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
     try:

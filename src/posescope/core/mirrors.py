@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from posescope.core.errors import DataError
-from posescope.core.paths import is_address, user_cache_dir
+from posescope.core.paths import is_address, user_cache_dir, writer_number
 
 if TYPE_CHECKING:
     from posescope.core.remote_folder import RemoteFolder
@@ -185,7 +185,7 @@ def remove_local(path: Path) -> None:
     if not path.is_dir() or path.is_symlink():
         path.unlink(missing_ok=True)
         return
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{writer_number()}.tmp")
     os.replace(path, temporary)
     shutil.rmtree(temporary)
 

@@ -12,7 +12,6 @@ import errno
 import logging
 import os
 import re
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -26,6 +25,7 @@ from posescope.core.storage_file_systems import (
     is_plain_name,
     open_file_system,
     storage_options,
+    temporary_beside,
     unusable_names,
     version_of,
     writing_whole,
@@ -145,7 +145,7 @@ class ObjectStore:
             ObjectStoreError: if it cannot be read, or not be written.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.stem}.{threading.get_ident()}.{os.getpid()}.tmp{path.suffix}")
+        temporary = temporary_beside(path)
 
         def _download(_: int) -> StoredObject:
             found = self._info(name)
@@ -342,8 +342,7 @@ class ObjectStore:
         return open_file_system(self.address, is_single)
 
     def _call(self, name: str, action: str, function: Callable[[int], _Result]) -> _Result:
-        where = f"{self.address}/{name}" if name else self.address
-        return self.retries.call(where, action, function)
+        return self.retries.call(f"{self.address}/{name}" if name else self.address, action, function)
 
 
 def _check_size(found: StoredObject, size_bytes: int) -> None:

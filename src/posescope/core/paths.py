@@ -6,6 +6,8 @@ run with such a path would write to two places. So a path that is not the same f
 
 import os
 import re
+import socket
+import zlib
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +15,7 @@ from pydantic import AfterValidator
 
 __all__ = [
     "LEASES_VARIABLE", "STORAGE_OPTIONS_VARIABLE", "LocalFile", "LocalPath", "expand_home", "find_path_error", "is_address",
-    "user_cache_dir",
+    "user_cache_dir", "writer_number",
 ]  # fmt: skip
 
 # Options of the file systems of addresses as JSON, {protocol: options}. Credentials reach child processes in it, not on command
@@ -26,6 +28,9 @@ _URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://")
 _PREFIX = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*:")
 _DRIVE = re.compile(r"^[A-Za-z]:([\\/]|$)")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+# Processes of two machines may have the same id and write the same file of a shared folder, such as a home folder on NFS.
+_MACHINE = zlib.crc32(socket.gethostname().encode()) % 100_000
 
 
 def expand_home(text: str) -> str:
@@ -46,6 +51,11 @@ def is_address(text: str) -> bool:
 def user_cache_dir(name: str) -> Path:
     """Return a cache folder of the user: `$XDG_CACHE_HOME/posescope/<name>`, by default in `~/.cache`."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "posescope" / name
+
+
+def writer_number() -> str:
+    """Return digits of this machine and process, for the names of temporary files."""
+    return f"{_MACHINE:05d}{os.getpid()}"
 
 
 def find_path_error(text: str, windows: bool = os.name == "nt") -> str | None:

@@ -27,6 +27,7 @@ from typing import TypeVar
 from posescope.core.errors import DataError
 from posescope.core.mirrors import MARKER, ON_DEMAND, remove_local
 from posescope.core.object_store import ObjectStore, StoredObject
+from posescope.core.paths import writer_number
 from posescope.core.remote_lease import check_lease
 
 __all__ = ["RemoteFolder"]
@@ -290,7 +291,7 @@ def _files_below(path: Path) -> Iterator[Path]:
 
 def _replace_text(path: Path, text: str) -> None:
     """Write a text under a temporary name and rename it; `core.files` would publish it."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
+    temporary = path.with_name(f".{path.name}.{writer_number()}.{threading.get_ident()}.tmp")
     temporary.write_text(text, encoding="utf-8")
     os.replace(temporary, path)
 

@@ -15,11 +15,11 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from posescope.core.errors import OptionsError
-from posescope.core.paths import STORAGE_OPTIONS_VARIABLE
+from posescope.core.paths import STORAGE_OPTIONS_VARIABLE, writer_number
 
 __all__ = [
-    "clean_address", "is_plain_name", "open_file_system", "protocol_of", "storage_options", "unusable_names", "version_of",
-    "writing_whole",
+    "clean_address", "is_plain_name", "open_file_system", "protocol_of", "storage_options", "temporary_beside", "unusable_names",
+    "version_of", "writing_whole",
 ]  # fmt: skip
 
 _ADDRESS = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*)://")
@@ -147,6 +147,11 @@ def _s3_options(options: dict[str, Any], is_single: bool) -> dict[str, Any]:
     return {"max_concurrency": _PARTS_IN_FLIGHT, **options, "config_kwargs": config}
 
 
+def temporary_beside(path: Path) -> Path:
+    """Return a name for the incomplete file that will be renamed to `path`, of this thread, process and machine."""
+    return path.with_name(f".{path.stem}.{threading.get_ident()}.{writer_number()}.tmp{path.suffix}")
+
+
 @contextmanager
 def writing_whole(file_system: Any, path: str, is_new: bool = False) -> Iterator[str]:
     """Yield the path to write, so that `path` appears whole at the end of the block or not at all.
@@ -164,7 +169,7 @@ def writing_whole(file_system: Any, path: str, is_new: bool = False) -> Iterator
         return
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{threading.get_ident()}.{os.getpid()}.tmp")
+    temporary = temporary_beside(target)
     try:
         yield str(temporary)
         if is_new:
