@@ -131,6 +131,32 @@ def test_json_files_complete_a_folder(mirror: RemoteFolder, monkeypatch: pytest.
     assert order == ["weights", "a.json"]
 
 
+def test_a_result_is_completed_after_its_plots_and_removed_before_them(
+    mirror: RemoteFolder, files: fsspec.AbstractFileSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write() -> None:
+        with atomic_folder(mirror.root / "result") as folder:
+            for name in ("a.json", "b.plotly.json", "parts/c.json", "table.csv"):
+                (folder / name).parent.mkdir(exist_ok=True)
+                (folder / name).write_text("{}")
+
+    def fail(_: RemoteFolder, path: Path) -> None:
+        raise DataError(f"{path.name}: the process was killed")
+
+    write()
+    upload, delete = RemoteFolder._upload, RemoteFolder._delete_objects
+    monkeypatch.setattr(RemoteFolder, "_upload", lambda *of: fail(*of) if of[1].name == "b.plotly.json" else upload(*of))
+    with pytest.raises(DataError):
+        write()
+    assert "result/a.json" not in names(files), "a plot is missing, so the result is not complete"
+    monkeypatch.setattr(RemoteFolder, "_upload", upload)
+    write()
+    removed: list[set[str]] = []
+    monkeypatch.setattr(RemoteFolder, "_delete_objects", lambda *of: (removed.append(set(of[1])), delete(*of)))
+    remove(mirror.root / "result")
+    assert removed == [{"result/a.json"}, {"result/b.plotly.json", "result/parts/c.json"}, {"result/table.csv"}]
+
+
 def test_another_machine_fetches_what_was_written(mirror: RemoteFolder, other: RemoteFolder) -> None:
     write_json(mirror.root / "a/b.json", {"x": 1})
     fetch(other.root / "a/b.json")

@@ -102,14 +102,15 @@ class RemoteFolder:
             self._upload(path)
             self._limit_copies(path)
             return
-        files = [file for file in sorted(_files_below(path)) if not _is_hidden(file, path)]
-        names = {self.name_of(file) for file in files}
+        names = [self.name_of(file) for file in sorted(_files_below(path)) if not _is_hidden(file, path)]
         # Hidden objects, such as .gitkeep, are not uploaded here, so they are not of the former folder either.
         former = [found.name for found in self.store.list(self.name_of(path)) if not _is_hidden(self.root / found.name, path)]
-        self._delete_objects([name for name in former if name.endswith(".json")])
-        _for_all(self._upload, [file for file in files if file.suffix != ".json"])
-        _for_all(self._upload, [file for file in files if file.suffix == ".json"])
-        self._delete_objects([name for name in former if name not in names])
+        _, parts, last = _in_stages(former)
+        self._delete_objects(last)
+        self._delete_objects(parts)
+        for stage in _in_stages(names):
+            _for_all(self._upload, [self.root / name for name in stage])
+        self._delete_objects(set(former) - set(names))
 
     def publish_changed(self, path: Path) -> None:
         """Upload those files of a file or folder that are not equal to their objects."""
@@ -123,8 +124,8 @@ class RemoteFolder:
         is_file = path.is_file() or self._copy_of(name) is not None or self.store.stat(name) is not None
         # Some servers keep objects as files, and cannot delete an object that has the name of a folder.
         inside = [name] if is_file else [found.name for found in self.store.list(name)]
-        self._delete_objects([one for one in inside if one.endswith(".json")])
-        self._delete_objects([one for one in inside if not one.endswith(".json")])
+        for stage in reversed(_in_stages(inside)):
+            self._delete_objects(stage)
         remove_local(path)
 
     def fetch(self, path: Path, on_demand: Sequence[str] = ON_DEMAND, keeps_unsent: bool = False) -> None:
@@ -287,6 +288,19 @@ def _files_below(path: Path) -> Iterator[Path]:
         # Unlike `rglob`, this passes over folders that another process removes meanwhile.
         places = (Path(folder, name) for folder, _, names in os.walk(path) for name in names)
         yield from (place for place in places if place.is_file())
+
+
+def _in_stages(names: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
+    """Return the files of a folder in the order of their upload: no JSON, other JSON, and the JSON files that complete it.
+
+    Those, such as `result.json`, lie at the top, and have one dot: plots are named `a.plotly.json`.
+    """
+    depth = min((name.count("/") for name in names if name.endswith(".json")), default=0)
+    stages: tuple[list[str], list[str], list[str]] = ([], [], [])
+    for name in names:
+        is_last = name.count("/") == depth and name.rpartition("/")[2].count(".") == 1
+        stages[1 + is_last if name.endswith(".json") else 0].append(name)
+    return stages
 
 
 def _replace_text(path: Path, text: str) -> None:
