@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import numpy as np
 import pytest
 
 from posescope.core.errors import DataError
+from posescope.core.mirrors import open_mirror, publish
+from posescope.core.object_store import ObjectStore
 from posescope.data.crops.shard_reader import ShardReader
 from posescope.data.crops.shard_writer import digest_bytes_of
 
@@ -49,6 +52,44 @@ def test_verification_reads_every_crop(tmp_path):
     np.save(tmp_path / "shard-00002.npy", crops[2, ::-1])
     with pytest.raises(DataError, match="crop 0"):
         ShardReader(reader.paths, reader.digests).verify()
+
+
+@pytest.mark.parametrize("side", [2, 3], ids=["other pixels", "other shape"])
+def test_the_copy_of_an_earlier_run_is_fetched_anew(tmp_path: Path, side: int) -> None:
+    """As on the machine of a worker: only the process that sends the tasks compares the versions."""
+    folder, store, (reader, crops) = stored_shards(tmp_path)
+    write_former_copy(folder, store, side)
+    images = np.zeros((2, 2, 2, 3), np.uint8)
+    assert reader.crop_size == (2, 2)
+    reader.read_into(images, np.array([[0, 1], [0, 0]]))
+    np.testing.assert_array_equal(images, crops[0, ::-1])
+
+
+def test_another_shard_in_the_store_is_an_error(tmp_path: Path) -> None:
+    folder, _, (reader, crops) = stored_shards(tmp_path)
+    np.save(folder / "shard-00000.npy", crops[0, ::-1])
+    publish(folder / "shard-00000.npy")
+    for _ in range(2):
+        with pytest.raises(DataError, match="crop 0"):
+            reader.verify()
+
+
+def stored_shards(folder: Path, count: int = 1) -> tuple[Path, ObjectStore, tuple[ShardReader, np.ndarray]]:
+    """Return the mirror, the store, and a reader of shards that were uploaded, with their crops."""
+    remote = open_mirror(f"memory://{uuid.uuid4().hex}", folder)
+    made = make_reader(remote.root, count)
+    for path in made[0].paths:
+        publish(path)
+    return remote.root, remote.store, made
+
+
+def write_former_copy(folder: Path, store: ObjectStore, side: int) -> None:
+    """Give the mirror the copy of a former object, and what it noted then."""
+    path = folder / "shard-00000.npy"
+    present = path.read_bytes()
+    np.save(path, np.zeros((2, side, side, 3), np.uint8))
+    publish(path)
+    store.write(path.name, present)
 
 
 def test_empty_selection_is_read(tmp_path):

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posescope.core.errors import DataError
-from posescope.core.mirrors import fetch_file, find_size, remote_of
+from posescope.core.mirrors import fetch, fetch_file, find_size, remote_of
 from posescope.data.crops.shard_writer import ShardRecord, digest_bytes_of
 
 __all__ = ["ShardReader"]
@@ -35,7 +35,8 @@ class ShardReader:
     """Reads crops from any number of shards; threads may share a reader.
 
     The file is opened for each crop. A memory map would keep one open file per shard, and a shard truncated during reading would
-    end the process without a message. Each crop is compared with its digest at its first read by this process.
+    end the process without a message. Each crop is compared with its digest at its first read by this process. A local copy of an
+    object that does not fit, such as that of an earlier run on the machine of a worker, is fetched anew once.
 
     Args:
         paths: paths of the `.npy` files.
@@ -46,6 +47,7 @@ class ShardReader:
         self.paths, self.digests = tuple(paths), tuple(digests)
         self._checked = [np.zeros(len(rows), dtype=np.bool_) for rows in self.digests]
         self._layouts: dict[int, _Layout] = {}
+        self._fetched_anew: set[int] = set()
 
     @classmethod
     def of_records(cls, folder: Path, records: Sequence[ShardRecord]) -> "ShardReader":
@@ -74,7 +76,17 @@ class ShardReader:
     @property
     def crop_size(self) -> tuple[int, int]:
         """(height, width) px of the crops; (1, 1) without shards."""
-        return self._layout_of(0).shape[1:3] if self.paths else (1, 1)
+        if not self.paths:
+            return 1, 1
+        size = self._layout_of(0).shape[1:3]
+        if len(self.digests[0]) and not self._checked[0][0] and remote_of(self.paths[0]) is not None:
+            # The local copy may be of an earlier run with another size: its first crop tells.
+            try:
+                self._read_checked(np.empty((*size, 3), dtype=np.uint8), 0, 0)
+            except DataError:
+                if not self._fetch_anew(0):
+                    raise
+        return self._layout_of(0).shape[1:3]
 
     def read_into(self, images: NDArray[np.uint8], locations: NDArray[np.int64]) -> None:
         """Read crops into an array.
@@ -119,6 +131,24 @@ class ShardReader:
                 self._read_row(image, shard, row)
 
     def _read_row(self, image: NDArray[np.uint8], shard: int, row: int) -> None:
+        try:
+            self._read_checked(image, shard, row)
+        except DataError:
+            if not self._fetch_anew(shard):
+                raise
+            self._read_checked(image, shard, row)
+
+    def _fetch_anew(self, shard: int) -> bool:
+        """Fetch a shard of an object store if its copy differs; return False if there is no store, or it was done before."""
+        if shard in self._fetched_anew or remote_of(self.paths[shard]) is None:
+            return False
+        fetch(self.paths[shard], on_demand=())
+        self._fetched_anew.add(shard)
+        self._layouts.pop(shard, None)
+        self._checked[shard][:] = False
+        return True
+
+    def _read_checked(self, image: NDArray[np.uint8], shard: int, row: int) -> None:
         path, layout = self.paths[shard], self._layout_of(shard)
         if not 0 <= row < layout.shape[0]:
             raise IndexError(f"{path}: row {row} of {layout.shape[0]}")
@@ -140,7 +170,14 @@ class ShardReader:
     def _layout_of(self, shard: int) -> _Layout:
         found = self._layouts.get(shard)
         if found is None:
-            found = self._layouts[shard] = _read_layout(self.paths[shard], len(self.digests[shard]))
+            path, count = self.paths[shard], len(self.digests[shard])
+            try:
+                found = _read_layout(path, count)
+            except DataError:
+                if not self._fetch_anew(shard):
+                    raise
+                found = _read_layout(path, count)
+            self._layouts[shard] = found
         return found
 
 
