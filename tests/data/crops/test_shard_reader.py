@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from posescope.core.errors import DataError
-from posescope.core.mirrors import open_mirror, publish
+from posescope.core.mirrors import fetch_file, open_mirror, publish
 from posescope.core.object_store import ObjectStore
+from posescope.data.crops import shard_reader
 from posescope.data.crops.shard_reader import ShardReader
 from posescope.data.crops.shard_writer import digest_bytes_of
 
@@ -72,6 +73,34 @@ def test_another_shard_in_the_store_is_an_error(tmp_path: Path) -> None:
     for _ in range(2):
         with pytest.raises(DataError, match="crop 0"):
             reader.verify()
+
+
+def test_a_copy_that_another_process_removes_is_fetched_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, _, (reader, crops) = stored_shards(tmp_path)
+    path, fetches = folder / "shard-00000.npy", []
+    path.unlink()
+
+    def fetch_and_lose(wanted: Path) -> None:
+        fetch_file(wanted)
+        fetches.append(wanted)
+        if len(fetches) < 7:
+            path.unlink()
+        if len(fetches) == 2:
+            raise FileNotFoundError(path)  # it was gone before its time was noted
+
+    monkeypatch.setattr(shard_reader, "fetch_file", fetch_and_lose)
+    images = np.zeros((1, 2, 2, 3), np.uint8)
+    reader.read_into(images, np.array([[0, 1]]))
+    np.testing.assert_array_equal(images[0], crops[0, 1])
+    assert len(fetches) == 7
+
+
+def test_too_few_local_copies_are_an_error_that_names_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, _, (reader, _) = stored_shards(tmp_path)
+    (folder / "shard-00000.npy").unlink()
+    monkeypatch.setattr(shard_reader, "fetch_file", lambda path: path.unlink(missing_ok=True))
+    with pytest.raises(DataError, match=r"storage\.cache_gb"):
+        reader.read_ahead([0])
 
 
 def stored_shards(folder: Path, count: int = 1) -> tuple[Path, ObjectStore, tuple[ShardReader, np.ndarray]]:

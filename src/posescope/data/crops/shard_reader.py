@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
@@ -17,6 +18,8 @@ from posescope.data.crops.shard_writer import ShardRecord, digest_bytes_of
 __all__ = ["ShardReader"]
 
 _REMEDY = "Run the pipeline data_engineering: it writes damaged shards again."
+# Between the end of a download and the opening of the file, another process may remove it to bound the local copies.
+_OPEN_ATTEMPTS = 20
 
 
 @dataclass(frozen=True)
@@ -183,13 +186,18 @@ class ShardReader:
 
 def _open(path: Path) -> BufferedReader:
     """Open a shard; one of an object store is fetched if it is not on this machine, or was removed to bound the local copies."""
-    try:
-        return path.open("rb")
-    except FileNotFoundError:
-        if remote_of(path) is None:
-            raise
-    fetch_file(path)
-    return path.open("rb")
+    for _ in range(_OPEN_ATTEMPTS):
+        try:
+            return path.open("rb")
+        except FileNotFoundError:
+            if remote_of(path) is None:
+                raise
+        with suppress(FileNotFoundError):  # another process has removed it again
+            fetch_file(path)
+    raise DataError(
+        f"{path}: other processes have removed the local copy of the shard {_OPEN_ATTEMPTS} times before it was read: the limit "
+        "of the local copies is too small for all processes. Increase storage.cache_gb to several shards per process."
+    )
 
 
 def _unreadable(path: Path, error: OSError) -> DataError:
@@ -206,7 +214,8 @@ def _check_size(path: Path, expected_bytes: int) -> None:
 
 
 def _read_layout(path: Path, count: int) -> _Layout:
-    fetch_file(path)
+    with suppress(FileNotFoundError):  # another process has removed it again
+        fetch_file(path)
     try:
         with _open(path) as stream:
             np.lib.format.read_magic(stream)
