@@ -3,6 +3,7 @@
 import errno
 import io
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from posescope.core.files import read_json
 from posescope.core.tables import Issues
 from posescope.data.coco.failure_limits import FailureLimits
 from posescope.data.coco.folder import CocoFolder, SourceOptions
+from posescope.data.crops import cropping
 from posescope.data.crops.crop_boxes import targets_in_crops
 from posescope.data.crops.crop_resampling import crop_box
 from posescope.data.crops.crop_statistics import mean_rgb
@@ -48,6 +50,22 @@ def test_crops_equal_direct_cropping(tiny_coco, cut):
         np.testing.assert_array_equal(crops[person.person_id], expected)
     assert len(Issues.validate(found.issues)) == 0
     assert found.store.is_finished()
+
+
+def test_a_shard_that_a_late_worker_of_an_earlier_run_replaced_is_an_error(tiny_coco, cut, monkeypatch):
+    write_shards = cropping._write_shards
+
+    def write_and_lose(tasks, store, options):
+        write_shards(tasks, store, options)
+        write_shards([replace(tasks[-1], fingerprint="former")], store, options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(cropping, "_write_shards", write_and_lose)
+        with pytest.raises(DataError, match="run the same command again"):
+            cut(tiny_coco.root)
+    found = cut(tiny_coco.root)
+    assert found.store.is_finished()
+    assert "former" not in {record.fingerprint for record in found.store.records()}
 
 
 def test_shards_contain_all_persons_of_an_image(tiny_coco, cut):

@@ -1,7 +1,7 @@
 """Crop all persons into the shards of a store, by several processes or a cluster; an interrupted run resumes."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -13,7 +13,7 @@ from posescope.core.compute import run_in_processes
 from posescope.core.data_folder import share_folder_lock
 from posescope.core.errors import DataError
 from posescope.core.hardware import available_cpus
-from posescope.core.mirrors import fetch
+from posescope.core.mirrors import fetch, place_of
 from posescope.core.tables import crop_boxes_fingerprint
 from posescope.data.coco.failure_limits import FailureLimits, check_failures
 from posescope.data.coco.folder import CocoFolder, SourceOptions
@@ -61,7 +61,8 @@ def write_crops(
         An `Issues` table of the persons whose image could not be read.
 
     Raises:
-        DataError: if too many persons, or all, have no crop. The store is not finished then; complete shards stay.
+        DataError: if too many persons, or all, have no crop, or another process has replaced a shard. The store is not finished
+            then; complete shards stay.
     """
     tasks = plan_shards(folder, source, persons, crop_boxes, options)
     checked = tqdm(tasks, desc="checking shards", unit="shard", disable=not store.has_shards())
@@ -70,7 +71,7 @@ def write_crops(
     logger.info("%d persons in %d shards, %d of them already complete", len(persons), len(tasks), len(tasks) - len(todo))
     _write_shards(todo, store, options)
     fetch(store.root)  # records that workers on other machines wrote to an object store
-    issues = _failed_persons((store.record(task.name) for task in tasks), persons)
+    issues = _failed_persons(_records_of(tasks, store), persons)
     if failures is not None:
         check_failures(issues, len(persons), failures, step="crop")
     if len(persons) and len(issues) == len(persons):
@@ -116,6 +117,23 @@ def _write_shard(task: ShardTask, store: CropStore, options: CropOptions) -> int
                 crop_box(image, box.left, box.top, box.size, options.crop_size, options.padding_rgb, out=crop)
                 writer.append(box.person_id, crop, *_sum_colours(crop, box, image_task.size))
     return task.person_count
+
+
+def _records_of(tasks: Iterable[ShardTask], store: CropStore) -> Iterator[ShardRecord]:
+    """Yield the records of all shards; a late worker of an earlier run may have written one after this run did.
+
+    Raises:
+        DataError: if a shard was made from other inputs or options.
+    """
+    for task in tasks:
+        record = store.record(task.name)
+        if record.fingerprint != task.fingerprint:
+            raise DataError(
+                f"{place_of(store.root / task.name)}.npy: expected the fingerprint {task.fingerprint}, found "
+                f"{record.fingerprint}: a process of an earlier run has replaced the shard. End "
+                "that process, and run the same command again."
+            )
+        yield record
 
 
 def _failed_persons(records: Iterable[ShardRecord], persons: pd.DataFrame) -> pd.DataFrame:
