@@ -197,8 +197,11 @@ def test_sample_of_an_object_store_is_recognised_on_another_machine(sample: Path
     assert is_current_sample(open_mirror(store.address, tmp_path / "cache").root, options)
 
 
-def test_hidden_files_are_kept(tmp_path: Path) -> None:
+def test_hidden_files_and_folders_are_kept(tmp_path: Path) -> None:
     (tmp_path / ".gitkeep").write_bytes(b"")
+    (tmp_path / ".dvc" / "cache").mkdir(parents=True)
+    (tmp_path / ".dvc" / "cache" / "file").write_bytes(b"1")
     generate_sample(tmp_path, SampleOptions(train_persons=1, val_persons=1, workers=1))
     assert (tmp_path / ".gitkeep").is_file()
+    assert (tmp_path / ".dvc" / "cache" / "file").read_bytes() == b"1"
     assert (tmp_path / "sample.json").is_file()

@@ -5,6 +5,7 @@ Image i of split s depends only on `SeedSequence([seed, s, i])`, not on the proc
 
 import json
 import logging
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ def generate_sample(folder: Path, options: SampleOptions) -> None:
     The sample is written to a temporary folder, which then replaces `folder`.
 
     Args:
-        folder: The folder; it may hold an earlier sample, which is replaced. Hidden files such as `.gitkeep` are kept.
+        folder: The folder; it may hold an earlier sample, which is replaced. Hidden files and folders (`.dvc`) are kept.
         options: Size, seed and quality.
 
     Raises:
@@ -52,7 +53,10 @@ def generate_sample(folder: Path, options: SampleOptions) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with atomic_folder(folder) as temporary:
         for name in kept:
-            (temporary / name).write_bytes((folder / name).read_bytes())
+            if (folder / name).is_dir():
+                shutil.copytree(folder / name, temporary / name, symlinks=True)
+            else:
+                (temporary / name).write_bytes((folder / name).read_bytes())
         for split_index, split in enumerate(_SPLITS):
             _write_split(temporary, split, split_index, options)
         write_json(temporary / SAMPLE_MARKER, _mark(options))
@@ -76,7 +80,7 @@ def _mark(options: SampleOptions) -> dict[str, Any]:
 
 
 def _check_replaceable(folder: Path) -> list[str]:
-    """Return the names of the hidden files to keep; other files are an error, since they would be deleted.
+    """Return the names of the hidden files and folders to keep; other files are an error, since they would be deleted.
 
     In the mirror of an object store the objects count: none of them need be on this machine.
     """
@@ -93,7 +97,8 @@ def _check_replaceable(folder: Path) -> list[str]:
             f"{place_of(folder)}: expected an empty folder or an earlier sample, found {', '.join(foreign[:5])} and no "
             f"{SAMPLE_MARKER}. Choose another folder, or move the files away."
         )
-    return [name for name in here if name.startswith(".") and (folder / name).is_file()]
+    # The hidden folder of a mirror describes its former files.
+    return [name for name in here if name.startswith(".") and (remote is None or (folder / name).is_file())]
 
 
 def _write_split(folder: Path, split: Split, split_index: int, options: SampleOptions) -> None:
