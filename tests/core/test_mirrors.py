@@ -278,6 +278,15 @@ def test_local_shards_are_bounded_and_the_oldest_goes(files: fsspec.AbstractFile
     assert find_size(first) == 1000
 
 
+def test_the_bound_keeps_a_shard_that_is_not_uploaded_yet(files: fsspec.AbstractFileSystem, tmp_path: Path) -> None:
+    mirror = open_mirror(ADDRESS, tmp_path, cache_gb=1.5e-6)  # one of 1,000 bytes
+    first = write_shard(mirror, "shard-00000")
+    first.write_bytes(b"written anew")  # another process uploads it next
+    second, third = write_shard(mirror, "shard-00001"), write_shard(mirror, "shard-00002")
+    assert [path.exists() for path in (first, second, third)] == [True, False, True]
+    assert first.read_bytes() == b"written anew"
+
+
 def test_only_changed_files_are_published_again(mirror: RemoteFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     write_json(mirror.root / "a/b.json", {})
     (mirror.root / "a/by_pandas.csv").write_text("x\n")

@@ -275,7 +275,7 @@ class RemoteFolder:
                 continue
             name = self.name_of(local)
             known = self._copy_of(name)
-            if known is not None:
+            if known is not None and not self._is_unsent(name):  # an unsent file is written anew, and is uploaded in a moment
                 local.unlink(missing_ok=True)
                 self._note(name, replace(known, mtime_ns=None))
                 total -= size
