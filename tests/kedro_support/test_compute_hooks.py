@@ -1,3 +1,4 @@
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -6,6 +7,8 @@ from kedro.pipeline import Pipeline, node
 
 from posescope.core.compute import ComputeOptions, current_cluster
 from posescope.core.dask_cluster import ClusterError
+from posescope.core.worker_folders import SharedFolders
+from posescope.data.coco.folder import CocoFolder
 from posescope.kedro_support import compute_hooks
 from posescope.kedro_support.compute_hooks import ClusterConnection
 
@@ -15,6 +18,7 @@ PIPELINE = Pipeline([node(lambda number: f"{number}", "number", "text", name="wr
 
 class Connection:
     closed = 0
+    preparations: tuple[object, ...] = ()
 
     def close(self) -> None:
         self.closed += 1
@@ -101,3 +105,19 @@ def test_an_unreachable_scheduler_ends_the_run_before_its_first_node() -> None:
     catalog = catalog_of(backend="dask", scheduler="tcp://127.0.0.1:9", connect_timeout_s=0.3)
     with pytest.raises(ClusterError):
         ClusterConnection().before_pipeline_run(RUN, PIPELINE, catalog)
+
+
+def test_a_worker_checks_the_folder_of_each_source(opened: list[Connection], tmp_path: Path) -> None:
+    places = [tmp_path / "raw", tmp_path / "raw/inside", tmp_path / "elsewhere"]
+    for place in places:
+        place.mkdir()
+    sources = [{"name": "a", "raw_dir": "inside"}, {"name": "b", "raw_dir": str(places[2])}]
+    catalog = catalog_of(backend="dask")
+    catalog["raw_workspace"] = MemoryDataset(CocoFolder(places[0]))
+    catalog["params:data_engineering.sources"] = MemoryDataset(sources)
+    hook = ClusterConnection()
+    hook.before_pipeline_run(RUN, PIPELINE, catalog)
+    hook.before_node_run(catalog, "one")
+    hook.after_node_run()
+    assert [prepare.present for prepare in opened[0].preparations if isinstance(prepare, SharedFolders)] == [tuple(places)]
+    hook.close_all()

@@ -19,10 +19,12 @@ from posescope.core.mirrors import ensure_mirror, opened_mirrors
 from posescope.core.paths import LEASES_VARIABLE
 from posescope.core.reader_locks import LOCK
 from posescope.core.worker_folders import share_folders
+from posescope.data.coco.sources import SourceList
 
 __all__ = ["ClusterConnection"]
 
 _PARAMETERS = "params:compute"
+_SOURCES = "params:data_engineering.sources"
 
 
 class ClusterConnection:
@@ -119,7 +121,12 @@ def _folders_of(catalog: DataCatalog) -> Iterator[Path]:
         root = Path(catalog.load("data_folder").root)
         yield root / LOCK if (root / LOCK).exists() else root
     if "raw_workspace" in catalog:
-        yield Path(catalog.load("raw_workspace").root)
+        folder = catalog.load("raw_workspace")
+        yield Path(folder.root)
+        if _SOURCES in catalog:
+            found = catalog.load(_SOURCES)
+            sources = found if isinstance(found, SourceList) else SourceList.model_validate(found or ())
+            yield from (Path(folder.root) / source.raw_dir for source in sources.root)
 
 
 def _options_of(catalog: DataCatalog) -> ComputeOptions:
