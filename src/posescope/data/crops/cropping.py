@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 
 import cv2
 import numpy as np
@@ -102,7 +103,7 @@ def _write_shard(task: ShardTask, store: CropStore, options: CropOptions) -> int
         store.shard_writer(task.name, task.fingerprint, task.person_count, options.crop_size) as writer,
     ):
         contents = read_images_ahead([image_task.file for image_task in task.images], options.reads_in_flight)
-        for image_task, raw in zip(task.images, contents, strict=True):
+        for image_task, raw, windows in zip(task.images, contents, _valid_windows(task, options), strict=True):
             frame, limits = image_task.source.orientation, image_task.source.image_limits
             try:
                 if isinstance(raw, ImageError):
@@ -113,9 +114,9 @@ def _write_shard(task: ShardTask, store: CropStore, options: CropOptions) -> int
                 writer.add_failure(image_task.person_ids, error.kind, str(error))
                 continue
             writer.add_image(ImageFacts(image_task.name, digest_of(raw), header.orientation, *header.stored_size))
-            for box in image_task.boxes:
+            for box, window in zip(image_task.boxes, windows, strict=True):
                 crop_box(image, box.left, box.top, box.size, options.crop_size, options.padding_rgb, out=crop)
-                writer.append(box.person_id, crop, *_sum_colours(crop, box, image_task.size))
+                writer.append(box.person_id, crop, *_sum_colours(crop, *window))
     return task.person_count
 
 
@@ -145,11 +146,21 @@ def _failed_persons(records: Iterable[ShardRecord], persons: pd.DataFrame) -> pd
     return issues_of(rows, "crop", kinds, details)
 
 
-def _sum_colours(crop: NDArray[np.uint8], box: PersonBox, image_size: tuple[int, int]) -> tuple[tuple[int, int, int], int]:
+def _valid_windows(task: ShardTask, options: CropOptions) -> Iterator[list[list[int]]]:
+    """Yield for each image the windows of its crops: first column, first row, column after the last, row after the last.
+
+    One call for all persons of the shard: the arrays of a single person would cost more than its sums of colours.
+    """
+    boxes = np.array([box for image in task.images for box in image.boxes], dtype=np.int64).reshape(-1, len(PersonBox._fields))
+    counts = [len(image.boxes) for image in task.images]
+    image_sizes = np.repeat(np.array([image.size for image in task.images], dtype=np.int64).reshape(-1, 2), counts, axis=0)
+    windows = valid_windows(boxes[:, 1], boxes[:, 2], boxes[:, 3:], image_sizes, options.crop_size).tolist()
+    ends = accumulate(counts)
+    yield from (windows[end - count : end] for end, count in zip(ends, counts, strict=True))
+
+
+def _sum_colours(crop: NDArray[np.uint8], left: int, top: int, right: int, bottom: int) -> tuple[tuple[int, int, int], int]:
     """Return the sums of R, G and B over the valid (not padded) px of a crop, and the number of these px."""
-    x, y = np.array([[box.left], [box.top]])
-    windows = valid_windows(x, y, np.array([box.size]), np.array([image_size]), (crop.shape[0], crop.shape[1]))
-    left, top, right, bottom = windows[0].tolist()
     if right <= left or bottom <= top:
         return (0, 0, 0), 0
     # Whole numbers far below 2^53: the float sums are exact.
