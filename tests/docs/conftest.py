@@ -37,7 +37,7 @@ NOT_RUN: Mapping[str, str] = {
     "posescope * s3://*": "needs an object store: tests/cluster/test_flow_on_s3.py",
     "kedro run *model=s3://*": "needs an object store: tests/cluster/test_flow_on_s3.py",
     "kedro run *modelling.training.nodes=2*": "needs two nodes: tests/cluster/test_nodes.py",
-    "kedro run --params compute.backend=dask,compute.scheduler=*": "needs a scheduler: tests/cluster/test_dask.py",
+    "kedro run *compute.backend=dask,compute.scheduler=*": "needs a scheduler: tests/cluster/test_dask.py",
     "kedro run --env coco --params raw_dir=../shared/*": "real photographs: tests/integration/test_real_data.py, with one epoch",
 }
 # Replacements of commands: recipes of the Makefile, and placeholders of the pages.
