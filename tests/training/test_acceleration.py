@@ -104,7 +104,7 @@ def graphs(monkeypatch: pytest.MonkeyPatch) -> list[torch.fx.GraphModule]:
     return found
 
 
-@pytest.mark.parametrize("kind", [Hourglass, HourglassAutoencoder])
+@pytest.mark.parametrize("kind", [Hourglass, pytest.param(HourglassAutoencoder, marks=pytest.mark.slow)])
 def test_stacks_share_a_compilation_with_equal_outputs(kind: type[Hourglass], graphs: list[torch.fx.GraphModule]) -> None:
     torch.manual_seed(0)
     network = kind(kind.Options(stacks=4, **SMALL), (64, 64), 5)

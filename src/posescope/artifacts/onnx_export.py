@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from posescope.artifacts.description import (
     DESCRIPTION,
@@ -159,7 +160,8 @@ def _write_graph(
     module: nn.Module, example: tuple[Tensor, ...], path: Path, inputs: Sequence[str], outputs: Sequence[str]
 ) -> None:
     batch = torch.export.Dim("batch", min=1, max=_LARGEST_BATCH)
-    with _quiet():
+    # Attention by plain matrix products: the layout that the fused kernel of a CPU returns cannot be decomposed for Swin.
+    with _quiet(), sdpa_kernel(SDPBackend.MATH):
         torch.onnx.export(
             module.eval(),
             example,

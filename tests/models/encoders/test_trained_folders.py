@@ -77,8 +77,10 @@ def test_folder_of_transformers_needs_the_library_only(tmp_path: Path, monkeypat
 @pytest.mark.parametrize(
     ("encoder", "decoder"),
     [
-        pytest.param({"name": "efficientnet_lite", "options": {"pretrained": False}}, "fpn", id="efficientnet_lite"),
-        pytest.param(transformers(RESNET), "deconvolution", id="resnet", marks=pytest.mark.slow),
+        pytest.param(
+            {"name": "efficientnet_lite", "options": {"pretrained": False}}, "fpn", id="efficientnet_lite", marks=pytest.mark.slow
+        ),
+        pytest.param(transformers(RESNET), "deconvolution", id="resnet"),
         pytest.param(transformers(CONVNEXT), "fpn", id="convnext", marks=pytest.mark.slow),
         pytest.param(transformers(SWIN), "fpn", id="swin", marks=pytest.mark.slow),
         pytest.param(transformers(DINOV2), "fpn", id="dinov2", marks=pytest.mark.slow),

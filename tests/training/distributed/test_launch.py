@@ -108,7 +108,7 @@ def watched_sockets() -> Iterator[set[tuple[str, str]]]:
 @pytest.mark.parametrize(
     "changes",
     [
-        {},
+        pytest.param({}, marks=pytest.mark.slow),
         {"augmentations": AUGMENTED, "optimiser": CALM_ADAMW, "ema_decay": 0.9, "grad_clip": 0.5, "warmup_steps": 5},
     ],
 )
