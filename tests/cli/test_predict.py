@@ -163,8 +163,8 @@ def test_images_are_freed_after_prediction(model_folders: Any, tmp_path: Path, m
     alive: WeakSet[NamedImage] = WeakSet()
     counts: list[int] = []
 
-    def read(source: ImageSource, skip: Any, known: Any, read: Any = ImageSource.read) -> Any:
-        for image in read(source, skip, known):
+    def read(source: ImageSource, *arguments: Any, read: Any = ImageSource.read) -> Any:
+        for image in read(source, *arguments):
             alive.add(image)
             counts.append(len(alive))
             yield image
@@ -186,7 +186,7 @@ def test_video_is_predicted_frame_by_frame(model_folders: Any, tmp_path: Path) -
     assert [line.partition(":")[0] for line in result.stdout.splitlines()] == ["clip.avi#0", "clip.avi#1", "clip.avi#2"]
     assert [record["image_id"] for record in json.loads((tmp_path / "out" / "poses.json").read_text())] == [0, 1, 2]
     drawn = VideoFile(tmp_path / "out" / "overlays" / "clip.avi.webm")
-    assert [frame.shape for frame in drawn.frames()] == [(48, 64, 3)] * 3
+    assert [frame.pixels.shape for frame in drawn.frames()] == [(48, 64, 3)] * 3
 
 
 def test_image_of_another_size_than_its_boxes_state_is_skipped(photos: Path, model_folders: Any, tmp_path: Path) -> None:

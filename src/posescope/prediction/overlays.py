@@ -19,7 +19,7 @@ from posescope.drawing.rgb_images import write_png
 from posescope.drawing.skeletons import DRAW_THRESHOLD
 from posescope.prediction.image_io.folder_listing import mark_output
 from posescope.prediction.image_io.image_source import NamedImage
-from posescope.prediction.image_io.video import VideoFile, choose_video_suffix, open_video_writer
+from posescope.prediction.image_io.video import AppendFrame, VideoFile, choose_video_suffix, open_video_writer
 from posescope.prediction.poses import ImagePoses
 
 __all__ = ["OverlayFolder", "OverlayOptions", "OverlayWriter"]
@@ -70,7 +70,7 @@ class OverlayWriter:
         self._writing: deque[tuple[int, Future[None]]] = deque()
         self._open = ExitStack()
         self._video: VideoFile | None = None
-        self._append: Callable[[NDArray[np.uint8]], None] | None = None
+        self._append: AppendFrame | None = None
 
     def __enter__(self) -> "OverlayWriter":
         return self
@@ -100,7 +100,7 @@ class OverlayWriter:
         if not len(poses) and not self._empty_images:
             return
         if image.video is not None:
-            self._append_frame(image.video, image.name.rpartition("#")[0], poses.draw(image.pixels, self._min_score))
+            self._append_frame(image.video, image, poses.draw(image.pixels, self._min_score))
             return
         self._writing.append((image.pixels.nbytes, self._pool.submit(self._write, image, poses)))
         while sum(size for size, _ in self._writing) > _MAX_WAITING_BYTES or len(self._writing) > 4 * _MAX_WORKERS:
@@ -125,10 +125,10 @@ class OverlayWriter:
         target.parent.mkdir(parents=True, exist_ok=True)
         write_png(target, poses.draw(image.pixels, self._min_score))
 
-    def _append_frame(self, video: VideoFile, name: str, drawn: NDArray[np.uint8]) -> None:
+    def _append_frame(self, video: VideoFile, frame: NamedImage, drawn: NDArray[np.uint8]) -> None:
         if self._append is None or self._video != video:
             self._open.close()
-            path = self._folder / f"{name}{choose_video_suffix()}"
+            path = self._folder / f"{frame.name.rpartition('#')[0]}{choose_video_suffix()}"
             self._append = self._open.enter_context(open_video_writer(path, video.fps, (drawn.shape[0], drawn.shape[1])))
             self._video = video
-        self._append(drawn)
+        self._append(drawn, frame.time_s)

@@ -35,11 +35,15 @@ class ImageInfo:
         name: path relative to the folder.
         image_id: as in the results.
         size: (height, width) px.
+        frame: number of a frame in its video, from 0; None for an image.
+        time_s: time at which the frame is shown, from the first one; None for an image.
     """
 
     name: str
     image_id: int
     size: tuple[int, int]
+    frame: int | None = None
+    time_s: float | None = None
 
     @property
     def id_from_name(self) -> int | None:
@@ -92,6 +96,7 @@ class PersonPose:
             was calibrated (90 % by default); NaN where the joint has no radius. None: the model was not calibrated.
         do_not_trust: (K,) bool: the radius is larger than the limit of the calibration (a tenth of the crop side by default).
             None: the model was not calibrated.
+        track_id: the same for one person in all frames of a video, from 1; None: the person has no track.
     """
 
     person: DetectedPerson
@@ -100,6 +105,7 @@ class PersonPose:
     crop_joints: NDArray[np.float32]
     radii: NDArray[np.float64] | None = None
     do_not_trust: NDArray[np.bool_] | None = None
+    track_id: int | None = None
 
     @property
     def score(self) -> float:
@@ -179,7 +185,8 @@ class ImagePoses:
         """Return COCO keypoint results, a record per person.
 
         Each has image_id, file_name, category_id, keypoints (x, y, score per joint; image px), score, and bbox with COCO's edges.
-        Those of a calibrated model also have radii (image px per joint, None where unknown) and do_not_trust (per joint).
+        Those of a calibrated model also have radii (image px per joint, None where unknown) and do_not_trust (per joint). Those
+        of a frame have frame, time_s and track_id (None: no track).
         """
         return [
             {
@@ -190,6 +197,7 @@ class ImagePoses:
                 "score": round(one.score, 6),
                 "bbox": [round(value, 3) for value in one.box],
                 **_uncertainty_of(one),
+                **_place_in_video(self.image, one),
             }
             for one in self.persons
         ]
@@ -252,6 +260,12 @@ class ImagePoses:
 
     def _stack(self, arrays: Sequence[NDArray[Any]], dtype: type[np.generic], *shape: int) -> NDArray[Any]:
         return np.stack(arrays) if arrays else np.empty((0, len(self.skeleton), *shape), dtype=dtype)
+
+
+def _place_in_video(image: ImageInfo, person: PersonPose) -> dict[str, Any]:
+    if image.frame is None or image.time_s is None:
+        return {}
+    return {"frame": image.frame, "time_s": round(image.time_s, 6), "track_id": person.track_id}
 
 
 def _uncertainty_of(person: PersonPose) -> dict[str, Any]:

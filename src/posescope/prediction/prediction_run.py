@@ -43,6 +43,7 @@ class PredictionRun:
         images, persons: number of images and persons that were predicted.
         images_without_persons: number of images for which the detector has no box.
         matched: what a file of boxes says of the images.
+        notes: messages on videos that are damaged.
     """
 
     source: ImageSource
@@ -54,6 +55,7 @@ class PredictionRun:
     persons: int = 0
     images_without_persons: int = 0
     matched: MatchedImages = field(default_factory=MatchedImages)
+    notes: list[str] = field(default_factory=list)
     _first_without: str = ""
 
     def predict(self, predictor: Predictor, overlays: OverlayWriter | None = None) -> Iterator[ImagePoses]:
@@ -90,7 +92,7 @@ class PredictionRun:
         if known:
             ids = f"those of {self.detections.root}" + ("" if known >= count else f" for {known} of {count} images, else {ids}")
         skipped = [one.to_dict() for one in (*self.skipped, *self.source.skipped_files)]
-        notes = list(self.matched.notes)
+        notes = [*self.matched.notes, *self.notes]
         return {"images": self.images, "persons": self.persons, "image_ids": ids, "skipped_files": skipped, "notes": notes}
 
     def warn_about_images_without_persons(self) -> None:
@@ -100,7 +102,7 @@ class PredictionRun:
             self.warn(f"No box for {count} of {pluralise(self.images, 'image')}, such as {first}.")
 
     def _detect(self, *, keep_pixels: bool) -> Iterator[ImagePersons]:
-        images = self.source.read(self._skip, self.matched.ids)
+        images = self.source.read(self._skip, self.matched.ids, self._note)
         for image in tqdm(images, desc="predicting", unit="image", total=self.source.count(), disable=None, leave=False):
             try:
                 persons = self.detector(image.pixels, image.info, self.detections)
@@ -114,6 +116,10 @@ class PredictionRun:
                 self.images_without_persons += 1
                 self._first_without = self._first_without or image.name
             yield ImagePersons(image, inside, keep_pixels)
+
+    def _note(self, text: str) -> None:
+        self.warn(text)
+        self.notes.append(text)
 
     def _skip(self, name: str, error: DataError) -> None:
         self.warn(f"skipped: {error}")

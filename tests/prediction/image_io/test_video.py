@@ -37,7 +37,7 @@ def test_odd_frame_size_is_cropped_by_one_px(suffix: str, tmp_path: Path) -> Non
     with open_video_writer(tmp_path / f"a.{suffix}", 10, (47, 63)) as append:
         append(np.full((47, 63, 3), colour(1), np.uint8))
     (frame,) = VideoFile(tmp_path / f"a.{suffix}").frames()
-    assert frame.shape == (46, 62, 3)
+    assert frame.pixels.shape == (46, 62, 3)
 
 
 @pytest.mark.parametrize("suffix", ["webm", "mp4", "avi"])
@@ -46,8 +46,9 @@ def test_written_video_is_read_frame_by_frame(suffix: str, tmp_path: Path) -> No
     frames = list(video.frames())
     assert (len(frames), video.fps, video.frame_count) == (5, 10, 5)
     for index, frame in enumerate(frames):
-        assert (frame.shape, frame.dtype) == ((*SIZE, 3), np.uint8)
-        np.testing.assert_allclose(frame.reshape(-1, 3).mean(axis=0), colour(index), atol=6)  # the channel order is RGB
+        assert (frame.pixels.shape, frame.pixels.dtype) == ((*SIZE, 3), np.uint8)
+        assert (frame.index, frame.time_s) == (index, pytest.approx(index / 10, abs=0.001))
+        np.testing.assert_allclose(frame.pixels.reshape(-1, 3).mean(axis=0), colour(index), atol=6)  # the channel order is RGB
 
 
 def test_video_of_opencv_is_read_as_rgb(tmp_path: Path) -> None:
@@ -55,13 +56,13 @@ def test_video_of_opencv_is_read_as_rgb(tmp_path: Path) -> None:
     writer.write(np.full((*SIZE, 3), (0, 0, 250), np.uint8))
     writer.release()
     (frame,) = VideoFile(tmp_path / "a.avi").frames()
-    np.testing.assert_allclose(frame[20, 20], (250, 0, 0), atol=6)
+    np.testing.assert_allclose(frame.pixels[20, 20], (250, 0, 0), atol=6)
 
 
 def test_frames_are_read_lazily(tmp_path: Path) -> None:
     frames = write(tmp_path / "a.avi").frames()
     first = next(frames)
-    assert first.shape == (*SIZE, 3)
+    assert first.pixels.shape == (*SIZE, 3)
     (tmp_path / "a.avi").unlink()
     assert len(list(frames)) == 4, "the file is still open"
 
@@ -90,6 +91,91 @@ def test_video_that_ends_early_is_reported(tmp_path: Path, caplog: pytest.LogCap
         count = len(list(VideoFile(tmp_path / "a.avi").frames()))
     assert 0 < count < 20
     assert f"{count} of 20 frames" in caplog.text
+
+
+def test_frames_after_damaged_ones_are_read(tmp_path: Path) -> None:
+    rng, path, messages = np.random.default_rng(0), tmp_path / "a.mp4", list[str]()
+    pattern = cv2.resize(rng.integers(0, 256, (12, 16, 3)).astype(np.uint8), (320, 240))
+    with open_video_writer(path, 25, (240, 320)) as append:
+        for index in range(60):
+            append(np.roll(pattern, 2 * index, axis=1))
+    raw = bytearray(path.read_bytes())
+    raw[len(raw) // 3 : len(raw) // 3 + len(raw) // 12] = bytes(len(raw) // 12)
+    path.write_bytes(raw)
+    frames = list(VideoFile(path).frames(messages.append))
+    times_s = [frame.time_s for frame in frames]
+    assert 40 < len(frames) < 60
+    assert max(np.diff(times_s)) > 0.2
+    assert times_s[-1] == pytest.approx(59 / 25)
+    assert [frame.index for frame in frames] == list(range(len(frames)))
+    assert len(messages) == 1
+    assert f"{len(frames)} of 60" in messages[0]
+
+
+def find_box(raw: bytes, name: bytes) -> tuple[int, int]:
+    """Return place and length of a box of an MP4 file."""
+    place = raw.rindex(name) - 4
+    return place, int.from_bytes(raw[place : place + 4])
+
+
+def set_durations(path: Path, runs: list[tuple[int, int]]) -> None:
+    """Give the frames of an MP4 file other durations: (frames, multiple of the present duration) each."""
+    raw = bytearray(path.read_bytes())
+    place, length = find_box(raw, b"stts")
+    one = int.from_bytes(raw[place + 20 : place + 24])
+    table = b"".join(count.to_bytes(4) + (factor * one).to_bytes(4) for count, factor in runs)
+    longer = len(table) - (length - 16)
+    for name in (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stts"):
+        outer, size = find_box(raw, name)
+        raw[outer : outer + 4] = (size + longer).to_bytes(4)
+    raw[place + 12 : place + length] = len(runs).to_bytes(4) + table
+    edits, _ = find_box(raw, b"edts")
+    raw[edits + 4 : edits + 8] = b"free"  # it would end the video at its former duration
+    path.write_bytes(raw)
+
+
+def test_frames_of_a_variable_rate_have_their_own_times(tmp_path: Path) -> None:
+    video = write(tmp_path / "a.mp4", count=6)
+    set_durations(video.path, [(2, 1), (2, 3), (2, 1)])
+    frames = list(video.frames())
+    assert [frame.time_s for frame in frames] == pytest.approx([0, 0.1, 0.2, 0.5, 0.8, 0.9])
+    with open_video_writer(tmp_path / "b.webm", 10, SIZE) as append:
+        for frame in frames:
+            append(frame.pixels, frame.time_s)
+    levels = [round(float(frame.pixels[..., 2].mean()) / 40) for frame in VideoFile(tmp_path / "b.webm").frames()]
+    assert levels == [0, 1, 2, 2, 2, 3, 3, 3, 4, 5], "each frame is shown until the next one"
+
+
+def test_frames_of_a_faster_rate_are_left_out(tmp_path: Path) -> None:
+    with open_video_writer(tmp_path / "a.avi", 10, SIZE) as append:
+        for index in range(6):
+            append(frame_pixels(index), index / 20)
+    assert len(list(VideoFile(tmp_path / "a.avi").frames())) == 3
+
+
+def test_wrong_time_stamp_does_not_fill_the_disk(tmp_path: Path) -> None:
+    with open_video_writer(tmp_path / "a.avi", 10, SIZE) as append:
+        for time_s in (0, 1e6, 1e6 + 0.1):
+            append(frame_pixels(1), time_s)
+    assert len(list(VideoFile(tmp_path / "a.avi").frames())) == 3
+
+
+def test_rotation_of_a_phone_is_applied(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    with open_video_writer(path, 10, SIZE) as append:
+        image = np.zeros((*SIZE, 3), np.uint8)
+        image[:, : SIZE[1] // 2] = 255
+        append(image)
+    raw = bytearray(path.read_bytes())
+    place, _ = find_box(raw, b"tkhd")
+    one, none, minus = (value.to_bytes(4, signed=True) for value in (1 << 16, 0, -(1 << 16)))
+    matrix = (none, one, none, minus, none, none, none, none, (1 << 30).to_bytes(4))  # a quarter turn clockwise
+    raw[place + 48 : place + 84] = b"".join(matrix)
+    path.write_bytes(raw)
+    (frame,) = VideoFile(path).frames()
+    assert frame.pixels.shape == (SIZE[1], SIZE[0], 3)
+    assert frame.pixels[:30].mean() > 240, "the left half is above after a turn to the right"
+    assert frame.pixels[34:].mean() < 15
 
 
 def test_frame_of_another_size_is_an_error_and_leaves_no_file(tmp_path: Path) -> None:

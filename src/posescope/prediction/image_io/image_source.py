@@ -29,17 +29,21 @@ class NamedImage:
         pixels: (H, W, 3) uint8 RGB.
         image_id: as in the results.
         video: the video of a frame.
+        frame: number of a frame in its video, from 0; None for images.
+        time_s: time at which the frame is shown, from the first one.
     """
 
     name: str
     pixels: NDArray[np.uint8]
     image_id: int = 0
     video: VideoFile | None = None
+    frame: int | None = None
+    time_s: float | None = None
 
     @property
     def info(self) -> ImageInfo:
         """Name, id and size without the pixels."""
-        return ImageInfo(self.name, self.image_id, (self.pixels.shape[0], self.pixels.shape[1]))
+        return ImageInfo(self.name, self.image_id, (self.pixels.shape[0], self.pixels.shape[1]), self.frame, self.time_s)
 
 
 class ImageSource:
@@ -77,7 +81,12 @@ class ImageSource:
         """Return the number of images and of frames, as far as the videos state it."""
         return len(self._folders) + sum(map(_stated_frames, self._videos.values()))
 
-    def read(self, skip: Callable[[str, DataError], None], known_ids: Mapping[str, int] | None = None) -> Iterator[NamedImage]:
+    def read(
+        self,
+        skip: Callable[[str, DataError], None],
+        known_ids: Mapping[str, int] | None = None,
+        report: Callable[[str], None] | None = None,
+    ) -> Iterator[NamedImage]:
         """Read one image after the other, then the frames of the videos.
 
         Frames get the ids after those of the images, so all ids are unique.
@@ -85,6 +94,7 @@ class ImageSource:
         Args:
             skip: is called with the name of each file that cannot be read, and the error.
             known_ids: image ids by name, as for `assign_image_ids`.
+            report: receives a message for each video with frames that cannot be decoded; None: the log does.
 
         Yields:
             Each image that can be read.
@@ -103,8 +113,9 @@ class ImageSource:
             yield NamedImage(name, pixels, image_id)
         for name, video in self._videos.items():
             try:
-                for index, pixels in enumerate(video.frames()):
-                    yield NamedImage(f"{name}#{index}", pixels, next(frame_ids), video)
+                for frame in video.frames(report):
+                    place = f"{name}#{frame.index}"
+                    yield NamedImage(place, frame.pixels, next(frame_ids), video, frame.index, frame.time_s)
             except DataError as error:
                 skip(name, error)
 
