@@ -100,7 +100,9 @@ def test_output_contains_runs_persons_metrics_and_joints(make_run: Callable[...,
     assert oks_line.endswith("B is higher")
     assert "Joints better in B by oks: 1 of 2" in lines
     assert "nose 0.3000 0.5500 +0.2500 [+0.2500, +0.2500]" in lines
-    assert "Joints better in A by oks: 0 of 2" in lines
+    assert not any(line.startswith("Joints better in A") for line in lines)
+    assert "1 parameter differs:" in lines
+    assert "evaluation.prediction.flip_test A false B true" in lines
 
 
 def test_person_without_prediction_scores_zero(make_run: Callable[..., Path]) -> None:
@@ -138,7 +140,23 @@ def test_run_compared_with_itself_has_no_differences(make_run: Callable[..., Pat
     assert (oks["difference"], oks["low"], oks["high"], oks["excludes_zero"]) == (0, 0, 0, False)
     assert oks["a"] == oks["b"] == 0.25
     assert all(joint["oks"]["winner"] == joint["pck_thesis"]["winner"] == "" for joint in content["joints"])
-    assert "not significant" in compare(A, A).output
+    assert content["parameters"] == []
+    output = compare(A, A).output
+    assert "not significant" in output
+    assert "Joints" not in output
+    assert "parameter" not in output
+
+
+def test_parameters_of_one_run_only_are_named(make_run: Callable[..., Path]) -> None:
+    make_run(A, parameters={"modelling": {"training": {"seed": 0, "patience": 5}}})
+    make_run(B, parameters={"modelling": {"training": {"seed": 1}}})
+    lines = [" ".join(line.split()) for line in compare(A, B).output.splitlines()]
+    assert lines[lines.index("2 parameters differ:") + 1 :][:2] == [
+        "modelling.training.patience A 5 B not set", "modelling.training.seed A 0 B 1",
+    ]  # fmt: skip
+    patience, seed = json.loads(compare(A, B, "--json").output)["parameters"]
+    assert patience == {"name": "modelling.training.patience", "a": 5, "b": None, "set_a": True, "set_b": False}
+    assert (seed["a"], seed["b"]) == (0, 1)
 
 
 def test_json_output_has_the_same_values(make_run: Callable[..., Path]) -> None:

@@ -420,9 +420,9 @@ def test_compare_runs(page, checkout) -> None:
     first, second = records(checkout, "data")
     ids = checkout.outputs["posescope compare <first> <second>"]
     assert ids.index(first["run_id"]) < ids.index(second["run_id"])
-    for output in (folders, ids):
+    for output, parameter in ((folders, "modelling.training.seed"), (ids, "modelling.training.batch_size")):
         assert all(f"\n{name} " in output for name in ("pck_thesis", "pck@0.2", "oks"))
-        assert "Joints better in B by oks: " in output
+        assert f"\n  {parameter} " in output
     content = json.loads(checkout.outputs["posescope compare <first> <second> --json --seed 1 --resamples 5000"])
     assert (content["seed"], content["resamples"], content["persons"] > 0) == (1, 5000, True)
 

@@ -1,16 +1,17 @@
 """The command `posescope compare`: paired comparison of two finished runs, or of a run and a network of others."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias, get_args
 
 import click
 
 from posescope.cli.base import LocalPathType, PosescopeCommand, echo, read_settings
 from posescope.core.errors import pluralise
 from posescope.core.files import sha256_of, write_json
+from posescope.core.flat_parameters import NOT_SET, ParameterDifference, differing_parameters
 from posescope.evaluation.paired_comparison import JointComparison, PairedMetric, RunComparison, compare_joints, compare_persons
 from posescope.prediction.peers.peer_networks import PEER_FORMATS, open_peer
 from posescope.runs.finished_runs import FinishedRun, find_run
@@ -19,6 +20,11 @@ from posescope.runs.project_models import project_data_dir
 from posescope.runs.run_comparability import check_comparable, describe_differences
 
 __all__ = ["compare"]
+
+_Measure: TypeAlias = Literal["oks", "pck_thesis"]
+_Letter: TypeAlias = Literal["A", "B"]
+_MEASURES: tuple[_Measure, ...] = get_args(_Measure)
+_LETTERS: tuple[_Letter, ...] = get_args(_Letter)
 
 
 @click.command(cls=PosescopeCommand)
@@ -87,10 +93,12 @@ def _compare_runs(first: FinishedRun, second: FinishedRun, options: dict[str, An
     hits_a, hits_b = first.joint_hits(), second.joint_hits()
     joints = None if hits_a is None or hits_b is None else compare_joints(hits_a, hits_b, seed, resamples)
     notes = [*(run.selection_reason for run in runs if run.selection_reason), *describe_differences(first, second)]
+    parameters = differing_parameters(first.record["parameters"], second.record["parameters"])
     if options["as_json"]:
-        click.echo(_to_json(first.describe(), second.describe(), notes, persons, joints, options))
+        click.echo(_to_json(first.describe(), second.describe(), notes, persons, joints, options, parameters))
     else:
-        echo(_to_text([_run_line("A", first), _run_line("B", second), *notes], persons, _joints_lines(joints)))
+        head = [_run_line("A", first), _run_line("B", second), *notes, *_parameters_lines(parameters)]
+        echo(_to_text(head, persons, _joints_lines(joints)))
 
 
 def _compare_peer(run: FinishedRun, path: Path, options: dict[str, Any]) -> None:
@@ -115,11 +123,13 @@ def _to_json(
     persons: RunComparison,
     joints: tuple[JointComparison, ...] | None,
     options: dict[str, Any],
+    parameters: tuple[ParameterDifference, ...] | None = None,
 ) -> str:
     content: dict[str, Any] = {
         "a": first,
         "b": second,
         "notes": notes,
+        **({} if parameters is None else {"parameters": [asdict(parameter) for parameter in parameters]}),
         "split": "val",
         "seed": options["seed"],
         "resamples": options["resamples"],
@@ -133,7 +143,7 @@ def _to_text(head: list[str], persons: RunComparison, joints: list[str]) -> str:
     lines = [*head, *_persons_lines(persons), "", _header("mean over persons"), *map(_metric_line, persons.metric_values)]
     if persons.left_out:
         lines.append(f"Metrics of one run only, not compared: {', '.join(persons.left_out)}.")
-    return "\n".join([*lines, "", *joints])
+    return "\n".join([*lines, *(["", *joints] if joints else [])])
 
 
 def _header(what: str) -> str:
@@ -145,6 +155,21 @@ def _run_line(letter: str, run: FinishedRun) -> str:
     flip_test = {True: "on", False: "off", None: "unknown"}[known["flip_test"]]
     scored = f"results {run.results}" if run.results else f"model {known['model_fingerprint'] or 'unknown'}"
     return f"{letter}  {run.run_id}  {scored}  flip test {flip_test}  {run.data_dir}"
+
+
+def _parameters_lines(parameters: tuple[ParameterDifference, ...]) -> list[str]:
+    """Return a table of the parameters in which the runs differ; nothing if they do not."""
+    if not parameters:
+        return []
+    width = max(len(one.name) for one in parameters)
+    rows = [f"  {one.name:<{width}}  A {_value(one.a, one.set_a)}  B {_value(one.b, one.set_b)}" for one in parameters]
+    return [f"{pluralise(len(rows), 'parameter')} {'differs' if len(rows) == 1 else 'differ'}:", *rows]
+
+
+def _value(value: Any, is_set: bool) -> str:
+    if not is_set:
+        return NOT_SET
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _persons_lines(persons: RunComparison) -> list[str]:
@@ -171,10 +196,7 @@ def _metric_line(metric: PairedMetric) -> str:
 def _joints_lines(joints: tuple[JointComparison, ...] | None) -> list[str]:
     if joints is None:
         return ["Joints are not compared: a run is older than the table joint_hits_val. Run the pipeline evaluation again."]
-    return [
-        *(_winners(joints, "oks", letter) for letter in ("A", "B")),
-        *(_winners(joints, "pck_thesis", letter) for letter in ("A", "B")),
-    ]
+    return [line for measure in _MEASURES for letter in _LETTERS for line in _winners(joints, measure, letter)]
 
 
 def _peer_joints_lines(found: PeerComparison) -> list[str]:
@@ -187,16 +209,12 @@ def _peer_joints_lines(found: PeerComparison) -> list[str]:
     return lines
 
 
-def _winners(joints: tuple[JointComparison, ...], measure: Literal["oks", "pck_thesis"], letter: Literal["A", "B"]) -> str:
+def _winners(joints: tuple[JointComparison, ...], measure: Literal["oks", "pck_thesis"], letter: Literal["A", "B"]) -> list[str]:
+    """Return a table of the joints at which one run is better; nothing if there are none."""
     won = [joint for joint in joints if joint.winner(measure) == letter]
-    head = f"Joints better in {letter} by {measure}: {len(won)} of {len(joints)}"
     rows: list[PairedMetric] = [getattr(joint, measure) for joint in won]
-    return "\n".join(
-        [
-            head,
-            *(
-                f"  {joint.joint:<22}{row.a:>8.4f}{row.b:>8.4f}{row.difference:>+9.4f}   [{row.low:+.4f}, {row.high:+.4f}]"
-                for joint, row in zip(won, rows, strict=True)
-            ),
-        ]
-    )
+    shown = [
+        f"  {joint.joint:<22}{row.a:>8.4f}{row.b:>8.4f}{row.difference:>+9.4f}   [{row.low:+.4f}, {row.high:+.4f}]"
+        for joint, row in zip(won, rows, strict=True)
+    ]
+    return [f"Joints better in {letter} by {measure}: {len(won)} of {len(joints)}", *shown] if won else []
