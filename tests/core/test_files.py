@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import os
 import re
+import shutil
 import signal
 import time
 import tracemalloc
@@ -89,6 +90,22 @@ def test_temporary_folder_of_a_killed_writer_is_removed(tmp_path):
     assert {folder.name for folder in tmp_path.iterdir()} == {"model", other.name}
 
 
+def test_writer_killed_while_it_removes_the_old_folder_leaves_no_part_of_it(tmp_path):
+    path = tmp_path / "model"
+    path.mkdir()
+    (path / "model.json").touch()
+    (path / "uncertainty.json").touch()
+    killed = multiprocessing.get_context("fork").Process(target=_replace_and_die, args=(path,))
+    killed.start()
+    killed.join()
+    assert killed.exitcode == -signal.SIGKILL
+    assert [file.name for file in path.iterdir()] == ["fresh"]
+    assert len(list(tmp_path.iterdir())) == 2, "the old folder, with another name"
+    with atomic_folder(path) as temporary:
+        (temporary / "fresher").touch()
+    assert [folder.name for folder in tmp_path.iterdir()] == ["model"]
+
+
 def test_temporary_folder_of_a_running_writer_is_kept(tmp_path):
     path = tmp_path / "model"
     with atomic_folder(path) as first:
@@ -99,6 +116,20 @@ def test_temporary_folder_of_a_running_writer_is_kept(tmp_path):
         assert [file.name for file in moved.iterdir()] == ["from the first"]
         moved.rename(first)
     assert [file.name for file in path.iterdir()] == ["from the first"]
+
+
+def _replace_and_die(path):
+    """Be killed as soon as one file of an older folder has been removed."""
+
+    def remove_one(folder, ignore_errors=False):
+        files = sorted(folder.iterdir()) if folder.exists() else []
+        if files:
+            files[-1].unlink()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    shutil.rmtree = remove_one
+    with atomic_folder(path) as temporary:
+        (temporary / "fresh").touch()
 
 
 def _write_and_die(path):

@@ -64,11 +64,13 @@ def atomic_write(path: Path) -> Iterator[Path]:
 def atomic_folder(path: Path) -> Iterator[Path]:
     """Yield an empty temporary folder beside `path`, and replace `path` with it at the end of the block.
 
-    An older folder of that name is removed only after the new one is complete. If the block raises, the temporary folder is
-    removed and `path` is unchanged. Temporary folders of `path` that killed processes left behind are removed first.
+    An older folder of that name is moved aside as a whole when the new one is complete, and removed last: after a kill `path` is
+    the old folder, the new one, or absent, never a part of one. If the block raises, the temporary folder is removed and `path`
+    is unchanged. Temporary folders of `path` that killed processes left behind are removed first.
     """
     _remove_abandoned(path)
     temporary = path.with_name(f".{path.name}.{writer_number()}.tmp")
+    replaced = path.with_name(f".{path.name}.old.{writer_number()}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
     try:
@@ -77,8 +79,9 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             if (path / MARKER).is_file():  # the folder is a mirror, and stays one
                 shutil.copyfile(path / MARKER, temporary / MARKER)
             if path.exists():
-                shutil.rmtree(path)
+                os.replace(path, replaced)
             os.replace(temporary, path)
+            shutil.rmtree(replaced, ignore_errors=True)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     publish(path)
