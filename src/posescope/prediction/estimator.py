@@ -27,7 +27,7 @@ from posescope.prediction.image_io.image_inputs import ImageLike, as_named_image
 from posescope.prediction.poses import DetectedPerson, ImageInfo, ImagePoses
 from posescope.prediction.predictor import ImagePersons, Predictor
 
-__all__ = ["ImageLike", "ModelFolder", "PoseEstimator"]
+__all__ = ["ImageLike", "ModelFolder", "PoseEstimator", "given_persons"]
 
 
 class PoseEstimator:
@@ -160,11 +160,19 @@ def _with_persons(images: Iterable[ImageLike], boxes: Iterable[ArrayLike | None]
         except StopIteration:
             raise DataError(f"predict: expected boxes for every image (or None), found boxes for {index} images.") from None
         named = as_named_image(image, index, ids)
-        yield ImagePersons(named, _persons(named.info, own))
+        yield ImagePersons(named, given_persons(named.info, own))
 
 
-def _persons(info: ImageInfo, boxes: ArrayLike | None) -> list[DetectedPerson]:
-    """COCO's edges lose 0.5 here."""
+def given_persons(info: ImageInfo, boxes: ArrayLike | None) -> list[DetectedPerson]:
+    """Return the persons of an image whose boxes a caller gives; COCO's edges lose 0.5.
+
+    Args:
+        info: the image.
+        boxes: as an entry of `boxes` of `PoseEstimator.predict`; None: one person who fills the image.
+
+    Raises:
+        DataError: if a box is malformed or outside its image.
+    """
     height, width = info.size
     rows = np.array([[0.0, 0.0, width, height]]) if boxes is None else _box_rows(boxes, info.name)
     scored = rows if rows.shape[1] == 5 else np.column_stack([rows, np.ones(len(rows))])

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from posescope.artifacts.pose_model import PoseModel
     from posescope.data.crops.crop_set import CropSet
 
-__all__ = ["ImagePersons", "PosedImage", "Predictor"]
+__all__ = ["ImagePersons", "PosedImage", "Predictor", "person_poses"]
 
 # A batch is run before it is full when the images kept for it reach this size: 64 large photographs would take gigabytes.
 _MAX_KEPT_BYTES = 256 * 1024**2
@@ -150,14 +150,31 @@ class _Open:
 
     def add(self, crops: PersonCrops, found: CropJoints, uncertainty: Uncertainty | None, flip_test: bool) -> None:
         first = len(self.poses)
-        persons = self.persons[first : first + len(crops)]
-        columns = (persons, crops.to_image(found.joints), found.scores, found.joints)
-        if uncertainty is None:
-            self.poses += map(PersonPose, *columns)
-            return
-        radii = uncertainty.radii(found.scores, flip_test)
-        in_image = radii * crops.image_px_per_crop_px[:, None]
-        self.poses += map(PersonPose, *columns, in_image, uncertainty.distrust(radii))
+        self.poses += person_poses(self.persons[first : first + len(crops)], crops, found, uncertainty, flip_test)
+
+
+def person_poses(
+    persons: Sequence[DetectedPerson],
+    crops: PersonCrops,
+    found: CropJoints,
+    uncertainty: Uncertainty | None = None,
+    flip_test: bool = False,
+) -> list[PersonPose]:
+    """Return the poses of n persons of one image, mapped from their crops to the image.
+
+    Args:
+        persons: boxes and scores, in the order of the crops.
+        crops: the n crops.
+        found: joints and scores in crop px.
+        uncertainty: calibrated radii of the model; None: poses have none.
+        flip_test: whether the joints are those of a flip test, for which other radii hold.
+    """
+    columns = (persons, crops.to_image(found.joints), found.scores, found.joints)
+    if uncertainty is None:
+        return list(map(PersonPose, *columns))
+    radii = uncertainty.radii(found.scores, flip_test)
+    in_image = radii * crops.image_px_per_crop_px[:, None]
+    return list(map(PersonPose, *columns, in_image, uncertainty.distrust(radii)))
 
 
 class _Queue:
