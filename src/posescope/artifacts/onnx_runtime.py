@@ -1,5 +1,6 @@
 """ONNX Runtime (extra `onnx`): import on demand, sessions, devices and errors. Does not import PyTorch."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -83,6 +84,8 @@ class OnnxRuntime:
         options = self.module.SessionOptions()
         options.intra_op_num_threads = threads or available_cpus()
         options.log_severity_level = _ERRORS_ONLY
+        if os.environ.get("OMP_WAIT_POLICY", "").upper() == "PASSIVE":  # as threads of OpenMP, these give way when they wait
+            options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         session = self.module.InferenceSession(str(path), options, providers=self._providers(device))
         if device.startswith("cuda") and _CUDA not in session.get_providers():  # ONNX Runtime falls back silently
             raise OptionsError(f"device '{device}': ONNX Runtime could not start CUDA. Use 'auto' or 'cpu'.")
