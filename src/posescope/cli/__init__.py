@@ -22,6 +22,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "plugins": ("posescope.cli.plugins", "List the installed components with their options."),
     "predict": ("posescope.cli.predict", "Predict the joints of the persons in images."),
     "run": ("posescope.cli.run_command", "Run the pipeline."),
+    "serve": ("posescope.cli.serve", "Answer images over HTTP with poses."),
     "similarity": ("posescope.cli.similarity", "Compare the representations of several networks."),
 }
 _RENAMED = {"agree": "similarity"}

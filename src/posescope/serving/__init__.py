@@ -1,0 +1,1 @@
+"""The HTTP server of a model: images in, COCO results out."""

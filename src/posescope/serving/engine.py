@@ -1,0 +1,148 @@
+"""The engine of the server: images of a request -> poses, with one forward pass for several requests.
+
+Decoding, detection and cropping of a request run in a small pool of threads. Only there an image is in memory; crops wait for the
+network. So memory is bounded by the number of these threads, whatever number of requests waits.
+"""
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from posescope.core.errors import DataError, OptionsError
+from posescope.core.records import CropJoints
+from posescope.data.images.decoding import decode_image
+from posescope.data.images.limits import ImageError, ImageLimits
+from posescope.prediction.detectors.detector import Detections, Detector, ImageIndexedDetector
+from posescope.prediction.estimator import PoseEstimator, given_persons
+from posescope.prediction.image_io.image_folder import assign_image_ids
+from posescope.prediction.person_crops import PersonCrops, crop_persons
+from posescope.prediction.poses import DetectedPerson, ImageInfo, ImagePoses, PersonPose
+from posescope.prediction.predictor import person_poses
+from posescope.serving.batching import Batcher
+from posescope.serving.options import ServingOptions
+from posescope.serving.refusals import RequestRefusedError
+from posescope.serving.request_body import UploadedImage
+from posescope.serving.server_metrics import ServerMetrics
+
+__all__ = ["ServingEngine"]
+
+
+@dataclass(frozen=True, eq=False)
+class _PreparedImage:
+    """An image whose persons are cropped; its pixels are freed."""
+
+    info: ImageInfo
+    persons: Sequence[DetectedPerson]
+    crops: PersonCrops
+
+
+class ServingEngine:
+    """A loaded model, its threads and an optional detector.
+
+    Args:
+        estimator: the model.
+        options: batching and limits.
+        detector: finds the persons of images without boxes; None: one person who fills the image.
+        metrics: counts what is done.
+
+    Raises:
+        OptionsError: if the detector needs the names of all images beforehand.
+        ModelFolderError: if the model fails for a grey crop, with which it is run once.
+    """
+
+    def __init__(
+        self, estimator: PoseEstimator, options: ServingOptions, metrics: ServerMetrics, detector: Detector | None = None
+    ) -> None:
+        if isinstance(detector, ImageIndexedDetector):
+            raise OptionsError("--detector: expected a detector that looks at images; boxes of a file come with each request.")
+        self.estimator, self.options, self.metrics, self.detector = estimator, options, metrics, detector
+        self._limits = ImageLimits(max_megapixels=options.max_megapixels)
+        self._one_at_a_time = threading.Lock()  # detectors need not be safe for threads
+        estimator.backend.run(np.full((1, *estimator.description.crop_size, 3), 128, dtype=np.uint8), options.flip_test)
+        self._pool = ThreadPoolExecutor(options.decoding_threads, thread_name_prefix="decoding")
+        self.batcher = Batcher(
+            lambda crops: estimator.backend.run(crops, options.flip_test),
+            options.max_batch,
+            options.max_wait_ms / 1000,
+            options.max_waiting_persons,
+            metrics.observe_batch,
+        )
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether requests are answered."""
+        return self.batcher.is_running
+
+    async def predict(self, images: Sequence[UploadedImage]) -> list[ImagePoses]:
+        """Predict the persons of the images of a request, in their order.
+
+        Raises:
+            RequestRefusedError: if an image cannot be decoded, or its boxes are malformed, outside it or too many (422).
+            BusyError: if too many persons wait.
+        """
+        loop = asyncio.get_running_loop()
+        with self.batcher.expect():
+            prepared = await loop.run_in_executor(self._pool, self._prepare, images)
+            waiting = self._submit(prepared)
+        found = None if waiting is None else await waiting
+        return self._poses_of(prepared, found)
+
+    def close(self) -> None:
+        """Compute what waits, and end the threads."""
+        self._pool.shutdown(cancel_futures=True)
+        self.batcher.close()
+
+    def _prepare(self, images: Sequence[UploadedImage]) -> list[_PreparedImage]:
+        ids = assign_image_ids([image.name for image in images])
+        try:
+            return [self._prepare_one(image, image_id) for image, image_id in zip(images, ids, strict=True)]
+        except ImageError as error:
+            status = 413 if error.kind == "image is too large" else 422
+            raise RequestRefusedError(status, str(error)) from error
+        except DataError as error:
+            raise RequestRefusedError(422, str(error)) from error
+
+    def _prepare_one(self, image: UploadedImage, image_id: int) -> _PreparedImage:
+        pixels = decode_image(image.raw, Path(image.name), frame="upright", limits=self._limits)
+        info = ImageInfo(image.name, image_id, (pixels.shape[0], pixels.shape[1]))
+        if image.boxes is not None and len(image.boxes) > self.options.max_persons:
+            raise self._too_many(info, len(image.boxes))
+        if image.boxes is not None or self.detector is None:
+            persons = given_persons(info, image.boxes)
+        else:
+            with self._one_at_a_time:
+                found = self.detector(pixels, info, Detections(Path()))
+            persons = [person for person in found if person.is_in_image]
+        if len(persons) > self.options.max_persons:
+            raise self._too_many(info, len(persons))
+        boxes = np.array([person.box for person in persons], dtype=np.float64).reshape(-1, 4)
+        model = self.estimator.description
+        return _PreparedImage(info, persons, crop_persons(pixels, boxes, model.crop, model.crop_size))
+
+    def _too_many(self, info: ImageInfo, count: int) -> RequestRefusedError:
+        limit = self.options.max_persons
+        return RequestRefusedError(
+            422, f"{info.name}: expected at most {limit} persons (option --max-persons of the server), found {count}."
+        )
+
+    def _submit(self, prepared: Sequence[_PreparedImage]) -> "asyncio.Future[CropJoints] | None":
+        crops = np.concatenate([image.crops.crops for image in prepared])
+        self.metrics.count_images(len(prepared), len(crops))
+        return asyncio.wrap_future(self.batcher.submit(crops)) if len(crops) else None
+
+    def _poses_of(self, prepared: Sequence[_PreparedImage], found: CropJoints | None) -> list[ImagePoses]:
+        estimator, first, poses = self.estimator, 0, []
+        for image in prepared:
+            rows = slice(first, first + len(image.crops))
+            persons = [] if found is None else self._persons_of(image, CropJoints(found.joints[rows], found.scores[rows]))
+            poses.append(ImagePoses(image.info, tuple(persons), estimator.skeleton))
+            first = rows.stop
+        return poses
+
+    def _persons_of(self, image: _PreparedImage, found: CropJoints) -> list[PersonPose]:
+        return person_poses(image.persons, image.crops, found, self.estimator.uncertainty, self.options.flip_test)
