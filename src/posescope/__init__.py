@@ -56,6 +56,8 @@ _MODULES = {
     "run": "posescope.__main__:main",
     "save_model": "posescope.artifacts.model_folder",
 }
+# Public name -> extra that installs all of its packages, if the import of its module does not need them all.
+_EXTRAS = {"export_onnx": "export", "run": "pipelines"}
 
 # Opt out of Kedro's telemetry: an installed wheel has neither the .telemetry file of the checkout nor its Makefile.
 os.environ.setdefault("DO_NOT_TRACK", "1")
@@ -66,11 +68,14 @@ if not Path("conf/logging.yml").is_file():
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is first used (PEP 562)."""
+    """Import a public name when it is first used (PEP 562). A missing package is an error that names its extra."""
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module, _, attribute = _MODULES[name].partition(":")
-    value = getattr(import_module(module), attribute or name)
+    from posescope.core.extras import translate_missing  # noqa: PLC0415  (as all imports here: when a name is first used)
+
+    with translate_missing(f"posescope.{name}", _EXTRAS.get(name, "")):
+        value = getattr(import_module(module), attribute or name)
     globals()[name] = value
     return value
 

@@ -1,10 +1,12 @@
 """`python -m posescope`: `kedro run` with the same options for an installed package, outside of any checkout."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import click
-from kedro.framework.project import configure_project
+
+from posescope.core.extras import MissingPackageError, translate_missing
 
 __all__ = ["main"]
 
@@ -26,8 +28,11 @@ def main(*args: Any, **kwargs: Any) -> Any:
         >>> from posescope.__main__ import main
         >>> main(["--env", "production", "--pipelines", "inference"])  # doctest: +SKIP
     """
-    configure_project(Path(__file__).parent.name)
-    from posescope.cli.run_command import run  # noqa: PLC0415  Kedro's command reads the configured project when it is imported
+    with translate_missing("python -m posescope", "pipelines"):
+        from kedro.framework.project import configure_project  # noqa: PLC0415  (of an extra)
+
+        configure_project(Path(__file__).parent.name)
+        from posescope.cli.run_command import run  # noqa: PLC0415  Kedro's command reads the configured project when imported
 
     kwargs.setdefault("standalone_mode", False)
     kwargs.setdefault("prog_name", "python -m posescope")
@@ -38,4 +43,7 @@ def main(*args: Any, **kwargs: Any) -> Any:
 
 
 if __name__ == "__main__":
-    main(standalone_mode=True)
+    try:
+        main(standalone_mode=True)
+    except MissingPackageError as error:
+        sys.exit(f"Error: {error}")

@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError
 from posescope.codecs.gaussian import GaussianCodec
 from posescope.core import plugins
 from posescope.core.errors import OptionsError
+from posescope.core.extras import MissingPackageError
 from posescope.core.plugins import (
     GROUPS,
     Component,
@@ -123,6 +124,14 @@ def test_broken_entry_point_is_an_error(register):
     register(entry("tall", "no_such_package:Tall", "tallness"))
     with pytest.raises(OptionsError, match="'tall' points to no_such_package:Tall"):
         load_component("filters", "tall")
+
+
+def test_component_whose_package_is_missing_names_the_extra(tmp_path, monkeypatch):
+    (tmp_path / "needs_captum.py").write_text("import captum\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(sys.modules, "captum", None)
+    with pytest.raises(MissingPackageError, match=r"posescope\.analyses: 'needs_captum:Shap' needs .*posescope\[explain\]"):
+        load_component("analyses", "needs_captum:Shap")
 
 
 def test_two_packages_with_one_name_are_an_error(register):

@@ -35,6 +35,7 @@ from posescope.artifacts.pose_model import PoseModel
 from posescope.artifacts.uncertainty import UNCERTAINTY, read_uncertainty, write_uncertainty
 from posescope.codecs.base import DecodedJoints
 from posescope.core.errors import DataError, OptionsError
+from posescope.core.extras import translate_missing
 from posescope.core.files import atomic_folder, sha256_of, write_json
 from posescope.core.records import CropJoints
 
@@ -193,12 +194,10 @@ def _quiet() -> Iterator[None]:
 
 
 def _require_exporter() -> None:
-    try:
+    with translate_missing("export", "export"):
         import onnx  # noqa: F401, PLC0415
         import onnxruntime  # noqa: F401, PLC0415
         import onnxscript  # noqa: F401, PLC0415
-    except ImportError as error:
-        raise OptionsError(f"export: '{error.name}' is not installed; pip install 'posescope[export]'.") from error
 
 
 def _check_destination(source: Path, destination: Path) -> None:

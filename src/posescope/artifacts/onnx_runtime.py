@@ -9,6 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from posescope.core.errors import DataError, OptionsError
+from posescope.core.extras import install_command
 from posescope.core.hardware import available_cpus, check_device_name
 
 __all__ = ["OnnxNetwork", "OnnxRuntime", "load_onnxruntime"]
@@ -137,11 +138,11 @@ def load_onnxruntime(what: str) -> OnnxRuntime:
         OptionsError: if it cannot be imported.
     """
     try:
-        import onnxruntime  # noqa: PLC0415 (an extra)
+        import onnxruntime  # noqa: PLC0415 (slow to import)
         from onnxruntime.capi import onnxruntime_pybind11_state as state  # noqa: PLC0415
     except ImportError as error:
         raise OptionsError(
-            f"{what} needs onnxruntime, which cannot be imported ({error}). Install it: pip install 'posescope[onnx]'."
+            f"{what} needs onnxruntime, which cannot be imported ({error}). Install it: {install_command('onnxruntime')}"
         ) from error
     errors = tuple(item for item in vars(state).values() if isinstance(item, type) and issubclass(item, Exception))
     return OnnxRuntime(onnxruntime, errors)

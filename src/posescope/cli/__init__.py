@@ -6,24 +6,39 @@ A command's module is imported when the command is called. The help page needs n
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
-__all__ = ["COMMANDS", "cli"]
+__all__ = ["COMMANDS", "Command", "cli"]
 
-# Name -> module and short help.
-COMMANDS: Mapping[str, tuple[str, str]] = {
-    "compare": ("posescope.cli.compare", "Compare two runs, or a run and another network, person by person."),
-    "explain": ("posescope.cli.explain", "Explain a model on annotated photographs."),
-    "explore": ("posescope.cli.explore", "Open a finished run as a local page."),
-    "export": ("posescope.cli.export", "Export a model to ONNX and verify its outputs."),
-    "info": ("posescope.cli.info", "Describe a model folder."),
-    "plugins": ("posescope.cli.plugins", "List the installed components with their options."),
-    "predict": ("posescope.cli.predict", "Predict the joints of the persons in images."),
-    "run": ("posescope.cli.run_command", "Run the pipeline."),
-    "serve": ("posescope.cli.serve", "Answer images over HTTP with poses."),
-    "similarity": ("posescope.cli.similarity", "Compare the representations of several networks."),
+
+class Command(NamedTuple):
+    """Where a command is.
+
+    Attributes:
+        module: Module of the click command.
+        short_help: Its line on the help page.
+        extra: The extra that installs its packages.
+    """
+
+    module: str
+    short_help: str
+    extra: str = ""
+
+
+# By name.
+COMMANDS: Mapping[str, Command] = {
+    "compare": Command("posescope.cli.compare", "Compare two runs, or a run and another network, person by person.", "train"),
+    "explain": Command("posescope.cli.explain", "Explain a model on annotated photographs.", "explain"),
+    "explore": Command("posescope.cli.explore", "Open a finished run as a local page.", "explore"),
+    "export": Command("posescope.cli.export", "Export a model to ONNX and verify its outputs.", "export"),
+    "info": Command("posescope.cli.info", "Describe a model folder."),
+    "plugins": Command("posescope.cli.plugins", "List the installed components with their options."),
+    "predict": Command("posescope.cli.predict", "Predict the joints of the persons in images."),
+    "run": Command("posescope.cli.run_command", "Run the pipeline.", "pipelines"),
+    "serve": Command("posescope.cli.serve", "Answer images over HTTP with poses.", "serve"),
+    "similarity": Command("posescope.cli.similarity", "Compare the representations of several networks.", "train"),
 }
 _RENAMED = {"agree": "similarity"}
 
@@ -43,12 +58,30 @@ class _LazyGroup(click.Group):
 
         configure_thread_pools()  # before a command imports NumPy or torch
         quieten_torch_store()
-        command: click.Command = getattr(import_module(COMMANDS[cmd_name][0]), cmd_name)
-        return command
+        return _import_command(cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, COMMANDS[name][1]) for name in sorted(COMMANDS)])
+            formatter.write_dl([(name, COMMANDS[name].short_help) for name in sorted(COMMANDS)])
+
+
+def _import_command(name: str) -> click.Command:
+    """Return a command, which knows the extra of its packages.
+
+    Raises:
+        click.ClickException: if one of its packages is not installed.
+    """
+    from posescope.cli.base import as_click_error  # noqa: PLC0415  (no need on the help page)
+    from posescope.core.extras import MissingPackageError, translate_missing  # noqa: PLC0415
+
+    place = COMMANDS[name]
+    try:
+        with translate_missing(f"posescope {name}", place.extra):
+            command: click.Command = getattr(import_module(place.module), name)
+    except MissingPackageError as error:
+        raise as_click_error(str(error), error) from error
+    command.extra = place.extra  # type: ignore[attr-defined]
+    return command
 
 
 @click.group(cls=_LazyGroup)
@@ -61,4 +94,4 @@ def __getattr__(name: str) -> Any:
     """Return `posescope.cli.run`, the project's own `run` command for Kedro."""
     if name != "run":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return import_module(COMMANDS[name][0]).run
+    return _import_command(name)

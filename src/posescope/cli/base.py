@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from posescope.core.errors import PosescopeError
+from posescope.core.extras import find_missing_package
 from posescope.core.paths import expand_home, find_path_error, is_address
 from posescope.core.text_escaping import escape_control
 
@@ -24,17 +25,27 @@ class _PassingError(click.ClickException):
 
 
 class PosescopeCommand(click.Command):
-    """A command that prints expected errors as one message and ends with exit code 1, or 75 if a repetition may succeed."""
+    """A command that prints expected errors as one message and ends with exit code 1, or 75 if a repetition may succeed.
+
+    Attributes:
+        extra: The extra of posescope that installs its packages; '': the base has them all.
+    """
+
+    extra: str = ""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
         try:
             return super().invoke(ctx)
         except Exception as error:
-            message = error_message(error)
+            message = error_message(self.translate(error))
             if message is None:
                 raise
             raise as_click_error(escape_unprintable(message), error) from error
+
+    def translate(self, error: BaseException) -> BaseException:
+        """Return the error for a missing package of posescope, which names the extra; any other error unchanged."""
+        return find_missing_package(error, f"posescope {self.name}", self.extra) or error
 
 
 def as_click_error(message: str, error: BaseException) -> click.ClickException:

@@ -11,6 +11,7 @@ from click.core import ParameterSource
 from posescope.cli.base import LocalPathType, PosescopeCommand, allow_component, echo
 from posescope.cli.explanation_options import explained_folder, explanation_options, refuse_without_data
 from posescope.core.errors import OptionsError
+from posescope.core.extras import MissingPackageError
 from posescope.runs.project_models import project_data_dir
 
 __all__ = ["explore"]
@@ -131,7 +132,7 @@ def _refuse_mixed_options(context: click.Context, site: Path | None) -> None:
 def _check_packages() -> None:
     for package in ("dash", "waitress"):
         if find_spec(package) is None:
-            raise OptionsError(f"The page needs {package}, which is not installed. Install it: pip install 'posescope[explore]'.")
+            raise MissingPackageError("The page", package)
 
 
 def _check_site(site: Path) -> None:

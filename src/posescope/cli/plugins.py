@@ -5,6 +5,7 @@ import inspect
 import click
 
 from posescope.cli.base import PosescopeCommand
+from posescope.core.extras import MissingPackageError, install_command
 from posescope.core.plugins import GROUPS, installed, load_component, options_model, package_of
 
 __all__ = ["plugins"]
@@ -26,7 +27,11 @@ def plugins(group: str | None) -> None:
 
 def _list_components(group: str) -> None:
     for row in installed(group):
-        component = load_component(group, row.name)
+        try:
+            component = load_component(group, row.name)
+        except MissingPackageError as error:
+            click.echo(f"  {row.name}  not available: {install_command(error.module)}  [{package_of(row)}, {row.value}]")
+            continue
         summary = (inspect.getdoc(component) or "").partition("\n")[0]
         click.echo(f"  {row.name}  {summary}  [{package_of(row)}, {row.value}]")
         options = options_model(group, component)

@@ -53,7 +53,7 @@ class _Run(PosescopeCommand):
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:
-            found = ((error_message(cause), cause) for cause in causes_of(error))
+            found = ((error_message(self.translate(cause)), cause) for cause in causes_of(error))
             message, cause = next((one for one in found if one[0]), (_message_of_worker(error), error))
             message = message or (str(error) if _is_kedro_check(error) else None)
             if message is None:

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from posescope.cli.base import LocalPathType, PosescopeCommand, allow_component, echo, read_settings
-from posescope.core.errors import OptionsError
+from posescope.core.extras import MissingPackageError
 from posescope.core.mirrors import OF_NO_MODEL
 from posescope.core.plugins import ComponentSpec, build
 from posescope.core.text_escaping import EscapingFormatter
@@ -128,7 +128,7 @@ def serve(model: Path | None, **options: Any) -> None:
 def _check_packages() -> None:
     for package in _PACKAGES:
         if find_spec(package) is None:
-            raise OptionsError(f"The server needs {package}, which is not installed. Install it: pip install 'posescope[serve]'.")
+            raise MissingPackageError("The server", package)
 
 
 def _read_limits(options: dict[str, Any]) -> ServingOptions:

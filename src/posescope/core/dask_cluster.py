@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from posescope.core.compute import ComputeOptions
 from posescope.core.errors import PosescopeError, pluralise
+from posescope.core.extras import install_command
 from posescope.core.local_cluster import limit_logs, start_local_cluster
 from posescope.core.worker_tasks import (
     Shared,
@@ -295,8 +296,8 @@ def open_cluster(options: ComputeOptions, preparations: tuple[Callable[[], None]
         from distributed.versions import VersionMismatchWarning  # noqa: PLC0415
     except ImportError as error:
         raise ClusterError(
-            "compute.backend: expected the package distributed for dask, found none. Install the extra: pip install "
-            "'posescope[cluster]', or set compute.backend to processes."
+            "compute.backend: expected the package distributed for dask, found none. Install the extra: "
+            f"{install_command('distributed')}, or set compute.backend to processes."
         ) from error
     limit_logs()
     local = None if options.scheduler else start_local_cluster(options)

@@ -28,6 +28,7 @@ from typing import Any, ClassVar, Generic, TypeVar, get_args, get_origin
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from posescope.core.errors import OptionsError
+from posescope.core.extras import translate_missing
 from posescope.core.option_faults import WrongOptionsError, describe_validation_error
 from posescope.core.parameters import RENAMED_COMPONENTS, describe_unknown_option
 from posescope.core.signature_options import accepted_arguments, make_options
@@ -195,6 +196,7 @@ def load_component(group: str, name: str) -> Any:
     Raises:
         ComponentNotAllowedError: if it is a dotted path that `restrict_dotted_paths` excludes.
         OptionsError: if no component of that name is installed (the message lists the installed ones), or the import fails.
+        MissingPackageError: if it needs a package of an extra that is not installed.
     """
     names = {entry.name: entry.value for entry in installed(group)}
     target = names.get(name, name)
@@ -213,7 +215,8 @@ def load_component(group: str, name: str) -> Any:
         )
     module_name, _, attribute = target.partition(":")
     try:
-        return getattr(import_module(module_name), attribute)
+        with translate_missing(f"posescope.{group}: '{name}'"):
+            return getattr(import_module(module_name), attribute)
     except (ImportError, AttributeError, TypeError, ValueError) as error:
         raise OptionsError(f"posescope.{group}: '{name}' points to {target}, which cannot be loaded: {error}.") from error
 

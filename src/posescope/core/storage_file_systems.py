@@ -24,8 +24,8 @@ __all__ = [
 
 _ADDRESS = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*)://")
 _PACKAGES = {
-    "s3": "'posescope[cluster]'",
-    "s3a": "'posescope[cluster]'",
+    "s3": "'posescope[storage]'",
+    "s3a": "'posescope[storage]'",
     "gs": "gcsfs",
     "gcs": "gcsfs",
     "abfs": "adlfs",

@@ -16,6 +16,7 @@ from pydantic import Field, JsonValue, ValidationError, model_validator
 from torch import Tensor, nn
 
 from posescope.core.errors import DataError, OptionsError
+from posescope.core.extras import install_command
 from posescope.core.plugins import Options, describe_validation_error
 from posescope.models.base import PoseNetwork
 from posescope.models.encoders.base import IMAGENET_MEAN_RGB, IMAGENET_STD_RGB, MeanRgb, StdRgb
@@ -268,5 +269,5 @@ def _build_library_model(architecture: VitPoseArchitecture, crop_size: tuple[int
 def _missing(error: ImportError) -> OptionsError:
     return OptionsError(
         f"The network 'vitpose' needs the library transformers, which cannot be imported ({error}). Install it: "
-        "pip install 'posescope[networks]'."
+        f"{install_command('transformers')}"
     )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posescope.core.errors import OptionsError
+from posescope.core.extras import translate_missing
 from posescope.core.skeleton import Skeleton
 from posescope.drawing.skeletons import DRAW_THRESHOLD, draw_skeleton
 
@@ -235,10 +235,8 @@ class ImagePoses:
         Raises:
             OptionsError: if supervision is not installed.
         """
-        try:
+        with translate_missing("to_supervision"):
             import supervision  # type: ignore[import-not-found, unused-ignore]  # noqa: PLC0415
-        except ImportError as error:
-            raise OptionsError("to_supervision: supervision is not installed; pip install supervision.") from error
         return supervision.KeyPoints(
             xy=self.joints.astype(np.float32),
             class_id=np.zeros(len(self), dtype=int),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from posescope.core.errors import PosescopeError
+from posescope.core.extras import install_command
 from posescope.training.records import EpochRecord
 from posescope.tuning.options import Hyperband, Median, NoPruning, SearchDimension, TuneOptions
 from posescope.tuning.records import TrialRecord, TrialState
@@ -39,7 +40,7 @@ def load_optuna() -> "ModuleType":
         import optuna  # noqa: PLC0415 - optional dependency
     except ImportError as error:
         raise MissingOptunaError(
-            f"The pipeline tune needs Optuna, which cannot be imported ({error}). Install it: pip install 'posescope[tune]'."
+            f"The pipeline tune needs Optuna, which cannot be imported ({error}). Install it: {install_command('optuna')}"
         ) from error
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     return optuna

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from posescope.core.extras import install_command
 from posescope.core.torch_rng import fork_torch_rng
 from posescope.explainability.errors import ExplainabilityError
 from posescope.explainability.features.row_blocks import batches_of_rows
@@ -52,7 +53,7 @@ def load_captum() -> ModuleType:
         from captum import attr  # noqa: PLC0415 - an optional dependency
     except ImportError as error:
         raise MissingCaptumError(
-            "The analysis 'attribution' needs Captum, which is not installed. Run pip install 'posescope[explain]', or remove "
+            f"The analysis 'attribution' needs Captum, which is not installed. Run {install_command('captum')}, or remove "
             "'attribution' from explainability.analyses.selected."
         ) from error
     return attr  # type: ignore[no-any-return]

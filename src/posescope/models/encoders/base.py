@@ -9,6 +9,7 @@ from pydantic import Field, JsonValue
 from torch import Tensor, nn
 
 from posescope.core.errors import OptionsError
+from posescope.core.extras import install_command
 from posescope.core.plugins import Options
 
 __all__ = ["IMAGENET_MEAN_RGB", "IMAGENET_STD_RGB", "Encoder", "MeanRgb", "StdRgb", "measure_maps", "missing_package"]
@@ -89,7 +90,7 @@ def measure_maps(compute_maps: Callable[[Tensor], Sequence[Tensor]], module: nn.
 
 
 def missing_package(
-    component: str, package: str, error: ImportError, remedy: str = "pip install 'posescope[networks]'"
+    component: str, package: str, error: ImportError, remedy: str = install_command("transformers")
 ) -> OptionsError:
     """Return the error for a package that a component needs and that cannot be imported.
 
