@@ -5,6 +5,7 @@
 #   make test                      the test suite; `make test-all` adds the slow tests
 #   make install                   the environment only; TORCH_INDEX=<url> selects an index of PyTorch, such as its CPU index
 #   make lint | format             ruff, strict mypy, import-linter
+#   make site                      the documentation as a site under build/site
 #   make viz | viz-site            the pipelines in Kedro-Viz, live or as a site under build/
 #   make package                   the wheel and its configuration under dist/
 
@@ -23,10 +24,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # order of tests/conftest.py. Compiled modules are kept for the commands that the tests start.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/pytest --numprocesses logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help install run explore test test-all lint format viz viz-site package clean
+.PHONY: help install run explore test test-all lint format site viz viz-site package clean
 
 help:
-	@sed -n '3,9p' Makefile | cut -c3-
+	@sed -n '3,10p' Makefile | cut -c3-
 
 $(INSTALLED): pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one: make PYTHON=python3.12")'
@@ -59,10 +60,22 @@ lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@# The files that hosted CI, its bots and GitHub read.
+	$(BIN)/zizmor --offline --quiet .github
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/feature.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# The pages of the repository as a site. Every internal link and anchor is checked, and that no page loads a file of another host.
+site: $(INSTALLED)
+	$(BIN)/python site/assemble.py build/site-pages
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/zensical build --clean --strict
+	$(BIN)/python site/check.py build/site
 
 viz: $(INSTALLED)
 	$(BIN)/kedro viz run

@@ -155,6 +155,8 @@ class PoseModel:
         """Predict joints (crop px) and scores.
 
         Args:
-            images, interventions, flip_test: As for `heatmaps`.
+            images: As for `heatmaps`.
+            interventions: As for `heatmaps`.
+            flip_test: As for `heatmaps`.
         """
         return self.codec.decode(self.heatmaps(images, interventions, flip_test))

@@ -58,7 +58,8 @@ def valid_windows(
     """Return the valid rectangles of N crops.
 
     Args:
-        left, top: (N,) first column and row of the crop boxes, image px.
+        left: (N,) first column of the crop boxes, image px.
+        top: (N,) first row of the crop boxes, image px.
         box_size: (N, 2) (height, width) px of the crop boxes.
         image_size: (N, 2) (height, width) px of the images.
         crop_size: (height, width) px of the crops.
