@@ -54,6 +54,7 @@ INCLUDED: Mapping[str, tuple[str, ...]] = {
 COMES_WITH: Mapping[str, str] = {
     "dask": "distributed",
     "flask": "dash",
+    "h11": "uvicorn",
     "huggingface_hub": "transformers",
     "pluggy": "kedro",
     "pydantic_core": "pydantic",
