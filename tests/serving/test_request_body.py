@@ -6,9 +6,8 @@ from collections.abc import AsyncIterator
 import pytest
 from starlette.datastructures import Headers
 
-from posescope.serving.options import ServingOptions
 from posescope.serving.refusals import RequestRefusedError
-from posescope.serving.request_body import UploadedImage, check_body_size, clean_name, read_upload
+from posescope.serving.request_body import Upload, UploadedImage, check_body_size, clean_name, parse_upload, read_body
 
 FORM = "multipart/form-data; boundary=xyz"
 
@@ -18,15 +17,12 @@ def part(name: str, content: bytes, file_name: str | None = None) -> bytes:
     return f'--xyz\r\nContent-Disposition: form-data; name="{name}"{more}\r\n\r\n'.encode() + content + b"\r\n"
 
 
-def read(
-    kind: str, body: bytes, name: str | None = None, boxes: str | None = None, piece: int = 7, **options: float
-) -> list[UploadedImage]:
+def read(kind: str, body: bytes, name: str | None = None, boxes: str | None = None) -> list[UploadedImage]:
     async def stream() -> AsyncIterator[bytes]:
-        for start in range(0, len(body), piece):
-            yield body[start : start + piece]
+        for start in range(0, len(body), 7):
+            yield body[start : start + 7]
 
-    limits = ServingOptions(**options)  # type: ignore[arg-type]
-    return asyncio.run(read_upload(Headers({"content-type": kind}), stream(), name, boxes, limits))
+    return parse_upload(Upload(kind, asyncio.run(read_body(stream(), 1000)), name, boxes), 2)
 
 
 def test_raw_image() -> None:
@@ -56,13 +52,15 @@ def test_form_of_several_images() -> None:
         ("image/png", b"x" * 1001, 413),
         (FORM, part("images", b"x" * 1001, "a.jpg") + b"--xyz--", 413),
         ("multipart/form-data", b"x", 400),
+        (f"multipart/form-data; boundary={'x' * 300}", b"x", 400),
+        (FORM, b"--xyz\r\n" + b"a: b\r\n" * 99 + b"\r\n\r\n--xyz--", 400),
         (FORM, b"no form", 400),
         (FORM, b"--xyz\r\nContent-Disposition: form-data\r\n\r\n\r\n--xyz--", 400),
         (FORM, b"--xyz--\r\n", 422),
         (FORM, part("images", b"text") + b"--xyz--", 422),
         (FORM, part("images", b"x", "a.jpg") + part("boxes", b"[]", "a.json") + b"--xyz--", 422),
         (FORM, part("images", b"x", "a.jpg") * 3 + b"--xyz--", 422),
-        (FORM, part("images", b"x", "a.jpg") * 4 + b"--xyz--", 400),
+        (FORM, part("images", b"x", "a.jpg") * 7 + b"--xyz--", 400),
         (FORM, part("images", b"x", "a.jpg") + part("boxes", b"[]") * 2 + b"--xyz--", 422),
         (FORM, part("images", b"x", "a.jpg") + part("url", b"file:///etc/passwd") + b"--xyz--", 422),
         (FORM, part("images", b"x", "a.jpg") + part("boxes", b"{}") + b"--xyz--", 422),
@@ -72,7 +70,7 @@ def test_form_of_several_images() -> None:
 )
 def test_malformed_bodies_are_refused(kind: str, body: bytes, status: int) -> None:
     with pytest.raises(RequestRefusedError) as caught:
-        read(kind, body, max_images=2, max_body_mb=0.001)
+        read(kind, body)
     assert caught.value.status == status
     assert "\n" not in str(caught.value)
 
@@ -80,13 +78,16 @@ def test_malformed_bodies_are_refused(kind: str, body: bytes, status: int) -> No
 def test_truncated_form_has_no_image() -> None:
     with pytest.raises(RequestRefusedError) as caught:
         read(FORM, part("images", b"x", "a.jpg")[:60])
-    assert caught.value.status in (400, 422)
+    assert caught.value.status == 400
 
 
 def test_deep_json_is_refused() -> None:
     with pytest.raises(RequestRefusedError) as caught:
         read("image/png", b"x", boxes="[" * 100_000)
     assert caught.value.status == 422
+    with pytest.raises(RequestRefusedError) as caught:
+        read("image/png", b"x", boxes=" " * (2**20 + 1))
+    assert caught.value.status == 413
 
 
 def test_query_is_refused_beside_a_form() -> None:

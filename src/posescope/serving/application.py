@@ -20,7 +20,7 @@ from posescope.serving.api_schema import PREDICT_BODY, REFUSALS, Health, PersonR
 from posescope.serving.docs_page import render_docs_page
 from posescope.serving.engine import ServingEngine
 from posescope.serving.refusals import RequestRefusedError
-from posescope.serving.request_body import check_body_size, read_upload
+from posescope.serving.request_body import Upload, check_body_size, read_body
 from posescope.serving.request_guard import GuardedApplication, error_body
 
 __all__ = ["make_application"]
@@ -98,9 +98,9 @@ def _add_prediction(application: FastAPI, engine: ServingEngine) -> None:
         with admission.admit(check_body_size(request.headers, options.max_body_bytes)):
             try:
                 async with asyncio.timeout(options.timeout_s):
-                    images = await read_upload(request.headers, request.stream(), file_name, boxes, options)
+                    body = await read_body(request.stream(), options.max_body_bytes)
                     is_received = True
-                    poses = await engine.predict(images)
+                    poses = await engine.predict(Upload(request.headers.get("content-type", ""), body, file_name, boxes))
             except TimeoutError as error:
                 status, what = (504, "answer") if is_received else (408, "whole request")
                 raise RequestRefusedError(status, f"Expected the {what} within {options.timeout_s:g} s; repeat it.") from error

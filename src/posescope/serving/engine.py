@@ -7,7 +7,7 @@ network. So memory is bounded by the number of these threads, whatever number of
 import asyncio
 import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from posescope.prediction.predictor import person_poses
 from posescope.serving.batching import Batcher
 from posescope.serving.options import ServingOptions
 from posescope.serving.refusals import RequestRefusedError
-from posescope.serving.request_body import UploadedImage
+from posescope.serving.request_body import Upload, UploadedImage, parse_upload
 from posescope.serving.server_metrics import ServerMetrics
 
 __all__ = ["ServingEngine"]
@@ -78,18 +78,19 @@ class ServingEngine:
         """Whether requests are answered."""
         return self.batcher.is_running
 
-    async def predict(self, images: Sequence[UploadedImage]) -> list[ImagePoses]:
+    async def predict(self, upload: Upload) -> list[ImagePoses]:
         """Predict the persons of the images of a request, in their order.
 
         Raises:
-            RequestRefusedError: if an image cannot be decoded, or its boxes are malformed, outside it or too many (422).
+            RequestRefusedError: if the request is malformed or has too many images, an image cannot be decoded, or its boxes are
+                malformed, outside it or too many (400, 413, 415, 422).
             BusyError: if too many persons wait.
         """
-        loop = asyncio.get_running_loop()
         with self.batcher.expect():
-            prepared = await loop.run_in_executor(self._pool, self._prepare, images)
-            waiting = self._submit(prepared)
-        found = None if waiting is None else await waiting
+            prepared, waiting = await asyncio.get_running_loop().run_in_executor(self._pool, self._prepare, upload)
+        if waiting is None:  # no image has a person
+            return self._poses_of(prepared, None)
+        found = await asyncio.wrap_future(waiting)
         return self._poses_of(prepared, found)
 
     def close(self) -> None:
@@ -97,15 +98,20 @@ class ServingEngine:
         self._pool.shutdown(cancel_futures=True)
         self.batcher.close()
 
-    def _prepare(self, images: Sequence[UploadedImage]) -> list[_PreparedImage]:
+    def _prepare(self, upload: Upload) -> "tuple[list[_PreparedImage], Future[CropJoints] | None]":
+        """Return the images of a request without their pixels, and the joints that are being predicted; runs in the pool."""
+        images = parse_upload(upload, self.options.max_images)
         ids = assign_image_ids([image.name for image in images])
         try:
-            return [self._prepare_one(image, image_id) for image, image_id in zip(images, ids, strict=True)]
+            prepared = [self._prepare_one(image, image_id) for image, image_id in zip(images, ids, strict=True)]
         except ImageError as error:
             status = 413 if error.kind == "image is too large" else 422
             raise RequestRefusedError(status, str(error)) from error
         except DataError as error:
             raise RequestRefusedError(422, str(error)) from error
+        crops = np.concatenate([image.crops.crops for image in prepared])
+        self.metrics.count_images(len(prepared), len(crops))
+        return prepared, self.batcher.submit(crops) if len(crops) else None
 
     def _prepare_one(self, image: UploadedImage, image_id: int) -> _PreparedImage:
         pixels = decode_image(image.raw, Path(image.name), frame="upright", limits=self._limits)
@@ -129,11 +135,6 @@ class ServingEngine:
         return RequestRefusedError(
             422, f"{info.name}: expected at most {limit} persons (option --max-persons of the server), found {count}."
         )
-
-    def _submit(self, prepared: Sequence[_PreparedImage]) -> "asyncio.Future[CropJoints] | None":
-        crops = np.concatenate([image.crops.crops for image in prepared])
-        self.metrics.count_images(len(prepared), len(crops))
-        return asyncio.wrap_future(self.batcher.submit(crops)) if len(crops) else None
 
     def _poses_of(self, prepared: Sequence[_PreparedImage], found: CropJoints | None) -> list[ImagePoses]:
         estimator, first, poses = self.estimator, 0, []

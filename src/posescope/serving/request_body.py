@@ -7,19 +7,17 @@ A file name is a label of the results: no path of the file system is ever built 
 """
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from python_multipart.exceptions import FormParserError
-from starlette.datastructures import FormData, Headers, UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.datastructures import Headers
 
 from posescope.core.text_escaping import escape_control
-from posescope.serving.options import ServingOptions
+from posescope.serving.form import FormPart, parse_form
 from posescope.serving.refusals import RequestRefusedError
 
-__all__ = ["BOXES_FORMAT", "UploadedImage", "check_body_size", "clean_name", "read_upload"]
+__all__ = ["BOXES_FORMAT", "Upload", "UploadedImage", "check_body_size", "clean_name", "parse_upload", "read_body"]
 
 BOXES_FORMAT = (
     "[[x, y, w, h], ...] or [[x, y, w, h, score], ...] in px with the upper left corner of the image at (0, 0), or null"
@@ -27,6 +25,23 @@ BOXES_FORMAT = (
 _MAX_BOXES_BYTES = 2**20
 _MAX_NAME_LENGTH = 255
 _MULTIPART = "multipart/form-data"
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A request as it was received.
+
+    Attributes:
+        content_type: the header.
+        body: the whole body.
+        name: name of the image in the query, for a body that is one image.
+        boxes: JSON of its boxes in the query.
+    """
+
+    content_type: str
+    body: bytes
+    name: str | None = None
+    boxes: str | None = None
 
 
 @dataclass(frozen=True)
@@ -61,87 +76,62 @@ def check_body_size(headers: Headers, max_bytes: int) -> int:
     return size
 
 
-async def read_upload(
-    headers: Headers, stream: AsyncIterator[bytes], name: str | None, boxes: str | None, options: ServingOptions
-) -> list[UploadedImage]:
-    """Read the body of a request.
+async def read_body(stream: AsyncIterator[bytes], max_bytes: int) -> bytes:
+    """Return a body, and refuse it as soon as it exceeds the limit: a header need not state its size.
 
     Args:
-        headers: of the request.
-        stream: pieces of its body.
-        name: name of the image in the query, for a body that is one image.
-        boxes: JSON of its boxes in the query.
-        options: the limits.
-
-    Returns:
-        At least one image.
+        stream: pieces of the body.
+        max_bytes: maximum size.
 
     Raises:
-        RequestRefusedError: if the content type is another one (415), the body is too large (413), malformed (400), or has no
-            image, too many, or boxes for another number of images (422).
+        RequestRefusedError: if it is too large (413).
     """
-    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-    bounded = _bound(stream, options.max_body_bytes)
-    if kind == _MULTIPART:
-        if name is not None or boxes is not None:
-            raise RequestRefusedError(422, "Expected boxes and names in the form, found file_name or boxes in the query.")
-        return await _read_form(headers, bounded, options)
-    if not kind.startswith("image/") and kind != "application/octet-stream":
-        found = escape_control(kind[:60]) or "none"
-        raise RequestRefusedError(
-            415,
-            f"Expected Content-Type {_MULTIPART}, image/* or application/octet-stream, found {found}.",
-        )
-    raw = b"".join([piece async for piece in bounded])
-    if not raw:
-        raise RequestRefusedError(422, "Expected an image in the body, found an empty body.")
-    return [UploadedImage(clean_name(name), raw, None if boxes is None else _parse_boxes(boxes))]
-
-
-async def _bound(stream: AsyncIterator[bytes], max_bytes: int) -> AsyncGenerator[bytes]:
-    """Yield the pieces of a body, and refuse it when it exceeds the limit: a header need not state its size."""
-    received = 0
+    pieces, received = [], 0
     async for piece in stream:
         received += len(piece)
         if received > max_bytes:
             raise _too_large(max_bytes)
-        yield piece
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def parse_upload(upload: Upload, max_images: int) -> list[UploadedImage]:
+    """Return the images of a request, at least one.
+
+    Args:
+        upload: the request.
+        max_images: maximum number of images.
+
+    Raises:
+        RequestRefusedError: if the content type is another one (415), the form is malformed (400), or the request has no image,
+            too many, or boxes for another number of images (422).
+    """
+    kind = upload.content_type.partition(";")[0].strip().lower()
+    if kind == _MULTIPART:
+        if upload.name is not None or upload.boxes is not None:
+            raise RequestRefusedError(422, "Expected boxes and names in the form, found file_name or boxes in the query.")
+        # One part of each kind more than allowed is parsed, so that the message can state the limit.
+        return _images_of(parse_form(upload.content_type, upload.body, 2 * max_images + 2), max_images)
+    if not kind.startswith("image/") and kind != "application/octet-stream":
+        found = escape_control(kind[:60]) or "none"
+        raise RequestRefusedError(415, f"Expected Content-Type {_MULTIPART}, image/* or application/octet-stream, found {found}.")
+    if not upload.body:
+        raise RequestRefusedError(422, "Expected an image in the body, found an empty body.")
+    boxes = None if upload.boxes is None else _parse_boxes(upload.boxes)
+    return [UploadedImage(clean_name(upload.name), upload.body, boxes)]
 
 
 def _too_large(max_bytes: int) -> RequestRefusedError:
     return RequestRefusedError(413, f"Expected a body of at most {max_bytes:,} bytes (option --max-body-mb of the server).")
 
 
-class _FormParser(MultiPartParser):
-    """Starlette's parser, which keeps files in memory: images of a request are never written to disk."""
-
-    spool_max_size = 2**62  # the size of the body is bounded
-
-
-async def _read_form(headers: Headers, stream: AsyncGenerator[bytes], options: ServingOptions) -> list[UploadedImage]:
-    # One file more than allowed is parsed, so that the message can state the limit.
-    parser = _FormParser(
-        headers, stream, max_files=options.max_images + 1, max_fields=options.max_images + 1, max_part_size=_MAX_BOXES_BYTES
-    )
-    try:
-        form = await parser.parse()
-    except MultiPartException as error:
-        raise RequestRefusedError(400, f"The form is malformed: {escape_control(error.message)}") from error
-    except (FormParserError, UnicodeError) as error:
-        raise RequestRefusedError(400, f"The form is malformed: {escape_control(str(error)[:200])}") from error
-    try:
-        return await _images_of(form, options.max_images)
-    finally:
-        await form.close()
-
-
-async def _images_of(form: FormData, max_images: int) -> list[UploadedImage]:
-    unknown = sorted({name for name, _ in form.multi_items()} - {"images", "boxes"})
+def _images_of(parts: Sequence[FormPart], max_images: int) -> list[UploadedImage]:
+    unknown = sorted({part.name for part in parts} - {"images", "boxes"})
     if unknown:
         raise RequestRefusedError(422, f"Expected the fields images and boxes, found {escape_control(unknown[0][:60])}.")
-    files = [part for part in form.getlist("images") if isinstance(part, UploadFile)]
-    texts = [part for part in form.getlist("boxes") if isinstance(part, str)]
-    if len(files) != len(form.getlist("images")) or len(texts) != len(form.getlist("boxes")):
+    files = [(part.file_name, part.content) for part in parts if part.name == "images"]
+    texts = [part for part in parts if part.name == "boxes"]
+    if any(name is None for name, _ in files) or any(part.file_name is not None for part in texts):
         raise RequestRefusedError(422, "Expected images as files (with a file name) and boxes as text, found the reverse.")
     if not 1 <= len(files) <= max_images:
         raise RequestRefusedError(422, f"Expected 1 to {max_images} files in the field images, found {len(files)}.")
@@ -149,8 +139,8 @@ async def _images_of(form: FormData, max_images: int) -> list[UploadedImage]:
         raise RequestRefusedError(
             422, f"Expected the field boxes once for each of {len(files)} images, or not at all, found it {len(texts)} times."
         )
-    boxes: Sequence[Any] = [_parse_boxes(text) for text in texts] or [None] * len(files)
-    return [UploadedImage(clean_name(file.filename), await file.read(), own) for file, own in zip(files, boxes, strict=True)]
+    boxes = [_parse_boxes(part.content.decode("utf-8", "replace")) for part in texts] or [None] * len(files)
+    return [UploadedImage(clean_name(name), raw, own) for (name, raw), own in zip(files, boxes, strict=True)]
 
 
 def _parse_boxes(text: str) -> Any:
