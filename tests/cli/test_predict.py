@@ -189,6 +189,38 @@ def test_video_is_predicted_frame_by_frame(model_folders: Any, tmp_path: Path) -
     assert [frame.pixels.shape for frame in drawn.frames()] == [(48, 64, 3)] * 3
 
 
+def test_persons_of_a_video_are_tracked_smoothed_and_measured(model_folders: Any, tmp_path: Path) -> None:
+    with open_video_writer(tmp_path / "clip.avi", 10, (48, 64)) as append:
+        for _ in range(3):
+            append(np.full((48, 64, 3), 120, np.uint8))
+    arguments = ("predict", "clip.avi", "--model", model_folders.onnx, "--detect-every", 2, "--smooth-set", "min_cutoff_hz=1")
+    (tmp_path / "angles.json").write_text(json.dumps({"hands": ["left_hand", "nose", "right_hand"]}))
+    result = call(*arguments, "--angle-definitions", "angles.json", "--draw", "--draw-threshold", -1, "--out", "out")
+    assert result.exit_code == 0, result.output
+    records = json.loads((tmp_path / "out" / "poses.json").read_text())
+    assert [(one["frame"], one["time_s"], one["track_id"]) for one in records] == [(0, 0, 1), (1, 0.1, 1), (2, 0.2, 1)]
+    rows = (tmp_path / "out" / "angles.csv").read_text().splitlines()
+    assert rows[0].startswith("file_name,frame,time_s,person,track_id,hands_deg")
+    assert [row.split(",")[:5] for row in rows[1:]] == [[f"clip.avi#{i}", f"{i}", f"0.{i}00000", "0", "1"] for i in range(3)]
+    assert len(list(VideoFile(tmp_path / "out" / "overlays" / "clip.avi.webm").frames())) == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        (("--angles",), 2, "--angles needs --out"),
+        (("--smooth-set", "cutoff=1"), 2, "cutoff"),
+        (("--track", "--tracker", "none"), 1, "byte_track"),
+        (("--track", "--tracker-set", "max_lost_s=-1"), 1, "max_lost_s"),
+        (("--detect-every", 0), 2, "--detect-every"),
+    ],
+)
+def test_wrong_options_of_videos(options: tuple[Any, ...], code: int, message: str, photos: Path, model_folders: Any) -> None:
+    result = call("predict", photos, "--model", model_folders.onnx, *options)
+    assert result.exit_code == code, result.output
+    assert message in result.stderr
+
+
 def test_image_of_another_size_than_its_boxes_state_is_skipped(photos: Path, model_folders: Any, tmp_path: Path) -> None:
     images = [{"id": 1, "file_name": "a.png", "height": 500, "width": 70}]
     content = {"images": images, "annotations": [{"image_id": 1, "category_id": 1, "bbox": [1, 2, 30, 40]}]}

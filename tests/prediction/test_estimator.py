@@ -23,9 +23,11 @@ from posescope.prediction.estimator import PoseEstimator
 from posescope.prediction.image_io.image_folder import ImageFolder
 from posescope.prediction.image_io.image_inputs import ImageInputError
 from posescope.prediction.image_io.image_source import NamedImage
+from posescope.prediction.image_io.video import open_video_writer
 from posescope.prediction.options import PredictionOptions
 from posescope.prediction.overlays import OverlayFolder
 from posescope.prediction.prediction_run import predict_folder
+from posescope.prediction.video.frame_follower import VideoOptions
 
 RED, GREEN = (255, 0, 0), (0, 255, 0)
 
@@ -254,3 +256,28 @@ def test_pipeline_and_estimator_have_equal_predictions(model_folders: Any, tmp_p
         results, _ = predict_folder(model, images, detector, detections, overlays, PredictionOptions(device="cpu"))
         expected = model.predict_one(tmp_path / "images" / "1.png", [[5, 5, 30, 40, 0.5]])
         assert results == expected.to_coco()
+
+
+def test_frames_of_a_video_have_times_and_track_ids(model_folders: Any, tmp_path: Path) -> None:
+    with open_video_writer(tmp_path / "clip.avi", 10, (48, 64)) as append:
+        for grey in range(4):
+            append(np.full((48, 64, 3), 60 * grey, np.uint8))
+    calls: list[float] = []
+
+    def find_boxes(image: NDArray[np.uint8]) -> list[list[float]]:
+        calls.append(float(image.mean()))
+        return [[2, 3, 30, 40, 0.9], [30, 3, 30, 40, 0.8]]
+
+    options = VideoOptions(detect_every=3)
+    estimator = PoseEstimator.load(model_folders.onnx)
+    found = list(estimator.predict_video(tmp_path / "clip.avi", find_boxes, options))
+    assert len(calls) == 2
+    assert [(one.poses.image.name, one.poses.image.time_s) for one in found[:2]] == [("clip.avi#0", 0), ("clip.avi#1", 0.1)]
+    assert [person.track_id for person in found[0].poses.persons] == [1, 2]
+    assert found[3].image is not None
+    assert found[3].image.pixels.shape == (48, 64, 3)
+    np.testing.assert_allclose(found[0].poses.boxes, [[2, 3, 30, 40], [30, 3, 30, 40]])
+    (whole, *_) = estimator.predict_video(tmp_path / "clip.avi")
+    np.testing.assert_allclose(whole.poses.boxes, [[0, 0, 64, 48]])
+    with pytest.raises(DataError, match=r"none\.mp4"):
+        next(estimator.predict_video(tmp_path / "none.mp4"))

@@ -3,19 +3,22 @@
 import json
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
 import click
 import cv2
+from pydantic import ValidationError
 from tqdm import tqdm
 
 from posescope.cli.base import LocalPathType, PosescopeCommand, allow_component, echo, read_settings
 from posescope.core.errors import DataError, pluralise
 from posescope.core.files import write_json
 from posescope.core.mirrors import OF_NO_MODEL
-from posescope.core.plugins import ComponentSpec, build
+from posescope.core.option_faults import describe_validation_error
+from posescope.core.plugins import ComponentSpec, build, check_options
 from posescope.core.text_escaping import escape_control
 from posescope.data.images.limits import ImageLimits
 from posescope.drawing.skeletons import DRAW_THRESHOLD
@@ -26,6 +29,9 @@ from posescope.prediction.image_io.image_source import ImageSource
 from posescope.prediction.overlays import OverlayWriter
 from posescope.prediction.poses import ImagePoses
 from posescope.prediction.prediction_run import PredictionRun
+from posescope.prediction.video.frame_follower import VideoOptions
+from posescope.prediction.video.joint_angles import AngleTable, AngleWriter, read_angle_definitions
+from posescope.prediction.video.one_euro import SmoothingOptions
 from posescope.runs.project_models import find_model
 
 __all__ = ["predict"]
@@ -59,7 +65,25 @@ _SOME_SKIPPED, _ALL_SKIPPED = 3, 1
     type=float,
     default=DRAW_THRESHOLD,
     show_default=True,
-    help="Joints with a lower score are not drawn; poses.json keeps them all.",
+    help="Joints with a lower score are not drawn and have no angles; poses.json keeps them all.",
+)
+@click.option("--track", is_flag=True, help="Follow persons over the frames of a video: each has a track_id.")
+@click.option("--tracker", default="byte_track", show_default=True, help="A component of posescope.trackers.")
+@click.option("--tracker-set", multiple=True, metavar="KEY=VALUE", help="An option of the tracker, such as max_lost_s=2.")
+@click.option(
+    "--detect-every",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Run the detector on every n-th frame of a video; between them boxes follow the joints. Implies --track.",
+)
+@click.option("--smooth", is_flag=True, help="Smooth the joints of each track over time (One-Euro filter). Implies --track.")
+@click.option("--smooth-set", multiple=True, metavar="KEY=VALUE", help="An option of the smoothing, such as min_cutoff_hz=1.")
+@click.option("--angles", is_flag=True, help="Write the angles of elbows, shoulders, hips and knees to OUT/angles.csv.")
+@click.option(
+    "--angle-definitions",
+    type=LocalPathType(exists=True, dir_okay=False),
+    help='Other angles, JSON: {"left_elbow": ["left_shoulder", "left_elbow", "left_wrist"]}. Implies --angles.',
 )
 @click.option("--flip-test", is_flag=True, help="Average with the mirrored crop: more accurate, takes twice the time.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=1, show_default=True, help="Persons per forward pass.")
@@ -102,10 +126,12 @@ def predict(images: tuple[Path, ...], **options: Any) -> None:
       posescope predict photos --out poses --draw
       posescope predict photos --boxes boxes.json --model model_onnx --json
       posescope predict clip.mp4 --out poses --draw
+      posescope predict clip.mp4 --track --smooth --angles --detect-every 5 --draw --out poses
       posescope predict photos --detector onnx --set path=yolox_s.onnx --out poses
     """  # noqa: D301 (\b keeps click from filling the lines)
-    if options["draw"] and options["out"] is None:
-        raise click.UsageError("--draw needs --out: the folder for the overlays.")
+    has_angles = options["angles"] or options["angle_definitions"] is not None
+    if options["out"] is None and (options["draw"] or has_angles):
+        raise click.UsageError(f"--{'draw' if options['draw'] else 'angles'} needs --out: the folder for the results.")
     if options["out"] is not None:
         _check_writable(options["out"])  # before the work, not after it
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # the command reports unreadable files itself
@@ -113,16 +139,39 @@ def predict(images: tuple[Path, ...], **options: Any) -> None:
     estimator = PoseEstimator.load(folder, backend=options["backend"], device=options["device"], allow=options["allow"])
     _report_model(estimator, named=options["model"] is not None)
     source = ImageSource(images, ImageLimits(max_megapixels=options["max_megapixels"]))
-    run = PredictionRun(source, _find_detector(options), Detections(options["boxes"] or Path()), _warn)
-    with OverlayWriter((options["out"] or Path()) / "overlays", options["draw_threshold"]) as overlays:
+    detections = Detections(options["boxes"] or Path())
+    run = PredictionRun(source, _find_detector(options), detections, _warn, _video_options(options))
+    with ExitStack() as stack:
+        overlays = stack.enter_context(OverlayWriter((options["out"] or Path()) / "overlays", options["draw_threshold"]))
+        angles = stack.enter_context(_angle_writer(estimator, options)) if has_angles else None
         predictor = estimator.predictor(options["batch_size"], options["flip_test"])
-        _predict(run, run.predict(predictor, overlays if options["draw"] else None), options)
+        _predict(run, run.predict(predictor, overlays if options["draw"] else None), options, angles)
     _report_end(run, overlays, options)
     if run.skipped or (options["boxes"] and not run.persons):
         sys.exit(_SOME_SKIPPED if run.images and (run.persons or not options["boxes"]) else _ALL_SKIPPED)
 
 
-def _predict(run: PredictionRun, found: Iterator[ImagePoses], options: dict[str, Any]) -> None:
+def _video_options(options: dict[str, Any]) -> VideoOptions | None:
+    """Return how persons are followed; None: not at all."""
+    smooths = options["smooth"] or bool(options["smooth_set"])
+    if not (options["track"] or smooths or options["detect_every"] > 1):
+        return None
+    try:
+        smoothing = SmoothingOptions.model_validate(read_settings(options["smooth_set"])) if smooths else None
+    except ValidationError as error:
+        raise click.UsageError(f"--smooth-set: {'; '.join(describe_validation_error(error))}") from error
+    tracker = ComponentSpec(name=options["tracker"], options=read_settings(options["tracker_set"]))
+    check_options("trackers", tracker)
+    return VideoOptions(tracker=tracker, detect_every=options["detect_every"], smoothing=smoothing)
+
+
+def _angle_writer(estimator: PoseEstimator, options: dict[str, Any]) -> AngleWriter:
+    definitions = options["angle_definitions"]
+    table = AngleTable(estimator.skeleton, None if definitions is None else read_angle_definitions(definitions))
+    return AngleWriter(options["out"] / "angles.csv", table, options["draw_threshold"])
+
+
+def _predict(run: PredictionRun, found: Iterator[ImagePoses], options: dict[str, Any], angles: AngleWriter | None = None) -> None:
     """Print the poses of each image as they come, and write them at the end, also where an error ends the run early."""
     out: Path | None = options["out"]
     records: list[dict[str, Any]] = []
@@ -130,6 +179,8 @@ def _predict(run: PredictionRun, found: Iterator[ImagePoses], options: dict[str,
     try:
         for poses in found:
             records += poses.to_coco() if out else []
+            if angles is not None:
+                angles.append(poses)
             with tqdm.external_write_mode():  # the progress bar is not in the way
                 _print(poses, options["as_json"])
         finished = True

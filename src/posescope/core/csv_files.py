@@ -2,16 +2,17 @@
 
 import csv
 import re
+from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
 
+from posescope.core.text_escaping import escape_formula
+
 __all__ = ["escape_cells", "quoting_of", "read_csv", "unescape_cells", "write_csv"]
 
-# Characters that start a formula in spreadsheets (OWASP: CSV injection). Leading quotes count, so that reading back is exact.
-_FORMULA = re.compile(r"^('*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20])")
 _ESCAPED = re.compile(r"^'('*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20])")
 
 
@@ -20,12 +21,12 @@ def escape_cells(table: pd.DataFrame) -> pd.DataFrame:
 
     Numbers stay numbers, also negative ones.
     """
-    return _replace(table, _FORMULA, r"'\1")
+    return _replace(table, escape_formula)
 
 
 def unescape_cells(table: pd.DataFrame) -> pd.DataFrame:
     """Revert `escape_cells`."""
-    return _replace(table, _ESCAPED, r"\1")
+    return _replace(table, lambda text: _ESCAPED.sub(r"\1", text))
 
 
 def quoting_of(table: pd.DataFrame) -> Literal[0, 2]:
@@ -53,9 +54,9 @@ def read_csv(path: Path) -> pd.DataFrame:
     return unescape_cells(pd.read_csv(path, keep_default_na=False, na_values=[""]))
 
 
-def _replace(table: pd.DataFrame, expression: re.Pattern[str], replacement: str) -> pd.DataFrame:
+def _replace(table: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFrame:
     def replace(value: Any) -> Any:
-        return expression.sub(replacement, value) if isinstance(value, str) else value
+        return change(value) if isinstance(value, str) else value
 
     replaced = table.copy()
     for place, kind in enumerate(table.dtypes):

@@ -54,6 +54,7 @@ GROUPS: Mapping[str, str] = {
     "reducers": "(options)(features) -> Components",
     "clusterers": "(options)(points, seed) -> Clustering",
     "detectors": "(options)(image, info, detections) -> persons with boxes, one image at a time",
+    "trackers": "(options, skeleton) -> Tracker: track ids of the persons of a video, one frame after the other",
     "pipelines": "() -> kedro Pipeline: a whole pipeline under its own name",
 }
 

@@ -3,11 +3,13 @@
 import logging
 import re
 
-__all__ = ["EscapingFormatter", "escape_control", "escape_log_messages", "escape_markdown"]
+__all__ = ["EscapingFormatter", "escape_control", "escape_formula", "escape_log_messages", "escape_markdown"]
 
 # Control characters (C0, C1, DEL), line and paragraph separators, and marks that change the direction of text.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _CONTROL_BUT_LINES = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# Characters that start a formula in spreadsheets (OWASP: CSV injection). Leading quotes count, so that reading back is exact.
+_FORMULA = re.compile(r"^('*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20])")
 # An underscore inside a word starts no emphasis.
 _MARKDOWN = re.compile(r"[\\`*\[\]<>|&~!$]|(?<![^\W_])_|_(?![^\W_])|:(?=//)|(?<=\bwww)\.|(?<=\S)@|^[#+=-](?=\s|$)|^\d+(?=[.)]\s)")
 
@@ -28,6 +30,16 @@ def escape_control(text: object, *, keep_lines: bool = False) -> str:
     """
     pattern = _CONTROL_BUT_LINES if keep_lines else _CONTROL
     return pattern.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), str(text))
+
+
+def escape_formula(text: str) -> str:
+    """Return text that no spreadsheet reads as a formula: a quote precedes it if it begins like one.
+
+    Example:
+        >>> escape_formula("=1+1"), escape_formula("a=1")
+        ("'=1+1", 'a=1')
+    """
+    return _FORMULA.sub(r"'\1", text)
 
 
 def escape_markdown(text: object) -> str:

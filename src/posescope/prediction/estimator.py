@@ -7,7 +7,7 @@
 A folder with `model.onnx` is run by ONNX Runtime, and PyTorch is never imported; one with `model.safetensors` by PyTorch.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
@@ -24,10 +24,15 @@ from posescope.core.skeleton import Skeleton
 from posescope.prediction.backends.backend import Backend, BackendName, open_backend
 from posescope.prediction.image_io.image_folder import ImageIdAllocator
 from posescope.prediction.image_io.image_inputs import ImageLike, as_named_image, expected_image_ids, is_one_image
+from posescope.prediction.image_io.image_source import NamedImage
+from posescope.prediction.image_io.video import VideoFile
 from posescope.prediction.poses import DetectedPerson, ImageInfo, ImagePoses
-from posescope.prediction.predictor import ImagePersons, Predictor
+from posescope.prediction.predictor import ImagePersons, PosedImage, Predictor
+from posescope.prediction.video.frame_follower import FrameFollower, VideoOptions
 
 __all__ = ["ImageLike", "ModelFolder", "PoseEstimator", "given_persons"]
+
+_VIDEO = VideoOptions()
 
 
 class PoseEstimator:
@@ -123,6 +128,40 @@ class PoseEstimator:
         listed: Iterable[ImageLike] = [images] if is_one_image(images) else images  # type: ignore[assignment, list-item]
         for posed in self.predictor(batch_size, flip_test).predict_images(_with_persons(listed, boxes)):
             yield posed.poses
+
+    def predict_video(
+        self,
+        video: str | Path,
+        find_boxes: Callable[[NDArray[np.uint8]], ArrayLike | None] | None = None,
+        options: VideoOptions = _VIDEO,
+        *,
+        flip_test: bool = False,
+    ) -> Iterator[PosedImage]:
+        """Predict the persons of a video, and follow them from frame to frame. One frame is in memory at a time.
+
+        Args:
+            video: path of the file.
+            find_boxes: returns the boxes of the persons of a frame (H, W, 3) uint8 RGB, as an entry of `boxes` of `predict`; is
+                called for every n-th frame (`options.detect_every`). None: one person who fills the frame.
+            options: tracker, interval of detections and smoothing.
+            flip_test: see `predict`.
+
+        Yields:
+            The poses of one frame, with track ids, and the frame. `poses.image` has its number and its time in s.
+
+        Raises:
+            DataError: if the video cannot be read, or a box is malformed or outside the frame.
+            OptionsError: if the tracker is not installed, or its options are wrong.
+        """
+
+        def detect(frame: NamedImage) -> list[DetectedPerson]:
+            return given_persons(frame.info, None if find_boxes is None else find_boxes(frame.pixels))
+
+        file = VideoFile(Path(video))
+        follower = FrameFollower(self.predictor(1, flip_test), detect, options)
+        for frame in file.frames():
+            name = f"{file.path.name}#{frame.index}"
+            yield follower.predict(NamedImage(name, frame.pixels, frame.index, file, frame.index, frame.time_s))
 
     def predict_one(self, image: ImageLike, boxes: ArrayLike | None = None, *, flip_test: bool = False) -> ImagePoses:
         """Predict the persons of one image; errors as for `predict`.

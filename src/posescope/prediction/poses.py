@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from posescope.core.extras import translate_missing
 from posescope.core.skeleton import Skeleton
 from posescope.drawing.skeletons import DRAW_THRESHOLD, draw_skeleton
+from posescope.drawing.track_labels import draw_track
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -245,16 +246,18 @@ class ImagePoses:
         )
 
     def draw(self, image: NDArray[np.uint8], min_score: float = DRAW_THRESHOLD) -> NDArray[np.uint8]:
-        """Draw the skeletons of all persons on a copy of the image.
+        """Draw the skeletons of all persons on a copy of the image, and the boxes and numbers of those with a track.
 
         Args:
             image: (H, W, 3) uint8 RGB.
             min_score: joints with a lower score are not drawn.
         """
-        canvas = image
+        canvas = image.copy()
         for person in self.persons:
+            if person.track_id is not None:
+                draw_track(canvas, person.person.box, person.track_id)
             canvas = draw_skeleton(canvas, person.joints, self.skeleton, scores=person.scores, min_score=min_score)
-        return canvas.copy() if canvas is image else canvas
+        return canvas
 
     def _stack(self, arrays: Sequence[NDArray[Any]], dtype: type[np.generic], *shape: int) -> NDArray[Any]:
         return np.stack(arrays) if arrays else np.empty((0, len(self.skeleton), *shape), dtype=dtype)

@@ -15,11 +15,12 @@ from posescope.prediction.detectors.detector import Detections, Detector, ImageI
 from posescope.prediction.estimator import PoseEstimator
 from posescope.prediction.image_io.folder_listing import UNREADABLE, SkippedFile, count_reasons, mark_output
 from posescope.prediction.image_io.image_folder import ImageFolder
-from posescope.prediction.image_io.image_source import ImageSource
+from posescope.prediction.image_io.image_source import ImageSource, NamedImage
 from posescope.prediction.options import PredictionOptions
 from posescope.prediction.overlays import OverlayFolder, OverlayWriter
 from posescope.prediction.poses import DetectedPerson, ImagePoses
-from posescope.prediction.predictor import ImagePersons, Predictor
+from posescope.prediction.predictor import ImagePersons, PosedImage, Predictor
+from posescope.prediction.video.frame_follower import FrameFollower, VideoOptions
 
 __all__ = ["GENERATED_IDS", "PredictionRun", "predict_folder"]
 
@@ -39,6 +40,7 @@ class PredictionRun:
         detector: gives each image the boxes of its persons.
         detections: the file of boxes, for a detector that reads one.
         warn: receives every message for the user.
+        video: how persons are followed over the frames of videos; None: each frame is predicted as an image of its own.
         skipped: images that could not be read, or that the detector rejected.
         images, persons: number of images and persons that were predicted.
         images_without_persons: number of images for which the detector has no box.
@@ -50,6 +52,7 @@ class PredictionRun:
     detector: Detector
     detections: Detections
     warn: Callable[[str], None]
+    video: VideoOptions | None = None
     skipped: list[SkippedFile] = field(default_factory=list)
     images: int = 0
     persons: int = 0
@@ -75,7 +78,7 @@ class PredictionRun:
             self.matched = self.detector.prepare(self.source.names(), self.detections)
             for note in self.matched.notes:
                 self.warn(note)
-        for posed in predictor.predict_images(self._detect(keep_pixels=overlays is not None)):
+        for posed in self._predict_all(predictor, keep_pixels=overlays is not None):
             self.images, self.persons = self.images + 1, self.persons + len(posed.poses)
             yield posed.poses
             if overlays is not None and posed.image is not None:
@@ -101,21 +104,42 @@ class PredictionRun:
             count, first = self.images_without_persons, self._first_without
             self.warn(f"No box for {count} of {pluralise(self.images, 'image')}, such as {first}.")
 
-    def _detect(self, *, keep_pixels: bool) -> Iterator[ImagePersons]:
-        images = self.source.read(self._skip, self.matched.ids, self._note)
-        for image in tqdm(images, desc="predicting", unit="image", total=self.source.count(), disable=None, leave=False):
+    def _predict_all(self, predictor: Predictor, *, keep_pixels: bool) -> Iterator[PosedImage]:
+        if self.video is None:
+            yield from predictor.predict_images(self._detect(keep_pixels=keep_pixels))
+            return
+        follower = FrameFollower(predictor, self._find_persons, self.video)
+        for image in self._read():
             try:
-                persons = self.detector(image.pixels, image.info, self.detections)
+                if image.video is None:
+                    yield from predictor.predict_images([ImagePersons(image, self._find_persons(image), keep_pixels)])
+                else:
+                    yield follower.predict(image)
             except ImageError as error:  # concerns this image only; any other error ends the run
                 self._skip(image.name, error)
+
+    def _detect(self, *, keep_pixels: bool) -> Iterator[ImagePersons]:
+        for image in self._read():
+            try:
+                persons = self._find_persons(image)
+            except ImageError as error:
+                self._skip(image.name, error)
                 continue
-            inside = [person for person in persons if person.is_in_image]
-            if len(inside) < len(persons):
-                self.warn(_describe_outside_boxes([person for person in persons if not person.is_in_image]))
-            if not inside:
-                self.images_without_persons += 1
-                self._first_without = self._first_without or image.name
-            yield ImagePersons(image, inside, keep_pixels)
+            yield ImagePersons(image, persons, keep_pixels)
+
+    def _read(self) -> Iterator[NamedImage]:
+        images = self.source.read(self._skip, self.matched.ids, self._note)
+        yield from tqdm(images, desc="predicting", unit="image", total=self.source.count(), disable=None, leave=False)
+
+    def _find_persons(self, image: NamedImage) -> list[DetectedPerson]:
+        persons = self.detector(image.pixels, image.info, self.detections)
+        inside = [person for person in persons if person.is_in_image]
+        if len(inside) < len(persons):
+            self.warn(_describe_outside_boxes([person for person in persons if not person.is_in_image]))
+        if not inside:
+            self.images_without_persons += 1
+            self._first_without = self._first_without or image.name
+        return inside
 
     def _note(self, text: str) -> None:
         self.warn(text)

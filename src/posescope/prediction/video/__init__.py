@@ -1,0 +1,1 @@
+"""Persons in videos: tracks over frames, smoothed joints, joint angles."""
