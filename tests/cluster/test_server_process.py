@@ -103,6 +103,16 @@ def test_results_of_the_process_are_those_of_predict(photos: Path, expected: dic
         assert "Traceback" not in log
 
 
+def test_client_of_the_page(photos: Path, model_folders: Any, tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "serve.md").read_text()
+    (tmp_path / "client.py").write_text(page.split("```python\n", 1)[1].split("```", 1)[0])
+    with running_server(model_folders.onnx) as (_, port):
+        program = (tmp_path / "client.py").read_text().replace(":8000", f":{port}")
+        done = subprocess.run([sys.executable, "-c", program, photos / "0.png"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("[0.0, 0.0, 90.0, 60.0] ")
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_requests_in_progress_are_answered_at_the_end(photos: Path, model_folders: Any, number: signal.Signals) -> None:
     with running_server(model_folders.onnx) as (process, port):

@@ -26,6 +26,7 @@ NOT_RUN: Mapping[str, str] = {
     "make package": "tests/integration/test_package.py builds the wheel",
     "make viz": "a server: it never ends",
     "make explore": "a server: it never ends",
+    "posescope serve *": "a server: it never ends; tests/cluster/test_server_process.py",
     "posescope explore *": "a server: it never ends; tests/cli/test_explore.py",
     "make viz-site": "needs the extra `viz`, and a minute",
     "python -m posescope --conf-source=*": "needs the installed wheel: tests/integration/test_package.py",
