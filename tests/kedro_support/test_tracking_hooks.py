@@ -12,10 +12,10 @@ from kedro_datasets.json import JSONDataset
 from tests.experiment_loggers import FAILING, FILE, read_calls
 from tests.kedro_sessions import REPOSITORY
 
+from posescope.core.extras import MissingPackageError
 from posescope.core.plugins import Options
 from posescope.datasets import StoreDataset
 from posescope.kedro_support.tracking_hooks import ExperimentTracking
-from posescope.tracking.base import MissingTrackerError
 from posescope.tracking.run_tracking import observe_training
 from posescope.training.records import EpochRecord
 
@@ -120,7 +120,7 @@ def test_damaged_record_is_one_warning(reports: Path, caplog: pytest.LogCaptureF
 
 
 def test_missing_package_refuses_the_run_before_its_first_node(reports: Path) -> None:
-    with pytest.raises(MissingTrackerError):
+    with pytest.raises(MissingPackageError):
         ExperimentTracking().before_pipeline_run(RUN, catalog_of(reports, f"{__name__}:AbsentLogger"))
 
 

@@ -48,7 +48,7 @@ class ExperimentTracking:
         """Check that the loggers are installed.
 
         Raises:
-            MissingTrackerError: the packages of a logger are missing.
+            MissingPackageError: the packages of a logger are missing.
         """
         options = _options_of(catalog)
         if options.loggers:

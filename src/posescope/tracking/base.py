@@ -10,15 +10,11 @@ from collections.abc import Collection, Iterable, Sequence
 from importlib.util import find_spec
 from typing import Protocol
 
-from posescope.core.errors import PosescopeError
+from posescope.core.extras import MissingPackageError
 from posescope.core.plugins import ComponentSpec, load_component
 from posescope.tracking.records import Epoch, EpochImage, Outcome
 
-__all__ = ["ExperimentLogger", "MissingTrackerError", "check_installed"]
-
-
-class MissingTrackerError(PosescopeError):
-    """The packages of an experiment logger are not installed."""
+__all__ = ["ExperimentLogger", "check_installed"]
 
 
 class ExperimentLogger(Protocol):
@@ -52,13 +48,9 @@ def check_installed(loggers: Iterable[ComponentSpec]) -> None:
         loggers: components of `experiment_loggers`.
 
     Raises:
-        MissingTrackerError: a module is missing.
+        MissingPackageError: a module is missing.
     """
     for spec in loggers:
-        component = load_component("experiment_loggers", spec.name)
-        missing = [name for name in getattr(component, "requires", ()) if find_spec(name) is None]
-        if missing:
-            raise MissingTrackerError(
-                f"tracking.loggers: {spec.name} needs {', '.join(missing)}, which is not installed. Install it: pip install "
-                "'posescope[track]'."
-            )
+        for module in getattr(load_component("experiment_loggers", spec.name), "requires", ()):
+            if find_spec(module) is None:
+                raise MissingPackageError(f"tracking.loggers: {spec.name}", module, "track")
