@@ -10,10 +10,11 @@ a second while it does.
 
 The network is that of conf/base (64 channels, crops of 96 px), untrained, exported to ONNX; the images have 640 x 480 px and one
 person. The last line is JSON: `errors` (expected 0), `requests`, `requests_per_s`, `plain_per_s`, `plain_passive_per_s`,
-`ratio` (expected at least 0.8) and `ratio_passive` (medians of the rounds' ratios), `latency_ms` (median and 99th percentile),
-`persons_per_batch`, `rss_mb` (first and last), `rss_slope_mb_per_min` (least squares over all but the first fifth of the time),
-`load_average` of the machine before and at the end, `different_results` (answers that differ from the plain predictor by more
-than 0.002 px; expected 0).
+`ratio` (expected at least 0.8) and `ratio_passive` (medians of the rounds' ratios), `cpu_ms_per_image` of the server, of both
+plain predictors and of the clients (it depends less on other programs of the machine), `latency_ms` (median and 99th
+percentile), `persons_per_batch`, `rss_mb` (first and last), `rss_slope_mb_per_min` (least squares over all but the first fifth of
+the time), `load_average` of the machine before and at the end, `different_results` (answers that differ from the plain predictor
+by more than 0.002 px; expected 0).
 """
 
 import argparse
@@ -62,6 +63,13 @@ class Load:
     different: int = 0
     memory: list[tuple[float, float]] = field(default_factory=list)  # (seconds under load, MB)
     loaded_s: float = 0.0
+    cpu_s: dict[str, float] = field(default_factory=dict)  # by process, in the rounds
+    images: dict[str, float] = field(default_factory=dict)
+
+    def count(self, name: str, images: float, cpu_s: float) -> None:
+        """Add the images of a process and its CPU time."""
+        self.images[name] = self.images.get(name, 0) + images
+        self.cpu_s[name] = self.cpu_s.get(name, 0) + cpu_s
 
 
 def start_server(model: Path) -> tuple[subprocess.Popen[str], int]:
@@ -88,11 +96,20 @@ def start_plain(model: Path, photos: Path, *, passive: bool) -> tuple[subprocess
     return process, json.loads(process.stdout.readline())
 
 
-def run_plain(process: subprocess.Popen[str], seconds: float) -> float:
-    """Return the images per second of the plain predictor."""
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU time of a process."""
+    times = psutil.Process(pid).cpu_times()
+    return times.user + times.system
+
+
+def run_plain(process: subprocess.Popen[str], seconds: float, name: str, load: Load) -> float:
+    """Return the images per second of a plain predictor."""
+    before, started = cpu_seconds(process.pid), time.perf_counter()
     process.stdin.write(f"{seconds}\n")
     process.stdin.flush()
-    return float(process.stdout.readline())
+    rate = float(process.stdout.readline())
+    load.count(name, rate * (time.perf_counter() - started), cpu_seconds(process.pid) - before)
+    return rate
 
 
 def make_bodies(photos: Path) -> list[bytes]:
@@ -135,6 +152,7 @@ def run_client(port: int, number: int, end: float, bodies: list[bytes], expected
 def run_clients(port: int, pid: int, clients: int, seconds: float, bodies: list[bytes], expected: list, load: Load) -> float:
     """Load the server and return the answered requests per second."""
     started, before, server = time.perf_counter(), len(load.latencies_s), psutil.Process(pid)
+    server_s, clients_s = cpu_seconds(pid), time.process_time()
     threads = [
         threading.Thread(target=run_client, args=(port, number, started + seconds, bodies, expected, load))
         for number in range(clients)
@@ -148,7 +166,10 @@ def run_clients(port: int, pid: int, clients: int, seconds: float, bodies: list[
         thread.join()
     lasted = time.perf_counter() - started
     load.loaded_s += lasted
-    return (len(load.latencies_s) - before) / lasted
+    answered = len(load.latencies_s) - before
+    load.count("server", answered, cpu_seconds(pid) - server_s)
+    load.count("clients", answered, time.process_time() - clients_s)
+    return answered / lasted
 
 
 def read_batch_size(port: int) -> float:
@@ -173,6 +194,7 @@ def summarise(load: Load, rounds: list[tuple[float, float, float]]) -> dict[str,
         "plain_passive_per_s": round(median(one[2] for one in rounds), 1),
         "ratio": round(median(server / plain for server, plain, _ in rounds), 3),
         "ratio_passive": round(median(server / passive for server, _, passive in rounds), 3),
+        "cpu_ms_per_image": {name: round(load.cpu_s[name] / load.images[name] * 1e3, 2) for name in load.cpu_s},
         "latency_ms": [round(cuts[49] * 1e3, 1), round(cuts[98] * 1e3, 1)],
         "rss_mb": [round(late[0][1], 1), round(late[-1][1], 1)],
         "rss_slope_mb_per_min": round(float(slope), 3),
@@ -191,18 +213,19 @@ def main() -> None:
         _, model = make_models(Path(folder), *SMALL)
         photos = make_photos(Path(folder) / "photos", IMAGES)[0].parent
         server, port = start_server(model)
-        workers = [start_plain(model, photos, passive=passive) for passive in (False, True)]
-        load, bodies, expected = Load(), make_bodies(photos), workers[0][1]
+        workers = {name: start_plain(model, photos, passive=name == "passive") for name in ("plain", "passive")}
+        load, bodies, expected = Load(), make_bodies(photos), workers["plain"][1]
         rounds: list[tuple[float, float, float]] = []
         try:
             run_clients(port, server.pid, options.clients, 3, bodies, expected, Load())  # does not count
             while load.loaded_s < options.minutes * 60:
                 answered = run_clients(port, server.pid, options.clients, options.round_s, bodies, expected, load)
-                rounds.append((answered, *(run_plain(process, options.round_s) for process, _ in workers)))
+                plain, passive = (run_plain(process, options.round_s, name, load) for name, (process, _) in workers.items())
+                rounds.append((answered, plain, passive))
                 print("server {:.1f}  plain {:.1f}  plain, passive {:.1f} per s".format(*rounds[-1]), flush=True)
             found = {**summarise(load, rounds), "persons_per_batch": round(read_batch_size(port), 2)}
         finally:
-            for process in (server, *(process for process, _ in workers)):
+            for process in (server, *(process for process, _ in workers.values())):
                 process.terminate()
                 process.wait(60)
     loads = [[round(one, 1) for one in average] for average in (before, os.getloadavg())]
