@@ -115,7 +115,7 @@ def mutate_onnx(folder: Path, rng: random.Random) -> None:
     """Flip bytes of an ONNX file or truncate it, and write the matching checksum."""
     name = rng.choice(["model.onnx", "decoder.onnx"])
     flip_bytes(folder / name, rng)
-    edit_json(folder, lambda content: content["onnx"]["files"].update({name: sha256_of(folder / name)}))
+    edit_json(folder, lambda content: content["export"]["files"].update({name: sha256_of(folder / name)}))
 
 
 def flip_bytes(path: Path, rng: random.Random) -> None:

@@ -14,9 +14,10 @@ import torch
 
 from posescope.artifacts import onnx_export
 from posescope.artifacts.description import ModelFolderError, read_description
+from posescope.artifacts.exported_model import NETWORK
 from posescope.artifacts.model_folder import load_model
 from posescope.artifacts.onnx_export import export_onnx
-from posescope.artifacts.onnx_model import NETWORK, OnnxModel
+from posescope.artifacts.onnx_model import OnnxModel
 from posescope.artifacts.pose_model import PoseModel
 from posescope.core.errors import DataError, OptionsError
 from posescope.core.files import sha256_of
@@ -43,7 +44,7 @@ def test_folder_states_the_largest_differences(model_folders: Any) -> None:
     source, folder, check = model_folders.torch, model_folders.onnx, model_folders.check
     original, content = (json.loads((path / "model.json").read_text()) for path in (source, folder))
     assert {name: content[name] for name in original} == original
-    assert content["onnx"]["largest_difference"] == {
+    assert content["export"]["largest_difference"] == {
         "crops": 5, "heatmaps": check.heatmaps, "joints_px": check.joints_px, "scores": check.scores,
         "decoders_px": check.decoders_px,
     }  # fmt: skip
@@ -79,18 +80,18 @@ def test_file_that_is_no_onnx_is_an_error(model_folders: Any, tmp_path: Path) ->
     shutil.copytree(model_folders.onnx, tmp_path, dirs_exist_ok=True)
     about = read_description(tmp_path)
     (tmp_path / NETWORK).write_bytes(b"no network")
-    files = {**about.onnx["files"], NETWORK: sha256_of(tmp_path / NETWORK)}
+    files = {**about.export["files"], NETWORK: sha256_of(tmp_path / NETWORK)}
     with pytest.raises(ModelFolderError, match=r"model\.onnx"):
-        OnnxModel(about.model_copy(update={"onnx": {"files": files}}))
+        OnnxModel(about.model_copy(update={"export": {"files": files}}))
 
 
 @pytest.mark.parametrize("files", [None, [], {}, {NETWORK: "00"}, "more"])
 def test_every_file_needs_its_checksum(model_folders: Any, files: Any) -> None:
     about = read_description(model_folders.onnx)
     if files == "more":
-        files = {**about.onnx["files"], "other.onnx": "00"}
-    with pytest.raises(ModelFolderError, match=r"onnx\.files"):
-        OnnxModel(about.model_copy(update={"onnx": {} if files is None else {"files": files}}))
+        files = {**about.export["files"], "other.onnx": "00"}
+    with pytest.raises(ModelFolderError, match=r"export\.files"):
+        OnnxModel(about.model_copy(update={"export": {} if files is None else {"files": files}}))
 
 
 def test_graphs_of_other_shapes_are_an_error_when_loaded(model_folders: Any) -> None:
@@ -130,8 +131,8 @@ def test_device_is_the_requested_one(model_folders: Any, monkeypatch: pytest.Mon
 
 def test_list_as_onnx_section_is_an_error(model_folders: Any, tmp_path: Path) -> None:
     content = json.loads((model_folders.onnx / "model.json").read_text())
-    (tmp_path / "model.json").write_text(json.dumps({**content, "onnx": []}))
-    with pytest.raises(ModelFolderError, match="onnx"):
+    (tmp_path / "model.json").write_text(json.dumps({**content, "export": []}))
+    with pytest.raises(ModelFolderError, match="export"):
         read_description(tmp_path)
 
 

@@ -472,11 +472,11 @@ def test_export_compares_on_images(model_folders: Any, photos: Path, tmp_path: P
     (photos / "text.jpg").unlink()
     seen: list[np.ndarray] = []
 
-    def export(source: Path, out: Path, crops: np.ndarray, allow: tuple[str, ...]) -> Any:
+    def export(source: Path, out: Path, crops: np.ndarray, tolerance: float, allow: tuple[str, ...]) -> Any:
         seen.append(crops)
         return model_folders.check
 
-    monkeypatch.setattr("posescope.artifacts.onnx_export.export_onnx", export)
+    monkeypatch.setattr("posescope.prediction.exporters.onnx_exporter.export_onnx", export)
     result = call("export", "--model", model_folders.torch, "--out", "out", "--images", photos)
     assert result.exit_code == 0, result.output
     assert seen[0].shape == (2, 32, 32, 3)

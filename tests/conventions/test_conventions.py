@@ -119,12 +119,15 @@ def test_components_named_by_files_are_built_only_if_trusted() -> None:
         and item.func.id == "ComponentSpec"
         and not all(isinstance(keyword.value, ast.Constant) for keyword in item.keywords)
     }
-    # From parameters; from --detector, --set, --analysis and --device; a network with autoencoder, from those of a trusted one.
+    # From parameters; from --backend, --detector, --format, --set, --analysis and --device; a network with autoencoder, from
+    # those of a trusted one.
     assert made == {
         "core/plugins.py",
         "data/crops/options.py",
+        "cli/export.py",
         "cli/predict.py",
         "cli/serve.py",
+        "prediction/backends/backend.py",
         "kedro_support/model_explanation.py",
         "artifacts/model_assembly.py",
         "evaluation/scoring_options.py",
@@ -178,8 +181,8 @@ def test_no_exception_is_swallowed() -> None:
         )
     ]
     # A worker sends the error to the process of the run, which raises it. The thread of the network gives it to the requests of
-    # its batch, and the server logs it and answers with status 500. An experiment logger may raise anything, and is warned of.
-    expected = ["core/worker_tasks.py", "serving/batching.py", "serving/request_guard.py", "tracking/guarded_logger.py"]
+    # its batch, and the server logs it and answers with status 500.
+    expected = ["core/worker_tasks.py", "serving/batching.py", "serving/request_guard.py"]
     assert [place.partition(":")[0] for place in found] == expected
 
 

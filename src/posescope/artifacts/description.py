@@ -14,11 +14,12 @@ from posescope.core.skeleton import Skeleton
 from posescope.geometry.crop_recipe import CropRecipe, read_crop_recipe
 
 __all__ = [
-    "DESCRIPTION", "FORMAT_VERSION", "ModelDescription", "ModelFolderError", "add_description_checksum", "check_file",
+    "DESCRIPTION", "FLOAT32", "FORMAT_VERSION", "ModelDescription", "ModelFolderError", "add_description_checksum", "check_file",
     "fingerprint_of_content", "model_fingerprint", "read_description", "read_description_content",
 ]  # fmt: skip
 
 DESCRIPTION = "model.json"
+FLOAT32 = "float32"
 # The fields that define the outputs of the model.
 _FIELDS = ("architecture", "codec", "skeleton", "crop_size", "mean_rgb", "crop", "weights_sha256")
 _MAX_BYTES = 2**24
@@ -78,9 +79,10 @@ class ModelDescription(Options):
     crop: CropRecipe = Field(description="recipe of the crops that the model was trained on")
     weights_sha256: _Sha256 = Field(description="of model.safetensors, also for an exported model")
     provenance: dict[str, JsonValue] = Field(default_factory=dict, description="JSON-like: how the model was trained")
-    onnx: dict[str, JsonValue] = Field(
+    export: dict[str, JsonValue] = Field(
         default_factory=dict,
-        description="of an exported model: `files` (SHA-256 by name) and the largest differences from the original; else empty",
+        description="of an exported model: `format`, `backend`, `precision`, `source` (fingerprint of the original), `files` "
+        "(SHA-256 by name) and the largest differences from the original; else empty",
     )
 
     def trusted(self, allow: Collection[str]) -> "ModelDescription":
@@ -132,9 +134,18 @@ def read_description_content(folder: Path) -> dict[str, Any]:
     try:
         if content.get(_CHECKSUM, checksum := _checksum_of(content)) != checksum:
             raise ModelFolderError(f"{path}: changed since it was written: {_CHECKSUM} does not match the fields.")
-        return migrate_to_current(content) if version < FORMAT_VERSION else dict(content)
+        return _name_export(migrate_to_current(content) if version < FORMAT_VERSION else dict(content))
     except RecursionError as error:
         raise ModelFolderError(f"{path}: its fields are nested too deeply.") from error
+
+
+def _name_export(content: dict[str, Any]) -> dict[str, Any]:
+    """Return the content with the section `export`; the first exports have `onnx`, without the format and the backend."""
+    earlier = content.pop("onnx", None)
+    if earlier is not None and "export" not in content:
+        own = {"format": "onnx", "backend": {"name": "onnx", "options": {}}, "precision": FLOAT32}
+        content["export"] = {**own, **earlier} if isinstance(earlier, dict) and earlier else earlier
+    return content
 
 
 def _crop_of_format_1(path: Path, crop_rule: Any) -> dict[str, Any]:
@@ -148,6 +159,8 @@ def _crop_of_format_1(path: Path, crop_rule: Any) -> dict[str, Any]:
 def model_fingerprint(folder: Path) -> str:
     """Return 16 hexadecimal digits that identify the outputs of a model; the provenance does not count.
 
+    An exported model has the fingerprint of its original, unless its precision is lower: then its predictions differ.
+
     Raises:
         ModelFolderError: as `read_description_content`.
     """
@@ -157,7 +170,15 @@ def model_fingerprint(folder: Path) -> str:
 def fingerprint_of_content(content: Mapping[str, Any]) -> str:
     """Return the fingerprint for the content of a `model.json` in the current format."""
     fields = {name: content[name] for name in _FIELDS}
-    return fingerprint({**fields, "codec": codec_of_format_2(content["codec"])})
+    return fingerprint({**fields, "codec": codec_of_format_2(content["codec"]), **_reduction_of(content)})
+
+
+def _reduction_of(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return precision and checksums of an export whose predictions differ from those of its original; else nothing."""
+    export = content.get("export")
+    if not isinstance(export, dict) or export.get("precision", FLOAT32) == FLOAT32:
+        return {}
+    return {"precision": export["precision"], "files": export.get("files")}
 
 
 def add_description_checksum(content: Mapping[str, Any]) -> dict[str, Any]:

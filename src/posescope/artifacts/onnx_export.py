@@ -3,7 +3,7 @@
 <folder>/model.onnx               crops (N, H, W, 3) uint8 RGB -> heatmaps (N, K, h, w) float32; subtracts the mean RGB
          decoder.onnx             heatmaps -> joints (N, K, 2) float32 crop px, scores (N, K)
          flip_test_decoder.onnx   heatmaps, and those of the mirrored crops -> joints, scores of their mean
-         model.json               as beside `model.safetensors`, with `onnx`: checksums, and the largest differences from PyTorch
+         model.json               as beside `model.safetensors`, with `export`: checksums, largest differences from PyTorch
          uncertainty.json         as beside `model.safetensors`, if the model was calibrated
 
 Codecs are exported, too, so a codec needs no second implementation without PyTorch. The batch size N is free.
@@ -24,13 +24,15 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from posescope.artifacts.description import (
     DESCRIPTION,
+    FLOAT32,
     add_description_checksum,
     model_fingerprint,
     read_description,
     read_description_content,
 )
+from posescope.artifacts.exported_model import DECODER, FLIP_TEST_DECODER, GRAPHS, NETWORK, ExportedModel
 from posescope.artifacts.model_folder import load_model
-from posescope.artifacts.onnx_model import DECODER, FLIP_TEST_DECODER, NETWORK, OnnxModel
+from posescope.artifacts.onnx_model import OnnxModel
 from posescope.artifacts.pose_model import PoseModel
 from posescope.artifacts.uncertainty import UNCERTAINTY, read_uncertainty, write_uncertainty
 from posescope.codecs.base import DecodedJoints
@@ -39,7 +41,7 @@ from posescope.core.extras import translate_missing
 from posescope.core.files import atomic_folder, sha256_of, write_json
 from posescope.core.records import CropJoints
 
-__all__ = ["OPSET", "ExportCheck", "export_onnx"]
+__all__ = ["OPSET", "ExportCheck", "check_destination", "check_example_crops", "compare_with_torch", "export_onnx"]
 
 log = logging.getLogger(__name__)
 
@@ -91,19 +93,25 @@ def export_onnx(
     """
     _require_exporter()
     destination = destination.resolve()  # `.` has no name that a rename could use
-    _check_destination(source.resolve(), destination)
+    check_destination(source, destination)
     model = load_model(source, allow=allow)
-    uncertainty = read_uncertainty(source, model_fingerprint(source), model.skeleton.joints)
-    if crops.ndim != 4 or crops.shape[1:] != (*model.crop_size, 3) or not len(crops):
-        raise DataError(f"export: expected crops (n, {model.crop_size[0]}, {model.crop_size[1]}, 3), n > 0, found {crops.shape}.")
+    fingerprint = model_fingerprint(source)
+    uncertainty = read_uncertainty(source, fingerprint, model.skeleton.joints)
+    check_example_crops(crops, model.crop_size)
     with atomic_folder(destination) as folder:
         _write_graphs(model, folder)
         content = add_description_checksum(read_description_content(source))
-        files = {name: sha256_of(folder / name) for name in (NETWORK, DECODER, FLIP_TEST_DECODER)}
-        write_json(folder / DESCRIPTION, {**content, "onnx": {"files": files, "opset": OPSET}})
-        check = _compare(model, folder, crops, tolerance)
-        onnx = {"files": files, "opset": OPSET, "largest_difference": asdict(check)}
-        write_json(folder / DESCRIPTION, {**content, "onnx": onnx})
+        export = {
+            "format": "onnx",
+            "backend": {"name": "onnx", "options": {}},
+            "precision": FLOAT32,
+            "source": fingerprint,
+            "opset": OPSET,
+            "files": {name: sha256_of(folder / name) for name in GRAPHS},
+        }
+        write_json(folder / DESCRIPTION, {**content, "export": export})
+        check = compare_with_torch(model, OnnxModel(read_description(folder), device="cpu"), crops, tolerance)
+        write_json(folder / DESCRIPTION, {**content, "export": {**export, "largest_difference": asdict(check)}})
         if uncertainty is not None:
             write_uncertainty(folder, uncertainty)
     log.info(
@@ -200,8 +208,17 @@ def _require_exporter() -> None:
         import onnxscript  # noqa: F401, PLC0415
 
 
-def _check_destination(source: Path, destination: Path) -> None:
-    """Check that replacing the destination folder loses nothing."""
+def check_destination(source: Path, destination: Path) -> None:
+    """Check that replacing the destination folder loses nothing.
+
+    Args:
+        source: the model to export.
+        destination: the folder to write.
+
+    Raises:
+        OptionsError: if it is anything but a new folder, an empty one or an earlier export.
+    """
+    source, destination = source.resolve(), destination.resolve()
     if source.is_relative_to(destination):
         raise OptionsError(f"export: {destination} is, or contains, the model to export. Name another folder.")
     if Path.cwd().is_relative_to(destination):
@@ -216,8 +233,33 @@ def _check_destination(source: Path, destination: Path) -> None:
         raise OptionsError(f"export: {destination} contains {first} and is no earlier export. Name a new or an empty folder.")
 
 
-def _compare(model: PoseModel, folder: Path, crops: NDArray[np.uint8], tolerance: float) -> ExportCheck:
-    exported, images = OnnxModel(read_description(folder), device="cpu"), torch.from_numpy(crops)
+def check_example_crops(crops: NDArray[np.uint8], crop_size: tuple[int, int]) -> None:
+    """Check that there are crops, and that they have the size of the model.
+
+    Args:
+        crops: (n, H, W, 3).
+        crop_size: (H, W) of the model.
+
+    Raises:
+        DataError: if there is none, or they have another size.
+    """
+    if crops.ndim != 4 or crops.shape[1:] != (*crop_size, 3) or not len(crops):
+        raise DataError(f"export: expected crops (n, {crop_size[0]}, {crop_size[1]}, 3), n > 0, found {crops.shape}.")
+
+
+def compare_with_torch(model: PoseModel, exported: ExportedModel, crops: NDArray[np.uint8], tolerance: float) -> ExportCheck:
+    """Compare the predictions of an exported model and of PyTorch.
+
+    Args:
+        model: the original, on the CPU.
+        exported: the exported model.
+        crops: (n, H, W, 3) uint8 RGB, n > 0.
+        tolerance: largest accepted difference, see `export_onnx`.
+
+    Raises:
+        DataError: if they differ by more.
+    """
+    images = torch.from_numpy(crops)
     maps, mirrored = model.heatmaps(images), model.heatmaps(images.flip(2))
     mean = (maps + model.codec.unflip(mirrored, model.skeleton.flip_indices)) / 2
     mirrored_crops = crops[:, :, ::-1]

@@ -32,7 +32,7 @@ COMMANDS: Mapping[str, Command] = {
     "compare": Command("posescope.cli.compare", "Compare two runs, or a run and another network, person by person.", "train"),
     "explain": Command("posescope.cli.explain", "Explain a model on annotated photographs.", "explain"),
     "explore": Command("posescope.cli.explore", "Open a finished run as a local page.", "explore"),
-    "export": Command("posescope.cli.export", "Export a model to ONNX and verify its outputs.", "export"),
+    "export": Command("posescope.cli.export", "Export a model for another runtime and verify its outputs.", "export"),
     "info": Command("posescope.cli.info", "Describe a model folder."),
     "plugins": Command("posescope.cli.plugins", "List the installed components with their options."),
     "predict": Command("posescope.cli.predict", "Predict the joints of the persons in images."),

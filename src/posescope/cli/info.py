@@ -52,7 +52,7 @@ def _facts(about: ModelDescription, allow: Collection[str]) -> dict[str, Any]:
     return {
         "folder": str(about.folder),
         "fingerprint": model_fingerprint(about.folder),
-        "kind": "onnx" if about.onnx else "torch",
+        "kind": about.export.get("format", "torch"),
         "architecture": about.architecture.model_dump(mode="json"),
         "codec": about.codec.model_dump(mode="json"),
         "crop_rule": about.crop.rule.model_dump(mode="json"),
@@ -68,8 +68,16 @@ def _facts(about: ModelDescription, allow: Collection[str]) -> dict[str, Any]:
         **({"initial_weights": start} if (start := describe_start(known)) else {}),
         **_uncertainty_facts(about),
         "weights_sha256": about.weights_sha256,
-        **({"onnx_largest_difference": about.onnx.get("largest_difference")} if about.onnx else {}),
+        **_export_facts(about),
     }
+
+
+def _export_facts(about: ModelDescription) -> dict[str, Any]:
+    export = about.export
+    if not export:
+        return {}
+    stated: dict[str, Any] = {name: export[name] for name in ("precision", "source", "accuracy") if name in export}
+    return {**stated, "largest_difference": export.get("largest_difference")}
 
 
 def _uncertainty_facts(about: ModelDescription) -> dict[str, Any]:

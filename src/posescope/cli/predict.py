@@ -89,12 +89,11 @@ _SOME_SKIPPED, _ALL_SKIPPED = 3, 1
 @click.option("--batch-size", type=click.IntRange(min=1), default=1, show_default=True, help="Persons per forward pass.")
 @click.option(
     "--backend",
-    type=click.Choice(["auto", "onnx", "torch"]),
     default="auto",
     show_default=True,
-    help="Backend that runs the model.",
+    help="A component of posescope.backends: torch, onnx, openvino. auto: that of the model's format.",
 )
-@click.option("--device", default="auto", show_default=True, help="For torch: auto, cpu, cuda or cuda:1.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
 @allow_component
 @click.option(
     "--max-megapixels",

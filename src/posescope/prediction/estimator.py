@@ -4,7 +4,7 @@
     for poses in estimator.predict(["a.jpg", "b.jpg"]):
         print(poses.image.name, poses.joints.shape, poses.radii)
 
-A folder with `model.onnx` is run by ONNX Runtime, and PyTorch is never imported; one with `model.safetensors` by PyTorch.
+An exported model is run by the runtime of its format, and PyTorch is never imported; one with `model.safetensors` by PyTorch.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -21,7 +21,7 @@ from posescope.core.errors import DataError
 from posescope.core.mirrors import fetch_address
 from posescope.core.paths import is_address
 from posescope.core.skeleton import Skeleton
-from posescope.prediction.backends.backend import Backend, BackendName, open_backend
+from posescope.prediction.backends.backend import Backend, open_backend
 from posescope.prediction.image_io.image_folder import ImageIdAllocator
 from posescope.prediction.image_io.image_inputs import ImageLike, as_named_image, expected_image_ids, is_one_image
 from posescope.prediction.image_io.image_source import NamedImage
@@ -52,7 +52,7 @@ class PoseEstimator:
         cls,
         folder: str | Path,
         *,
-        backend: BackendName = "auto",
+        backend: str = "auto",
         device: str = "auto",
         threads: int = 0,
         allow: Collection[str] = (),
@@ -62,9 +62,10 @@ class PoseEstimator:
         Args:
             folder: with `model.json` beside `model.safetensors`, or the output of `posescope export`; or the URL of such a
                 folder, which is downloaded to the mirror.
-            backend: `onnx`, `torch`, or `auto`: what the folder holds, an exported model first.
+            backend: `torch`, `onnx`, `openvino` or another component of posescope.backends; `auto`: that of the format to which
+                the model was exported, `torch` if it was not.
             device: `auto`, `cpu`, `cuda` or `cuda:<index>`.
-            threads: number of threads of ONNX Runtime; 0: one per CPU that this process may use.
+            threads: number of threads of an exported model; 0: one per CPU that this process may use.
             allow: dotted paths (`package.module:attribute`) of components that the folder may name; loading one runs its code.
 
         Raises:

@@ -1,6 +1,7 @@
 """Calibration of a trained model: the errors of persons that it was not trained on become radii of its joints."""
 
 import logging
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -11,12 +12,13 @@ from posescope.artifacts.model_folder import fingerprint_of_model
 from posescope.artifacts.pose_model import PoseModel
 from posescope.artifacts.uncertainty import JointCalibration, Uncertainty
 from posescope.core.errors import DataError
+from posescope.core.records import CropJoints
 from posescope.data.crops.crop_set import CropSet
 from posescope.evaluation.conformal import JointRadii, UncertaintyOptions, calibrate_joints
 from posescope.prediction.crop_predictions import predict_crops
 from posescope.prediction.options import PredictionOptions
 
-__all__ = ["calibrate_uncertainty", "photographs_of"]
+__all__ = ["calibrate_again", "calibrate_uncertainty", "photographs_of"]
 
 _log = logging.getLogger(__name__)
 
@@ -65,6 +67,34 @@ def calibrate_uncertainty(
     return found
 
 
+def calibrate_again(
+    before: Uncertainty,
+    fingerprint: str,
+    crops: CropSet,
+    photographs: NDArray[np.int64],
+    predictions: tuple[CropJoints, CropJoints],
+) -> Uncertainty:
+    """Compute the radii of a model that was made from a calibrated one, at the same levels.
+
+    Args:
+        before: radii of the original.
+        fingerprint: fingerprint of the new model.
+        crops: calibration persons (N), with the joints in the order of the model.
+        photographs: (N,) the photograph of each.
+        predictions: of the new model for these crops, without and with flip test.
+    """
+    side = max(crops.crop_size)
+    options = UncertaintyOptions(
+        level=before.level,
+        other_levels=before.levels,
+        score_bins=max(len(one.radii) for one in (*before.plain, *before.flip_test)),
+        max_radius=min(1.0, before.max_radius_px / side),
+    )
+    plain, mirrored = (_radii_of(before.joints, crops, found, photographs, options) for found in predictions)
+    counts = {"persons": len(crops), "photographs": len(np.unique(photographs))}
+    return before.model_copy(update={"model": fingerprint, "plain": plain, "flip_test": mirrored, **counts})
+
+
 def photographs_of(persons: pd.DataFrame, person_ids: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return a number for the photograph of each person, (N,); records with the same file share it.
 
@@ -84,13 +114,21 @@ def _calibrate(
     prediction: PredictionOptions,
     flip_test: bool,
 ) -> tuple[JointCalibration, ...]:
-    errors = scores = np.empty((0, len(model.skeleton)))
+    found = CropJoints(np.empty((0, len(model.skeleton), 2), np.float32), np.empty((0, len(model.skeleton)), np.float32))
     if len(crops):
-        found = predict_crops(model, crops, prediction.model_copy(update={"flip_test": flip_test})).predictions
-        offset = found.joints.astype(np.float64) - crops.targets.joints
-        errors, scores = np.hypot(offset[..., 0], offset[..., 1]), found.scores.astype(np.float64)
-    table = calibrate_joints(errors, scores, photographs, options)
-    return tuple(map(_as_record, model.skeleton.joints, table.joints))
+        predicted = predict_crops(model, crops, prediction.model_copy(update={"flip_test": flip_test})).predictions
+        found = CropJoints(predicted.joints, predicted.scores)
+    return _radii_of(model.skeleton.joints, crops, found, photographs, options)
+
+
+def _radii_of(
+    joints: Sequence[str], crops: CropSet, found: CropJoints, photographs: NDArray[np.int64], options: UncertaintyOptions
+) -> tuple[JointCalibration, ...]:
+    """Return the radii of the joints by the errors of predictions for the crops."""
+    offset = found.joints.astype(np.float64) - (crops.targets.joints if len(crops) else 0)
+    errors = np.hypot(offset[..., 0], offset[..., 1])
+    table = calibrate_joints(errors, found.scores.astype(np.float64), photographs, options)
+    return tuple(map(_as_record, joints, table.joints))
 
 
 def _as_record(joint: str, radii: JointRadii) -> JointCalibration:

@@ -1,1 +1,1 @@
-"""Backends that run a trained model: PyTorch and ONNX Runtime."""
+"""Backends that run a trained model: PyTorch, ONNX Runtime and OpenVINO."""

@@ -1,25 +1,28 @@
 """What a backend is, and which one runs a model folder."""
 
 from collections.abc import Collection
-from typing import Literal, Protocol, TypeAlias
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
-from posescope.artifacts.description import ModelDescription, ModelFolderError
-from posescope.artifacts.onnx_model import NETWORK, OnnxModel
+from posescope.artifacts.description import DESCRIPTION, ModelDescription, ModelFolderError
+from posescope.artifacts.exported_model import NETWORK
+from posescope.core.errors import OptionsError
+from posescope.core.plugins import ComponentSpec, StoredComponent, build, describe_validation_error, trust_component
 from posescope.core.records import CropJoints
 
-__all__ = ["Backend", "BackendName", "open_backend"]
+__all__ = ["Backend", "find_backend", "open_backend"]
 
-BackendName: TypeAlias = Literal["auto", "onnx", "torch"]
+_AUTO, _TORCH = "auto", "torch"
 
 
 class Backend(Protocol):
     """Runs a network and its decoder.
 
     Attributes:
-        name: `torch` or `onnx`.
+        name: of the component, such as `torch` or `onnx`.
     """
 
     name: str
@@ -36,7 +39,7 @@ class Backend(Protocol):
 
 def open_backend(
     description: ModelDescription,
-    name: BackendName = "auto",
+    name: str = _AUTO,
     *,
     device: str = "auto",
     threads: int = 0,
@@ -46,21 +49,50 @@ def open_backend(
 
     Args:
         description: description of the folder.
-        name: `onnx`, `torch`, or `auto`: ONNX Runtime if the folder holds an exported model, else PyTorch.
+        name: a component of posescope.backends (`torch`, `onnx`, `openvino`), or `auto`: the backend of the format to which the
+            model was exported, PyTorch if it was not.
         device: `auto`, `cpu`, `cuda` or `cuda:<index>`.
-        threads: number of threads of ONNX Runtime; 0: one per CPU of this process.
+        threads: number of threads of an exported model; 0: one per CPU of this process.
         allow: dotted paths (`package.module:Class`) of plug-in components that the model folder may name.
 
     Raises:
         ModelFolderError: if the folder holds no such model, or it cannot be read.
-        OptionsError: if the device does not exist, or a package is not installed.
+        OptionsError: if there is no such backend or device, or a package is not installed.
     """
-    is_exported = bool(description.onnx) or (description.folder / NETWORK).is_file()
-    if name == "onnx" and not is_exported:
-        folder = description.folder
-        raise ModelFolderError(f"{folder}: this model is not exported; posescope export --model {folder} --out <folder>.")
-    if name == "onnx" or (name == "auto" and is_exported):
-        return OnnxModel(description, threads, device)
-    from posescope.prediction.backends.torch_backend import TorchBackend  # noqa: PLC0415  (torch takes seconds to import)
+    opened: Backend = build("backends", find_backend(description, name, allow))(
+        description, device=device, threads=threads, allow=allow
+    )
+    return opened
 
-    return TorchBackend.load(description.folder, device, allow)
+
+def find_backend(description: ModelDescription, name: str = _AUTO, allow: Collection[str] = ()) -> ComponentSpec:
+    """Return the backend that runs a model folder.
+
+    Args:
+        description, name, allow: see `open_backend`.
+
+    Raises:
+        ModelFolderError: if the folder names a backend that is not installed, or holds no exported model for this one.
+    """
+    folder, own = description.folder, _own_backend(description, allow)
+    if name in (_AUTO, own.name):
+        return own
+    if own.name == _TORCH:
+        raise ModelFolderError(f"{folder}: this model is not exported; posescope export --model {folder} --out <folder>.")
+    return ComponentSpec(name=name)
+
+
+def _own_backend(description: ModelDescription, allow: Collection[str]) -> ComponentSpec:
+    stored: Any = description.export.get("backend")
+    if stored is None:
+        # The graphs lie in the folder, but the description does not list them: the backend names what is missing.
+        return ComponentSpec(name="onnx" if (description.folder / NETWORK).is_file() else _TORCH)
+    try:
+        return trust_component("backends", StoredComponent.model_validate(stored), allow)
+    except ValidationError as error:
+        faults = "; ".join(describe_validation_error(error))
+        raise ModelFolderError(
+            f"{description.folder / DESCRIPTION}: export.backend: {faults}. Export the model again."
+        ) from error
+    except OptionsError as error:
+        raise ModelFolderError(f"{description.folder / DESCRIPTION}: export.backend: {error}") from error

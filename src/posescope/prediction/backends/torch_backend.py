@@ -8,13 +8,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from posescope.artifacts.description import ModelDescription
+from posescope.artifacts.exported_model import check_finite_joints
 from posescope.artifacts.model_folder import load_model
-from posescope.artifacts.onnx_model import check_finite_joints
 from posescope.artifacts.pose_model import PoseModel
+from posescope.core.plugins import Component, Options
 from posescope.core.records import CropJoints
 from posescope.models.layers import Interventions
 
-__all__ = ["TorchBackend"]
+__all__ = ["OpenTorchBackend", "TorchBackend"]
 
 
 class TorchBackend:
@@ -73,3 +75,20 @@ class TorchBackend:
         """Return the joints (crop px) and scores that the model's codec reads from heatmaps (N, K, h, w)."""
         decoded = self.model.codec.decode(heatmaps)
         return CropJoints(decoded.joints.float().cpu().numpy(), decoded.scores.float().cpu().numpy())
+
+
+class OpenTorchBackend(Component[Options]):
+    """Run a trained model by PyTorch, on the CPU or with CUDA."""
+
+    def __call__(
+        self, description: ModelDescription, device: str = "auto", threads: int = 0, allow: Collection[str] = ()
+    ) -> TorchBackend:
+        """Open a folder.
+
+        Args:
+            description: of a folder with `model.safetensors`.
+            device: `auto`, `cpu`, `cuda` or `cuda:<index>`.
+            threads: not used: torch has one number of threads per process.
+            allow: dotted paths of components that the folder may name.
+        """
+        return TorchBackend.load(description.folder, device, allow)
