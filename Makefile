@@ -1,6 +1,6 @@
 # Commands for users and contributors. Everything is installed into .venv, in the versions of requirements.lock.
 #
-#   make run                       the default pipeline on the generated sample, 4 to 6 minutes on 2 cores
+#   make run                       the default pipeline on the generated sample, 4 to 7 minutes on 2 cores
 #   make explore                   the finished run as a local page
 #   make test                      the test suite; `make test-all` adds the slow tests
 #   make install                   the environment only; TORCH_INDEX=<url> selects an index of PyTorch, such as its CPU index

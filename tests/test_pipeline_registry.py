@@ -75,4 +75,4 @@ def test_every_field_has_a_description() -> None:
 def test_parameters_are_found_beside_the_function_too(monkeypatch: pytest.MonkeyPatch) -> None:
     row = EntryPoint("modelling", "posescope.pipelines.modelling:create_pipeline", "posescope.pipelines")
     monkeypatch.setattr("posescope.pipeline_registry.installed", lambda group: (row,))
-    assert set(parameter_models()) == {"compute", "storage", "modelling"}
+    assert set(parameter_models()) == {"compute", "storage", "tracking", "modelling"}

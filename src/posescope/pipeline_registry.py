@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from posescope.core.compute import ComputeOptions, StorageOptions
 from posescope.core.plugins import installed, load_component
+from posescope.tracking.options import TrackingOptions
 
 __all__ = ["DEFAULT_PIPELINES", "parameter_models", "register_pipelines"]
 
@@ -29,9 +30,9 @@ def parameter_models() -> Mapping[str, type[BaseModel]]:
     """Return the options model of every namespace of the parameters.
 
     The module of a pipeline defines it beside `create_pipeline`: `PARAMETERS = {"namespace": OptionsModel}`. The namespaces
-    `compute` and `storage` belong to all pipelines.
+    `compute`, `storage` and `tracking` belong to all pipelines.
     """
-    models: dict[str, type[BaseModel]] = {"compute": ComputeOptions, "storage": StorageOptions}
+    models: dict[str, type[BaseModel]] = {"compute": ComputeOptions, "storage": StorageOptions, "tracking": TrackingOptions}
     for row in installed("pipelines"):
         module = sys.modules[load_component("pipelines", row.name).__module__]
         # `create_pipeline` may be defined in a module below the package that the entry point names.

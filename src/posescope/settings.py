@@ -13,14 +13,15 @@ from posescope.kedro_support.params_option import patch_kedro_params  # noqa: E4
 from posescope.kedro_support.remote_folders import RemoteFolders  # noqa: E402
 from posescope.kedro_support.run_checks import AllowDottedPaths, InputsCheck, NodeRankCheck, ParametersCheck  # noqa: E402
 from posescope.kedro_support.run_recorder import RecordedSession, RunRecorder  # noqa: E402
+from posescope.kedro_support.tracking_hooks import ExperimentTracking  # noqa: E402
 
 escape_log_messages()  # Kedro has read conf/logging.yml by now
 patch_kedro_params()  # `kedro run` and Kedro's HTTP server read `--params` as `posescope run` does
 
 # Kedro calls hooks of one kind in reverse order: the cluster is reached after all checks and before the record of the run.
 HOOKS = (
-    ClusterConnection(), ParametersCheck(), AllowDottedPaths(), InputsCheck(), NodeRankCheck(), RunRecorder(), RemoteFolders(),
-    DataFolderLock(), ChecksumCheck(),
+    ClusterConnection(), ParametersCheck(), AllowDottedPaths(), InputsCheck(), NodeRankCheck(), RunRecorder(),
+    ExperimentTracking(), RemoteFolders(), DataFolderLock(), ChecksumCheck(),
 )  # fmt: skip
 
 SESSION_CLASS = RecordedSession

@@ -26,6 +26,7 @@ NOT_RUN: Mapping[str, str] = {
     "make package": "tests/integration/test_package.py builds the wheel",
     "make viz": "a server: it never ends",
     "make explore": "a server: it never ends",
+    "posescope serve *": "a server: it never ends; tests/cluster/test_server_process.py",
     "posescope explore *": "a server: it never ends; tests/cli/test_explore.py",
     "make viz-site": "needs the extra `viz`, and a minute",
     "python -m posescope --conf-source=*": "needs the installed wheel: tests/integration/test_package.py",
@@ -51,6 +52,7 @@ STAND_INS = {
 _COMMANDS = ("kedro", "posescope", "make", "pip", "python", "source", "git")
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FILE = re.compile(r"# (\S+\.(?:yml|toml|py))\n")
+NAME_ONLY = re.compile(r"posescope [a-z]+")  # the name of a command in a sentence, without the arguments that it needs
 _INLINE = re.compile(r"`([^`]+)`")
 _BARE = ("", "json", "mermaid")  # blocks without commands or files: folder trees, examples
 
@@ -89,7 +91,7 @@ class Page:
         place = 0
         for fence in _FENCE.finditer(self.text + "\n```\n```\n"):
             words = dict.fromkeys(_words_of(self.text[place : fence.start()]))
-            mentioned = [Step(word) for word in words if _is_command(word)]
+            mentioned = [Step(word) for word in words if _is_command(word) and not NAME_ONLY.fullmatch(word)]
             steps += [step for step in mentioned if step not in blocks and step not in steps]
             steps += _steps_of_block(fence[1], fence[2], self.path.name)
             place = fence.end()

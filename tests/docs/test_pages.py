@@ -17,7 +17,7 @@ from click import Context
 from click.testing import CliRunner
 from tests.kedro_sessions import REPOSITORY, configure_once
 
-from posescope.cli import cli
+from posescope.cli import COMMANDS, cli
 from posescope.cli.run_command import run
 from posescope.data.coco.folder import CocoFolder, SourceOptions
 from posescope.data.coco.reader import read_annotations
@@ -32,6 +32,7 @@ PAGES = ["README.md", *HOW_TO]
 every_page = pytest.mark.parametrize("page", PAGES, indirect=True)
 # Names of packages that a page creates.
 PAGE_PACKAGES = ("huber", "extension")
+NAME_ONLY = re.compile(r"posescope [a-z]+")  # a command without its arguments: not run
 OF_KEDRO = {"kedro registry list"}
 
 
@@ -117,6 +118,12 @@ def test_every_parameter_in_the_text_exists(page, checkout) -> None:
             check_run(f"kedro run --params {word}", conf)
         elif re.fullmatch(r"\w+(\.\w+)+\.?", word) and word.partition(".")[0] in complete:
             assert is_there(word.rstrip(".").split("."), complete), word
+
+
+@every_page
+def test_every_command_named_in_the_text_exists(page) -> None:
+    named = {word.removeprefix("posescope ") for word in page.words() if NAME_ONLY.fullmatch(word)}
+    assert named - COMMANDS.keys() == set()
 
 
 def is_there(names: list[str], values: Any) -> bool:

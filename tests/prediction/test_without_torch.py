@@ -20,6 +20,10 @@ TORCH_FREE = (
     "posescope.prediction.poses",
     "posescope.prediction.prediction_run",
     "posescope.prediction.predictor",
+    "posescope.cli.serve",
+    "posescope.serving.application",
+    "posescope.serving.engine",
+    "posescope.serving.server",
 )
 
 

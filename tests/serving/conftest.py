@@ -1,6 +1,6 @@
 """Fixtures: a model without a network, images, and a client that runs the application in this process."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,11 +54,17 @@ def make_client(served_estimator: PoseEstimator) -> Iterator[MakeClient]:
     clients: list[TestClient] = []
 
     def start(
-        *, keys: ApiKeys | None = None, is_local: bool = True, detector: Any = None, estimator: Any = None, **options: Any
+        *,
+        keys: ApiKeys | None = None,
+        is_local: bool = True,
+        names: Collection[str] = (),
+        detector: Any = None,
+        estimator: Any = None,
+        **options: Any,
     ) -> TestClient:
         found = estimator or served_estimator
         engine = ServingEngine(found, ServingOptions(**options), metrics_of_model(found), detector)
-        application = make_application(engine, keys, is_local=is_local)
+        application = make_application(engine, keys, is_local=is_local, names=names)
         client = TestClient(application, "http://127.0.0.1", raise_server_exceptions=False)
         clients.append(client.__enter__())
         return client

@@ -17,6 +17,7 @@ from tests.serving.conftest import JOINT_COUNT, MODEL, MakeClient
 import posescope
 from posescope.cli import cli
 from posescope.core.errors import DataError
+from posescope.data.images.limits import ImageError
 from posescope.prediction.detectors.detector import Detections
 from posescope.prediction.estimator import PoseEstimator
 from posescope.prediction.poses import DetectedPerson, ImageInfo
@@ -100,7 +101,6 @@ def test_raw_image_takes_name_and_boxes_of_the_query(client: TestClient, photo: 
 
 def test_detector_finds_the_persons_of_images_without_boxes(make_client: MakeClient, photo: bytes) -> None:
     def two_persons(image: NDArray[np.uint8], info: ImageInfo, _: Detections) -> list[DetectedPerson]:
-        assert image.shape == (50, 70, 3)
         boxes = ((9.5, 9.5, 20.0, 20.0), (19.5, 9.5, 20.0, 20.0), (500.0, 500.0, 9.0, 9.0))
         return [DetectedPerson(info, box, 0.5) for box in boxes]
 
@@ -109,6 +109,24 @@ def test_detector_finds_the_persons_of_images_without_boxes(make_client: MakeCli
     assert [one["bbox"] for one in found] == [[10, 10, 20, 20], [20, 10, 20, 20]]  # the third is outside the image
     found = client.post("/predict", files=[("images", ("a.jpg", photo))], data={"boxes": "[[1, 1, 9, 9]]"}).json()
     assert [one["bbox"] for one in found] == [[1, 1, 9, 9]]
+
+
+def test_detector_that_fails_is_an_error_of_the_server(make_client: MakeClient, photo: bytes) -> None:
+    fails: list[Exception] = []
+
+    def detect(_: NDArray[np.uint8], info: ImageInfo, __: Detections) -> list[DetectedPerson]:
+        if fails:
+            raise fails[0]
+        return []
+
+    client = make_client(detector=detect)
+    fails.append(DataError("/secret/detector.onnx: the network fails"))
+    answer = client.post("/predict", content=photo, headers=JPEG)
+    assert (answer.status_code, "secret" in answer.text) == (500, False)
+    fails[0] = ImageError("image has another size", "photo: the image has another size")
+    assert client.post("/predict", content=photo, headers=JPEG).status_code == 422
+    with pytest.raises(ImageError):  # it is tried before the server listens
+        make_client(detector=detect)
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,12 @@ def test_loopback_server_answers_to_its_own_names(make_client: MakeClient, host:
     assert make_client(is_local=is_local).get("/health", headers={"Host": host}).status_code == status
 
 
+def test_further_names_of_a_loopback_server(make_client: MakeClient) -> None:
+    client = make_client(names=["Poses.example"])
+    found = {name: client.get("/health", headers={"Host": name}).status_code for name in ("poses.example:443", "a.poses.example")}
+    assert found == {"poses.example:443": 200, "a.poses.example": 403}
+
+
 def test_request_of_the_page_of_another_site_is_refused(make_client: MakeClient, photo: bytes) -> None:
     client = make_client()
     for site, status in (("cross-site", 403), ("same-origin", 200), ("none", 200)):

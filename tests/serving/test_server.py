@@ -115,13 +115,31 @@ def test_pipelined_requests_are_answered(start_server: Callable[..., int], conne
     assert answer.count(b"HTTP/1.1 200") == 3
 
 
-def test_connections_are_bounded(start_server: Callable[..., int], connect: Connect) -> None:
-    port = start_server(max_connections=2)
-    kept = [connect(port) for _ in range(2)]
+def test_connections_are_bounded_and_idle_ones_make_room(start_server: Callable[..., int], connect: Connect) -> None:
+    port = start_server(max_connections=3)
+    busy = connect(port, b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\n\r\n")
     time.sleep(0.1)
-    assert is_closed(connect(port, b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"))
-    kept[0].sendall(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
-    assert kept[0].recv(100).startswith(b"HTTP/1.1 200")
+    idle = []
+    for _ in range(5):
+        idle.append(connect(port, b"GET / HTTP/1.1\r\n"))
+        time.sleep(0.02)
+    time.sleep(0.1)
+    assert [is_closed(one) for one in idle[:3]] == [True] * 3
+    for one in idle[3:]:
+        one.sendall(b"host: a\r\n\r\n")
+        assert one.recv(100).startswith(b"HTTP/1.1 200")
+    busy.sendall(b"x")
+    assert busy.recv(100).startswith(b"HTTP/1.1 200")
+
+
+def test_new_connection_is_closed_if_all_others_have_a_request(start_server: Callable[..., int], connect: Connect) -> None:
+    port = start_server(max_connections=2)
+    busy = [connect(port, b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\n\r\n") for _ in range(2)]
+    time.sleep(0.1)
+    assert is_closed(connect(port))
+    for one in busy:
+        one.sendall(b"x")
+        assert one.recv(100).startswith(b"HTTP/1.1 200")
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from posescope.training.options import TrainingOptions
 from posescope.training.records import EpochRecord, TrainingOutcome
 from posescope.training.trainer import NonFiniteLossError, train
 from posescope.training.validation import validate
+from posescope.training.validation_grids import ImageGridFolder
 
 AUGMENTED = [{"name": "flip"}, {"name": "rotate_scale", "options": {"rotation_deg": 10}}, {"name": "colour_jitter"}]
 
@@ -74,6 +75,31 @@ def test_killed_run_resumes_to_identical_weights(
     resumed = train(untrained, train_set, val_set, options, store, "f", on_epoch=lambda record: epochs.append(record.epoch))
     assert epochs == [2, 3]
     assert_same(complete, resumed)
+
+
+class Notes:
+    """An observer that notes its calls."""
+
+    def __init__(self) -> None:
+        self.calls: list[Any] = []
+
+    def update(self, fingerprint: str, history: tuple[EpochRecord, ...], image_grids: Path | None) -> None:
+        self.calls.append((fingerprint, [record.epoch for record in history], image_grids))
+
+    def close(self) -> None:
+        self.calls.append("close")
+
+
+def test_observer_is_called_at_the_start_after_each_epoch_and_at_the_end(
+    untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path
+) -> None:
+    store, killed, resumed = CheckpointStore(tmp_path / "store"), Notes(), Notes()
+    options, grids = make_options(epochs=2), ImageGridFolder(tmp_path / "grids")
+    with pytest.raises(KilledError):
+        train(untrained, train_set, val_set, options, store, "f", kill_after_first, observer=killed, image_grids=grids)
+    assert killed.calls == [*(("f", epochs, grids.root / "f") for epochs in ([], [1])), "close"]
+    train(untrained, train_set, val_set, options, store, "f", observer=resumed)
+    assert resumed.calls == [*(("f", epochs, None) for epochs in ([1], [1, 2])), "close"]
 
 
 def test_inputs_and_global_state_are_not_changed(

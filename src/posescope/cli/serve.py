@@ -35,6 +35,12 @@ def _limit(flag: str, kind: "click.ParamType[Any]", text: str) -> Callable[[Call
 )
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="Port; 0: any free one.")
 @click.option(
+    "--allow-host",
+    multiple=True,
+    metavar="NAME",
+    help="A name under which a proxy on this machine asks a server on a loopback address.",
+)
+@click.option(
     "--api-key-file",
     type=LocalPathType(exists=True, dir_okay=False),
     help="File with an API key per line; requests need one of them. Default: the variable POSESCOPE_API_KEY, else no key.",
@@ -122,7 +128,7 @@ def serve(model: Path | None, **options: Any) -> None:
         if not is_local:
             _warn_about_network(options["host"], has_keys=keys is not None)
         engine = ServingEngine(estimator, limits, metrics_of_model(estimator), detector)
-        run_server(make_application(engine, keys, is_local=is_local), bound, limits, _announce)
+        run_server(make_application(engine, keys, is_local=is_local, names=options["allow_host"]), bound, limits, _announce)
 
 
 def _check_packages() -> None:

@@ -57,6 +57,7 @@ GROUPS: Mapping[str, str] = {
     "backends": "(options)(description, device, threads, allow) -> Backend: crops to joints and scores",
     "detectors": "(options)(image, info, detections) -> persons with boxes, one image at a time",
     "trackers": "(options, skeleton) -> Tracker: track ids of the persons of a video, one frame after the other",
+    "experiment_loggers": "(options, run: TrackedRun) -> ExperimentLogger: epochs, metrics and files in a tracker",
     "pipelines": "() -> kedro Pipeline: a whole pipeline under its own name",
 }
 

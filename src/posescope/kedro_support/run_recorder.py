@@ -26,6 +26,7 @@ from posescope.kedro_support.dataset_paths import load_paths, save_path
 from posescope.kedro_support.other_nodes import take_part
 from posescope.kedro_support.parameter_checks import PATH_PARAMETERS
 from posescope.kedro_support.run_journal import RunJournal
+from posescope.kedro_support.tracking_hooks import ExperimentTracking
 from posescope.runs.run_record import RunRecord, begin_record, describe_versions
 
 __all__ = ["RecordedSession", "RunRecorder", "unwrap"]
@@ -134,7 +135,7 @@ class RunRecorder:
 
 
 class RecordedSession(KedroSession):
-    """Kedro's session, which calls the recorder on Ctrl-C: Kedro has no hook for it.
+    """Kedro's session, which calls the recorder and the tracking on Ctrl-C: Kedro has no hook for it.
 
     On another node than the main one of a training it runs the training only (`other_nodes`), and returns no output.
     """
@@ -146,9 +147,11 @@ class RecordedSession(KedroSession):
         try:
             return dict(super().run(*arguments, **options))
         except (KeyboardInterrupt, SystemExit) as error:
-            for plugin in self._hook_manager.get_plugins():
-                if isinstance(plugin, RunRecorder):
-                    plugin.interrupt(self.session_id, error)
+            plugins = self._hook_manager.get_plugins()
+            for kind in (RunRecorder, ExperimentTracking):  # the tracking reads the record
+                for plugin in plugins:
+                    if isinstance(plugin, kind):
+                        plugin.interrupt(self.session_id, error)
             raise
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from typing import Annotated
 
@@ -28,13 +28,16 @@ __all__ = ["make_application"]
 _JSON = "application/json"
 
 
-def make_application(engine: ServingEngine, keys: ApiKeys | None = None, *, is_local: bool = True) -> GuardedApplication:
+def make_application(
+    engine: ServingEngine, keys: ApiKeys | None = None, *, is_local: bool = True, names: Collection[str] = ()
+) -> GuardedApplication:
     """Return the application of a model. The engine is closed when the server stops.
 
     Args:
         engine: the loaded model.
         keys: the API keys; None: none is needed.
         is_local: whether the server listens on a loopback address.
+        names: further names of a server on a loopback address.
     """
 
     @asynccontextmanager
@@ -53,7 +56,7 @@ def make_application(engine: ServingEngine, keys: ApiKeys | None = None, *, is_l
     _refuse_as_json(application)
     _add_prediction(application, engine)
     _add_facts(application, engine, has_keys=keys is not None)
-    return GuardedApplication(application, engine.metrics, keys, is_local=is_local)
+    return GuardedApplication(application, engine.metrics, keys, is_local=is_local, names=names)
 
 
 def _refuse_as_json(application: FastAPI) -> None:

@@ -5,6 +5,7 @@ network. So memory is bounded by the number of these threads, whatever number of
 """
 
 import asyncio
+import logging
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from posescope.core.errors import DataError, OptionsError
+from posescope.core.errors import DataError, OptionsError, PosescopeError
 from posescope.core.records import CropJoints
 from posescope.data.images.decoding import decode_image
 from posescope.data.images.limits import ImageError, ImageLimits
@@ -30,6 +32,10 @@ from posescope.serving.request_body import Upload, UploadedImage, parse_upload
 from posescope.serving.server_metrics import ServerMetrics
 
 __all__ = ["ServingEngine"]
+
+_log = logging.getLogger(__name__)
+
+_GREY_SIZE = (480, 640)
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +58,7 @@ class ServingEngine:
 
     Raises:
         OptionsError: if the detector needs the names of all images beforehand.
-        ModelFolderError: if the model fails for a grey crop, with which it is run once.
+        PosescopeError: if the model or the detector fails for a grey image, with which each is run once.
     """
 
     def __init__(
@@ -63,6 +69,9 @@ class ServingEngine:
         self.estimator, self.options, self.metrics, self.detector = estimator, options, metrics, detector
         self._limits = ImageLimits(max_megapixels=options.max_megapixels)
         self._one_at_a_time = threading.Lock()  # detectors need not be safe for threads
+        if detector is not None:  # it may load its network at the first image
+            grey = np.full((*_GREY_SIZE, 3), 128, dtype=np.uint8)
+            detector(grey, ImageInfo("grey", 0, _GREY_SIZE), Detections(Path()))
         estimator.backend.run(np.full((1, *estimator.description.crop_size, 3), 128, dtype=np.uint8), options.flip_test)
         self._pool = ThreadPoolExecutor(options.decoding_threads, thread_name_prefix="decoding")
         self.batcher = Batcher(
@@ -121,14 +130,23 @@ class ServingEngine:
         if image.boxes is not None or self.detector is None:
             persons = given_persons(info, image.boxes)
         else:
-            with self._one_at_a_time:
-                found = self.detector(pixels, info, Detections(Path()))
-            persons = [person for person in found if person.is_in_image]
+            persons = self._detect(self.detector, pixels, info)
         if len(persons) > self.options.max_persons:
             raise self._too_many(info, len(persons))
         boxes = np.array([person.box for person in persons], dtype=np.float64).reshape(-1, 4)
         model = self.estimator.description
         return _PreparedImage(info, persons, crop_persons(pixels, boxes, model.crop, model.crop_size))
+
+    def _detect(self, detector: Detector, pixels: NDArray[np.uint8], info: ImageInfo) -> list[DetectedPerson]:
+        try:
+            with self._one_at_a_time:
+                found = detector(pixels, info, Detections(Path()))
+        except ImageError:  # concerns this image only
+            raise
+        except PosescopeError as error:  # its message may name files of this machine
+            _log.exception("The detector failed for an image of %s px.", info.size)
+            raise RequestRefusedError(500, "The detector failed; the log of the server has the reason.") from error
+        return [person for person in found if person.is_in_image]
 
     def _too_many(self, info: ImageInfo, count: int) -> RequestRefusedError:
         limit = self.options.max_persons

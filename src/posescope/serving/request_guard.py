@@ -11,7 +11,7 @@ import ipaddress
 import json
 import logging
 import time
-from collections.abc import MutableMapping
+from collections.abc import Collection, MutableMapping
 from typing import Any
 
 from starlette.datastructures import Headers
@@ -64,10 +64,20 @@ class GuardedApplication:
         metrics: counts the requests.
         keys: the API keys; None: none is needed.
         is_local: whether the server listens on a loopback address.
+        names: further names that the Host header may have on a loopback address, such as that of a proxy on this machine.
     """
 
-    def __init__(self, application: ASGIApp, metrics: ServerMetrics, keys: ApiKeys | None, *, is_local: bool) -> None:
+    def __init__(
+        self,
+        application: ASGIApp,
+        metrics: ServerMetrics,
+        keys: ApiKeys | None,
+        *,
+        is_local: bool,
+        names: Collection[str] = (),
+    ) -> None:
         self._application, self._metrics, self._keys, self._is_local = application, metrics, keys, is_local
+        self._names = _LOOPBACK_NAMES | {name.lower() for name in names}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or pass a message of another kind on."""
@@ -104,8 +114,8 @@ class GuardedApplication:
         headers = Headers(scope=scope)
         host = headers.get("host", "").lower()
         name = host if host.endswith("]") else host.rpartition(":")[0] or host
-        if self._is_local and name not in _LOOPBACK_NAMES and not is_loopback(name):
-            raise RequestRefusedError(403, "Expected the Host localhost or a loopback address, found another name.")
+        if self._is_local and name not in self._names and not is_loopback(name):
+            raise RequestRefusedError(403, "Expected the Host localhost, a loopback address or one of --allow-host.")
         if headers.get("sec-fetch-site") == "cross-site" and scope["method"] != "GET":
             raise RequestRefusedError(403, "Expected no request from the page of another site.")
         if self._keys is not None and scope["path"] in _PROTECTED and not self._keys.knows(_key_of(headers)):

@@ -75,7 +75,7 @@ def serve(
         loop="asyncio",
         lifespan="on",
         log_config=None,
-        log_level="warning",
+        log_level="error",  # an invalid request is no fault of the server
         access_log=False,
         proxy_headers=False,  # the address of the client is not used
         server_header=False,
@@ -120,7 +120,7 @@ def limited_connections(options: ServingOptions) -> type[asyncio.Protocol]:
 
 
 class _LimitedConnection(H11Protocol):
-    """A connection that is closed if a header, a body or the reading of an answer takes too long, or if there are too many.
+    """A connection that is closed if a header, a body or the reading of an answer takes too long, or to make room for others.
 
     Class attributes:
         header_s: maximum time in which the header of a request arrives, s.
@@ -133,12 +133,23 @@ class _LimitedConnection(H11Protocol):
     most: int
     _deadline: asyncio.TimerHandle | None = None
     _awaits_header = True
+    _changed_s = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._set_deadline(self.header_s)
         if len(self.connections) > self.most:
-            transport.abort()
+            self._make_room()
+
+    def _make_room(self) -> None:
+        """Close the connection that has waited longest for a header: this one if all others have a request in progress.
+
+        So clients that open many connections and send nothing cannot keep the others out.
+        """
+        others = (one for one in self.connections if isinstance(one, _LimitedConnection) and one._awaits_header)
+        oldest = min(others, key=lambda one: one._changed_s)
+        self.connections.discard(oldest)  # the event loop reports the end of the connection later
+        oldest.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         had_header = not self._awaits_header
@@ -160,6 +171,7 @@ class _LimitedConnection(H11Protocol):
     def _set_deadline(self, seconds: float | None) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
+        self._changed_s = self.loop.time()
         self._deadline = None if seconds is None else self.loop.call_later(seconds, self._end)
 
     def _end(self) -> None:

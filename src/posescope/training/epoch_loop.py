@@ -3,8 +3,8 @@
 import copy
 import logging
 import time
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -30,6 +30,7 @@ from posescope.training.ema import ExponentialMovingAverage
 from posescope.training.gradients import CudaGraphGradients, EagerGradients, Gradients
 from posescope.training.loss_monitor import LossMonitor, NonFiniteLossError, StepLoss
 from posescope.training.losses import build_loss
+from posescope.training.observer import TrainingObserver
 from posescope.training.options import TrainingOptions
 from posescope.training.records import EpochRecord, epochs_without_better
 from posescope.training.reproducibility import reproducible, step_generator
@@ -58,6 +59,7 @@ class TrainingJob:
     run_identity: Mapping[str, Any] = field(default_factory=dict)
     image_grids: ImageGridFolder | None = None
     parts: TrainedParts = field(default_factory=TrainedParts)
+    observer: TrainingObserver | None = None
 
 
 def run_epochs(
@@ -86,12 +88,14 @@ def run_epochs(
     ):
         run = _Run(job, device, process_group, acceleration)
         run.resume_or_begin()
-        while not run.is_complete:
-            run.run_epoch(len(run.history) + 1)
-            if process_group.is_main:
-                run.save()
-            if on_epoch:
-                on_epoch(run.history[-1])
+        with run.observed():
+            while not run.is_complete:
+                run.run_epoch(len(run.history) + 1)
+                if process_group.is_main:
+                    run.save()
+                run.update_observer()
+                if on_epoch:
+                    on_epoch(run.history[-1])
 
 
 class _Run:
@@ -186,6 +190,22 @@ class _Run:
                 "Training stops after epoch %d of %d: no epoch since epoch %d had a higher validation PCK (patience %d).",
                 epoch, self.options.epochs, epoch - epochs_without_better(self.history), self.options.patience,
             )  # fmt: skip
+
+    @contextmanager
+    def observed(self) -> Iterator[None]:
+        """Call the observer of the job, if there is one, at the start and at the end of the block."""
+        self.update_observer()
+        try:
+            yield
+        finally:
+            if self.job.observer and self.process_group.is_main:
+                self.job.observer.close()
+
+    def update_observer(self) -> None:
+        """Pass all epochs so far to the observer; only the main process has one."""
+        if self.job.observer and self.process_group.is_main:
+            grids = self.job.image_grids
+            self.job.observer.update(self.job.fingerprint, self.history, grids.root / self.job.fingerprint if grids else None)
 
     def save(self) -> None:
         """Write a checkpoint of the last epoch."""

@@ -32,6 +32,7 @@ from posescope.training.distributed.joined_training import train_as_process
 from posescope.training.distributed.launch import run_in_processes
 from posescope.training.distributed.placement import NoResultError, Placement
 from posescope.training.epoch_loop import NonFiniteLossError, OnEpoch, TrainingJob, run_epochs
+from posescope.training.observer import TrainingObserver
 from posescope.training.options import TrainingOptions
 from posescope.training.records import EpochRecord, TrainingOutcome, best_record
 from posescope.training.trained_parts import TrainedParts
@@ -55,6 +56,7 @@ def train(
     image_grids: ImageGridFolder | None = None,
     parts: TrainedParts | None = None,
     placement: Placement | None = None,
+    observer: TrainingObserver | None = None,
 ) -> TrainingOutcome:
     """Train a model, or resume the unfinished run of the same fingerprint in `store`.
 
@@ -73,6 +75,8 @@ def train(
         parts: parts of the network that are frozen or have a learning rate of their own; None: all are trained alike. The
             fingerprint must include its `identity`.
         placement: place of this process among several nodes (`placement.find_placement`); None: this machine trains alone.
+        observer: is called by the main process at the start, after each epoch and at the end, such as by an experiment logger;
+            None: there is none.
 
     Raises:
         DataError: A set is empty, or the validation set has no labelled joint.
@@ -89,7 +93,7 @@ def train(
     _check_sets(train_set, val_set)
     train_set, val_set = (match_crops(model, crops) for crops in (train_set, val_set))
     parts = parts or TrainedParts()
-    job = TrainingJob(model, train_set, val_set, options, store, fingerprint, run_identity or {}, image_grids, parts)
+    job = TrainingJob(model, train_set, val_set, options, store, fingerprint, run_identity or {}, image_grids, parts, observer)
     device = resolve_device(options.device)
     _check_device(options, device)
     _run(job, device, on_epoch, placement)

@@ -21,12 +21,16 @@ import numpy as np
 import psutil
 import pytest
 import torch
+from tests.experiment_loggers import FILE, read_calls
 
 from posescope.artifacts.pose_model import PoseModel
 from posescope.core.errors import OptionsError
+from posescope.core.plugins import ComponentSpec
 from posescope.data.crops.crop_set import CropSet
 from posescope.data.crops.shard_reader import ShardReader
 from posescope.data.crops.shard_writer import digest_bytes_of
+from posescope.tracking.records import TrackedRun
+from posescope.tracking.training_observer import TrainingTracker
 from posescope.training.checkpoint_store import CheckpointError, CheckpointStore
 from posescope.training.distributed import worker
 from posescope.training.distributed.launch import TrainingProcessError
@@ -113,13 +117,20 @@ def watched_sockets() -> Iterator[set[tuple[str, str]]]:
     ],
 )
 def test_losses_of_two_processes_equal_those_of_one(
-    changes: dict[str, Any], untrained: PoseModel, stored_set: CropSet, val_set: CropSet, tmp_path: Path
-) -> None:
+    changes: dict[str, Any], untrained: PoseModel, stored_set: CropSet, val_set: CropSet, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
     """43 persons in batches of 15, 14, 14: slices of unequal size. No port is open to other machines."""
+    monkeypatch.syspath_prepend(Path(__file__).parents[3])  # the new processes import the logger of the tests
     options = make_options(**changes)
     image_grids = ImageGridFolder(tmp_path / "image_grids")
     with watched_sockets() as sockets:
-        two = train(untrained, stored_set, val_set, options, CheckpointStore(tmp_path / "two"), "f", image_grids=image_grids)
+        two = train(
+            untrained, stored_set, val_set, options, CheckpointStore(tmp_path / "two"), "f", image_grids=image_grids,
+            observer=TrainingTracker(TrackedRun("run", tmp_path), "run", [ComponentSpec(name=FILE)], timeout_s=10),
+        )  # fmt: skip
+    calls = [call["call"] for call in read_calls(tmp_path / "run.jsonl")]
+    assert sorted(calls) == ["close", "epoch", "epoch", "image", "open"], "only the main process logs"
     assert "LISTEN" in {status for status, _ in sockets}  # gloo listens, so the right processes were inspected
     assert {address for _, address in sockets if not ip_address(address).is_loopback} == set()
     one_process = options.model_copy(update={"processes": 1})

@@ -19,6 +19,7 @@ from posescope.evaluation.conformal import UncertaintyOptions
 from posescope.prediction import uncertainty_calibration
 from posescope.prediction.options import PredictionOptions
 from posescope.runs.trained_models import TrainedModels
+from posescope.tracking.run_tracking import observe_training
 from posescope.training.automatic_options import resolve_automatic
 from posescope.training.checkpoint_store import CheckpointStore
 from posescope.training.distributed.placement import find_placement
@@ -89,6 +90,7 @@ def train_model(
     outcome = train(
         initial, train_set, val_set, training, checkpoints, fingerprint(run_identity),
         run_identity=run_identity, image_grids=image_grids, parts=initialise, placement=placement,
+        observer=observe_training(),
     )  # fmt: skip
     origin = Origin(model=fingerprint_of_model(outcome.model), data=statistics.data_fingerprint)
     history = add_origin(table_of(History, outcome.history), origin)

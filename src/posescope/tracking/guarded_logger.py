@@ -1,0 +1,114 @@
+"""An experiment logger that cannot end or delay a training: it runs in a thread of its own, and its first failure is one warning.
+
+    training ──submit(progress)──> slot of one ──> thread: log the epochs that the tracker lacks
+
+The slot holds the newest progress only, which contains all earlier ones: a slow tracker costs no memory, and after a failure the
+next attempt logs all that is missing.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from posescope.tracking.base import ExperimentLogger
+from posescope.tracking.records import Progress
+
+__all__ = ["GuardedLogger"]
+
+log = logging.getLogger(__name__)
+
+
+class GuardedLogger:
+    """Logs the progress of one run by one logger."""
+
+    def __init__(self, name: str, open_logger: Callable[[], ExperimentLogger]) -> None:
+        """Start the thread; nothing is opened yet.
+
+        Args:
+            name: name of the logger, for messages.
+            open_logger: function that opens the run of the tracker; called in the thread, and again after a failure.
+        """
+        self.name = name
+        self._open_logger = open_logger
+        self._logger: ExperimentLogger | None = None
+        self._logged: set[int] = set()
+        self._has_warned = False
+        self._condition = threading.Condition()
+        self._pending: Progress | None = None
+        self._is_closing = False
+        # A daemon: a tracker that never answers does not keep the process alive.
+        self._thread = threading.Thread(target=self._run, name=f"experiment-logger-{name}", daemon=True)
+        self._thread.start()
+
+    def submit(self, progress: Progress) -> None:
+        """Log a progress later; never waits and never raises.
+
+        Args:
+            progress: all that is known of the run; it replaces one that is not logged yet.
+        """
+        with self._condition:
+            self._pending = progress
+            self._condition.notify()
+
+    def close(self, deadline: float) -> None:
+        """Wait until all is logged and the logger is closed, at most until a time.
+
+        Args:
+            deadline: time of `time.monotonic`, in seconds.
+        """
+        with self._condition:
+            self._is_closing = True
+            self._condition.notify()
+        self._thread.join(max(0.0, deadline - time.monotonic()))
+        if self._thread.is_alive():
+            self._warn("it has not answered in time (tracking.timeout_s)")
+
+    def _run(self) -> None:
+        while (progress := self._next()) is not None:
+            self._try(lambda current=progress: self._log(current))  # type: ignore[misc]
+        self._close_logger()
+
+    def _next(self) -> Progress | None:
+        """Wait for the next progress; None: there will be none."""
+        with self._condition:
+            self._condition.wait_for(lambda: self._pending is not None or self._is_closing)
+            progress, self._pending = self._pending, None
+            return progress
+
+    def _log(self, progress: Progress) -> None:
+        if self._logger is None:
+            self._logger = self._open_logger()
+            self._logged = set(self._logger.logged_epochs())
+        missing = {epoch.number: epoch for epoch in progress.epochs if epoch.number not in self._logged}
+        for image in progress.images:
+            if image.epoch in missing:  # before the metrics, which tell a later process that the epoch is complete
+                self._logger.log_image(image)
+        if missing:
+            self._logger.log_epochs(list(missing.values()))
+            self._logged.update(missing)
+        if progress.outcome is not None:
+            self._logger.finish(progress.outcome)
+
+    def _try(self, action: Callable[[], None]) -> None:
+        try:
+            action()
+        except Exception as error:  # a tracker may raise anything, and must not end the training
+            self._warn(f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")
+            log.debug("Experiment logger %s failed.", self.name, exc_info=True)
+            self._close_logger()
+
+    def _close_logger(self) -> None:
+        """Close the logger; the next progress opens it again."""
+        logger, self._logger = self._logger, None
+        if logger is not None:
+            self._try(logger.close)
+
+    def _warn(self, reason: str) -> None:
+        with self._condition:
+            if self._has_warned:
+                return
+            self._has_warned = True
+        log.warning(
+            "Experiment logger %s failed; the run goes on, and its results are complete without it. %s", self.name, reason
+        )

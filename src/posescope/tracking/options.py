@@ -1,0 +1,23 @@
+"""Parameters of the namespace `tracking`."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from posescope.core.plugins import ComponentSpec, Options, component_validator
+
+__all__ = ["TrackingOptions"]
+
+LoggerSpec = Annotated[ComponentSpec, component_validator("experiment_loggers")]
+
+
+class TrackingOptions(Options):
+    """Parameters of the namespace `tracking`."""
+
+    loggers: tuple[LoggerSpec, ...] = Field((), description="Components of `experiment_loggers`, all of which log; empty: none")
+    timeout_s: float = Field(
+        30.0,
+        gt=0,
+        le=3600,
+        description="How long the end of a training, and the end of a run, wait for loggers that have not finished, in seconds",
+    )

@@ -1,0 +1,103 @@
+"""The observer of a training that passes its epochs to the experiment loggers."""
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from posescope.core.errors import PosescopeError
+from posescope.core.plugins import ComponentSpec, build
+from posescope.tracking.guarded_logger import GuardedLogger
+from posescope.tracking.records import Epoch, EpochImage, Progress, TrackedRun
+from posescope.tracking.tracked_names import resolve_name
+from posescope.training.records import EpochRecord
+
+__all__ = ["TrainingTracker", "close_loggers", "open_loggers"]
+
+log = logging.getLogger(__name__)
+
+
+class TrainingTracker:
+    """A `posescope.training.observer.TrainingObserver`; it can be pickled until its first update."""
+
+    def __init__(self, run: TrackedRun, run_id: str, loggers: Sequence[ComponentSpec], timeout_s: float) -> None:
+        """Prepare the observation; the loggers are opened by the first update.
+
+        Args:
+            run: the tracked run if the training begins now.
+            run_id: id of this run of posescope.
+            loggers: components of `experiment_loggers`.
+            timeout_s: how long `close` waits for them, in seconds.
+        """
+        self._run, self._run_id = run, run_id
+        self._specs, self._timeout_s = tuple(loggers), timeout_s
+        self._loggers: tuple[GuardedLogger, ...] | None = None
+
+    def update(self, fingerprint: str, history: tuple[EpochRecord, ...], image_grids: Path | None) -> None:
+        """Pass all epochs so far to the loggers, which log those that they lack."""
+        if self._loggers is None:
+            self._loggers = self._open(fingerprint, is_resumed=bool(history))
+        if self._loggers:
+            progress = Progress(tuple(map(_epoch_of, history)), _images_in(image_grids))
+            for logger in self._loggers:
+                logger.submit(progress)
+
+    def close(self) -> None:
+        """Wait for the loggers, at most for the time limit."""
+        close_loggers(self._loggers or (), self._timeout_s)
+        self._loggers = ()
+
+    def _open(self, fingerprint: str, is_resumed: bool) -> tuple[GuardedLogger, ...]:
+        run = self._run
+        try:
+            name = resolve_name(run.folder, self._run_id, fingerprint, run.name, is_resumed)
+        except (PosescopeError, OSError) as error:
+            log.warning("Experiment loggers are off in this training; its results are complete without them. %s", error)
+            return ()
+        parent = run.parent and replace(run.parent, name=name.partition("/")[0])
+        return open_loggers(replace(run, name=name, parent=parent), self._specs)
+
+
+def open_loggers(run: TrackedRun, specs: Sequence[ComponentSpec]) -> tuple[GuardedLogger, ...]:
+    """Start the loggers of a tracked run, each in a thread of its own.
+
+    Args:
+        run: the tracked run.
+        specs: components of `experiment_loggers`.
+    """
+    return tuple(GuardedLogger(spec.name, partial(_build, spec, run)) for spec in specs)
+
+
+def close_loggers(loggers: Sequence[GuardedLogger], timeout_s: float) -> None:
+    """Close the loggers, and wait for all of them together at most for the time limit.
+
+    Args:
+        loggers: the loggers.
+        timeout_s: limit in seconds.
+    """
+    deadline = time.monotonic() + timeout_s
+    for logger in loggers:
+        logger.close(deadline)
+
+
+def _build(spec: ComponentSpec, run: TrackedRun) -> Any:
+    return build("experiment_loggers", spec, run=run)
+
+
+def _epoch_of(record: EpochRecord) -> Epoch:
+    values = {
+        "train_loss": record.train_loss,
+        "val_loss": record.val_loss,
+        "val_pck_thesis": record.val_pck_thesis,
+        "learning_rate": record.learning_rate,
+        "epoch_s": record.seconds,
+    }
+    return Epoch(record.epoch, values)
+
+
+def _images_in(folder: Path | None) -> tuple[EpochImage, ...]:
+    paths = sorted(folder.glob("epoch_*.png")) if folder else []
+    return tuple(EpochImage(int(path.stem.removeprefix("epoch_")), path) for path in paths)
