@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from posescope.tracking import guarded_logger
 from posescope.tracking.guarded_logger import GuardedLogger
 from posescope.tracking.records import Epoch, EpochImage, Outcome, Progress
 
@@ -78,8 +79,10 @@ def test_failure_is_one_warning_and_the_missing_epochs_follow(caplog):
         logger.submit(progress_of(count))
         while count < 3 and memory.closed == closed:
             time.sleep(0.001)
-    close(logger)
+    with caplog.at_level(logging.INFO):
+        close(logger)
     assert memory.epochs == [1, 2, 3]
+    assert "works again" in caplog.records[-1].getMessage()
     (warning,) = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
     assert "memory" in warning
     assert "ConnectionError: gone for good" in warning
@@ -97,3 +100,20 @@ def test_logger_that_never_answers_is_left_behind_with_one_warning(caplog):
     (warning,) = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
     assert "slow" in warning
     assert "timeout_s" in warning
+
+
+def test_end_of_a_run_is_tried_again(monkeypatch):
+    monkeypatch.setattr(guarded_logger, "_PAUSE_S", 0.01)
+    memory = Memory(fails=2)
+    logger = GuardedLogger("memory", lambda: memory)
+    logger.submit(progress_of(1, outcome=Outcome("completed")))
+    close(logger)
+    assert (memory.epochs, len(memory.outcomes)) == ([1], 1)
+
+
+def test_training_and_end_of_a_run_warn_once(caplog, tmp_path):
+    for _ in range(2):
+        logger = GuardedLogger("memory", lambda: Memory(fails=1), scope=str(tmp_path))
+        logger.submit(progress_of(1))
+        close(logger)
+    assert [record.levelno for record in caplog.records].count(logging.WARNING) == 1

@@ -10,6 +10,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
+from itertools import count
 
 from posescope.tracking.base import ExperimentLogger
 from posescope.tracking.records import Progress
@@ -18,23 +20,30 @@ __all__ = ["GuardedLogger"]
 
 log = logging.getLogger(__name__)
 
+_ATTEMPTS, _PAUSE_S = 3, 2.0  # for the end of a run, which no later progress repeats
+
+# Loggers of this process that have failed, by scope and name: the training and the end of a run have one warning together.
+_FAILED: set[tuple[str, str]] = set()
+_NUMBERS = count()
+
 
 class GuardedLogger:
     """Logs the progress of one run by one logger."""
 
-    def __init__(self, name: str, open_logger: Callable[[], ExperimentLogger]) -> None:
+    def __init__(self, name: str, open_logger: Callable[[], ExperimentLogger], scope: str = "") -> None:
         """Start the thread; nothing is opened yet.
 
         Args:
             name: name of the logger, for messages.
             open_logger: function that opens the run of the tracker; called in the thread, and again after a failure.
+            scope: run of posescope; a logger warns once in it. Empty: this object warns once.
         """
-        self.name = name
+        self.name, self._key = name, (scope or f"logger {next(_NUMBERS)}", name)
         self._open_logger = open_logger
         self._logger: ExperimentLogger | None = None
         self._logged: set[int] = set()
-        self._has_warned = False
         self._condition = threading.Condition()
+        self._is_failing = False
         self._pending: Progress | None = None
         self._is_closing = False
         # A daemon: a tracker that never answers does not keep the process alive.
@@ -66,7 +75,9 @@ class GuardedLogger:
 
     def _run(self) -> None:
         while (progress := self._next()) is not None:
-            self._try(lambda current=progress: self._log(current))  # type: ignore[misc]
+            attempts = _ATTEMPTS if progress.outcome else 1
+            while not self._try(partial(self._log, progress)) and (attempts := attempts - 1):
+                time.sleep(_PAUSE_S)
         self._close_logger()
 
     def _next(self) -> Progress | None:
@@ -90,13 +101,20 @@ class GuardedLogger:
         if progress.outcome is not None:
             self._logger.finish(progress.outcome)
 
-    def _try(self, action: Callable[[], None]) -> None:
+    def _try(self, action: Callable[[], None]) -> bool:
+        """Return whether the action succeeded; otherwise the logger is closed, and the next action opens it again."""
         try:
             action()
+            if self._is_failing:
+                self._is_failing = False
+                log.info("Experiment logger %s works again, and has what it missed.", self.name)
         except Exception as error:  # a tracker may raise anything, and must not end the training
             self._warn(f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")
             log.debug("Experiment logger %s failed.", self.name, exc_info=True)
             self._close_logger()
+            self._is_failing = True
+            return False
+        return True
 
     def _close_logger(self) -> None:
         """Close the logger; the next progress opens it again."""
@@ -106,9 +124,9 @@ class GuardedLogger:
 
     def _warn(self, reason: str) -> None:
         with self._condition:
-            if self._has_warned:
+            if self._key in _FAILED:
                 return
-            self._has_warned = True
+            _FAILED.add(self._key)
         log.warning(
             "Experiment logger %s failed; the run goes on, and its results are complete without it. %s", self.name, reason
         )

@@ -27,8 +27,8 @@ _STATUS = {"completed": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
 _IMAGE = "validation_persons"
 # Limits of MLflow.
 _MAX_NAME, _MAX_VALUE, _MAX_TAG, _MAX_PARAMETERS, _MAX_METRICS = 250, 6000, 8000, 100, 1000
-# Without these an MLflow client tries for minutes to reach a server that is gone.
-_HTTP = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
+# An MLflow client tries for minutes to reach a server that is gone, with a warning each time. The next epoch is the next attempt.
+_HTTP = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
 
 
 class MlflowOptions(Options):

@@ -68,7 +68,8 @@ def open_loggers(run: TrackedRun, specs: Sequence[ComponentSpec]) -> tuple[Guard
         run: the tracked run.
         specs: components of `experiment_loggers`.
     """
-    return tuple(GuardedLogger(spec.name, partial(_build, spec, run)) for spec in specs)
+    scope = str(run.folder / (run.parent or run).name)
+    return tuple(GuardedLogger(spec.name, partial(_build, spec, run), scope) for spec in specs)
 
 
 def close_loggers(loggers: Sequence[GuardedLogger], timeout_s: float) -> None:
