@@ -34,6 +34,7 @@ COMMANDS: Mapping[str, Command] = {
     "explore": Command("posescope.cli.explore", "Open a finished run as a local page.", "explore"),
     "export": Command("posescope.cli.export", "Export a model for another runtime and verify its outputs.", "export"),
     "info": Command("posescope.cli.info", "Describe a model folder."),
+    "labels": Command("posescope.cli.labels", "Exchange labels with annotation tools."),
     "plugins": Command("posescope.cli.plugins", "List the installed components with their options."),
     "predict": Command("posescope.cli.predict", "Predict the joints of the persons in images."),
     "run": Command("posescope.cli.run_command", "Run the pipeline.", "pipelines"),
