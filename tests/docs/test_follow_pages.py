@@ -10,8 +10,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
+
+from posescope.data.images.decoding import read_image
+from posescope.prediction.image_io.video import open_video_writer
 
 # Body joints only, with two joints that COCO does not have, as in data sets of sports images.
 BODY = [
@@ -299,6 +303,22 @@ def test_use_a_model(page, checkout, painted) -> None:
     assert "differences from PyTorch are" in checkout.outputs["posescope export --out model_onnx"]
     lines = checkout.outputs["python pose.py"].splitlines()
     assert [line.partition(" ")[2] for line in lines] == ["(1, 17, 2) (1, 17)", "(2, 17, 2) (2, 17)"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["docs/how-to/video.md"], indirect=True)
+def test_video(page, checkout, painted) -> None:
+    image = read_image(next((painted / "val2017").iterdir()), frame="upright")
+    with open_video_writer(checkout.root / "clip.mp4", 25, image.shape[:2]) as append:
+        for index in range(12):
+            append(np.roll(image, index, axis=1))
+    follow(checkout, page)
+    named = {word for word in page.words() if re.fullmatch(r"poses/\S+", word)}
+    assert len(named) == 4
+    assert [place for place in named if not (checkout.root / place).exists()] == []
+    records = read(checkout.root / "poses" / "poses.json")
+    assert [(record["frame"], record["track_id"]) for record in records] == [(index, 1) for index in range(12)]
+    assert len(checkout.outputs["python follow.py"].splitlines()) == 12
 
 
 @pytest.mark.slow

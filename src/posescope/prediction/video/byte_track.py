@@ -5,7 +5,8 @@
     3  high score and no track      -> a new track
 
 A Kalman filter moves each track's box to the time of the frame. Each step takes the pairs with the largest sum of similarities:
-the overlap of the boxes, or of the poses. Options are the paper's, except where their description says otherwise.
+of the poses, which tells persons apart who cover one another, or of the boxes, as in the paper. Where an option differs from the
+paper's, its description says so (docs/decisions/0050-tracker.md).
 """
 
 from collections.abc import Sequence
@@ -28,14 +29,24 @@ from posescope.prediction.video.tracker import AssignedTrack, ExpectedPerson, Tr
 __all__ = ["ByteTrack", "ByteTrackOptions"]
 
 
+# Lowest similarities in the two steps. Those of boxes are the paper's.
+_MINIMA = {"boxes": (0.2, 0.5), "poses": (0.1, 0.3)}
+
+
 class ByteTrackOptions(Options):
     """Options of `byte_track`."""
 
     high_score: float = Field(0.5, ge=0, le=1, description="lowest score of a box that is matched in the first step (paper: 0.6)")
     new_track_score: float = Field(0.5, ge=0, le=1, description="lowest score of a box that begins a track (paper: 0.7)")
-    similarity: Literal["boxes", "poses"] = Field("boxes", description="boxes: intersection over union; poses: OKS of the joints")
-    min_similarity: float = Field(0.2, gt=0, le=1, description="lowest similarity of a pair in the first step")
-    min_low_similarity: float = Field(0.5, gt=0, le=1, description="lowest similarity of a pair in the second step")
+    similarity: Literal["boxes", "poses"] = Field(
+        "poses", description="poses: OKS of the joints; boxes: intersection over union, as in the paper"
+    )
+    min_similarity: float | None = Field(
+        None, gt=0, le=1, description="lowest similarity of a pair in the first step; null: 0.1 for poses, 0.2 for boxes"
+    )
+    min_low_similarity: float | None = Field(
+        None, gt=0, le=1, description="lowest similarity of a pair in the second step; null: 0.3 for poses, 0.5 for boxes"
+    )
     min_frames: int = Field(2, ge=1, description="detections until a track has an id; tracks of the first frame have one at once")
     max_lost_s: float = Field(1.0, ge=0, description="seconds without a matching person after which a track ends")
 
@@ -68,6 +79,8 @@ class ByteTrack(Component[ByteTrackOptions]):
         super().__init__(options)
         self._skeleton, self._tracks = skeleton, list[_Track]()
         self._keys, self._ids, self._is_first = count(), count(1), True
+        given = (options.min_similarity, options.min_low_similarity)
+        self._minima = [own or usual for own, usual in zip(given, _MINIMA[options.similarity], strict=True)]
 
     def update(self, persons: Sequence[TrackedPerson], time_s: float) -> list[AssignedTrack | None]:
         """Return the track of each person of the next frame; see `Tracker.update`."""
@@ -78,8 +91,8 @@ class ByteTrack(Component[ByteTrackOptions]):
         open_persons = [index for index, person in enumerate(persons) if person.track is None]
         high = [index for index in open_persons if persons[index].pose.person.score >= self.options.high_score]
         low = [index for index in open_persons if index not in high]
-        self._match(persons, high, self._tracks, self.options.min_similarity, found, time_s)
-        self._match(persons, low, before, self.options.min_low_similarity, found, time_s)
+        self._match(persons, high, self._tracks, self._minima[0], found, time_s)
+        self._match(persons, low, before, self._minima[1], found, time_s)
         for index in high:
             if index not in found and persons[index].pose.person.score >= self.options.new_track_score:
                 found[index] = self._begin(persons[index].pose, time_s)

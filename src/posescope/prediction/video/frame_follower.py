@@ -22,7 +22,7 @@ from posescope.prediction.poses import DetectedPerson, ImagePoses, PersonPose
 from posescope.prediction.predictor import ImagePersons, PosedImage, Predictor
 from posescope.prediction.video.box_motion import Box
 from posescope.prediction.video.one_euro import OneEuroFilter, SmoothingOptions
-from posescope.prediction.video.similarities import pose_similarities
+from posescope.prediction.video.similarities import box_overlaps, pose_similarities
 from posescope.prediction.video.tracker import AssignedTrack, TrackedPerson, Tracker
 
 __all__ = ["FrameFollower", "VideoOptions"]
@@ -31,6 +31,7 @@ _MAX_GROWTH = 1.25  # of a box from one frame to the next
 _CERTAIN = 0.5  # of the person's median joint score: a joint above it moves the box
 _MIN_CERTAIN_JOINTS = 2
 _KEPT_SCORE = 0.5  # of the joint scores at the last detection: below it, the person is lost
+_MEETING_OVERLAP = 0.2  # of the boxes of two persons: above it, boxes go on as expected, whatever their joints do
 _SAME_POSE = 0.8  # OKS of two persons who follow one
 
 
@@ -110,9 +111,10 @@ class FrameFollower:
             if person.is_in_image:
                 inside.append((one.track, old, person))
         poses = self._predict(frame, [person for _, _, person in inside])
+        meets = _meet([person.box for _, _, person in inside])
         kept = []
-        for (key, old, person), pose in zip(inside, poses, strict=True):
-            box = _move_box(old.pose, pose)
+        for (key, old, person), pose, is_met in zip(inside, poses, meets, strict=True):
+            box = person.box if is_met else _move_box(old.pose, pose)
             moved = replace(person, box=box)
             if moved.is_in_image and float(pose.scores.mean()) >= _KEPT_SCORE * old.detected_score:
                 kept.append((old.frames, TrackedPerson(replace(pose, person=moved), key)))
@@ -165,6 +167,14 @@ def _move_box(old: PersonPose, new: PersonPose) -> Box:
     x, y, width, height = old.person.box
     low = after.mean(axis=0) + growth * (np.array([x, y]) - before.mean(axis=0))
     return float(low[0]), float(low[1]), growth * width, growth * height
+
+
+def _meet(boxes: Sequence[Box]) -> NDArray[np.bool_]:
+    """Return (n,) whether a box overlaps another one, so that its joints may be those of the other person."""
+    given = np.array(boxes).reshape(-1, 4)
+    overlaps = box_overlaps(given, given)
+    np.fill_diagonal(overlaps, 0)
+    return np.asarray((overlaps > _MEETING_OVERLAP).any(axis=1))
 
 
 def _certain_joints(pose: PersonPose) -> NDArray[np.bool_]:
