@@ -79,6 +79,44 @@ def test_large_request_is_split(network: Network, make_batcher: Callable[..., Ba
     assert network.sizes == [4, 4, 2]
 
 
+def test_large_request_delays_others_by_one_batch(network: Network, make_batcher: Callable[..., Batcher]) -> None:
+    batcher = make_batcher()
+    network.gate.clear()
+    running = batcher.submit(crops_of(0))
+    assert network.entered.wait(10)
+    large, small = batcher.submit(crops_of(*range(1, 12))), batcher.submit(crops_of(90, 91))
+    order: list[str] = []
+    large.add_done_callback(lambda _: order.append("large"))
+    small.add_done_callback(lambda _: order.append("small"))
+    assert batcher.waiting == 13
+    network.gate.set()
+    assert large.result(10).scores.ravel().tolist() == list(range(1, 12))
+    assert small.result(10).scores.ravel().tolist() == [90.0, 91.0]
+    assert running.result(10).scores.tolist() == [[0.0]]
+    assert order == ["small", "large"]
+    assert network.sizes == [1, 4, 4, 4, 1]
+    assert batcher.waiting == 0
+
+
+def test_large_request_that_fails_or_is_cancelled_leaves_the_queue(
+    network: Network, make_batcher: Callable[..., Batcher]
+) -> None:
+    batcher = make_batcher()
+    with pytest.raises(ValueError, match="broken"):
+        batcher.submit(crops_of(255, *[1] * 11)).result(10)
+    assert network.sizes == [4]
+    network.gate.clear()
+    network.entered.clear()
+    large = batcher.submit(crops_of(*range(12)))
+    assert network.entered.wait(10)
+    assert large.cancel()  # while its first batch runs
+    last = batcher.submit(crops_of(7))
+    network.gate.set()
+    assert last.result(10).scores.tolist() == [[7.0]]
+    assert network.sizes == [4, 4, 1]
+    assert batcher.waiting == 0
+
+
 def test_batch_waits_for_expected_requests_only(network: Network, make_batcher: Callable[..., Batcher]) -> None:
     batcher = make_batcher(max_wait_s=10.0)
     started = time.monotonic()

@@ -5,7 +5,8 @@
     request -> crops -+
 
 A batch starts as soon as it is full or no other request is expected. Otherwise it waits for those that are being decoded, for at
-most `max_wait_s`. A lone request never waits.
+most `max_wait_s`. A lone request never waits. A request with more persons than a batch goes back to the end of the queue after
+each batch, so that it delays the others by one batch only.
 """
 
 import logging
@@ -30,8 +31,26 @@ _log = logging.getLogger(__name__)
 
 @dataclass(eq=False)
 class _Job:
+    """The crops of a request. Attributes: crops; future; started: number of crops that are in a batch; parts: their joints."""
+
     crops: NDArray[np.uint8]
     future: "Future[CropJoints]" = field(default_factory=Future)
+    started: int = 0
+    parts: list[CropJoints] = field(default_factory=list)
+
+    @property
+    def left(self) -> int:
+        return len(self.crops) - self.started
+
+    def add(self, part: CropJoints) -> None:
+        self.parts.append(part)
+        if sum(len(one.scores) for one in self.parts) == len(self.crops) and self.future.set_running_or_notify_cancel():
+            joints, scores = ([getattr(one, name) for one in self.parts] for name in ("joints", "scores"))
+            self.future.set_result(CropJoints(np.concatenate(joints), np.concatenate(scores)))
+
+    def fail(self, error: Exception) -> None:
+        if self.future.set_running_or_notify_cancel():
+            self.future.set_exception(error)
 
 
 class Batcher:
@@ -116,45 +135,60 @@ class Batcher:
         self._thread.join()
 
     def _work(self) -> None:
-        while jobs := self._next_jobs():
-            started = [job for job in jobs if job.future.set_running_or_notify_cancel()]
-            if started:
-                self._answer(started)
+        while batch := self._next_batch():
+            self._answer(batch)
 
-    def _next_jobs(self) -> list[_Job]:
-        """Return the jobs of the next batch; none at the end. One job may be larger than a batch."""
+    def _next_batch(self) -> list[tuple[_Job, slice]]:
+        """Return the rows of each job in the next batch; none at the end."""
+        batch: list[tuple[_Job, slice]] = []
         with self._changed:
-            while not self._jobs and not self._is_closed:
-                self._changed.wait()
-            deadline = time.monotonic() + self._max_wait_s
-            while self._expected and self._waiting < self._max_batch and not self._is_closed:
-                left = deadline - time.monotonic()
-                if left <= 0 or not self._changed.wait(left):
-                    break
-            jobs: list[_Job] = []
-            persons = 0
-            while self._jobs and (not jobs or persons + len(self._jobs[0].crops) <= self._max_batch):
-                jobs.append(self._jobs.popleft())
-                persons += len(jobs[-1].crops)
-            self._waiting -= persons
-            return jobs
+            while not batch:
+                while not self._jobs and not self._is_closed:
+                    self._changed.wait()
+                if not self._jobs:
+                    return []
+                self._wait_for_expected()
+                batch = self._take_batch()
+        return batch
 
-    def _answer(self, jobs: list[_Job]) -> None:
+    def _wait_for_expected(self) -> None:
+        deadline = time.monotonic() + self._max_wait_s
+        while self._expected and self._waiting < self._max_batch and not self._is_closed:
+            left = deadline - time.monotonic()
+            if left <= 0 or not self._changed.wait(left):
+                return
+
+    def _take_batch(self) -> list[tuple[_Job, slice]]:
+        """Take jobs from the queue; none if all were cancelled. A job is split only if it is larger than a batch."""
+        batch: list[tuple[_Job, slice]] = []
+        room = self._max_batch
+        while self._jobs and room:
+            job = self._jobs[0]
+            if not job.future.done() and batch and not job.started and room < job.left <= self._max_batch:
+                break
+            self._jobs.popleft()
+            count = job.left if job.future.done() else min(room, job.left)
+            self._waiting -= count
+            if job.future.done():  # cancelled, or failed in an earlier batch
+                continue
+            batch.append((job, slice(job.started, job.started + count)))
+            job.started, room = job.started + count, room - count
+            if job.left:
+                self._jobs.append(job)
+        return batch
+
+    def _answer(self, batch: list[tuple[_Job, slice]]) -> None:
         started = time.perf_counter()
         try:
-            found = self._run_all(np.concatenate([job.crops for job in jobs]))
+            found = self._run(np.concatenate([job.crops[rows] for job, rows in batch]))
         except Exception as error:
-            _log.exception("The network failed for %d crops.", sum(len(job.crops) for job in jobs))
-            for job in jobs:
-                job.future.set_exception(error)
+            _log.exception("The network failed for %d crops.", sum(rows.stop - rows.start for _, rows in batch))
+            for job, _ in batch:
+                job.fail(error)
             return
         first = 0
-        for job in jobs:
-            rows = slice(first, first + len(job.crops))
-            job.future.set_result(CropJoints(found.joints[rows], found.scores[rows]))
-            first = rows.stop
+        for job, rows in batch:
+            own = slice(first, first + rows.stop - rows.start)
+            job.add(CropJoints(found.joints[own], found.scores[own]))
+            first = own.stop
         self._observe(first, time.perf_counter() - started)
-
-    def _run_all(self, crops: NDArray[np.uint8]) -> CropJoints:
-        parts = [self._run(crops[start : start + self._max_batch]) for start in range(0, len(crops), self._max_batch)]
-        return CropJoints(np.concatenate([part.joints for part in parts]), np.concatenate([part.scores for part in parts]))
