@@ -52,14 +52,13 @@ def _limit(flag: str, kind: "click.ParamType[Any]", text: str) -> Callable[[Call
 @click.option("--flip-test", is_flag=True, help="Average with the mirrored crop: more accurate, takes twice the time.")
 @click.option(
     "--backend",
-    type=click.Choice(["auto", "onnx", "torch"]),
     default="auto",
     show_default=True,
-    help="Backend that runs the model.",
+    help="A component of posescope.backends: torch, onnx, openvino. auto: that of the model's format.",
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
 @click.option(
-    "--threads", type=click.IntRange(0, 1024), default=0, show_default=True, help="Threads of ONNX Runtime; 0: one per CPU."
+    "--threads", type=click.IntRange(0, 1024), default=0, show_default=True, help="Threads of an exported model; 0: one per CPU."
 )
 @allow_component
 @_limit("--max-batch", click.INT, "Maximum number of persons per forward pass.")
@@ -94,7 +93,7 @@ def serve(model: Path | None, **options: Any) -> None:
     """  # noqa: D301 (\b keeps click from filling the lines)
     _check_packages()
     # Threads of a forward pass that wait for each other give way to those that decode the next images. With spinning ones the
-    # server answered half as many requests (docs/decisions/0049-serving.md).
+    # server answered half as many requests (docs/decisions/0051-serving.md).
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     from posescope.prediction.estimator import PoseEstimator  # noqa: PLC0415  (the help page needs none of them)
     from posescope.runs.project_models import find_model  # noqa: PLC0415
