@@ -67,7 +67,7 @@ def import_labels(name: str, source: Path, out: Path, base: Path | None, **optio
         return
     done = restore(found, known)
     _print_notes(done.labels)
-    write_coco_labels(done.labels, out)
+    write_coco_labels(done.labels, out, base)
     echo(
         f"{out}: {_count(done.labels)}. Of {pluralise(done.images, 'image')} in the export: {done.changed} persons changed, "
         f"{done.added} added, {done.removed} removed."

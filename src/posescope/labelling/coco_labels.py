@@ -1,6 +1,6 @@
 """COCO annotation files as labels, and labels as COCO annotation files that the reader of the project accepts."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,7 @@ def read_coco_labels(path: Path, category: str = "person", skeleton: Skeleton | 
     return LabelSet(known, name, labelled, notes)
 
 
-def to_coco(labels: LabelSet, description: str = "Labels converted by posescope") -> dict[str, Any]:
+def to_coco(labels: LabelSet, description: str = "Labels converted by posescope", taken: Collection[int] = ()) -> dict[str, Any]:
     """Return the content of a COCO annotation file.
 
     Ids are kept where labels have them; new ones follow the largest. A missing box is that of the joints, as the reader of the
@@ -69,6 +69,7 @@ def to_coco(labels: LabelSet, description: str = "Labels converted by posescope"
     Args:
         labels: the labels.
         description: what the file has.
+        taken: ids of annotations of the file that are not of these labels.
 
     Raises:
         LabelError: if ids or names of images are repeated.
@@ -76,7 +77,7 @@ def to_coco(labels: LabelSet, description: str = "Labels converted by posescope"
     images, annotations = [], []
     image_ids = _number([image.id for image in labels.images], "image")
     persons = [person for image in labels.images for person in image.persons]
-    ids = iter(_number([person.id for person in persons], "annotation"))
+    ids = iter(_number([person.id for person in persons], "annotation", taken))
     names = [image.name for image in labels.images]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
@@ -100,14 +101,24 @@ def to_coco(labels: LabelSet, description: str = "Labels converted by posescope"
     }
 
 
-def write_coco_labels(labels: LabelSet, path: Path) -> None:
+def write_coco_labels(labels: LabelSet, path: Path, base: Path | None = None) -> None:
     """Write a COCO annotation file; see `to_coco`.
 
     Args:
         labels: the labels.
         path: the file.
+        base: file that the labels were put back into: its other categories with their annotations, its licences and other fields
+            are kept.
     """
-    write_json(path, to_coco(labels), compact=True)
+    if base is None:
+        write_json(path, to_coco(labels), compact=True)
+        return
+    content = load_annotation_file(base)
+    own = labels.skeleton.category_id
+    others = [one for one in content["annotations"] if isinstance(one, dict) and one.get("category_id", own) != own]
+    found = to_coco(labels, taken=[number for one in others if (number := parse_int64(one.get("id"))) is not None])
+    kept = {"images": found["images"], "annotations": [*found["annotations"], *others]}
+    write_json(path, {**content, **kept}, compact=True)
 
 
 def _read_category(categories: Sequence[Any], wanted: str, skeleton: Skeleton | None, path: Path) -> tuple[int, str, Skeleton]:
@@ -200,15 +211,15 @@ def _write_person(person: LabelledPerson, number: int, image_id: int, labels: La
     }
 
 
-def _number(ids: Sequence[int | None], what: str) -> list[int]:
+def _number(ids: Sequence[int | None], what: str, taken: Collection[int] = ()) -> list[int]:
     known = [number for number in ids if number is not None]
     if len(set(known)) < len(known):
         twice = next(number for number in known if known.count(number) > 1)
         raise LabelError(
             f"The {what} id {twice} is in the labels twice; a copy of a labelled person keeps its id in some tools. "
-            "Remove the id of the copy, or convert with --new-ids."
+            "Remove the id of the copy."
         )
-    following = _following(max([number for number in known if number < MAX_NUMBER], default=0))
+    following = _following(max([number for number in (*known, *taken) if number < MAX_NUMBER], default=0))
     return [next(following) if number is None else number for number in ids]
 
 

@@ -5,13 +5,14 @@ COCO stores them. The other fields of the annotation are attributes of the detec
 form without a version, which needs no ids of a database; FiftyOne's current importer reads both forms.
 """
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from posescope.core.files import read_json, write_json
+from posescope.core.files import atomic_write, read_json, write_json
 from posescope.core.skeleton import Skeleton
 from posescope.labelling.label_set import (
     UNLABELLED,
@@ -49,7 +50,7 @@ def read_fiftyone(path: Path, skeleton: Skeleton | None = None, category: str = 
         DataError: if the file is no such export, or has no skeleton and none is given.
     """
     samples_path = path / _SAMPLES if path.is_dir() else path
-    content = read_json(samples_path)
+    content = read_json(samples_path, strict=False)  # NaN is an unlabelled joint
     samples = content.get("samples") if isinstance(content, dict) else content
     if not isinstance(samples, list) or not all(isinstance(one, dict) for one in samples):
         raise LabelError(f"{samples_path}: expected a list of samples. Export the dataset as FiftyOneDataset.")
@@ -78,7 +79,9 @@ def write_fiftyone(labels: LabelSet, path: Path, images: Path | None = None) -> 
     skeleton = {"labels": list(labels.skeleton.joints), "edges": [list(limb) for limb in labels.skeleton.limbs]}
     info = {"default_skeleton": skeleton, "skeletons": {POINTS_FIELD: skeleton}}
     write_json(path / _METADATA, {"name": "posescope", "media_type": "image", "info": info})
-    write_json(path / _SAMPLES, {"samples": samples}, compact=True)
+    with atomic_write(path / _SAMPLES) as temporary:
+        # FiftyOne's importer of this form reads NaN as Python does, and leaves its own $numberDouble as an object.
+        temporary.write_text(json.dumps({"samples": samples}) + "\n", encoding="utf-8")
 
 
 def _stored_skeleton(metadata: Any, path: Path) -> Skeleton | None:
@@ -190,7 +193,7 @@ def _read_joints(points: Mapping[str, Any], size: tuple[Any, Any], skeleton: Ske
 
 
 def _plain(value: Any) -> Any:
-    """Return a number; FiftyOne writes some as objects (`$numberDouble`), among them NaN."""
+    """Return a number; FiftyOne writes NaN as an object (`$numberDouble`)."""
     return value.get("$numberDouble", value) if isinstance(value, dict) else value
 
 
@@ -223,7 +226,7 @@ def _write_sample(labels: LabelSet, image: LabelledImage, root: PurePosixPath) -
 
 
 def _write_points(labels: LabelSet, image: LabelledImage, person: LabelledPerson, index: int) -> dict[str, Any]:
-    nan = {"$numberDouble": "NaN"}
+    nan = math.nan
     pairs = [[joint.x / image.width, joint.y / image.height] if joint.visibility else [nan, nan] for joint in person.joints]
     scores: Sequence[float | None] = [joint.score for joint in person.joints]
     own = {"_cls": "Keypoint", "label": labels.category, "index": index, "points": pairs, "tags": [], "attributes": {}}
