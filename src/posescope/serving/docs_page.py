@@ -1,6 +1,7 @@
 """The page `/docs`: the OpenAPI document as HTML without scripts, so that it needs no other address."""
 
 import json
+import re
 from collections.abc import Mapping
 from html import escape
 from typing import Any
@@ -54,7 +55,7 @@ def _operation(path: str, verb: str, operation: Mapping[str, Any]) -> str:
     answers = [(status, one["description"]) for status, one in operation["responses"].items()]
     return (
         f'<h2><span class="method">{escape(verb.upper())}</span> <code>{escape(path)}</code></h2>'
-        f"<p>{escape(operation.get('summary', ''))}. {escape(operation.get('description', ''))}</p>"
+        f"<p>{escape(operation.get('summary', ''))}. {_with_code(operation.get('description', ''))}</p>"
         + (f"<p>Body: {escape(', '.join(body))}</p>" if body else "")
         + _table("Field of the form", [(name, one["description"]) for name, one in form.items()])
         + _table("Query", query)
@@ -71,6 +72,10 @@ def _schema(name: str, schema: Mapping[str, Any]) -> str:
         for field, one in schema.get("properties", {}).items()
     ]
     return f"<h2><code>{escape(name)}</code></h2><p>{escape(schema.get('description', ''))}</p>{_table('Field', rows)}"
+
+
+def _with_code(text: str) -> str:
+    return re.sub("`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def _table(first: str, rows: list[tuple[str, str]]) -> str:
