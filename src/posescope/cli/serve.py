@@ -160,6 +160,7 @@ def _log_to_stderr() -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(EscapingFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # a malformed form is no fault of the server
 
 
 def _announce(url: str) -> None:
