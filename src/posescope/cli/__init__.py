@@ -29,6 +29,7 @@ class Command(NamedTuple):
 
 # By name.
 COMMANDS: Mapping[str, Command] = {
+    "benchmark": Command("posescope.cli.benchmark", "Measure the time of a model and of its exports."),
     "compare": Command("posescope.cli.compare", "Compare two runs, or a run and another network, person by person.", "train"),
     "explain": Command("posescope.cli.explain", "Explain a model on annotated photographs.", "explain"),
     "explore": Command("posescope.cli.explore", "Open a finished run as a local page.", "explore"),
