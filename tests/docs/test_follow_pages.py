@@ -7,14 +7,18 @@ are not run.
 import json
 import re
 import shutil
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from tests.cli.untrained_models import save_untrained
 
 from posescope.data.images.decoding import read_image
+from posescope.labelling.coco_labels import read_coco_labels
+from posescope.labelling.formats import write_labels
 from posescope.prediction.image_io.video import open_video_writer
 
 # Body joints only, with two joints that COCO does not have, as in data sets of sports images.
@@ -303,6 +307,28 @@ def test_use_a_model(page, checkout, painted) -> None:
     assert "differences from PyTorch are" in checkout.outputs["posescope export --out model_onnx"]
     lines = checkout.outputs["python pose.py"].splitlines()
     assert [line.partition(" ")[2] for line in lines] == ["(1, 17, 2) (1, 17)", "(2, 17, 2) (2, 17)"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["docs/how-to/label.md"], indirect=True)
+def test_label(page, checkout, painted) -> None:
+    source = painted / "annotations" / "person_keypoints_val2017.json"
+    shutil.copytree(painted / "val2017", checkout.root / "photos")
+    (checkout.root / "my_data").mkdir()
+    for name in ("my_data/labels.json", "boxes.json"):
+        shutil.copy(source, checkout.root / name)
+    save_untrained(checkout.root / "data" / "06_models" / "model" / "1" / "model")
+    labels = read_coco_labels(source)
+    write_labels(labels, "cvat", checkout.root / "made")
+    for name in ("task", "corrected"):
+        with zipfile.ZipFile(checkout.root / f"{name}.zip", "w") as archive:
+            archive.write(checkout.root / "made" / "annotations.xml", "annotations.xml")
+    checkout.follow(page)
+    old, new = (read(checkout.root / name) for name in ("my_data/labels.json", "corrected.json"))
+    assert (new["images"], new["annotations"]) == (old["images"], old["annotations"])
+    for name in ("pre_labels/annotations.xml", "next/tasks.json", "yolo/labels", "yolo/images"):
+        assert (checkout.root / name).exists()
+    assert len((checkout.root / "next" / "next.csv").read_text().splitlines()) > 2
 
 
 @pytest.mark.slow
