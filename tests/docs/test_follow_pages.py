@@ -7,7 +7,9 @@ are not run.
 import json
 import re
 import shutil
+import sqlite3
 import zipfile
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -408,6 +410,18 @@ def test_tune(page, checkout) -> None:
     assert trained["env"] == "tuned"
     assert training["learning_rate"] == pytest.approx(best["modelling.training.learning_rate"])
     assert trained["parameters"]["data_engineering"]["codec"]["name"] == json.loads(best["data_engineering.codec"])["name"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["docs/how-to/track.md"], indirect=True)
+def test_track(page, checkout) -> None:
+    pytest.importorskip("mlflow", reason="needs the extra track")
+    follow(checkout, page)
+    whole, trained = records(checkout, "data")
+    reports = checkout.root / "data" / "08_reporting"
+    assert sorted(path.name for path in (reports / "tensorboard").iterdir()) == [whole["run_id"], trained["run_id"]]
+    with closing(sqlite3.connect(reports / "mlflow" / "mlflow.db")) as database:
+        assert database.execute("select name, status from runs").fetchall() == [(trained["run_id"], "FINISHED")]
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ def test_nothing_is_logged_by_default():
 
 
 def test_several_loggers_are_checked():
-    options = TrackingOptions.model_validate({"loggers": [{"name": FILE}, {"name": FAILING}]})
+    options = TrackingOptions.model_validate({"loggers": [{"name": FILE}, FAILING]})
     assert [logger.name for logger in options.loggers] == [FILE, FAILING]
 
 
@@ -21,6 +21,8 @@ def test_several_loggers_are_checked():
     [
         {"loggers": [{"name": "no_such_logger"}]},
         {"loggers": [{"name": FILE, "options": {"uri": "x"}}]},
+        {"loggers": FILE},
+        {"loggers": [3]},
         {"timeout_s": 0},
         {"a": 1},
     ],

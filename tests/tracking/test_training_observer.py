@@ -7,6 +7,7 @@ import pytest
 from tests.experiment_loggers import FAILING, FILE, HANGING, read_calls
 
 from posescope.core.plugins import ComponentSpec
+from posescope.tracking import training_observer
 from posescope.tracking.records import TrackedRun
 from posescope.tracking.training_observer import TrainingTracker
 from posescope.training.records import EpochRecord
@@ -88,3 +89,17 @@ def test_trial_belongs_to_the_run_of_its_search(tmp_path, is_resumed):
     calls = read_calls(tmp_path / f"{FIRST}_trial_0001.jsonl")
     assert {call["parent"] for call in calls if call["call"] == "open"} == {FIRST}
     assert sum(call["call"] == "epoch" for call in calls) == int(is_resumed)
+
+
+def test_trials_do_not_wait_for_a_logger_that_has_failed(tmp_path, monkeypatch):
+    monkeypatch.setattr(training_observer, "_SHORT_S", 0.1)
+    waited_s = []
+    for number in (1, 2):
+        run = TrackedRun(f"{FIRST}/trial_000{number}", tmp_path, parent=TrackedRun(FIRST, tmp_path))
+        tracker = TrainingTracker(run, FIRST, [ComponentSpec(name=HANGING)], timeout_s=1.0)
+        tracker.update(f"f{number}", HISTORY, None)
+        started = time.monotonic()
+        tracker.close()
+        waited_s.append(time.monotonic() - started)
+    assert waited_s[0] > 0.9
+    assert waited_s[1] < 0.9

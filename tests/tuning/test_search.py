@@ -53,6 +53,30 @@ def test_search_of_three_trials(recipe, data, make_options, tmp_path) -> None:
     assert sorted(path.name for path in (tmp_path / found.fingerprint).iterdir()) == [f"trial_000{i}.json" for i in (1, 2, 3)]
 
 
+class Notes:
+    """An observer that notes the epochs it gets."""
+
+    def __init__(self, notes: list) -> None:
+        self.notes = notes
+
+    def update(self, fingerprint, history, image_grids) -> None:
+        self.notes.append(len(history))
+
+    def close(self) -> None:
+        self.notes.append("close")
+
+
+def test_trials_are_observed(recipe, data, make_options, tmp_path) -> None:
+    seen = {}
+
+    def observe(number, values):
+        seen[number] = (values[RATE], [])
+        return Notes(seen[number][1])
+
+    found = search(recipe, data, make_options(trials=2, epochs=1, pruner=NO_PRUNING), TuningStore(tmp_path), observe)
+    assert seen == {trial.number: (trial.sampled[RATE], [0, 1, "close"]) for trial in found.trials}
+
+
 def test_trials_train_on_one_node_of_several(recipe, data, make_options, tmp_path) -> None:
     of_nodes = recipe.training.model_copy(update={"nodes": 2, "rendezvous": "127.0.0.1:1"})
     options = make_options(trials=1, epochs=1)

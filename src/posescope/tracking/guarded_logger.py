@@ -50,6 +50,11 @@ class GuardedLogger:
         self._thread = threading.Thread(target=self._run, name=f"experiment-logger-{name}", daemon=True)
         self._thread.start()
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether it, or another logger of its name in its scope, has failed before."""
+        return self._key in _FAILED
+
     def submit(self, progress: Progress) -> None:
         """Log a progress later; never waits and never raises.
 

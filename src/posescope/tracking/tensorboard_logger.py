@@ -24,6 +24,8 @@ _TAGS = {
     "epoch_s": "epoch_s",
 }
 _IMAGE = "validation_persons"
+# Parameters of the page HPARAMS, which shows the first few of them; the page TEXT has all.
+_RECIPE = ("modelling.", "data_engineering.")
 
 
 class TensorBoardOptions(Options):
@@ -103,7 +105,9 @@ class TensorBoardLogger:
         chosen = {f"final/{metric.name}": values[f"final/{metric.name}"] for metric in outcome.metrics}
         flat = {
             name: value if isinstance(value, bool | int | float | str) else json.dumps(value)
+            for namespace in _RECIPE
             for name, value in self._run.parameters.items()
+            if name.startswith(namespace)
         }
         for summary in hparams(flat, chosen):  # type: ignore[no-untyped-call]
             self._writer.file_writer.add_summary(summary)

@@ -19,6 +19,8 @@ __all__ = ["TrainingTracker", "close_loggers", "open_loggers"]
 
 log = logging.getLogger(__name__)
 
+_SHORT_S = 1.0
+
 
 class TrainingTracker:
     """A `posescope.training.observer.TrainingObserver`; it can be pickled until its first update."""
@@ -46,8 +48,10 @@ class TrainingTracker:
                 logger.submit(progress)
 
     def close(self) -> None:
-        """Wait for the loggers, at most for the time limit."""
-        close_loggers(self._loggers or (), self._timeout_s)
+        """Wait for the loggers, at most for the time limit; for one that has failed in an earlier trial only briefly."""
+        loggers = self._loggers or ()
+        is_slow = self._run.parent is not None and any(logger.has_failed for logger in loggers)
+        close_loggers(loggers, min(self._timeout_s, _SHORT_S) if is_slow else self._timeout_s)
         self._loggers = ()
 
     def _open(self, fingerprint: str, is_resumed: bool) -> tuple[GuardedLogger, ...]:

@@ -3,12 +3,13 @@
 import logging
 import math
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
 from tqdm import tqdm
 
 from posescope.core.files import fingerprint
+from posescope.training.observer import TrainingObserver
 from posescope.tuning.options import SEARCHABLE, Recipe, TuneOptions
 from posescope.tuning.optuna_sampler import load_optuna, start_trial
 from posescope.tuning.records import TrialRecord, TuningRecord
@@ -21,7 +22,12 @@ __all__ = ["search"]
 _log = logging.getLogger(__name__)
 
 
-def search(recipe: Recipe, data: TuningData, options: TuneOptions, store: TuningStore) -> TuningRecord:
+Observe: TypeAlias = Callable[[int, Mapping[str, Any]], TrainingObserver | None]
+
+
+def search(
+    recipe: Recipe, data: TuningData, options: TuneOptions, store: TuningStore, observe: Observe | None = None
+) -> TuningRecord:
     """Run trials, continuing those of the same search in `store`.
 
     The result does not depend on how often the search was interrupted (unless `time_limit_s` ends it).
@@ -31,6 +37,7 @@ def search(recipe: Recipe, data: TuningData, options: TuneOptions, store: Tuning
         data: training and validation persons.
         options: search space, budget, seed.
         store: store of the trials.
+        observe: function of the number and the searched values of a trial; it returns the observer of its training.
 
     Raises:
         MissingOptunaError: if Optuna is not installed.
@@ -50,7 +57,7 @@ def search(recipe: Recipe, data: TuningData, options: TuneOptions, store: Tuning
         if options.time_limit_s is not None and time.monotonic() - started >= options.time_limit_s:
             _log.warning("Time limit reached, no further trial starts: %d of %d are finished.", number - 1, options.trials)
             break
-        trials.append(_next_trial(short, data, options, folder, trials))
+        trials.append(_next_trial(short, data, options, folder, trials, observe))
         _log_trial(trials, options)
     return TuningRecord(search_id, data.statistics.data_fingerprint, recipe, options.dimensions, tuple(trials))
 
@@ -90,7 +97,12 @@ def _check_batch_size(recipe: Recipe, options: TuneOptions) -> None:
 
 
 def _next_trial(
-    recipe: Recipe, data: TuningData, options: TuneOptions, folder: SearchFolder, past: list[TrialRecord]
+    recipe: Recipe,
+    data: TuningData,
+    options: TuneOptions,
+    folder: SearchFolder,
+    past: list[TrialRecord],
+    observe: Observe | None,
 ) -> TrialRecord:
     number = len(past) + 1
     live = start_trial(options, folder.root.name, past)
@@ -99,7 +111,8 @@ def _next_trial(
     else:
         values = {path: entry.value_of(live.sampled[path]) for path, entry in options.dimensions.items()}
         _log.info("Trial %d of %d: %s", number, options.trials, _as_text(values))
-        record = run_trial(recipe_with(recipe, values), data, live, folder.checkpoints(number))
+        observer = observe(number, values) if observe else None
+        record = run_trial(recipe_with(recipe, values), data, live, folder.checkpoints(number), observer)
     folder.finish(record)
     return record
 

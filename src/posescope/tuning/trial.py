@@ -14,6 +14,7 @@ from posescope.data.crops.crop_set import CropSet
 from posescope.data.crops.crop_statistics import CropStatistics
 from posescope.training.checkpoint_store import CheckpointStore
 from posescope.training.initialisation import build_untrained
+from posescope.training.observer import TrainingObserver
 from posescope.training.trainer import NonFiniteLossError, train
 from posescope.training.weight_transfer import InitialiseOptions, identify_start, start_from
 from posescope.tuning.options import Recipe
@@ -66,7 +67,13 @@ def build_model(recipe: Recipe, data: TuningData) -> PoseModel:
     return start_from(untrained, data.start, data.initialise) if data.start else untrained
 
 
-def run_trial(recipe: Recipe, data: TuningData, live: LiveTrial, checkpoints: CheckpointStore) -> TrialRecord:
+def run_trial(
+    recipe: Recipe,
+    data: TuningData,
+    live: LiveTrial,
+    checkpoints: CheckpointStore,
+    observer: TrainingObserver | None = None,
+) -> TrialRecord:
     """Train until the last epoch or until the trial is pruned, from the last checkpoint if its process died before.
 
     A loss that is NaN or infinite, a network that does not match its codec, and insufficient GPU memory end the trial as failed,
@@ -77,6 +84,7 @@ def run_trial(recipe: Recipe, data: TuningData, live: LiveTrial, checkpoints: Ch
         data: training and validation persons.
         live: running trial in Optuna.
         checkpoints: checkpoint store of this trial.
+        observer: observer of the training; None: there is none.
     """
     run_id = fingerprint([recipe.model_dump(mode="json"), data.to_dict()])
     try:
@@ -86,7 +94,7 @@ def run_trial(recipe: Recipe, data: TuningData, live: LiveTrial, checkpoints: Ch
         model = build_model(recipe, data)
         train(
             model, data.train_set, data.val_set, recipe.training.on_one_node(), checkpoints, run_id, on_epoch=live,
-            parts=data.initialise,
+            parts=data.initialise, observer=observer,
         )  # fmt: skip
     except TrialPrunedError:
         return live.finish("pruned")

@@ -9,6 +9,7 @@ from posescope.core.tables import ids_of
 from posescope.data.crops.crop_statistics import CropStatistics, check_current
 from posescope.data.crops.crop_store import CropStore
 from posescope.runs.trained_models import TrainedModels
+from posescope.tracking.run_tracking import observe_trial
 from posescope.training.options import TrainingOptions
 from posescope.training.weight_transfer import InitialiseOptions
 from posescope.tuning.options import Recipe, TuneOptions
@@ -51,4 +52,4 @@ def search_parameters(
     recipe = Recipe(codec=codec, model=model, training=training)
     start = trained_models.read(initialise.from_model) if initialise.from_model else None
     data = TuningData(train_set, val_set, skeleton, statistics, start, initialise)
-    return search(recipe, data, tune, tuning_workspace)
+    return search(recipe, data, tune, tuning_workspace, observe_trial)
