@@ -8,6 +8,8 @@
 #   make site                      the documentation as a site under build/site
 #   make viz | viz-site            the pipelines in Kedro-Viz, live or as a site under build/
 #   make package                   the wheel and its configuration under dist/
+#   make locks | check-locks       write the locks with hashes, one per extra; fail if they are out of date
+#   make sbom                      the software bill of materials under dist/
 
 PYTHON ?= python3
 TORCH_INDEX ?=
@@ -24,10 +26,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # order of tests/conftest.py. Compiled modules are kept for the commands that the tests start.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/pytest --numprocesses logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help install run explore test test-all lint format site viz viz-site package clean
+.PHONY: help install run explore test test-all lint format site viz viz-site package locks check-locks sbom clean
 
 help:
-	@sed -n '3,10p' Makefile | cut -c3-
+	@sed -n '3,12p' Makefile | cut -c3-
 
 $(INSTALLED): pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one: make PYTHON=python3.12")'
@@ -86,6 +88,41 @@ viz-site: $(INSTALLED)
 
 package: $(INSTALLED)
 	$(BIN)/kedro package
+
+# Locks with hashes for any platform and Python 3.11 or newer: the extras that stand together, in the versions of requirements.lock.
+# torch and the packages that only its CUDA builds need are left out: which build is installed is chosen by the index, and each
+# index has hashes of its own.
+LOCKS := inference serve train pipelines all
+OF_TORCH := torch triton cuda-bindings cuda-pathfinder cuda-toolkit nvidia-cublas nvidia-cuda-cupti nvidia-cuda-nvrtc \
+	nvidia-cuda-runtime nvidia-cudnn-cu13 nvidia-cufft nvidia-cufile nvidia-curand nvidia-cusolver nvidia-cusparse \
+	nvidia-cusparselt-cu13 nvidia-nccl-cu13 nvidia-nvjitlink nvidia-nvshmem-cu13 nvidia-nvtx
+LOCK_OPTIONS := --quiet --constraint requirements.lock --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+	$(addprefix --no-emit-package ,$(OF_TORCH))
+
+locks: $(INSTALLED)
+	@mkdir -p locks
+	set -e; for name in $(LOCKS); do \
+		$(BIN)/uv pip compile pyproject.toml $(LOCK_OPTIONS) $$(test $$name = inference || echo "--extra $$name") --output-file locks/$$name.txt; \
+	done
+
+# Versions are compared, not hashes: a project may add files to a released version.
+check-locks: $(INSTALLED)
+	@mkdir -p build/locks
+	@set -e; for name in $(LOCKS); do \
+		cp locks/$$name.txt build/locks/; \
+		$(BIN)/uv pip compile pyproject.toml $(LOCK_OPTIONS) $$(test $$name = inference || echo "--extra $$name") --output-file build/locks/$$name.txt; \
+		grep -o '^[^ ]*==[^ ]*' locks/$$name.txt > build/locks/kept; \
+		grep -o '^[^ ]*==[^ ]*' build/locks/$$name.txt > build/locks/found; \
+		diff build/locks/kept build/locks/found || { echo "locks/$$name.txt is out of date: make locks"; exit 1; }; \
+	done
+
+sbom: $(INSTALLED)
+	@mkdir -p dist build/sbom
+	set -e; for name in inference all; do \
+		{ cat locks/$$name.txt; test $$name = inference || echo "$(TORCH)"; } > build/sbom/$$name.txt; \
+		$(BIN)/uv tool run --quiet --from cyclonedx-bom==7.5.0 cyclonedx-py requirements build/sbom/$$name.txt --pyproject pyproject.toml \
+			--output-reproducible --output-file dist/posescope-$$name.cdx.json; \
+	done
 
 clean:
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

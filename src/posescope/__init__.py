@@ -33,7 +33,7 @@ __all__ = [
     "save_model",
 ]  # fmt: skip
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 
 # Public name -> module, and the name there if it differs.
 _MODULES = {

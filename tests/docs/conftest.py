@@ -23,6 +23,11 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 NOT_RUN: Mapping[str, str] = {
     "make test": "it is what runs this test",
     "make install *": "it makes the environment that runs this test",
+    "make locks": "needs the package index",
+    "make check-locks": "needs the package index",
+    "make sbom": "needs the package index",
+    "pip install *posescope.whl*": "tests/integration/test_installs.py installs the wheel and its extras",
+    "pip install --no-deps --require-hashes *": "tests/conventions/test_locks.py, and `make check-locks`",
     "make package": "tests/integration/test_package.py builds the wheel",
     "make viz": "a server: it never ends",
     "make explore": "a server: it never ends",

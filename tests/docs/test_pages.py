@@ -19,6 +19,7 @@ from tests.kedro_sessions import REPOSITORY, configure_once
 
 from posescope.cli import COMMANDS, cli
 from posescope.cli.run_command import run
+from posescope.core.extras import MODULES
 from posescope.data.coco.folder import CocoFolder, SourceOptions
 from posescope.data.coco.reader import read_annotations
 from posescope.kedro_support.config_loader import ComponentConfigLoader
@@ -73,6 +74,10 @@ def check_command(command: str, conf: Path) -> None:
     elif command.startswith("make "):
         targets = re.findall(r"^([\w-]+):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)
         assert command.split()[1] in targets
+    elif command.startswith("pip install --no-deps --require-hashes -r "):
+        assert (REPOSITORY / command.rsplit(maxsplit=1)[-1]).is_file(), command
+    elif command.startswith("pip install ") and "posescope.whl" in command:
+        assert set(re.findall(r"\[(\w+)\]", command)) <= {*MODULES, "all"}, command
     elif command.startswith("pip install ./"):
         assert (conf.parent / command.rpartition(" ")[2] / "pyproject.toml").is_file(), command
     elif command.startswith("mkdir conf/"):

@@ -30,7 +30,8 @@ def _list_components(group: str) -> None:
         try:
             component = load_component(group, row.name)
         except MissingPackageError as error:
-            click.echo(f"  {row.name}  not available: {install_command(error.module)}  [{package_of(row)}, {row.value}]")
+            remedy = install_command(error.module, error.extra)
+            click.echo(f"  {row.name}  not available: {remedy}  [{package_of(row)}, {row.value}]")
             continue
         summary = (inspect.getdoc(component) or "").partition("\n")[0]
         click.echo(f"  {row.name}  {summary}  [{package_of(row)}, {row.value}]")

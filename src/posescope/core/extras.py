@@ -90,6 +90,7 @@ class MissingPackageError(OptionsError):
 
     Attributes:
         module: The module that cannot be imported.
+        extra: The extra of the work that needs it; '': none is known.
     """
 
     def __init__(self, what: str, module: str, extra: str = BASE) -> None:
@@ -97,7 +98,7 @@ class MissingPackageError(OptionsError):
             f"{what} needs the package {distribution_of(module)}, which is not installed. Install it: "
             f"{install_command(module, extra)}"
         )
-        self.module = module
+        self.module, self.extra = module, extra
         self._made_of = (what, module, extra)
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -64,6 +64,8 @@ GROUPS: Mapping[str, str] = {
 
 # Groups whose components may lack `Options`, with the arguments that are no options.
 _CONTEXT: Mapping[str, tuple[str, ...]] = {"models": ("crop_size", "joint_count"), "modules": ()}
+# Group -> extra that installs the packages of all its components.
+_EXTRAS: Mapping[str, str] = {"pipelines": "pipelines"}
 # Python identifiers only: a name from a file becomes a part of a command line in a message.
 _DOTTED_PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 # Dotted paths that may be loaded; None: all of them, since the caller names them.
@@ -219,7 +221,7 @@ def load_component(group: str, name: str) -> Any:
         )
     module_name, _, attribute = target.partition(":")
     try:
-        with translate_missing(f"posescope.{group}: '{name}'"):
+        with translate_missing(f"posescope.{group}: '{name}'", _EXTRAS.get(group, "")):
             return getattr(import_module(module_name), attribute)
     except (ImportError, AttributeError, TypeError, ValueError) as error:
         raise OptionsError(f"posescope.{group}: '{name}' points to {target}, which cannot be loaded: {error}.") from error
