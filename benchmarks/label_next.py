@@ -11,7 +11,7 @@ Each rule sees crops with one person, so persons are chosen, not images. The sco
 epoch is selected. The rules of one seed have the same first persons, and the same seed of weights and order. Differences from
 `random` have 95 % t-intervals over seeds.
 
-    python benchmarks/label_next.py [--seeds N] [--first N] [--number N] [--epochs N] [--raw FOLDER] [--work FOLDER]
+    python benchmarks/label_next.py [--seeds N] [--first N] [--number N] [--epochs N] [--judged N] [--rules R ...] [--work FOLDER]
 
 Finished trainings in `--work` are not repeated. The last line is JSON: the PCK of every training, and the intervals.
 """
@@ -68,7 +68,8 @@ class Study:
         self.skeleton, self.statistics = made["skeleton"], made["crop_statistics"]
         self.crops, self.targets, self.codec = made["crops"], made["targets"], made["codec"]
         self.pool = ids_of(made["persons"], "train")
-        self.val_set = self.crops.select(self.targets, ids_of(made["persons"], "val"))
+        judged = ids_of(made["persons"], "val")[: options.judged]
+        self.val_set = self.crops.select(self.targets, judged)
 
     def train(self, ids: NDArray[np.int64], seed: int, name: str) -> tuple[PoseModel, float]:
         """Return the trained network and its validation PCK after the last epoch."""
@@ -108,7 +109,7 @@ class Study:
         rest = np.setdiff1d(self.pool, first)
         model, score = self.train(first, seed, f"first-{seed}")
         scores = {"first": score}
-        for rule in RULES:
+        for rule in self.options.rules:
             chosen = self.choose(model, rest, rule, seed)
             _, scores[rule] = self.train(np.concatenate([first, chosen]), seed, f"{rule}-{seed}")
         done.write_text(json.dumps(scores))
@@ -152,14 +153,16 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=150)
     parser.add_argument("--number", type=int, default=150)
     parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--judged", type=int, default=None, help="largest number of validation persons")
+    parser.add_argument("--rules", nargs="+", choices=RULES, default=list(RULES), help="random is needed")
     parser.add_argument("--raw", type=Path, default=REPOSITORY / "data" / "01_raw" / "sample")
     parser.add_argument("--work", type=Path, default=REPOSITORY / "build" / "label_next")
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
     study = Study(options)
     found = [study.run(seed) for seed in range(options.seeds)]
-    compared = {rule: interval([one[rule] - one["random"] for one in found]) for rule in RULES[1:]}
-    for name in ("first", *RULES):
+    compared = {rule: interval([one[rule] - one["random"] for one in found]) for rule in options.rules if rule != "random"}
+    for name in ("first", *options.rules):
         print(f"{name:<10} PCK {statistics.fmean(one[name] for one in found):.4f}")
     for rule, (mean, low, high) in compared.items():
         print(f"{rule} - random: {mean:+.4f} [{low:+.4f}, {high:+.4f}], 95 %, {len(found)} seeds")

@@ -50,6 +50,16 @@ def test_export_and_import_with_the_base_is_the_identity(base: Path, tmp_path: P
     assert new == old
 
 
+def test_persons_of_a_part_are_put_back(base: Path, tmp_path: Path) -> None:
+    content = json.loads(base.read_text())
+    (tmp_path / "part.json").write_text(json.dumps({**content, "annotations": content["annotations"][:1]}))
+    run("export", "cvat", tmp_path / "part.json", "--out", tmp_path / "cvat")
+    words = ("import", "cvat", tmp_path / "cvat", "--out", tmp_path / "new.json", "--keep-missing")
+    assert run(*words).exit_code == 2
+    assert run(*words, "--base", base).exit_code == 0
+    assert json.loads((tmp_path / "new.json").read_text()) == content
+
+
 def test_convert_writes_the_files_of_another_tool(base: Path, tmp_path: Path) -> None:
     run("export", "label_studio", base, "--out", tmp_path / "ls", "--image-prefix", "s3://photos/")
     assert "s3://photos/a.png" in (tmp_path / "ls" / "tasks.json").read_text()

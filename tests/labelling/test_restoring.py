@@ -22,6 +22,15 @@ def test_changed_added_and_removed_persons_are_counted() -> None:
     assert done.labels.images[1] == base.images[1]
 
 
+def test_missing_persons_are_kept_on_request() -> None:
+    base = example_labels()
+    image = replace(base.images[0], persons=(replace(SECOND, joints=FIRST.joints),))
+    done = restore(base.with_images([image]), base, keep_missing=True)
+    assert [one.id for one in done.labels.images[0].persons] == [9, 7, 12, 15]
+    assert done.labels.images[0].persons[0].joints == FIRST.joints
+    assert (done.changed, done.removed) == (1, 0)
+
+
 def test_persons_without_ids_are_found_by_joints_or_box() -> None:
     base = example_labels()
     without = [replace(one, id=None, side={}) for one in base.images[0].persons]

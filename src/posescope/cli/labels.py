@@ -41,6 +41,7 @@ def labels() -> None:
 @click.argument("source", type=LocalPathType(exists=True))
 @click.option("--out", required=True, type=LocalPathType(dir_okay=False), help="COCO annotation file to write (.json).")
 @click.option("--base", type=_FILE, help="COCO annotation file that the labels came from: they are put back into it.")
+@click.option("--keep-missing", is_flag=True, help="With --base: persons that are missing in the export are not removed.")
 @click.option("--skeleton", type=_FILE, help="COCO annotation file with the joints, for exports that do not name them.")
 @click.option("--images", type=_FOLDER, help="Folder of the images, for exports without their sizes.")
 @click.option("--category", default="person", show_default=True, help="Label of the persons.")
@@ -58,6 +59,8 @@ def import_labels(name: str, source: Path, out: Path, base: Path | None, **optio
       posescope labels import label_studio export.json --skeleton old.json --out labels.json
       posescope labels import cvat corrected.xml --base old.json --out new.json
     """  # noqa: D301 (\b keeps click from filling the lines)
+    if options["keep_missing"] and base is None:
+        raise click.UsageError("--keep-missing needs --base.")
     known = None if base is None else read_coco_labels(base, options["category"])
     found = read_labels(source, name, _read_options(options, None if known is None else known.skeleton))
     if known is None:
@@ -65,7 +68,7 @@ def import_labels(name: str, source: Path, out: Path, base: Path | None, **optio
         write_coco_labels(found, out)
         echo(f"{out}: {_count(found)}")
         return
-    done = restore(found, known)
+    done = restore(found, known, keep_missing=options["keep_missing"])
     _print_notes(done.labels)
     write_coco_labels(done.labels, out, base)
     echo(

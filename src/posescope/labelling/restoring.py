@@ -26,16 +26,17 @@ class RestoredLabels:
     removed: int
 
 
-def restore(corrected: LabelSet, base: LabelSet) -> RestoredLabels:
+def restore(corrected: LabelSet, base: LabelSet, *, keep_missing: bool = False) -> RestoredLabels:
     """Put corrected images into the labels that they came from.
 
-    Images are matched by name. Of a matched image all persons are replaced: a person that is missing was removed. Persons are
+    Images are matched by name. Of a matched image all persons are replaced: one that is missing was removed. Persons are
     matched by their id, else by equal joints or an equal box, and keep the fields that the tool cannot say (area, segmentation,
     ...).
 
     Args:
         corrected: labels of a tool.
         base: labels of the original annotation file.
+        keep_missing: Keep the persons of a matched image that are missing in the corrected one, for labels of some persons only.
 
     Raises:
         LabelError: if the joints have other names.
@@ -48,7 +49,7 @@ def restore(corrected: LabelSet, base: LabelSet) -> RestoredLabels:
         if image.name not in new:
             images.append(image)
             continue
-        merged = _merge(new[image.name], image)
+        merged = _merge(new[image.name], image, keep_missing=keep_missing)
         counts += Counter(images=1, removed=len(image.persons) - sum(one.id is not None for one in merged.persons))
         counts += Counter(added=sum(one.id is None for one in merged.persons), changed=_count_changes(merged, image))
         images.append(merged)
@@ -97,7 +98,7 @@ def _in_order_of(corrected: LabelSet, base: LabelSet) -> list[LabelledImage]:
     ]
 
 
-def _merge(image: LabelledImage, base: LabelledImage) -> LabelledImage:
+def _merge(image: LabelledImage, base: LabelledImage, *, keep_missing: bool) -> LabelledImage:
     left = list(base.persons)
     persons = []
     for person in image.persons:
@@ -108,7 +109,7 @@ def _merge(image: LabelledImage, base: LabelledImage) -> LabelledImage:
         left.remove(found)
         box = found.box if person.box is None else person.box
         persons.append(replace(person, id=found.id, box=box, side={**found.side, **_stated(person.side)}))
-    return replace(base, persons=tuple(persons))
+    return replace(base, persons=(*persons, *(left if keep_missing else ())))
 
 
 def _stated(side: Mapping[str, object]) -> dict[str, object]:
