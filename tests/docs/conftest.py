@@ -31,6 +31,8 @@ NOT_RUN: Mapping[str, str] = {
     "make package": "tests/integration/test_package.py builds the wheel",
     "make viz": "a server: it never ends",
     "make explore": "a server: it never ends",
+    "posescope export --format int8 *": "the test's network is hardly trained: tests/prediction/exporters",
+    "posescope export --format openvino --set precision=int8 *": "as for int8: tests/prediction/exporters",
     "posescope serve *": "a server: it never ends; tests/cluster/test_server_process.py",
     "posescope explore *": "a server: it never ends; tests/cli/test_explore.py",
     "make viz-site": "needs the extra `viz`, and a minute",
