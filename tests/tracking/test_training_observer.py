@@ -89,6 +89,7 @@ def test_trial_belongs_to_the_run_of_its_search(tmp_path, is_resumed):
     calls = read_calls(tmp_path / f"{FIRST}_trial_0001.jsonl")
     assert {call["parent"] for call in calls if call["call"] == "open"} == {FIRST}
     assert sum(call["call"] == "epoch" for call in calls) == int(is_resumed)
+    assert {call["status"] for call in calls if call["call"] == "finish"} == {"completed"}
 
 
 def test_trials_do_not_wait_for_a_logger_that_has_failed(tmp_path, monkeypatch):

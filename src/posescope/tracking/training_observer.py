@@ -11,7 +11,7 @@ from typing import Any
 from posescope.core.errors import PosescopeError
 from posescope.core.plugins import ComponentSpec, build
 from posescope.tracking.guarded_logger import GuardedLogger
-from posescope.tracking.records import Epoch, EpochImage, Progress, TrackedRun
+from posescope.tracking.records import Epoch, EpochImage, Outcome, Progress, TrackedRun
 from posescope.tracking.tracked_names import resolve_name
 from posescope.training.records import EpochRecord
 
@@ -37,19 +37,23 @@ class TrainingTracker:
         self._run, self._run_id = run, run_id
         self._specs, self._timeout_s = tuple(loggers), timeout_s
         self._loggers: tuple[GuardedLogger, ...] | None = None
+        self._progress = Progress()
 
     def update(self, fingerprint: str, history: tuple[EpochRecord, ...], image_grids: Path | None) -> None:
         """Pass all epochs so far to the loggers, which log those that they lack."""
         if self._loggers is None:
             self._loggers = self._open(fingerprint, is_resumed=bool(history))
         if self._loggers:
-            progress = Progress(tuple(map(_epoch_of, history)), _images_in(image_grids))
+            self._progress = Progress(tuple(map(_epoch_of, history)), _images_in(image_grids))
             for logger in self._loggers:
-                logger.submit(progress)
+                logger.submit(self._progress)
 
     def close(self) -> None:
         """Wait for the loggers, at most for the time limit; for one that has failed in an earlier trial only briefly."""
         loggers = self._loggers or ()
+        if self._run.parent is not None:  # a trial ends with its training; other runs are evaluated afterwards
+            for logger in loggers:
+                logger.submit(replace(self._progress, outcome=Outcome("completed")))
         is_slow = self._run.parent is not None and any(logger.has_failed for logger in loggers)
         close_loggers(loggers, min(self._timeout_s, _SHORT_S) if is_slow else self._timeout_s)
         self._loggers = ()
