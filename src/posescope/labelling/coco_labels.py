@@ -19,7 +19,9 @@ from posescope.labelling.label_set import (
     LabelledPerson,
     LabelSet,
     Notes,
+    check_finite,
     check_image_name,
+    check_score,
 )
 
 __all__ = ["box_around", "read_coco_labels", "to_coco", "write_coco_labels"]
@@ -54,6 +56,7 @@ def read_coco_labels(path: Path, category: str = "person", skeleton: Skeleton | 
         if reason:
             raise LabelError(f"{path}: annotations[{place}]: {reason}. Correct the record, or remove it.")
         seen.add(repaired["id"])
+        check_finite(repaired, f"{path}: annotations[{place}]")
         persons[repaired["image_id"]].append(_read_person(repaired, len(known)))
     notes = Notes((f"{others} annotations of other categories were left out.",) if others else ())
     labelled = tuple(_read_image(record, persons[image]) for image, record in images.items())
@@ -147,6 +150,7 @@ def _read_images(records: Sequence[Any], path: Path) -> dict[int, dict[str, Any]
         reason = find_image_error(record, None, images)
         if reason:
             raise LabelError(f"{path}: images[{place}]: {reason}. Correct the record, or remove it with its annotations.")
+        check_finite(record, f"{path}: images[{place}]")
         images[record["id"]] = record
     return images
 
@@ -165,6 +169,7 @@ def _read_person(record: Mapping[str, Any], joint_count: int) -> LabelledPerson:
         score, scores = None, score
     if not isinstance(scores, list) or len(scores) != joint_count:
         scores = [None] * joint_count
+    score, *scores = (check_score(one, f"annotation {record['id']}") for one in (score, *scores))
     joints = [
         Joint(x, y, int(seen), own) if seen else UNLABELLED
         for x, y, seen, own in zip(numbers[::3], numbers[1::3], numbers[2::3], scores, strict=True)

@@ -22,7 +22,10 @@ from posescope.labelling.label_set import (
     LabelledPerson,
     LabelSet,
     Notes,
+    check_finite,
+    check_id,
     check_image_name,
+    check_score,
     round_px,
     skeleton_of_names,
 )
@@ -88,8 +91,11 @@ def _stored_skeleton(metadata: Any, path: Path) -> Skeleton | None:
     """Return the only skeleton of the metadata, which are those of the dataset or, in the older form, its `info`."""
     if not isinstance(metadata, dict):
         raise LabelError(f"{path}: expected an object, found {type(metadata).__name__}.")
-    for holder in (metadata, metadata.get("info") or {}):
-        stored = [holder.get("default_skeleton"), *((holder.get("skeletons") or {}).values())]
+    for holder in (metadata, metadata.get("info")):
+        if not isinstance(holder, dict):
+            continue
+        skeletons = holder.get("skeletons")
+        stored = [holder.get("default_skeleton"), *(skeletons.values() if isinstance(skeletons, dict) else ())]
         named = [one for one in stored if isinstance(one, dict) and one.get("labels")]
         if named:
             try:
@@ -120,7 +126,8 @@ def _read_sample(
     persons += [_read_person({}, box, size, skeleton, place) for box in boxes]
     side = sample.get("posescope")
     image = dict(side) if isinstance(side, dict) else {}
-    return LabelledImage(name, size[0], size[1], tuple(persons), image.pop("id", None), image)  # type: ignore[arg-type]
+    check_finite(image, place)
+    return LabelledImage(name, size[0], size[1], tuple(persons), check_id(image.pop("id", None), place), image)  # type: ignore[arg-type]
 
 
 def _name_of(path: Any, images: Path | None, place: str) -> str:
@@ -138,8 +145,9 @@ def _labels_of(
     sample: Mapping[str, Any], kind: str, field: str, category: str, place: str, notes: dict[str, None]
 ) -> list[dict[str, Any]]:
     holders = [value for value in sample.values() if isinstance(value, dict) and value.get("_cls") == kind]
-    found = [one for holder in holders for one in holder.get(field) or []]
-    if not all(isinstance(one, dict) for one in found):
+    lists = [holder.get(field) or [] for holder in holders]
+    found = [one for own in lists if isinstance(own, list) for one in own]
+    if not all(isinstance(own, list) for own in lists) or not all(isinstance(one, dict) for one in found):
         raise LabelError(f"{place}: {field}: expected objects.")
     own = [one for one in found if one.get("label") in (category, None)]
     if len(own) < len(found):
@@ -159,23 +167,23 @@ def _read_person(
         edges = (x, y, width, height)
     own = {**points, **box}
     side = {name: own[name] for name in _SIDE if own.get(name) is not None}
-    number = own.get("annotation_id")
-    number = number if isinstance(number, int) and not isinstance(number, bool) else None
-    score = box.get("confidence")
+    check_finite(side, place)
+    number, score = check_id(own.get("annotation_id"), place), check_score(box.get("confidence"), place)
     return LabelledPerson(
         _read_joints(points, size, skeleton, place) if points else (UNLABELLED,) * len(skeleton),
         edges,
         number,
         side,
-        float(score) if isinstance(score, int | float) else None,
+        score,
     )
 
 
 def _read_joints(points: Mapping[str, Any], size: tuple[Any, Any], skeleton: Skeleton, place: str) -> tuple[Joint, ...]:
-    count, pairs = len(skeleton), points.get("points")
+    count, pairs = len(skeleton), points.get("points") or []
     seen = points.get("visible") or [2] * count
     scores = points.get("confidence") or [None] * count
-    if not isinstance(pairs, list) or {len(pairs), len(seen), len(scores)} != {count}:
+    are_lists = all(isinstance(one, list) for one in (pairs, seen, scores))
+    if not are_lists or {len(pairs), len(seen), len(scores)} != {count}:
         found = len(pairs) if isinstance(pairs, list) else repr(pairs)[:50]
         raise LabelError(f"{place}: points: expected {count} joints, as the skeleton has, found {found}.")
     joints = []
@@ -188,7 +196,7 @@ def _read_joints(points: Mapping[str, Any], size: tuple[Any, Any], skeleton: Ske
             joints.append(UNLABELLED)
             continue
         x, y = (_scaled(value, side, place) for value, side in zip(pair, size, strict=True))
-        joints.append(Joint(x, y, visibility, None if score is None or _is_nan(score) else float(_plain(score))))
+        joints.append(Joint(x, y, visibility, None if _is_nan(score) else check_score(_plain(score), place)))
     return tuple(joints)
 
 

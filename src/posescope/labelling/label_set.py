@@ -4,6 +4,7 @@ Coordinates are those of COCO, in px of the image as the tool shows it: boxes re
 as the tools write them. No format shifts them by half a pixel, as the COCO exporters of the tools do not either.
 """
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,8 +17,8 @@ from posescope.core.errors import DataError
 from posescope.core.skeleton import Skeleton, skeleton_from_category
 
 __all__ = [
-    "DECIMALS", "UNLABELLED", "Joint", "LabelError", "LabelSet", "LabelledImage", "LabelledPerson", "Notes", "check_image_name",
-    "round_px", "skeleton_of_names",
+    "DECIMALS", "UNLABELLED", "Joint", "LabelError", "LabelSet", "LabelledImage", "LabelledPerson", "Notes", "check_finite",
+    "check_id", "check_image_name", "check_score", "round_px", "skeleton_of_names",
 ]  # fmt: skip
 
 DECIMALS = 4  # of a px: percentages and fractions of other formats return to the number that was written
@@ -128,6 +129,56 @@ class LabelSet:
     def with_images(self, images: Sequence[LabelledImage]) -> "LabelSet":
         """Return the same with other images."""
         return replace(self, images=tuple(images))
+
+
+def check_finite(side: Mapping[str, Any], place: str) -> None:
+    """Check fields that are passed on: a file may have NaN and infinite numbers, the COCO file that is written may not.
+
+    Args:
+        side: the fields.
+        place: where they are, for the error.
+
+    Raises:
+        LabelError: if a number is not finite.
+    """
+    try:
+        json.dumps(side, allow_nan=False)
+    except (ValueError, RecursionError) as error:
+        raise LabelError(f"{place}: expected finite numbers in all fields ({error}). Correct the record.") from error
+
+
+def check_id(value: Any, place: str) -> int | None:
+    """Return the id of an image or person that a file carries; None for a new one.
+
+    Args:
+        value: the value of the file.
+        place: where it is, for the error.
+
+    Raises:
+        LabelError: if it is no integer of 64 bits.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or not -(2**63) <= value < 2**63:
+        raise LabelError(f"{place}: expected a whole number as id, found {value!r:.100}.")
+    return value
+
+
+def check_score(value: Any, place: str) -> float | None:
+    """Return the score of a prediction; None for a label.
+
+    Args:
+        value: the value of the file.
+        place: where it is, for the error.
+
+    Raises:
+        LabelError: if it is no finite number.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, int | float) or isinstance(value, bool) or not abs(value) < _MAX_PX:
+        raise LabelError(f"{place}: expected a number as score, found {value!r:.100}.")
+    return float(value)
 
 
 def check_image_name(name: Any, place: str) -> str:

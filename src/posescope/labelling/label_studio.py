@@ -20,6 +20,7 @@ from posescope.labelling.label_set import (
     LabelledPerson,
     LabelSet,
     Notes,
+    check_id,
     check_image_name,
     round_px,
     skeleton_of_names,
@@ -129,7 +130,7 @@ class _Reader:
             _read_person(box, points, size, scored, f"{place}: {name}", skeleton) for box, points in group_regions(own, place)
         ]
         side.pop("size", None)
-        return LabelledImage(name, width, height, tuple(persons), side.pop("id", None), side)
+        return LabelledImage(name, width, height, tuple(persons), check_id(side.pop("id", None), place), side)
 
 
 def _records(task: Mapping[str, Any], field: str, place: str) -> list[dict[str, Any]]:
@@ -187,7 +188,7 @@ def _read_person(
         scaled = zip(box.value, (width, height, width, height), strict=True)
         x, y, box_width, box_height = (round_px(value / 100 * whole, place) for value, whole in scaled)
         edges = (x, y, box_width, box_height)
-    number = side.pop("id", None)
+    number = check_id(side.pop("id", None), place)
     score = box.score if scored and box is not None else None
     return LabelledPerson(tuple(joints.get(name, UNLABELLED) for name in skeleton.joints), edges, number, side, score)
 

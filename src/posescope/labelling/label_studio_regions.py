@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from posescope.labelling.label_set import LabelError, round_px
+from posescope.labelling.label_set import LabelError, check_score, round_px
 
 __all__ = ["Region", "group_regions", "read_regions"]
 
@@ -56,11 +56,12 @@ def read_regions(results: Any, place: str) -> list[Region]:
     for one in results:
         if one.get("type") == "choices":
             chosen = _value_of(one, place).get("choices")
-            choices.setdefault(str(one.get("id")), set()).update(str(name) for name in (chosen or []))
+            chosen = chosen if isinstance(chosen, list) else []
+            choices.setdefault(str(one.get("id")), set()).update(str(name) for name in chosen)
         elif one.get("type") == "relation":
             ends = str(one.get("from_id")), str(one.get("to_id"))
             parents |= {ends[0]: ends[1], ends[1]: ends[0]}
-    regions = [_read_region(one, choices, parents, place) for one in results if one.get("type") in _KINDS]
+    regions = [_read_region(one, choices, parents, place) for one in results if str(one.get("type")) in _KINDS]
     ids = [region.id for region in regions]
     if len(set(ids)) < len(ids):
         raise LabelError(f"{place}: two regions have the id {next(one for one in ids if ids.count(one) > 1)!r:.100}.")
@@ -125,7 +126,6 @@ def _read_region(one: Mapping[str, Any], choices: Mapping[str, set[str]], parent
     width, height = one.get("original_width"), one.get("original_height")
     if not all(isinstance(side, int) and 0 < side < 2**31 for side in (width, height)):
         raise LabelError(f"{place}: region {key}: expected original_width and original_height, found {width!r}, {height!r}.")
-    score = one.get("score")
     return Region(
         id=key,
         kind=kind,
@@ -135,7 +135,7 @@ def _read_region(one: Mapping[str, Any], choices: Mapping[str, set[str]], parent
         parent=str(one.get("parentID") or parents.get(key, "")),
         choices=frozenset(choices.get(key, ())),
         meta=one.get("meta"),
-        score=float(score) if isinstance(score, int | float) else None,
+        score=check_score(one.get("score"), f"{place}: region {key}"),
     )
 
 

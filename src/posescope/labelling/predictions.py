@@ -110,7 +110,8 @@ class _Sizes:
             raise LabelError(f"{place}: expected an object, found {type(record).__name__}.")
         if record.get("frame") is not None:
             raise LabelError(f"{place}: found a frame of a video. Extract the frames as images, and predict these.")
-        name = record.get("file_name", self._names.get(record.get("image_id", -1)))
+        number = record.get("image_id")
+        name = record.get("file_name", self._names.get(number) if is_int64(number) and number is not None else None)
         if name is None:
             raise LabelError(f"{place}: has no file_name, and no known image has its image_id. Give the images: --base FILE.")
         return check_image_name(name, place)
@@ -150,6 +151,8 @@ def _read_person(record: Mapping[str, Any], skeleton: Skeleton, options: PreLabe
 def _per_joint(values: Any, count: int, place: str) -> Sequence[Any] | None:
     if values is not None and (not isinstance(values, list) or len(values) != count):
         raise LabelError(f"{place}: expected a list of {count} values, found {values!r:.100}.")
+    if values is not None and not all(one is None or isinstance(one, bool) or is_finite(one) for one in values):
+        raise LabelError(f"{place}: expected numbers, true or false, or null, found {values!r:.100}.")
     return values
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from posescope.core.files import read_json, write_json
 from posescope.core.skeleton import Skeleton
-from posescope.labelling.label_set import Joint, LabelError, LabelledPerson, LabelSet
+from posescope.labelling.label_set import Joint, LabelError, LabelledPerson, LabelSet, check_id, check_score, round_px
 
 __all__ = ["SIDE_FILE", "SideFile", "SideImage", "SidePerson", "read_side_file", "write_side_file"]
 
@@ -105,7 +105,7 @@ def read_side_file(folder: Path) -> SideFile | None:
             raise LabelError(f"{path}: expected the format {_FORMAT}, found {content['format']!r:.50}. Remove the file.")
         images = {name: _read_image(name, stored) for name, stored in content["images"].items()}
         return SideFile(Skeleton.from_dict(content["skeleton"]), images)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise LabelError(f"{path}: not the file that posescope wrote ({type(error).__name__}: {error}). Remove it.") from error
 
 
@@ -138,12 +138,12 @@ def _write(person: LabelledPerson, line: str) -> dict[str, Any]:
 
 
 def _read_image(name: str, stored: Mapping[str, Any]) -> SideImage:
-    persons = [(one["line"], _read(one)) for one in stored["persons"]]
+    persons = [(str(one["line"]), _read(one)) for one in stored["persons"]]
     return SideImage(
         name,
         int(stored["width"]),
         int(stored["height"]),
-        stored["id"],
+        check_id(stored["id"], SIDE_FILE),
         dict(stored["side"]),
         {line: person for line, person in persons if line},
         tuple(person for line, person in persons if not line),
@@ -153,5 +153,11 @@ def _read_image(name: str, stored: Mapping[str, Any]) -> SideImage:
 def _read(stored: Mapping[str, Any]) -> LabelledPerson:
     x_y_w_h = stored["box"]
     box = None if x_y_w_h is None else (x_y_w_h[0], x_y_w_h[1], x_y_w_h[2], x_y_w_h[3])
-    joints = tuple(Joint(x, y, int(seen), score) for x, y, seen, score in stored["joints"])
-    return LabelledPerson(joints, box, stored["id"], dict(stored["side"]), stored["score"])
+    for number in box or ():
+        round_px(number, SIDE_FILE)  # the check
+    joints = tuple(
+        Joint(round_px(x, SIDE_FILE), round_px(y, SIDE_FILE), int(seen), check_score(score, SIDE_FILE))
+        for x, y, seen, score in stored["joints"]
+    )
+    score = check_score(stored["score"], SIDE_FILE)
+    return LabelledPerson(joints, box, check_id(stored["id"], SIDE_FILE), dict(stored["side"]), score)
