@@ -7,8 +7,8 @@ encode (VP8). Without `--model` the network is that of the default run (64 chann
 take as long as trained ones. `--detector` is a network for the detector `onnx`, such as YOLOX; it runs on every frame, every 5th
 and every 10th, and persons are followed between.
 
-Rounds are taken in turn after one that does not count; rates are medians over rounds. The last line is JSON: frames per second of
-each kind, seconds per frame of each stage alone, and each stage's fraction of their sum.
+Rounds are taken in turn after one that does not count; rates are medians over rounds. The last line is JSON: frames per second
+and CPU seconds per frame of each kind, seconds per frame of each stage alone, and each stage's fraction of their sum.
 """
 
 import argparse
@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
+from typing import TypeVar
 
 from synthetic_video import boxes_of, make_walkers, render
 
@@ -33,7 +34,8 @@ from posescope.prediction.video.frame_follower import VideoOptions
 from posescope.prediction.video.joint_angles import AngleTable, AngleWriter
 from posescope.prediction.video.one_euro import SmoothingOptions
 
-FPS, RENDERED = 25, 20
+FPS, RENDERED = 25, 12
+Result = TypeVar("Result")
 
 
 def make_video(root: Path, frames: int, size: tuple[int, int]) -> tuple[VideoFile, Path]:
@@ -85,7 +87,7 @@ def time_stages(estimator: PoseEstimator, video: VideoFile, boxes: Path, out: Pa
     return {name: value / len(frames) for name, value in seconds.items()}
 
 
-def timed(work: Callable[[], list]) -> tuple[list, float]:
+def timed(work: Callable[[], Result]) -> tuple[Result, float]:
     """Return the result of a call and its seconds."""
     started = time.perf_counter()
     result = work()
@@ -123,17 +125,21 @@ def main() -> None:
             for every in (1, 5, 10):
                 kinds[f"detector_every_{every}"] = lambda every=every: run_whole(estimator, video, detector, boxes, every, root)
         seconds: dict[str, list[float]] = {kind: [] for kind in kinds}
+        cpu_seconds: dict[str, list[float]] = {kind: [] for kind in kinds}
         stages = []
         for _ in range(arguments.rounds + 1):
             for kind, work in kinds.items():
-                count, one = timed(work)  # type: ignore[arg-type]
+                before = time.process_time()
+                count, one = timed(work)
                 seconds[kind].append(one)
+                cpu_seconds[kind].append(time.process_time() - before)
                 print(f"{kind}: {arguments.frames / one:.1f} frames/s, {count} poses", flush=True)
             stages.append(time_stages(estimator, video, boxes, root))
     per_frame = {stage: median(one[stage] for one in stages[1:]) for stage in stages[0]}
     report = {
         "cpus": available_cpus(),
         "frames_per_s": {kind: round(arguments.frames / median(values[1:]), 1) for kind, values in seconds.items()},
+        "cpu_s_per_frame": {kind: round(median(values[1:]) / arguments.frames, 5) for kind, values in cpu_seconds.items()},
         "stage_s": {stage: round(value, 5) for stage, value in per_frame.items()},
         "stage_fraction": {stage: round(value / sum(per_frame.values()), 3) for stage, value in per_frame.items()},
     }

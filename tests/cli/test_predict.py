@@ -195,14 +195,15 @@ def test_persons_of_a_video_are_tracked_smoothed_and_measured(model_folders: Any
             append(np.full((48, 64, 3), 120, np.uint8))
     arguments = ("predict", "clip.avi", "--model", model_folders.onnx, "--detect-every", 2, "--smooth-set", "min_cutoff_hz=1")
     (tmp_path / "angles.json").write_text(json.dumps({"hands": ["left_hand", "nose", "right_hand"]}))
-    result = call(*arguments, "--angle-definitions", "angles.json", "--draw", "--draw-threshold", -1, "--out", "out")
+    drawing = ("--draw", "--draw-video", "mp4", "--draw-threshold", -1)
+    result = call(*arguments, "--angle-definitions", "angles.json", *drawing, "--out", "out")
     assert result.exit_code == 0, result.output
     records = json.loads((tmp_path / "out" / "poses.json").read_text())
     assert [(one["frame"], one["time_s"], one["track_id"]) for one in records] == [(0, 0, 1), (1, 0.1, 1), (2, 0.2, 1)]
     rows = (tmp_path / "out" / "angles.csv").read_text().splitlines()
     assert rows[0].startswith("file_name,frame,time_s,person,track_id,hands_deg")
     assert [row.split(",")[:5] for row in rows[1:]] == [[f"clip.avi#{i}", f"{i}", f"0.{i}00000", "0", "1"] for i in range(3)]
-    assert len(list(VideoFile(tmp_path / "out" / "overlays" / "clip.avi.webm").frames())) == 3
+    assert len(list(VideoFile(tmp_path / "out" / "overlays" / "clip.avi.mp4").frames())) == 3
 
 
 @pytest.mark.parametrize(

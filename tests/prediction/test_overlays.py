@@ -1,5 +1,6 @@
 """Tests of posescope.prediction.overlays."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -7,8 +8,10 @@ import numpy as np
 import pytest
 
 from posescope.artifacts.pose_model import PoseModel
+from posescope.core.errors import DataError
 from posescope.drawing.rgb_images import DrawingError
 from posescope.prediction.image_io.image_source import NamedImage
+from posescope.prediction.image_io.video import VideoFile, open_video_writer
 from posescope.prediction.overlays import OverlayFolder, OverlayWriter
 from posescope.prediction.poses import DetectedPerson, ImagePoses, PersonPose
 
@@ -86,3 +89,17 @@ def test_overlay_that_cannot_be_written_is_an_error(tmp_path: Path, spots: PoseM
     (tmp_path / "7.png.png").mkdir()
     with pytest.raises((DrawingError, OSError)), OverlayWriter(tmp_path) as overlays:
         overlays.draw(image(), poses(spots, image(), 0))
+
+
+def test_video_with_a_frame_of_another_size_is_an_error_and_not_written(tmp_path: Path, spots: PoseModel) -> None:
+    def write() -> None:
+        with OverlayWriter(tmp_path / "overlays") as overlays:
+            for index, size in enumerate(((60, 80), (80, 60))):
+                named = replace(image(f"a.mp4#{index}", size), video=VideoFile(tmp_path / "a.mp4"), time_s=index / 25)
+                overlays.draw(named, poses(spots, named, 0))
+
+    with open_video_writer(tmp_path / "a.mp4", 25, (60, 80)) as append:
+        append(image().pixels)
+    with pytest.raises(DataError):
+        write()
+    assert list((tmp_path / "overlays").glob("*.webm")) == []

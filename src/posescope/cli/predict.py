@@ -67,6 +67,11 @@ _SOME_SKIPPED, _ALL_SKIPPED = 3, 1
     show_default=True,
     help="Joints with a lower score are not drawn and have no angles; poses.json keeps them all.",
 )
+@click.option(
+    "--draw-video",
+    type=click.Choice(["webm", "mp4"]),
+    help="Format of drawn videos: webm (default) plays in browsers; mp4 (MPEG-4) is encoded many times faster.",
+)
 @click.option("--track", is_flag=True, help="Follow persons over the frames of a video: each has a track_id.")
 @click.option("--tracker", default="byte_track", show_default=True, help="A component of posescope.trackers.")
 @click.option("--tracker-set", multiple=True, metavar="KEY=VALUE", help="An option of the tracker, such as max_lost_s=2.")
@@ -141,7 +146,8 @@ def predict(images: tuple[Path, ...], **options: Any) -> None:
     detections = Detections(options["boxes"] or Path())
     run = PredictionRun(source, _find_detector(options), detections, _warn, _video_options(options))
     with ExitStack() as stack:
-        overlays = stack.enter_context(OverlayWriter((options["out"] or Path()) / "overlays", options["draw_threshold"]))
+        suffix, folder = options["draw_video"] and f".{options['draw_video']}", (options["out"] or Path()) / "overlays"
+        overlays = stack.enter_context(OverlayWriter(folder, options["draw_threshold"], video_suffix=suffix))
         angles = stack.enter_context(_angle_writer(estimator, options)) if has_angles else None
         predictor = estimator.predictor(options["batch_size"], options["flip_test"])
         _predict(run, run.predict(predictor, overlays if options["draw"] else None), options, angles)

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from posescope.core.errors import pluralise
@@ -26,6 +24,7 @@ __all__ = ["OverlayFolder", "OverlayOptions", "OverlayWriter"]
 
 _MAX_WORKERS = 4
 _MAX_WAITING_BYTES = 256 * 1024**2
+_MAX_WAITING_FRAMES = 2
 
 
 class OverlayOptions(Options):
@@ -58,16 +57,22 @@ class OverlayWriter:
         folder: made with the first image.
         min_score: joints with a lower score are not drawn.
         empty_images: whether images without persons are written, too.
+        video_suffix: `.webm` or `.mp4`; None: `.webm` if this OpenCV can write it.
 
     Attributes:
         undrawn: number of persons without a joint of this score.
     """
 
-    def __init__(self, folder: Path, min_score: float = DRAW_THRESHOLD, *, empty_images: bool = True) -> None:
+    def __init__(
+        self, folder: Path, min_score: float = DRAW_THRESHOLD, *, empty_images: bool = True, video_suffix: str | None = None
+    ) -> None:
         self._folder, self._min_score, self._empty_images, self.undrawn = folder, min_score, empty_images, 0
-        self._is_marked = False
+        self._is_marked, self._video_suffix = False, video_suffix
         self._pool = ThreadPoolExecutor(min(_MAX_WORKERS, available_cpus()), thread_name_prefix="overlays")
         self._writing: deque[tuple[int, Future[None]]] = deque()
+        # Frames are drawn and encoded in their order, in one thread: VP8 takes longer than the network.
+        self._encoder = ThreadPoolExecutor(1, thread_name_prefix="overlay-videos")
+        self._frames: deque[Future[None]] = deque()
         self._open = ExitStack()
         self._video: VideoFile | None = None
         self._append: AppendFrame | None = None
@@ -77,10 +82,14 @@ class OverlayWriter:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         try:
-            while self._writing and error is None:
-                self._writing.popleft()[1].result()
+            if error is None:
+                self._wait()
+        except BaseException as failure:  # an incomplete video is not kept
+            kind, error, trace = type(failure), failure, failure.__traceback__
+            raise
         finally:
             self._pool.shutdown()
+            self._encoder.shutdown(cancel_futures=True)
             self._open.__exit__(kind, error, trace)
 
     def draw(self, image: NamedImage, poses: ImagePoses) -> None:
@@ -100,7 +109,9 @@ class OverlayWriter:
         if not len(poses) and not self._empty_images:
             return
         if image.video is not None:
-            self._append_frame(image.video, image, poses.draw(image.pixels, self._min_score))
+            while len(self._frames) >= _MAX_WAITING_FRAMES:
+                self._frames.popleft().result()
+            self._frames.append(self._encoder.submit(self._append_frame, image.video, image, poses))
             return
         self._writing.append((image.pixels.nbytes, self._pool.submit(self._write, image, poses)))
         while sum(size for size, _ in self._writing) > _MAX_WAITING_BYTES or len(self._writing) > 4 * _MAX_WORKERS:
@@ -120,15 +131,22 @@ class OverlayWriter:
                 f"drawn; a lower {option} draws them (peaks of the codecs thesis and thesis_256 are far below 1)."
             )
 
+    def _wait(self) -> None:
+        while self._writing:
+            self._writing.popleft()[1].result()
+        while self._frames:
+            self._frames.popleft().result()
+
     def _write(self, image: NamedImage, poses: ImagePoses) -> None:
         target = self._folder / f"{image.name}.png"
         target.parent.mkdir(parents=True, exist_ok=True)
         write_png(target, poses.draw(image.pixels, self._min_score))
 
-    def _append_frame(self, video: VideoFile, frame: NamedImage, drawn: NDArray[np.uint8]) -> None:
+    def _append_frame(self, video: VideoFile, frame: NamedImage, poses: ImagePoses) -> None:
+        drawn = poses.draw(frame.pixels, self._min_score)
         if self._append is None or self._video != video:
             self._open.close()
-            path = self._folder / f"{frame.name.rpartition('#')[0]}{choose_video_suffix()}"
+            path = self._folder / f"{frame.name.rpartition('#')[0]}{self._video_suffix or choose_video_suffix()}"
             self._append = self._open.enter_context(open_video_writer(path, video.fps, (drawn.shape[0], drawn.shape[1])))
             self._video = video
         self._append(drawn, frame.time_s)
