@@ -39,6 +39,8 @@ NOT_RUN: Mapping[str, str] = {
     "python -m posescope --conf-source=*": "needs the installed wheel: tests/integration/test_package.py",
     "kedro run --pipelines download *": "20 GB from the network: tests/data/download uses a local server",
     "source .venv/bin/activate": "the tests have the environment on their PATH",
+    "python make_vitpose.py usyd-community/*": "weights of the Hugging Face hub",
+    "posescope predict photos --model vitpose_model *": "needs these weights; the page predicts with random ones",
     "kedro run --pipelines download --env coco": "20 GB from COCO's own server",
     "posescope compare * --peer *": "needs a public network: tests/prediction/peers and tests/cli/test_compare.py",
     "kedro run *data_dir=s3://*": "needs an object store: tests/cluster/test_flow_on_s3.py",

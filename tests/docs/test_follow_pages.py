@@ -189,6 +189,9 @@ def follow_run_on_coco(checkout, page) -> None:
     """Run the page on the data set in `data/01_raw/coco`."""
     raw = checkout.root / "data" / "01_raw" / "coco"
     shutil.copytree(raw / "val2017", checkout.root / "photos")
+    persons = read(raw / "annotations" / "person_keypoints_val2017.json")["annotations"]
+    boxes = [{name: person[name] for name in ("image_id", "category_id", "bbox")} | {"score": 0.9} for person in persons]
+    (checkout.root / "detections.json").write_text(json.dumps(boxes))
     follow(checkout, page)
     for recipe, codec, stacks in (("coco", "gaussian", 2), ("thesis", "thesis_256", 2), ("thesis_final", "thesis", 2)):
         models = sorted((checkout.root / "data" / recipe / "06_models" / "model").glob("*/model/model.json"))

@@ -84,7 +84,7 @@ def check_command(command: str, conf: Path) -> None:
         (conf.parent / command.rpartition(" ")[2]).mkdir()
     elif command.startswith("cp data/"):  # an output of a run, into an environment
         assert (conf.parent / command.rpartition(" ")[2]).parent.is_dir(), command
-    elif command.startswith("python ") and command.endswith(".py"):  # a file that the page writes
+    elif re.match(r"python \w+\.py\b", command):  # a file that the page writes
         assert (conf.parent / command.split()[1]).is_file(), command
     elif "kedro run" in command or command.startswith("python -m posescope "):
         check_run(command, conf)
