@@ -101,9 +101,11 @@ class ModelDescription(Options):
 
     @property
     def dotted_paths(self) -> tuple[str, ...]:
-        """Dotted paths among architecture, codec and crop rule, which the caller has to allow."""
-        names = (self.architecture.name, self.codec.name, self.crop.rule.name)
-        return tuple(dict.fromkeys(name for name in names if is_dotted_path(name)))
+        """Dotted paths among architecture, codec, crop rule and backend, which the caller has to allow."""
+        backend = self.export.get("backend")
+        of_export = (backend.get("name"),) if isinstance(backend, dict) else ()
+        names = (self.architecture.name, self.codec.name, self.crop.rule.name, *of_export)
+        return tuple(dict.fromkeys(name for name in names if isinstance(name, str) and is_dotted_path(name)))
 
 
 def read_description_content(folder: Path) -> dict[str, Any]:

@@ -44,7 +44,7 @@ class ServedModel(BaseModel):
 
     fingerprint: str = Field(description="identifies the weights and how they are used")
     architecture: str = Field(description="name of the network")
-    backend: str = Field(description="what runs the network: onnx or torch")
+    backend: str = Field(description="what runs the network, such as onnx, openvino or torch")
     joints: list[str] = Field(description="names, in the order of keypoints")
     limbs: list[list[int]] = Field(description="pairs of indices of joints, from 0")
     crop_size: list[int] = Field(description="(height, width) of the input of the network, px")

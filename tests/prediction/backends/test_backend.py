@@ -67,3 +67,10 @@ def test_first_exports_name_no_backend(model_folders: Any, tmp_path: Path) -> No
     assert (about.export["format"], about.export["files"]) == ("onnx", export["files"])
     assert open_backend(about).name == "onnx"
     assert model_fingerprint(tmp_path) == model_fingerprint(model_folders.torch)
+
+
+def test_dotted_path_of_a_backend_is_listed(model_folders: Any) -> None:
+    about = read_description(model_folders.onnx)
+    assert about.dotted_paths == ()
+    other = about.model_copy(update={"export": {**about.export, "backend": {"name": "my_runtime:Run"}}})
+    assert other.dotted_paths == ("my_runtime:Run",)
