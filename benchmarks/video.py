@@ -55,14 +55,18 @@ def make_video(root: Path, frames: int, size: tuple[int, int]) -> tuple[VideoFil
 
 
 def run_whole(
-    estimator: PoseEstimator, video: VideoFile, detector: ComponentSpec, boxes: Path, every: int, out: Path, draws: bool = True
+    estimator: PoseEstimator, video: VideoFile, detector: ComponentSpec, boxes: Path, every: int, out: Path, suffix: str = ""
 ) -> int:
-    """Do what `posescope predict --track --smooth --angles --draw` does; return the number of poses."""
+    """Do what `posescope predict --track --smooth --angles --draw` does; return the number of poses.
+
+    Drawn videos have this suffix; none are drawn without one.
+    """
     options = VideoOptions(detect_every=every, smoothing=SmoothingOptions())
     run = PredictionRun(ImageSource([video.path]), build("detectors", detector), Detections(boxes), print, options)
     count = 0
-    with OverlayWriter(out / "overlays") as overlays, AngleWriter(out / "a.csv", AngleTable(estimator.skeleton), 0.2) as angles:
-        for poses in run.predict(estimator.predictor(1), overlays if draws else None):
+    table = AngleTable(estimator.skeleton)
+    with OverlayWriter(out / "overlays", video_suffix=suffix) as overlays, AngleWriter(out / "a.csv", table, 0.2) as angles:
+        for poses in run.predict(estimator.predictor(1), overlays if suffix else None):
             angles.append(poses)
             count += len(poses)
     return count
@@ -117,7 +121,8 @@ def main() -> None:
         given = ComponentSpec(name="boxes_file")
         kinds: dict[str, Callable[[], int]] = {
             "given_boxes": lambda: run_whole(estimator, video, given, boxes, 1, root),
-            "given_boxes_not_drawn": lambda: run_whole(estimator, video, given, boxes, 1, root, draws=False),
+            "given_boxes_mp4": lambda: run_whole(estimator, video, given, boxes, 1, root, ".mp4"),
+            "given_boxes_webm": lambda: run_whole(estimator, video, given, boxes, 1, root, ".webm"),
             "given_boxes_every_5": lambda: run_whole(estimator, video, given, boxes, 5, root),
         }
         if arguments.detector:
