@@ -76,7 +76,12 @@ def _export_facts(about: ModelDescription) -> dict[str, Any]:
     export = about.export
     if not export:
         return {}
-    stated: dict[str, Any] = {name: export[name] for name in ("precision", "source", "accuracy") if name in export}
+    stated: dict[str, Any] = {name: export[name] for name in ("precision", "source") if name in export}
+    accuracy = export.get("accuracy")
+    if isinstance(accuracy, dict):
+        metric = str(accuracy.get("name"))
+        stated[f"{metric}_of_the_original"], stated[metric] = accuracy.get("a"), accuracy.get("b")
+        stated[f"{metric}_difference"] = [accuracy.get(key) for key in ("difference", "low", "high")]
     return {**stated, "largest_difference": export.get("largest_difference")}
 
 

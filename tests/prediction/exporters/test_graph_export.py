@@ -1,16 +1,19 @@
 """Tests of posescope.prediction.exporters: int8 and openvino from a shared float32 export, accuracy, and radii."""
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from posescope.artifacts.description import model_fingerprint, read_description
 from posescope.artifacts.exported_model import ExportedModel
 from posescope.artifacts.onnx_model import OnnxModel
 from posescope.artifacts.uncertainty import JointCalibration, Uncertainty, read_uncertainty, write_uncertainty
+from posescope.cli import cli
 from posescope.core.errors import DataError
 from posescope.core.plugins import ComponentSpec, build
 from posescope.core.records import CropJoints, PoseTargets
@@ -87,6 +90,9 @@ def test_int8_export_describes_itself_and_runs(source: Path, data: ExportData, t
     assert (report.accuracy.count, report.accuracy.a) == (40, 1.0), "the labels are what the float32 model predicts"
     assert report.accuracy.low <= report.accuracy.difference <= report.accuracy.high
     assert about["accuracy"] == report.accuracy.to_dict()
+    facts = json.loads(CliRunner().invoke(cli, ["info", str(tmp_path / "int8"), "--json"]).stdout)
+    assert (facts["kind"], facts["precision"], facts["source"]) == ("int8", "int8", model_fingerprint(source))
+    assert facts["pck_thesis_difference"] == [report.accuracy.difference, report.accuracy.low, report.accuracy.high]
     estimator = PoseEstimator.load(tmp_path / "int8")
     assert estimator.backend.name == "onnx"
     assert estimator.predict_one(CROPS[0]).joints.shape == (1, 3, 2)
