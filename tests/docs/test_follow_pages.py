@@ -315,6 +315,16 @@ def test_use_a_model(page, checkout, painted) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("page", ["docs/how-to/formats.md"], indirect=True)
+def test_formats(page, checkout, painted) -> None:
+    shutil.copytree(painted / "val2017", checkout.root / "photos")
+    follow(checkout, page)
+    assert (checkout.root / "poses_openvino" / "poses.json").exists()
+    table = checkout.outputs["posescope benchmark data model_onnx model_openvino --rounds 2 --seconds 0.2"]
+    assert [line.split()[0] for line in table.splitlines()[3:]] == ["torch", "onnx", "openvino"]
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("page", ["docs/how-to/label.md"], indirect=True)
 def test_label(page, checkout, painted) -> None:
     source = painted / "annotations" / "person_keypoints_val2017.json"
