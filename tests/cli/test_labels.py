@@ -92,3 +92,28 @@ def test_errors_are_one_line(source: str, poses: Path, base: Path, tmp_path: Pat
     result = run("export", "cvat", poses, "--skeleton", base, "--base", base, "--out", tmp_path / "out")
     assert (result.exit_code, result.output.count("\n")) == (1, 1)
     assert not (tmp_path / "out").exists()
+
+
+def test_files_of_the_user_are_not_replaced(base: Path, tmp_path: Path) -> None:
+    source = base.rename(tmp_path / "annotations.json")
+    before = source.read_text()
+    result = run("convert", source, "--from", "coco", "--to", "coco", "--out", tmp_path)
+    assert (result.exit_code, source.read_text()) == (2, before)
+    other = tmp_path / "other"
+    other.mkdir()
+    theirs = before.replace("by posescope", "by hand")
+    (other / "annotations.json").write_text(theirs)
+    assert run("convert", source, "--from", "coco", "--to", "coco", "--out", other).exit_code == 1
+    assert (other / "annotations.json").read_text() == theirs
+    for _ in range(2):  # its own file is replaced
+        assert run("convert", source, "--from", "coco", "--to", "coco", "--out", tmp_path / "own").exit_code == 0
+
+
+def test_category_ids_as_text_are_read(base: Path, tmp_path: Path) -> None:
+    content = json.loads(base.read_text())
+    for record in content["annotations"]:
+        record["category_id"] = str(record["category_id"])
+    base.write_text(json.dumps(content))
+    result = run("export", "cvat", base, "--out", tmp_path / "cvat")
+    assert result.exit_code == 0, result.output
+    assert read_cvat(tmp_path / "cvat" / "annotations.xml").person_count == 4

@@ -94,3 +94,8 @@ def test_video_and_other_xml_are_refused(tmp_path: Path) -> None:
         (tmp_path / "a.xml").write_text(text)
         with pytest.raises(LabelError):
             read_cvat(tmp_path / "a.xml")
+
+
+def test_boxes_of_other_skeletons_are_no_persons(tmp_path: Path) -> None:
+    dog = '<skeleton label="dog" group_id="7"></skeleton><box label="car" group_id="7" xtl="1" ytl="2" xbr="3" ybr="4"></box>'
+    assert len(read_cvat(write(tmp_path / "a.xml", SHAPES + dog)).images[0].persons) == 1

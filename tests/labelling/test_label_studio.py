@@ -2,6 +2,7 @@
 
 import copy
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import fromstring
@@ -113,3 +114,28 @@ def test_joints_are_found_without_a_skeleton(tmp_path: Path) -> None:
     (tmp_path / "b.json").write_text("[]")
     with pytest.raises(LabelError):
         read_label_studio(tmp_path / "b.json")
+
+
+@pytest.mark.parametrize("prefix", ["/data/local-files/?d=mydata/photos/", "s3://photos/", "https://example.org/", ""])
+def test_names_of_images_return_whatever_the_address(prefix: str, tmp_path: Path) -> None:
+    base = example_labels()
+    names = ["sub/a & b#1%41.png", "c.png"]
+    images = [replace(image, name=name) for image, name in zip(base.images, names, strict=True)]
+    write_label_studio(base.with_images(images), tmp_path / "tasks.json", image_prefix=prefix)
+    assert [image.name for image in read_label_studio(tmp_path / "tasks.json", SKELETON).images] == names
+
+
+def test_persons_without_boxes_stay_apart(tmp_path: Path) -> None:
+    base = example_labels()
+    persons = tuple(replace(one, box=None) for one in base.images[0].persons[:2])
+    write_label_studio(base.with_images([replace(base.images[0], persons=persons)]), tmp_path / "tasks.json")
+    (image,) = read_label_studio(tmp_path / "tasks.json", SKELETON).images
+    assert [(one.id, one.joints) for one in image.persons] == [(one.id, one.joints) for one in persons]
+
+
+def test_key_points_of_another_rectangle_are_left_out_with_it(tmp_path: Path) -> None:
+    boxes = [region("rectanglelabels", label, label) for label in ("person", "dog")]
+    points = [region("keypointlabels", "head", f"{name}-head", parentID=name) for name in ("person", "dog")]
+    (image,) = read(tmp_path, task(*boxes, *points)).images
+    assert [person.labelled_count for person in image.persons] == [1]
+    assert read_label_studio(tmp_path / "a.json", SKELETON).notes.lines

@@ -48,3 +48,16 @@ def test_new_image_and_joints_in_another_order() -> None:
     assert done.labels.images[2].persons[0].joints == FIRST.joints
     with pytest.raises(LabelError):
         restore(LabelSet(Skeleton(("a", "b", "c"), (), (0.1, 0.1, 0.1)), "person", ()), base)
+
+
+def test_image_that_is_there_twice_is_refused() -> None:
+    base = example_labels()
+    with pytest.raises(LabelError, match=r"2 images.*a\.png"):
+        restore(base.with_images([base.images[0], replace(base.images[0], persons=())]), base)
+
+
+def test_added_images_are_noted() -> None:
+    base = example_labels()
+    done = restore(base.with_images([replace(base.images[0], name="photos/a.png")]), base)
+    assert "photos/a.png" in done.labels.notes.lines[-1]
+    assert restore(base, base).labels.notes == base.notes

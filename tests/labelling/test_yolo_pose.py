@@ -128,3 +128,9 @@ def test_damaged_side_file_and_repeated_stems_are_refused(tmp_path: Path) -> Non
     twin = labels.images[0].__class__("a.jpg", 64, 48)
     with pytest.raises(LabelError):
         write_yolo(labels.with_images([labels.images[0], twin]), tmp_path / "new")
+
+
+@pytest.mark.parametrize("split", ["train2017.txt", "nowhere/images", "."])
+def test_missing_folder_is_an_error(split: str, tmp_path: Path) -> None:
+    with pytest.raises(LabelError, match=r"data\.yaml"):
+        read_yolo(make(tmp_path, data=DATA.replace("train: images/train", f"train: {split}")), SKELETON)

@@ -23,6 +23,11 @@ __all__ = ["labels"]
 _FORMAT = click.Choice(list(FORMATS))
 _FILE = LocalPathType(exists=True, dir_okay=False)
 _FOLDER = LocalPathType(exists=True, file_okay=False)
+# Files of all formats in the folder of `--out`.
+_WRITTEN = (
+    "annotations.json", "annotations.xml", "data.yaml", "interface.xml", "labels.json", "metadata.json", "posescope.json",
+    "samples.json", "tasks.json",
+)  # fmt: skip
 _PRE_LABELS = PreLabelOptions()
 _SELECTION = SelectionOptions()
 
@@ -111,7 +116,7 @@ def export_labels(name: str, source: Path, out: Path, **options: Any) -> None:
       posescope labels export label_studio poses/poses.json --images photos --out pre_labels
       posescope labels export yolo data/annotations.json --images data/images --out yolo
     """  # noqa: D301 (\b keeps click from filling the lines)
-    _write(_read_source(source, options), name, out, options)
+    _write(_read_source(source, options), name, out, options, source)
 
 
 @labels.command("convert", cls=PosescopeCommand)
@@ -130,7 +135,7 @@ def convert(source: Path, source_name: str, name: str, out: Path, **options: Any
     Example:
       posescope labels convert export.zip --from cvat --to yolo --images photos --out yolo
     """  # noqa: D301 (\b keeps click from filling the lines)
-    _write(read_labels(source, source_name, _read_options(options, None)), name, out, options)
+    _write(read_labels(source, source_name, _read_options(options, None)), name, out, options, source)
 
 
 @labels.command("next", cls=PosescopeCommand)
@@ -167,7 +172,7 @@ def next_images(source: Path, out: Path, number: int, name: str, labelled: Path 
     write_ranking(ranked, out / "next.csv")
     by_name = {image.name: image for image in pool.images}
     echo(f"{out / 'next.csv'}: {pluralise(len(ranked), 'image')} of {pluralise(len(pool.images), 'image')}")
-    _write(pool.with_images([by_name[one.name] for one in ranked]), name, out, options)
+    _write(pool.with_images([by_name[one.name] for one in ranked]), name, out, options, source)
 
 
 def _read_options(options: dict[str, Any], skeleton: Skeleton | None) -> ReadOptions:
@@ -192,7 +197,10 @@ def _skeleton_of(model: Path | None) -> Skeleton:
     return read_description(folder).skeleton
 
 
-def _write(found: LabelSet, name: str, out: Path, options: dict[str, Any]) -> None:
+def _write(found: LabelSet, name: str, out: Path, options: dict[str, Any], source: Path) -> None:
+    inputs = [path.resolve() for path in (source, options.get("base")) if path is not None]
+    if any(path in (out.resolve(), *(out.resolve() / written for written in _WRITTEN)) for path in inputs):
+        raise click.UsageError(f"--out: expected a folder of its own, found that of {source}, which would be replaced.")
     _print_notes(found)
     files = write_labels(found, name, out, options["images"], options["image_prefix"])
     echo(f"{files[0]}: {_count(found)}")

@@ -1,5 +1,6 @@
 """Open an export as it was downloaded: a file, a folder or a zip archive, whose members are unpacked only if they are safe."""
 
+import lzma
 import stat
 import zipfile
 import zlib
@@ -11,6 +12,9 @@ from typing import IO
 
 from posescope.core.errors import DataError
 from posescope.labelling.label_set import LabelError
+
+# NotImplementedError: an unknown compression; RuntimeError: a password.
+_DAMAGED = (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error, lzma.LZMAError, UnicodeDecodeError)
 
 __all__ = ["MAX_UNPACKED_BYTES", "unpacked"]
 
@@ -46,8 +50,15 @@ def unpacked(path: Path, *, images: bool = False, max_bytes: int = MAX_UNPACKED_
         try:
             with zipfile.ZipFile(path) as archive:
                 _unpack(archive, path, Path(folder), images=images, max_bytes=max_bytes)
-        except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error, UnicodeDecodeError) as error:
-            # NotImplementedError: an unknown compression; RuntimeError: a password
+        except (
+            zipfile.BadZipFile,
+            NotImplementedError,
+            RuntimeError,
+            EOFError,
+            zlib.error,
+            lzma.LZMAError,
+            UnicodeDecodeError,
+        ) as error:
             raise LabelError(f"{path}: the zip archive cannot be read ({error}). Unpack it, and give the folder.") from error
         yield Path(folder)
 

@@ -8,7 +8,7 @@ from typing import Any
 from posescope.core.files import write_json
 from posescope.core.skeleton import Skeleton, skeleton_from_category
 from posescope.data.coco.annotation_stream import load_annotation_file
-from posescope.data.coco.record_validation import MAX_NUMBER, find_annotation_error, find_image_error
+from posescope.data.coco.record_validation import MAX_NUMBER, find_annotation_error, find_image_error, has_other_category
 from posescope.data.coco.repair import AREA_OF_BOX, parse_int64, repair_record, repair_sizes
 from posescope.labelling.label_set import (
     DECIMALS,
@@ -22,11 +22,13 @@ from posescope.labelling.label_set import (
     check_finite,
     check_image_name,
     check_score,
+    check_unique_names,
 )
 
-__all__ = ["box_around", "read_coco_labels", "to_coco", "write_coco_labels"]
+__all__ = ["box_around", "is_written_here", "read_coco_labels", "to_coco", "write_coco_labels"]
 
 _OWN = ("id", "image_id", "category_id", "bbox", "keypoints", "num_keypoints")
+_DESCRIPTION = "Labels converted by posescope"
 _OF_IMAGE = ("id", "file_name", "width", "height")
 
 
@@ -48,10 +50,10 @@ def read_coco_labels(path: Path, category: str = "person", skeleton: Skeleton | 
     seen: set[int] = set()
     others = 0
     for place, record in enumerate(content["annotations"]):
-        if isinstance(record, dict) and record.get("category_id", number) != number:
+        repaired, _ = repair_record(record, len(known))
+        if has_other_category(repaired, number):
             others += 1
             continue
-        repaired, _ = repair_record(record, len(known))
         reason = find_annotation_error(repaired, len(known), number, images, seen)
         if reason:
             raise LabelError(f"{path}: annotations[{place}]: {reason}. Correct the record, or remove it.")
@@ -63,7 +65,17 @@ def read_coco_labels(path: Path, category: str = "person", skeleton: Skeleton | 
     return LabelSet(known, name, labelled, notes)
 
 
-def to_coco(labels: LabelSet, description: str = "Labels converted by posescope", taken: Collection[int] = ()) -> dict[str, Any]:
+def is_written_here(path: Path) -> bool:
+    """Return whether a COCO annotation file was written by `to_coco`, by its description.
+
+    Args:
+        path: the file.
+    """
+    info = load_annotation_file(path).get("info")
+    return isinstance(info, dict) and info.get("description") == _DESCRIPTION
+
+
+def to_coco(labels: LabelSet, description: str = _DESCRIPTION, taken: Collection[int] = ()) -> dict[str, Any]:
     """Return the content of a COCO annotation file.
 
     Ids are kept where labels have them; new ones follow the largest. A missing box is that of the joints, as the reader of the
@@ -81,10 +93,7 @@ def to_coco(labels: LabelSet, description: str = "Labels converted by posescope"
     image_ids = _number([image.id for image in labels.images], "image")
     persons = [person for image in labels.images for person in image.persons]
     ids = iter(_number([person.id for person in persons], "annotation", taken))
-    names = [image.name for image in labels.images]
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise LabelError(f"The image {twice} is in the labels twice. Give it one record with all its persons.")
+    check_unique_names(labels, "labels")
     for number, image in zip(image_ids, labels.images, strict=True):
         own = {"id": number, "file_name": image.name, "width": image.width, "height": image.height}
         images.append({**image.side, **own})
@@ -118,7 +127,10 @@ def write_coco_labels(labels: LabelSet, path: Path, base: Path | None = None) ->
         return
     content = load_annotation_file(base)
     own = labels.skeleton.category_id
-    others = [one for one in content["annotations"] if isinstance(one, dict) and one.get("category_id", own) != own]
+    joints = len(labels.skeleton)
+    others = [one for one in content["annotations"] if has_other_category(repair_record(one, joints)[0], own)]
+    for name, value in {**content, "annotations": others}.items():
+        check_finite(value, f"{base}: {name}")
     found = to_coco(labels, taken=[number for one in others if (number := parse_int64(one.get("id"))) is not None])
     kept = {"images": found["images"], "annotations": [*found["annotations"], *others]}
     write_json(path, {**content, **kept}, compact=True)

@@ -115,10 +115,13 @@ class _Reader:
     def _boxes(self, element: Element, place: str) -> dict[int, list[Element]]:
         """Return the boxes of persons by group; those without one have a number of their own, below 0."""
         found: dict[int, list[Element]] = {}
-        groups = {_group(shape, place) for shape in element.iterfind("skeleton")} - {0}
+        skeletons = list(element.iterfind("skeleton"))
+        groups = {_group(shape, place) for shape in skeletons if shape.get("label") == self._category} - {0}
+        foreign = {_group(shape, place) for shape in skeletons} - {0} - groups
         for number, box in enumerate(element.iterfind("box")):
             group = _group(box, place)
-            if group not in groups and box.get("label") not in (self._category, self._category + BOX_SUFFIX):
+            is_own = group in groups or box.get("label") in (self._category, self._category + BOX_SUFFIX)
+            if group in foreign or not is_own:
                 self._leave_out("box")
                 continue
             found.setdefault(group if group in groups else -1 - number, []).append(box)

@@ -9,11 +9,11 @@ from posescope.core.errors import DataError, OptionsError
 from posescope.core.files import read_json
 from posescope.core.skeleton import Skeleton
 from posescope.labelling.archives import unpacked
-from posescope.labelling.coco_labels import read_coco_labels, write_coco_labels
+from posescope.labelling.coco_labels import is_written_here, read_coco_labels, write_coco_labels
 from posescope.labelling.cvat_labels import write_cvat_labels
 from posescope.labelling.cvat_xml import read_cvat, write_cvat
 from posescope.labelling.fiftyone_dataset import read_fiftyone, write_fiftyone
-from posescope.labelling.label_set import LabelError, LabelSet
+from posescope.labelling.label_set import LabelError, LabelSet, check_unique_names
 from posescope.labelling.label_studio import read_label_studio, write_label_studio
 from posescope.labelling.label_studio_interface import write_label_studio_interface
 from posescope.labelling.restoring import drop_repeated_ids
@@ -65,11 +65,13 @@ def read_labels(path: Path, name: str, options: ReadOptions) -> LabelSet:
         options: what the file may not say.
 
     Raises:
-        DataError: if the export is malformed or unsafe.
+        DataError: if the export is malformed or unsafe, or has an image twice.
     """
     kind = find_format(name)
     with unpacked(path, images=name == "yolo" and options.images is None) as place:
-        return drop_repeated_ids(kind.read(_find_file(place, kind, path), options))
+        found = kind.read(_find_file(place, kind, path), options)
+    check_unique_names(found, str(path))
+    return drop_repeated_ids(found)
 
 
 def write_labels(labels: LabelSet, name: str, folder: Path, images: Path | None = None, image_prefix: str = "") -> list[Path]:
@@ -133,6 +135,9 @@ def _find_file(place: Path, kind: LabelFormat, path: Path) -> Path:
 
 
 def _write_coco(labels: LabelSet, folder: Path, _: Path | None, __: str) -> list[Path]:
+    target = folder / "annotations.json"
+    if target.exists() and not is_written_here(target):
+        raise LabelError(f"{target}: expected no annotation file of another program here. Choose another folder.")
     write_coco_labels(labels, folder / "annotations.json")
     return [folder / "annotations.json"]
 

@@ -6,6 +6,7 @@ as the tools write them. No format shifts them by half a pixel, as the COCO expo
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import isfinite
@@ -18,7 +19,7 @@ from posescope.core.skeleton import Skeleton, skeleton_from_category
 
 __all__ = [
     "DECIMALS", "UNLABELLED", "Joint", "LabelError", "LabelSet", "LabelledImage", "LabelledPerson", "Notes", "check_finite",
-    "check_id", "check_image_name", "check_score", "round_px", "skeleton_of_names",
+    "check_id", "check_image_name", "check_score", "check_unique_names", "round_px", "skeleton_of_names",
 ]  # fmt: skip
 
 DECIMALS = 4  # of a px: percentages and fractions of other formats return to the number that was written
@@ -181,6 +182,24 @@ def check_score(value: Any, place: str) -> float | None:
     return float(value)
 
 
+def check_unique_names(labels: LabelSet, place: str) -> None:
+    """Refuse labels in which two images have one name: the persons of one of them would be lost.
+
+    Args:
+        labels: the labels.
+        place: where they are from, for the error.
+
+    Raises:
+        LabelError: if a name is repeated.
+    """
+    (name, count), *_ = Counter(image.name for image in labels.images).most_common(1) or [("", 0)]
+    if count > 1:
+        raise LabelError(
+            f"{place}: {count} images are called {name}. Export the tasks one by one, or give the images names of their own, "
+            "so that each has one record with all its persons."
+        )
+
+
 def check_image_name(name: Any, place: str) -> str:
     """Return the name of an image with / as separator.
 
@@ -195,7 +214,7 @@ def check_image_name(name: Any, place: str) -> str:
         raise LabelError(f"{place}: expected the name of an image, found {name!r:.200}.")
     plain = name.replace("\\", "/")
     path = PurePosixPath(plain)
-    if path.is_absolute() or ".." in path.parts or re.match(r"[A-Za-z]:", plain):
+    if not path.parts or path.is_absolute() or ".." in path.parts or re.match(r"[A-Za-z]:", plain):
         raise LabelError(f"{place}: expected the name of an image below its folder, found {name!r:.200}. Remove the path.")
     return str(path)
 

@@ -8,10 +8,11 @@ of the rectangle. The labelling interface that a project needs is written by `la
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from posescope.core.files import read_json, write_json
 from posescope.core.skeleton import Skeleton
+from posescope.labelling.coco_labels import box_around
 from posescope.labelling.label_set import (
     UNLABELLED,
     Joint,
@@ -117,15 +118,17 @@ class _Reader:
     def read_image(
         self, task: Mapping[str, Any], regions: Sequence[Region], scored: bool, place: str, skeleton: Skeleton
     ) -> LabelledImage | None:
-        name, side = _image_name(task["data"], place), _side_of(task.get("meta"))
+        side = _side_of(task.get("meta"))
+        name = check_image_name(side.pop("name"), place) if "name" in side else _image_name(task["data"], place)
         size = _size_of(regions, side, place)
         if size is None:
             self.notes["Tasks without any region have no size of their image, and were left out."] = None
             return None
         width, height = size
-        own = [one for one in regions if one.kind != "box" or one.label == self._category]
-        if len(own) < len(regions):
-            self.notes[f"Rectangles with another label than {self._category} were left out."] = None
+        others = {one.id for one in regions if one.kind == "box" and one.label != self._category}
+        own = [one for one in regions if one.id not in others and one.parent not in others]
+        if others:
+            self.notes[f"Rectangles with another label than {self._category} were left out, with their key points."] = None
         persons = [
             _read_person(box, points, size, scored, f"{place}: {name}", skeleton) for box, points in group_regions(own, place)
         ]
@@ -162,7 +165,10 @@ def _image_name(data: Mapping[str, Any], place: str) -> str:
     address = data.get(IMAGE) or next((value for value in data.values() if isinstance(value, str)), None)
     if not isinstance(address, str):
         raise LabelError(f"{place}: data: expected the address of an image in the field {IMAGE}.")
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError as error:
+        raise LabelError(f"{place}: data: {address!r:.200} is no address of an image ({error}).") from error
     if parts.path.endswith("/local-files/") and parts.query.startswith("d="):
         return check_image_name(unquote(parts.query[2:].partition("&")[0]).lstrip("/"), place)
     if parts.scheme or parts.path.startswith("/"):
@@ -199,8 +205,8 @@ def _write_task(labels: LabelSet, image: LabelledImage, prefix: str, model: str)
     for number, person in enumerate(image.persons):
         results[person.score is not None] += _write_person(labels, image, person, f"p{number}")
     scores = [person.score for person in image.persons if person.score is not None]
-    meta = {**image.side, "size": [image.width, image.height], **({} if image.id is None else {"id": image.id})}
-    task: dict[str, Any] = {"data": {IMAGE: prefix + image.name}, "meta": {_SIDE: meta}}
+    about = {"name": image.name, "size": [image.width, image.height], **({} if image.id is None else {"id": image.id})}
+    task: dict[str, Any] = {"data": {IMAGE: prefix + quote(image.name)}, "meta": {_SIDE: {**image.side, **about}}}
     if results[False] or not results[True]:
         task["annotations"] = [{"result": results[False]}] if results[False] else []
     if results[True]:
@@ -211,15 +217,14 @@ def _write_task(labels: LabelSet, image: LabelledImage, prefix: str, model: str)
 def _write_person(labels: LabelSet, image: LabelledImage, person: LabelledPerson, key: str) -> list[dict[str, Any]]:
     frame = {"to_name": IMAGE, "original_width": image.width, "original_height": image.height, "image_rotation": 0}
     sides = (image.width, image.height)
-    regions: list[dict[str, Any]] = []
-    parent = {}
-    if person.box is not None:
-        x, y, width, height = (100 * value / side for value, side in zip(person.box, (*sides, *sides), strict=True))
-        value = {"x": x, "y": y, "width": width, "height": height, "rotation": 0, "rectanglelabels": [labels.category]}
-        side = {**person.side, **({} if person.id is None else {"id": person.id})}
-        about = {"id": key, "from_name": BOX_CONTROL, "type": "rectanglelabels", "value": value, "meta": {_SIDE: side}}
-        regions.append({**frame, **about, **_score(person.score)})
-        parent = {"parentID": key}
+    # A person without a box gets that of the joints: the rectangle keeps the joints of a person together, and its id.
+    box = box_around(person) if person.box is None else person.box
+    x, y, width, height = (100 * value / side for value, side in zip(box, (*sides, *sides), strict=True))
+    value = {"x": x, "y": y, "width": width, "height": height, "rotation": 0, "rectanglelabels": [labels.category]}
+    side = {**person.side, **({} if person.id is None else {"id": person.id})}
+    about = {"id": key, "from_name": BOX_CONTROL, "type": "rectanglelabels", "value": value, "meta": {_SIDE: side}}
+    regions: list[dict[str, Any]] = [{**frame, **about, **_score(person.score)}]
+    parent = {"parentID": key}
     for name, joint in zip(labels.skeleton.joints, person.joints, strict=True):
         if not joint.visibility:
             continue

@@ -118,9 +118,16 @@ class _Sizes:
 
     def size_of(self, name: str) -> tuple[int, int]:
         """Return (width, height) px."""
-        if name in self._known:
-            return self._known[name].width, self._known[name].height
         size = None if self._lookup is None else self._lookup.read_size(name)
+        if name in self._known:
+            known = self._known[name].width, self._known[name].height
+            if size is not None and known == size and known != size[::-1]:
+                raise LabelError(
+                    f"{self._path}: {name}: the original labels are those of the stored image, {known[0]} x {known[1]} px, but "
+                    f"predictions and tools show it upright, {size[1]} x {size[0]} px (EXIF orientation). "
+                    "Rotate the image and its labels."
+                )
+            return known
         if size is None:
             where = "Give the folder of the images: --images FOLDER" if self._lookup is None else "It is missing, or no image"
             raise LabelError(f"{self._path}: {name}: the size of the image is unknown. {where}.")

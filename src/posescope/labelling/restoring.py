@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from posescope.labelling.label_set import Joint, LabelError, LabelledImage, LabelledPerson, LabelSet, Notes
+from posescope.labelling.label_set import Joint, LabelError, LabelledImage, LabelledPerson, LabelSet, Notes, check_unique_names
 
 __all__ = ["RestoredLabels", "drop_repeated_ids", "restore"]
 
@@ -39,11 +39,13 @@ def restore(corrected: LabelSet, base: LabelSet, *, keep_missing: bool = False) 
         keep_missing: Keep the persons of a matched image that are missing in the corrected one, for labels of some persons only.
 
     Raises:
-        LabelError: if the joints have other names.
+        LabelError: if the joints have other names, or an image is there twice.
     """
+    check_unique_names(corrected, "labels")
     ordered = _in_order_of(corrected, base)
     new = {image.name: image for image in ordered}
     known = {image.name for image in base.images}
+    strange = [name for name in new if name not in known]
     images, counts = [], Counter[str]()
     for image in base.images:
         if image.name not in new:
@@ -59,7 +61,9 @@ def restore(corrected: LabelSet, base: LabelSet, *, keep_missing: bool = False) 
         fresh = tuple(replace(one, id=None) for one in image.persons) if taken else image.persons
         images.append(replace(image, id=None, persons=fresh))
         counts += Counter(images=1, added=len(image.persons))
-    labels = LabelSet(base.skeleton, base.category, tuple(images), Notes((*base.notes.lines, *corrected.notes.lines)))
+    line = f"{len(strange)} of {len(new)} images are new in the original file, such as {next(iter(strange), '')}."
+    added = (f"{line} Is the name right?",) if strange else ()
+    labels = LabelSet(base.skeleton, base.category, tuple(images), Notes((*base.notes.lines, *corrected.notes.lines, *added)))
     return RestoredLabels(labels, counts["images"], counts["changed"], counts["added"], counts["removed"])
 
 

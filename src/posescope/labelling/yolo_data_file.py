@@ -124,6 +124,8 @@ def _inside(entry: Any, path: Path, split: str) -> PurePosixPath:
     if not isinstance(entry, str) or not entry:
         raise LabelError(f"{path}: {split}: expected a folder of images, found {entry!r:.100}.")
     plain = PurePosixPath(entry.replace("\\", "/"))
+    if not plain.parts:
+        raise LabelError(f"{path}: {split}: expected the folder of the images, found {entry!r:.100}. Write images, for example.")
     if plain.parts[0] == ".." and (path.parent / PurePosixPath(*plain.parts[1:])).is_dir():
         plain = PurePosixPath(*plain.parts[1:])
     if plain.is_absolute() or ".." in plain.parts or ":" in plain.parts[0]:

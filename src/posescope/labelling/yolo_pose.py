@@ -121,8 +121,13 @@ class _Reader:
         """Yield the images of all folders: those with a label file, and images without one."""
         root = self._data.path.parent
         for folder in self._data.folders:
-            names = {} if self._images is None and not (root / folder).is_dir() else self._image_names(folder)
             label_folder = root / _labels_folder(folder)
+            if not label_folder.is_dir() and not (root / folder).is_dir():
+                raise LabelError(
+                    f"{self._data.path}: found neither {root / folder} nor {label_folder}. Write the folders of the images "
+                    "relative to this file: lists of images (.txt) and `path` are not read."
+                )
+            names = {} if self._images is None and not (root / folder).is_dir() else self._image_names(folder)
             files = {path.relative_to(label_folder).with_suffix("").as_posix(): path for path in label_folder.rglob("*.txt")}
             for stem in sorted({*files, *(names if self._images is None else ())}):
                 yield from self._read_image(folder, stem, names.get(stem), files.get(stem))
