@@ -37,6 +37,23 @@ def test_other_spellings_do_not_avoid_the_key(make_client: MakeClient, photo: by
 
 
 @pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/predict%0A", 400),
+        ("/predict%0D", 400),
+        ("/predict%00", 400),
+        ("//predict", 401),
+        ("/predict/", 401),
+        ("/health%0A", 400),
+    ],
+)
+def test_every_path_that_is_not_open_needs_a_key(make_client: MakeClient, photo: bytes, path: str, status: int) -> None:
+    client = make_client(keys=ApiKeys([KEY]))
+    answer = client.post(f"http://127.0.0.1{path}", content=photo, headers={"Content-Type": "image/jpeg"}, follow_redirects=False)
+    assert (answer.status_code, list(answer.json())) == (status, ["error"])
+
+
+@pytest.mark.parametrize(
     ("host", "is_local", "status"),
     [
         ("localhost:8000", True, 200),

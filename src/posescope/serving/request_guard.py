@@ -3,6 +3,7 @@
     Host          on a loopback address only its own names; a page elsewhere whose name resolves to 127.0.0.1 is refused
     origin        no request that the page of another site sends (`Sec-Fetch-Site: cross-site`)
     API key       `X-API-Key: KEY` or `Authorization: Bearer KEY`, if the server has keys; not for /health and /docs
+    path          no control character: routes ignore a line break at the end of a path
 
 Any exception of the application that is left becomes an answer 500 without details; its traceback goes to the log.
 """
@@ -10,6 +11,7 @@ Any exception of the application that is left becomes an answer 500 without deta
 import ipaddress
 import json
 import logging
+import re
 import time
 from collections.abc import Collection, MutableMapping
 from typing import Any
@@ -26,8 +28,9 @@ __all__ = ["GuardedApplication", "error_body", "is_loopback"]
 
 _log = logging.getLogger(__name__)
 
-_PROTECTED = frozenset({"/predict", "/model", "/metrics"})
-_KNOWN = _PROTECTED | {"/", "/health", "/health/live", "/health/ready", "/docs", "/openapi.json"}
+_OPEN = frozenset({"/", "/health", "/health/live", "/health/ready", "/docs", "/openapi.json"})
+_KNOWN = _OPEN | {"/predict", "/model", "/metrics"}
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
@@ -118,7 +121,9 @@ class GuardedApplication:
             raise RequestRefusedError(403, "Expected the Host localhost, a loopback address or one of --allow-host.")
         if headers.get("sec-fetch-site") == "cross-site" and scope["method"] != "GET":
             raise RequestRefusedError(403, "Expected no request from the page of another site.")
-        if self._keys is not None and scope["path"] in _PROTECTED and not self._keys.knows(_key_of(headers)):
+        if _CONTROL.search(scope["path"]):
+            raise RequestRefusedError(400, "Expected a path without control characters.")
+        if self._keys is not None and scope["path"] not in _OPEN and not self._keys.knows(_key_of(headers)):
             raise RequestRefusedError(
                 401,
                 "Expected an API key of this server, as the header X-API-Key: KEY or Authorization: Bearer KEY.",
