@@ -1,5 +1,7 @@
 """Tests of the admission of requests."""
 
+from concurrent.futures import Future
+
 import pytest
 
 from posescope.serving.admission import Admission
@@ -23,4 +25,17 @@ def test_request_that_fails_is_released() -> None:
     admission = Admission(1, 10)
     with pytest.raises(ValueError, match="bad"), admission.admit(10):
         raise ValueError("bad")
+    assert admission.requests == 0
+
+
+def test_request_is_counted_until_its_future_is_done() -> None:
+    admission, done = Admission(2, 100), Future[None]()
+    with admission.admit(60) as hold_until:
+        hold_until(done)
+    assert (admission.requests, admission.bytes) == (1, 60)
+    done.cancel()
+    assert (admission.requests, admission.bytes) == (0, 0)
+    with admission.admit(60) as hold_until:
+        hold_until(done)
+        assert (admission.requests, admission.bytes) == (1, 60)
     assert admission.requests == 0

@@ -181,3 +181,16 @@ def test_close_answers_what_waits_and_refuses_the_rest(network: Network, make_ba
     assert not batcher.is_running
     with pytest.raises(BusyError):
         batcher.submit(crops_of(1))
+
+
+def test_closing_does_not_wait_for_ever() -> None:
+    network = Network()
+    network.gate.clear()
+    batcher = Batcher(network, 2, 0.0, 10, lambda *_: None)
+    future = batcher.submit(crops_of(1))
+    assert network.entered.wait(5)
+    started = time.monotonic()
+    batcher.close(0.1)
+    assert time.monotonic() - started < 2
+    network.gate.set()
+    assert future.result(5).scores.tolist() == [[1.0]]

@@ -7,6 +7,7 @@ squares, two things differ from training: the rule is always `padded_square` wit
 predicted, too; and the square is centred on the box, because the joints are not known.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,7 +47,11 @@ class PersonCrops:
 
 
 def crop_persons(
-    image: NDArray[np.uint8], boxes: NDArray[np.float64], recipe: CropRecipe, crop_size: tuple[int, int]
+    image: NDArray[np.uint8],
+    boxes: NDArray[np.float64],
+    recipe: CropRecipe,
+    crop_size: tuple[int, int],
+    check: Callable[[], None] = lambda: None,
 ) -> PersonCrops:
     """Crop persons out of an image.
 
@@ -55,6 +60,7 @@ def crop_persons(
         boxes: (n, 4) x, y, w, h px in the project's convention (an image spans [-0.5, W - 0.5]); w, h > 0.
         recipe: recipe of the model's training crops.
         crop_size: (height, width) px.
+        check: called before each crop; an error that it raises ends the cropping.
 
     Raises:
         OptionsError: if the recipe's rule is not installed.
@@ -66,5 +72,6 @@ def crop_persons(
     crops = np.empty((len(boxes), *crop_size, 3), dtype=np.uint8)
     whole = zip(*(part.tolist() for part in (found.left, found.top, found.height, found.width)), strict=True)
     for crop, (left, top, height, width) in zip(crops, whole, strict=True):
+        check()
         crop_box(image, left, top, (height, width), crop_size, recipe.padding_rgb, out=crop)
     return PersonCrops(crops, invert_affine(crop_from_image(found.left, found.top, found.width, crop_size, found.height)))

@@ -98,12 +98,13 @@ def _add_prediction(application: FastAPI, engine: ServingEngine) -> None:
         free one.
         """
         is_received = False
-        with admission.admit(check_body_size(request.headers, options.max_body_bytes)):
+        with admission.admit(check_body_size(request.headers, options.max_body_bytes)) as hold_until:
             try:
                 async with asyncio.timeout(options.timeout_s):
                     body = await read_body(request.stream(), options.max_body_bytes)
                     is_received = True
-                    poses = await engine.predict(Upload(request.headers.get("content-type", ""), body, file_name, boxes))
+                    upload = Upload(request.headers.get("content-type", ""), body, file_name, boxes)
+                    poses = await engine.predict(upload, hold_until)
             except TimeoutError as error:
                 status, what = (504, "answer") if is_received else (408, "whole request")
                 raise RequestRefusedError(status, f"Expected the {what} within {options.timeout_s:g} s; repeat it.") from error

@@ -127,12 +127,18 @@ class Batcher:
             self._changed.notify()
         return job.future
 
-    def close(self) -> None:
-        """Compute what waits, and end the thread."""
+    def close(self, max_wait_s: float | None = None) -> None:
+        """Compute what waits, and end the thread.
+
+        Args:
+            max_wait_s: maximum time to wait for the thread, s; then it is left to itself, with a warning. None: no limit.
+        """
         with self._changed:
             self._is_closed = True
             self._changed.notify()
-        self._thread.join()
+        self._thread.join(max_wait_s)
+        if self._thread.is_alive():
+            _log.warning("The network was still running %g s after the end of the server.", max_wait_s)
 
     def _work(self) -> None:
         while batch := self._next_batch():

@@ -1,15 +1,18 @@
 """The engine of the server: images of a request -> poses, with one forward pass for several requests.
 
 Decoding, detection and cropping of a request run in a small pool of threads. Only there an image is in memory; crops wait for the
-network. So memory is bounded by the number of these threads, whatever number of requests waits.
+network. So memory is bounded by the number of these threads, whatever number of requests waits. A request whose time is over is
+dropped: while it waits at once, while it is decoded before its next image or crop.
 """
 
 import asyncio
 import logging
 import threading
-from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +28,9 @@ from posescope.prediction.image_io.image_folder import assign_image_ids
 from posescope.prediction.person_crops import PersonCrops, crop_persons
 from posescope.prediction.poses import DetectedPerson, ImageInfo, ImagePoses, PersonPose
 from posescope.prediction.predictor import person_poses
+from posescope.serving.admission import Hold
 from posescope.serving.batching import Batcher
+from posescope.serving.decoding_pool import DecodingPool
 from posescope.serving.options import ServingOptions
 from posescope.serving.refusals import RequestRefusedError
 from posescope.serving.request_body import Upload, UploadedImage, parse_upload
@@ -36,6 +41,9 @@ __all__ = ["ServingEngine"]
 _log = logging.getLogger(__name__)
 
 _GREY_SIZE = (480, 640)
+# A crop costs time in proportion to its box, most of which would be padding.
+_MAX_BOX_RATIO = 3
+_CLOSE_S = 10.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +81,7 @@ class ServingEngine:
             grey = np.full((*_GREY_SIZE, 3), 128, dtype=np.uint8)
             detector(grey, ImageInfo("grey", 0, _GREY_SIZE), Detections(Path()))
         estimator.backend.run(np.full((1, *estimator.description.crop_size, 3), 128, dtype=np.uint8), options.flip_test)
-        self._pool = ThreadPoolExecutor(options.decoding_threads, thread_name_prefix="decoding")
+        self._pool = DecodingPool(options.decoding_threads)
         self.batcher = Batcher(
             lambda crops: estimator.backend.run(crops, options.flip_test),
             options.max_batch,
@@ -87,55 +95,72 @@ class ServingEngine:
         """Whether requests are answered."""
         return self.batcher.is_running
 
-    async def predict(self, upload: Upload) -> list[ImagePoses]:
+    async def predict(self, upload: Upload, hold_until: Hold = lambda _: None) -> list[ImagePoses]:
         """Predict the persons of the images of a request, in their order.
+
+        Args:
+            upload: the request.
+            hold_until: called with a future that is done as soon as the body of the request is no longer used, even if this
+                coroutine is cancelled before.
 
         Raises:
             RequestRefusedError: if the request is malformed or has too many images, an image cannot be decoded, or its boxes are
-                malformed, outside it or too many (400, 413, 415, 422).
+                malformed, outside it, too large or too many (400, 413, 415, 422).
             BusyError: if too many persons wait.
         """
         with self.batcher.expect():
-            prepared, waiting = await asyncio.get_running_loop().run_in_executor(self._pool, self._prepare, upload)
+            job = self._pool.submit(partial(self._prepare, upload))
+            hold_until(job.future)
+            try:
+                prepared, waiting = await asyncio.wrap_future(job.future)
+            finally:
+                job.drop()
         if waiting is None:  # no image has a person
             return self._poses_of(prepared, None)
         found = await asyncio.wrap_future(waiting)
         return self._poses_of(prepared, found)
 
     def close(self) -> None:
-        """Compute what waits, and end the threads."""
-        self._pool.shutdown(cancel_futures=True)
-        self.batcher.close()
+        """Let the threads end what they compute, for 10 s; after that they are left to themselves, with a warning."""
+        deadline = time.monotonic() + _CLOSE_S
+        self._pool.close(_CLOSE_S)
+        self.batcher.close(max(0.0, deadline - time.monotonic()))
 
-    def _prepare(self, upload: Upload) -> "tuple[list[_PreparedImage], Future[CropJoints] | None]":
-        """Return the images of a request without their pixels, and the joints that are being predicted; runs in the pool."""
+    def _prepare(self, upload: Upload, check: Callable[[], None]) -> "tuple[list[_PreparedImage], Future[CropJoints] | None]":
+        """Return the images of a request without their pixels, and the joints that are being predicted; runs in the pool.
+
+        `check` raises BusyError if the request was dropped.
+        """
         images = parse_upload(upload, self.options.max_images)
         ids = assign_image_ids([image.name for image in images])
         try:
-            prepared = [self._prepare_one(image, image_id) for image, image_id in zip(images, ids, strict=True)]
+            prepared = [self._prepare_one(image, image_id, check) for image, image_id in zip(images, ids, strict=True)]
         except ImageError as error:
             status = 413 if error.kind == "image is too large" else 422
             raise RequestRefusedError(status, str(error)) from error
         except DataError as error:
             raise RequestRefusedError(422, str(error)) from error
+        check()
         crops = np.concatenate([image.crops.crops for image in prepared])
         self.metrics.count_images(len(prepared), len(crops))
         return prepared, self.batcher.submit(crops) if len(crops) else None
 
-    def _prepare_one(self, image: UploadedImage, image_id: int) -> _PreparedImage:
+    def _prepare_one(self, image: UploadedImage, image_id: int, check: Callable[[], None]) -> _PreparedImage:
+        check()
         pixels = decode_image(image.raw, Path(image.name), frame="upright", limits=self._limits)
         info = ImageInfo(image.name, image_id, (pixels.shape[0], pixels.shape[1]))
         if image.boxes is not None and len(image.boxes) > self.options.max_persons:
             raise self._too_many(info, len(image.boxes))
         if image.boxes is not None or self.detector is None:
             persons = given_persons(info, image.boxes)
+            _check_sizes(info, persons)
         else:
             persons = self._detect(self.detector, pixels, info)
         if len(persons) > self.options.max_persons:
             raise self._too_many(info, len(persons))
         boxes = np.array([person.box for person in persons], dtype=np.float64).reshape(-1, 4)
         model = self.estimator.description
-        return _PreparedImage(info, persons, crop_persons(pixels, boxes, model.crop, model.crop_size))
+        return _PreparedImage(info, persons, crop_persons(pixels, boxes, model.crop, model.crop_size, check))
 
     def _detect(self, detector: Detector, pixels: NDArray[np.uint8], info: ImageInfo) -> list[DetectedPerson]:
         try:
@@ -146,7 +171,7 @@ class ServingEngine:
         except PosescopeError as error:  # its message may name files of this machine
             _log.exception("The detector failed for an image of %s px.", info.size)
             raise RequestRefusedError(500, "The detector failed; the log of the server has the reason.") from error
-        return [person for person in found if person.is_in_image]
+        return [person for person in found if person.is_in_image and not _is_too_large(person)]
 
     def _too_many(self, info: ImageInfo, count: int) -> RequestRefusedError:
         limit = self.options.max_persons
@@ -165,3 +190,16 @@ class ServingEngine:
 
     def _persons_of(self, image: _PreparedImage, found: CropJoints) -> list[PersonPose]:
         return person_poses(image.persons, image.crops, found, self.estimator.uncertainty, self.options.flip_test)
+
+
+def _is_too_large(person: DetectedPerson) -> bool:
+    return max(person.box[2:]) > _MAX_BOX_RATIO * max(person.image.size)
+
+
+def _check_sizes(info: ImageInfo, persons: Sequence[DetectedPerson]) -> None:
+    if found := [person.box for person in persons if _is_too_large(person)]:
+        raise RequestRefusedError(
+            422,
+            f"{info.name}: expected boxes whose sides are at most {_MAX_BOX_RATIO} times the longer side of the image of "
+            f"{info.size} px (height, width), found a box of {found[0][2]:g} x {found[0][3]:g} px.",
+        )
