@@ -181,8 +181,15 @@ def test_no_exception_is_swallowed() -> None:
         )
     ]
     # A worker sends the error to the process of the run, which raises it. The thread of the network gives it to the requests of
-    # its batch, and the server logs it and answers with status 500. An experiment logger may raise anything, and is warned of.
-    expected = ["core/worker_tasks.py", "serving/batching.py", "serving/request_guard.py", "tracking/guarded_logger.py"]
+    # its batch, a thread that decodes to its request, and the server logs it and answers with status 500. An experiment logger
+    # may raise anything, and is warned of.
+    expected = [
+        "core/worker_tasks.py",
+        "serving/batching.py",
+        "serving/decoding_pool.py",
+        "serving/request_guard.py",
+        "tracking/guarded_logger.py",
+    ]
     assert [place.partition(":")[0] for place in found] == expected
 
 

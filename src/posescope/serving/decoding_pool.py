@@ -104,8 +104,8 @@ class DecodingPool:
         """
         with self._lock:
             self._is_closed = True
-        while self._drop_next():
-            pass
+        while not self._waiting.empty():
+            self._drop_next()
         for _ in self._threads:
             self._waiting.put(None)
         deadline = time.monotonic() + max_wait_s
@@ -118,14 +118,13 @@ class DecodingPool:
         if late:
             _log.warning("%d requests were still being decoded %g s after the end of the server.", len(late), max_wait_s)
 
-    def _drop_next(self) -> bool:
+    def _drop_next(self) -> None:
         try:
             job = self._waiting.get_nowait()
-        except queue.Empty:
-            return False
+        except queue.Empty:  # a thread was faster
+            return
         if job is not None:
             job.drop()
-        return True
 
     def _work(self) -> None:
         while job := self._waiting.get():
