@@ -21,7 +21,7 @@ from posescope.serving.docs_page import render_docs_page
 from posescope.serving.engine import ServingEngine
 from posescope.serving.refusals import RequestRefusedError
 from posescope.serving.request_body import Upload, check_body_size, read_body
-from posescope.serving.request_guard import GuardedApplication, error_body
+from posescope.serving.request_guard import SERVER_FAILED, GuardedApplication, error_body
 
 __all__ = ["make_application"]
 
@@ -72,6 +72,10 @@ def _refuse_as_json(application: FastAPI) -> None:
     async def answer_invalid_query(_: Request, error: RequestValidationError) -> Response:
         faults = "; ".join(f"{one['loc'][-1]}: {one['msg']}" for one in error.errors())
         return Response(error_body(f"The query is malformed: {faults}."), 422, media_type=_JSON)
+
+    @application.exception_handler(Exception)  # Starlette answers with plain text, and then raises the exception for the log
+    async def answer_failure(_: Request, __: Exception) -> Response:
+        return Response(error_body(SERVER_FAILED), 500, media_type=_JSON)
 
 
 def _add_prediction(application: FastAPI, engine: ServingEngine) -> None:

@@ -24,7 +24,9 @@ from posescope.serving.api_keys import ApiKeys
 from posescope.serving.refusals import RequestRefusedError
 from posescope.serving.server_metrics import ServerMetrics
 
-__all__ = ["GuardedApplication", "error_body", "is_loopback"]
+__all__ = ["SERVER_FAILED", "GuardedApplication", "error_body", "is_loopback"]
+
+SERVER_FAILED = "The server failed; its log has the reason."
 
 _log = logging.getLogger(__name__)
 
@@ -108,7 +110,7 @@ class GuardedApplication:
         except Exception:
             _log.exception("%s %s: unexpected error", scope["method"], escape_control(scope["path"]))
             if answered.status is None:
-                await _send_error(send_with_headers, 500, "The server failed; its log has the reason.", {})
+                await _send_error(send_with_headers, 500, SERVER_FAILED, {})
         finally:
             path = scope["path"] if scope["path"] in _KNOWN else "other"
             self._metrics.count_request(path, answered.status or 499, time.perf_counter() - started)
