@@ -112,12 +112,18 @@ def test_every_command_is_known_and_its_parameters_are_valid(page, readme, check
             check_command(re.sub(r"^PYTHONPATH=\S+ ", "", step.text), checkout.root / "conf")
 
 
+@pytest.fixture(scope="module")
+def complete() -> dict[str, Any]:
+    """Return all parameters of the project with their defaults."""
+    configure_once()
+    merged = ComponentConfigLoader(str(REPOSITORY / "conf"), env="test", **CONFIG_LOADER_ARGS)["parameters"]
+    return {name: model.model_validate(merged[name]).model_dump() for name, model in parameter_models().items()}
+
+
 @every_page
-def test_every_parameter_in_the_text_exists(page, checkout) -> None:
+def test_every_parameter_in_the_text_exists(page, checkout, complete) -> None:
     """`a.b=1,c.d=2` is valid; `a.b` exists (options of components are checked when they are given)."""
     conf = checkout.root / "conf"
-    merged = ComponentConfigLoader(str(conf), env="local", **CONFIG_LOADER_ARGS)["parameters"]
-    complete = {name: model.model_validate(merged[name]).model_dump() for name, model in parameter_models().items()}
     for word in page.words():
         if re.fullmatch(r"[\w.]+=\S+", word):
             check_run(f"kedro run --params {word}", conf)

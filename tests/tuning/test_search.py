@@ -114,7 +114,7 @@ def test_another_space_seed_recipe_or_data_is_another_search(recipe, data, make_
 def test_pruned_trial_is_never_the_best(recipe, data, make_options, tmp_path, monkeypatch) -> None:
     pcks = iter([0.5, 0.6, 0.7, 0.1])  # the second trial falls behind after its first epoch
 
-    def play(untrained, train_set, val_set, training, checkpoints, mark, on_epoch, parts) -> None:
+    def play(untrained, train_set, val_set, training, checkpoints, mark, on_epoch, parts, observer) -> None:
         for epoch in range(1, training.epochs + 1):
             on_epoch(EpochRecord(epoch, 1.0, 1.0, next(pcks), 0.1, 2.0))
 

@@ -244,7 +244,7 @@ def check_splits(before: pd.DataFrame, after: pd.DataFrame) -> None:
     assert (after.groupby(["source_split", "file_name"])["split"].nunique() == 1).all()
 
 
-@pytest.mark.parametrize("round_", [*range(6), *(pytest.param(number, marks=pytest.mark.slow) for number in range(6, ROUNDS))])
+@pytest.mark.parametrize("round_", [*range(3), *(pytest.param(number, marks=pytest.mark.slow) for number in range(3, ROUNDS))])
 def test_damaged_file_gives_a_named_error_or_a_consistent_result(tiny_coco, no_images, round_):
     content = tiny_coco.read("train2017")
     ends: dict[str, int] = {}
