@@ -18,8 +18,8 @@ Connect = Callable[..., socket.socket]
 
 
 async def echo_length(scope: Any, receive: Any, send: Any) -> None:
-    """Answer with the number of bytes of the body."""
-    size, more = 0, True
+    """Answer with the number of bytes of the body; for the path /now with 0, before the body has arrived."""
+    size, more = 0, scope["path"] != "/now"
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
@@ -130,6 +130,17 @@ def test_connections_are_bounded_and_idle_ones_make_room(start_server: Callable[
         assert one.recv(100).startswith(b"HTTP/1.1 200")
     busy.sendall(b"x")
     assert busy.recv(100).startswith(b"HTTP/1.1 200")
+
+
+def test_connections_that_owe_the_body_of_an_answered_request_make_room(
+    start_server: Callable[..., int], connect: Connect
+) -> None:
+    port = start_server(max_connections=2)
+    answered = [connect(port, b"GET /now HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\n") for _ in range(2)]
+    for one in answered:
+        assert one.recv(1000).startswith(b"HTTP/1.1 200")
+    other = connect(port, b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+    assert other.recv(100).startswith(b"HTTP/1.1 200")
 
 
 def test_new_connection_is_closed_if_all_others_have_a_request(start_server: Callable[..., int], connect: Connect) -> None:

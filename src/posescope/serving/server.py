@@ -142,14 +142,19 @@ class _LimitedConnection(H11Protocol):
             self._make_room()
 
     def _make_room(self) -> None:
-        """Close the connection that has waited longest for a header: this one if all others have a request in progress.
+        """Close the connection that has been idle for longest: this one if all others have a request in progress.
 
         So clients that open many connections and send nothing cannot keep the others out.
         """
-        others = (one for one in self.connections if isinstance(one, _LimitedConnection) and one._awaits_header)
+        others = (one for one in self.connections if isinstance(one, _LimitedConnection) and one._is_idle)
         oldest = min(others, key=lambda one: one._changed_s)
         self.connections.discard(oldest)  # the event loop reports the end of the connection later
         oldest.transport.abort()
+
+    @property
+    def _is_idle(self) -> bool:
+        """Whether the connection waits for a header, or its request was answered though the body has not arrived."""
+        return self._awaits_header or (self.cycle is not None and self.cycle.response_complete)
 
     def data_received(self, data: bytes) -> None:
         had_header = not self._awaits_header
