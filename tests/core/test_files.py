@@ -15,7 +15,16 @@ from threading import Thread
 import pytest
 
 from posescope.core.errors import DataError
-from posescope.core.files import atomic_folder, atomic_write, fingerprint, locked, read_json, sha256_of, write_json
+from posescope.core.files import (
+    JsonRecords,
+    atomic_folder,
+    atomic_write,
+    fingerprint,
+    locked,
+    read_json,
+    sha256_of,
+    write_json,
+)
 
 
 class HaltError(Exception):
@@ -153,6 +162,17 @@ def test_nan_is_refused_in_json(tmp_path, number):
     with pytest.raises(ValueError, match="JSON"):
         write_json(tmp_path / "a.json", {"loss": number})
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("records", [[], [{"b": [1, 2.5], "a": "ä\n[x]"}], [{"a": {}}, {"a": []}, 3]])
+def test_records_are_written_as_their_list(tmp_path, records):
+    found = JsonRecords()
+    for record in records:
+        found.append(record)
+    found.write(tmp_path / "streamed.json")
+    write_json(tmp_path / "whole.json", records)
+    assert (tmp_path / "streamed.json").read_bytes() == (tmp_path / "whole.json").read_bytes()
+    assert len(found) == len(records)
 
 
 def test_missing_json_file_is_an_error(tmp_path):

@@ -57,6 +57,14 @@ def test_exports_beside_a_model_are_found_and_others_are_not(model_folders: Any,
         find_variants(tmp_path / "torch", [tmp_path / "other"])
 
 
+def test_damaged_export_beside_the_model_is_left_out(model_folders: Any, tmp_path: Path) -> None:
+    for name in ("torch", "onnx"):
+        shutil.copytree(getattr(model_folders, name), tmp_path / name)
+    (tmp_path / "onnx" / "model.onnx").write_bytes(b"")
+    opened, left_out = open_variants(find_variants(tmp_path / "torch"), threads=1)
+    assert ([one.label for one in opened], list(left_out)) == (["torch float32 cpu"], ["onnx float32 cpu"])
+
+
 def test_runtime_that_is_not_installed_is_left_out(model_folders: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "onnxruntime", None)
     opened, left_out = open_variants(find_variants(model_folders.torch), threads=1)

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from posescope.cli.base import LocalPathType, PosescopeCommand, allow_component, echo, read_settings
 from posescope.core.errors import DataError, pluralise
-from posescope.core.files import write_json
+from posescope.core.files import JsonRecords, write_json
 from posescope.core.mirrors import OF_NO_MODEL
 from posescope.core.option_faults import describe_validation_error
 from posescope.core.plugins import ComponentSpec, build, check_options
@@ -179,11 +179,12 @@ def _angle_writer(estimator: PoseEstimator, options: dict[str, Any]) -> AngleWri
 def _predict(run: PredictionRun, found: Iterator[ImagePoses], options: dict[str, Any], angles: AngleWriter | None = None) -> None:
     """Print the poses of each image as they come, and write them at the end, also where an error ends the run early."""
     out: Path | None = options["out"]
-    records: list[dict[str, Any]] = []
+    records = JsonRecords()
     finished = False
     try:
         for poses in found:
-            records += poses.to_coco() if out else []
+            for record in poses.to_coco() if out else ():
+                records.append(record)
             if angles is not None:
                 angles.append(poses)
             with tqdm.external_write_mode():  # the progress bar is not in the way
@@ -191,7 +192,7 @@ def _predict(run: PredictionRun, found: Iterator[ImagePoses], options: dict[str,
         finished = True
     finally:
         if out and (finished or run.images):
-            write_json(out / "poses.json", records)
+            records.write(out / "poses.json")
             write_json(out / "summary.json", run.summary())
         if out and run.images and not finished:
             echo(f"{out / 'poses.json'}: the {pluralise(run.images, 'image')} until then.", err=True)

@@ -6,6 +6,7 @@
 A call takes crops and returns joints and scores: network and decoder, without image files and crops.
 """
 
+import logging
 import os
 import platform
 import time
@@ -24,6 +25,8 @@ from posescope.core.hardware import available_cpus
 from posescope.prediction.backends.backend import Backend, find_backend, open_backend
 
 __all__ = ["Machine", "Timing", "Variant", "describe_machine", "find_variants", "measure_variants", "open_variants"]
+
+log = logging.getLogger(__name__)
 
 _PACKAGES = ("posescope", "torch", "onnxruntime", "openvino", "numpy")
 _PAUSE_S = 0.05  # threads of ONNX Runtime wait actively for some milliseconds after a call
@@ -127,12 +130,24 @@ def find_variants(model: Path, others: Sequence[Path] = (), allow: Collection[st
         if _source_of(folder) != own:
             raise DataError(f"{folder}: expected an export of {model} (model {own}), found the model {_source_of(folder)}.")
     beside = [path.parent for path in sorted(model.resolve().parent.glob(f"*/{DESCRIPTION}"))]
-    folders = [model.resolve(), *(folder.resolve() for folder in others)]
-    folders += [folder for folder in beside if _is_export_of(folder, own)]
-    found = [(read_description(folder).trusted(allow)) for folder in dict.fromkeys(folders)]
+    given = list(dict.fromkeys([model.resolve(), *(folder.resolve() for folder in others)]))
+    found = [_describe(folder, allow) for folder in given]
+    for folder in beside:
+        if folder not in given and _is_export_of(folder, own):
+            try:
+                found.append(_describe(folder, allow))
+            except DataError as error:  # it was not asked for
+                log.warning("%s is not measured: %s", folder, error)
     named = [(about, find_backend(about, allow=allow).name) for about in found]
     devices = [(about, name, device) for about, name in named for device in _devices_of(name)]
     return [Variant(about, name, device) for about, name, device in devices]
+
+
+def _describe(folder: Path, allow: Collection[str]) -> ModelDescription:
+    """Return the description of a model folder whose backend is known."""
+    about = read_description(folder).trusted(allow)
+    find_backend(about, allow=allow)
+    return about
 
 
 def open_variants(
@@ -152,7 +167,7 @@ def open_variants(
     for variant in variants:
         try:
             opened[variant] = open_backend(variant.description, device=variant.device, threads=threads, allow=allow)
-        except (OptionsError, ImportError) as error:  # a runtime is not installed, or lacks the device
+        except (DataError, OptionsError, ImportError) as error:  # a runtime is not installed, or lacks the device
             left_out[variant.label] = str(error)
     if any(variant.backend == "torch" for variant in opened):
         import torch  # noqa: PLC0415  (imported by the backend already)
