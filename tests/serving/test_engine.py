@@ -80,7 +80,9 @@ def test_boxes_are_bounded_by_the_image(make_client: MakeClient, photo: bytes, s
     assert answer.status_code == status
 
 
-def test_closing_does_not_wait_for_ever(served_estimator: PoseEstimator, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closing_does_not_wait_for_ever(
+    served_estimator: PoseEstimator, gate: Gate, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr(engine_module, "_CLOSE_S", 0.2)
     engine = ServingEngine(served_estimator, ServingOptions(), metrics_of_model(served_estimator))
     pixels = np.zeros((9, 9, 3), dtype=np.uint8)
@@ -93,3 +95,4 @@ def test_closing_does_not_wait_for_ever(served_estimator: PoseEstimator, gate: G
     engine.close()
     assert time.monotonic() - started < 2
     assert not engine.is_ready
+    assert [record.name for record in caplog.records] == ["posescope.serving.decoding_pool"]  # the idle network has ended

@@ -44,6 +44,7 @@ _GREY_SIZE = (480, 640)
 # A crop costs time in proportion to its box, most of which would be padding.
 _MAX_BOX_RATIO = 3
 _CLOSE_S = 10.0
+_LEAST_CLOSE_S = 1.0  # an idle thread needs a moment to end
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +125,7 @@ class ServingEngine:
         """Let the threads end what they compute, for 10 s; after that they are left to themselves, with a warning."""
         deadline = time.monotonic() + _CLOSE_S
         self._pool.close(_CLOSE_S)
-        self.batcher.close(max(0.0, deadline - time.monotonic()))
+        self.batcher.close(max(_LEAST_CLOSE_S, deadline - time.monotonic()))
 
     def _prepare(self, upload: Upload, check: Callable[[], None]) -> "tuple[list[_PreparedImage], Future[CropJoints] | None]":
         """Return the images of a request without their pixels, and the joints that are being predicted; runs in the pool.
