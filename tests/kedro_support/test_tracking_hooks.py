@@ -111,10 +111,11 @@ def test_failing_logger_is_one_warning_at_the_end(reports: Path, caplog: pytest.
     assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 
-def test_damaged_record_is_one_warning(reports: Path, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("content", ["{", "[]", '{"error": null}'])
+def test_damaged_record_is_one_warning(reports: Path, caplog: pytest.LogCaptureFixture, content: str) -> None:
     hook, catalog = ExperimentTracking(), catalog_of(reports, FILE)
     hook.before_pipeline_run(RUN, catalog)
-    (reports / "runs" / RUN_ID / "run.json").write_text("{")
+    (reports / "runs" / RUN_ID / "run.json").write_text(content)
     hook.after_pipeline_run(RUN)
     assert [record.levelname for record in caplog.records] == ["WARNING"]
 

@@ -47,8 +47,11 @@ def test_colons_of_an_id_are_no_part_of_a_folder(tmp_path):
     assert (tmp_path / "runs" / "10.00" / "tracking.json").is_file()
 
 
-def test_damaged_note_is_an_error(tmp_path):
+@pytest.mark.parametrize("content", ["{", "[]", "null", '{"trainings": null}', '{"trainings": []}'])
+def test_damaged_note_is_an_error(tmp_path, content):
     resolve_name(tmp_path, FIRST, "f", FIRST, is_resumed=False)
-    (tmp_path / "runs" / FIRST / "tracking.json").write_text("{")
+    (tmp_path / "runs" / FIRST / "tracking.json").write_text(content)
+    with pytest.raises(DataError):
+        resolve_name(tmp_path, SECOND, "f", SECOND, is_resumed=True)
     with pytest.raises(DataError):
         read_run_name(tmp_path, FIRST)

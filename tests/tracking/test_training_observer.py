@@ -22,7 +22,8 @@ def track(folder, run_id, *loggers, timeout_s=10.0, **more):
 
 def test_epochs_and_image_grids_are_logged(tmp_path):
     (tmp_path / "grids").mkdir()
-    (tmp_path / "grids" / "epoch_0002.png").touch()
+    for name in ("epoch_0002.png", "epoch_0002 copy.png", "epoch_.png"):
+        (tmp_path / "grids" / name).touch()
     tracker = track(tmp_path, FIRST, FILE, parameters={"modelling.training.seed": 0})
     for count in range(4):
         tracker.update("f", HISTORY[:count], tmp_path / "grids")

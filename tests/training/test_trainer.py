@@ -102,6 +102,41 @@ def test_observer_is_called_at_the_start_after_each_epoch_and_at_the_end(
     assert resumed.calls == [*(("f", epochs, None) for epochs in ([1], [1, 2])), "close"]
 
 
+class FailingObserver(Notes):
+    """An observer whose calls raise."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self.error = error
+
+    def update(self, fingerprint: str, history: tuple[EpochRecord, ...], image_grids: Path | None) -> None:
+        super().update(fingerprint, history, image_grids)
+        raise self.error
+
+    def close(self) -> None:
+        super().close()
+        raise self.error
+
+
+def test_error_of_an_observer_is_one_warning(
+    untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    observer = FailingObserver(TypeError("not a mapping"))
+    outcome = train(untrained, train_set, val_set, make_options(epochs=1), CheckpointStore(tmp_path), "f", observer=observer)
+    assert len(outcome.history) == 1
+    assert len(observer.calls) == 3
+    assert [record.name for record in caplog.records if "not a mapping" in record.getMessage()] == [
+        "posescope.training.epoch_loop"
+    ]
+
+
+def test_interruption_in_an_observer_passes(untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path) -> None:
+    observer = FailingObserver(KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        train(untrained, train_set, val_set, make_options(epochs=1), CheckpointStore(tmp_path), "f", observer=observer)
+    assert len(observer.calls) == 1
+
+
 def test_inputs_and_global_state_are_not_changed(
     untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path
 ) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog
 
-from posescope.core.errors import PosescopeError
 from posescope.core.files import read_json
 from posescope.kedro_support.dataset_paths import save_path
 from posescope.tracking.base import check_installed
@@ -108,8 +107,8 @@ class ExperimentTracking:
                 {name: path for name, path in _paths_of(record["outputs"], run.catalog) if path.suffix == ".png"},
             )
             RunTracking.of_record(record, _reports_of(run.record)).finish(outcome)
-        except (PosescopeError, OSError) as error:
-            log.warning("The end of the run could not be passed to its experiment loggers: %s", error)
+        except Exception as error:  # the run is complete; its loggers must not make it fail
+            log.warning("The end of the run could not be passed to its experiment loggers: %s: %s", type(error).__name__, error)
 
     def _end_node(self) -> None:
         node = getattr(self._thread, "node", None)

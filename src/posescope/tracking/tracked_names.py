@@ -6,6 +6,7 @@
 from pathlib import Path
 from typing import Any
 
+from posescope.core.errors import DataError
 from posescope.core.files import read_json, write_json
 
 __all__ = ["read_run_name", "resolve_name"]
@@ -58,5 +59,12 @@ def _path(folder: Path, run_id: str) -> Path:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    content: dict[str, Any] = read_json(path) if path.is_file() else {}
+    if not path.is_file():
+        return {}
+    content = read_json(path)
+    if not isinstance(content, dict) or not isinstance(content.get("trainings", {}), dict):
+        raise DataError(
+            f'{path}: expected {{"trainings": {{"<fingerprint>": "<name>"}}}}, found another content. Remove the file; a '
+            "resumed training of that run begins a new tracked run then."
+        )
     return content

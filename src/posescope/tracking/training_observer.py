@@ -1,6 +1,7 @@
 """The observer of a training that passes its epochs to the experiment loggers."""
 
 import logging
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -109,4 +110,5 @@ def _epoch_of(record: EpochRecord) -> Epoch:
 
 def _images_in(folder: Path | None) -> tuple[EpochImage, ...]:
     paths = sorted(folder.glob("epoch_*.png")) if folder else []
-    return tuple(EpochImage(int(path.stem.removeprefix("epoch_")), path) for path in paths)
+    named = [(re.fullmatch(r"epoch_(\d+)", path.stem), path) for path in paths]
+    return tuple(EpochImage(int(found[1]), path) for found, path in named if found)

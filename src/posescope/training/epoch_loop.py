@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -125,6 +126,7 @@ class _Run:
         self.step = 0
         self.steps_per_epoch = count_batches(len(job.train_set), options.persons_per_step)
         self.monitor = LossMonitor()
+        self.observer_failed = False
         self.shown = {"loss": "?", "PCK": "?"}  # of the last step and of the last validation, beside the progress bar
 
     def _make_gradients(self, device: torch.device) -> Gradients:
@@ -199,13 +201,23 @@ class _Run:
             yield
         finally:
             if self.job.observer and self.process_group.is_main:
-                self.job.observer.close()
+                self._call_observer(self.job.observer.close)
 
     def update_observer(self) -> None:
         """Pass all epochs so far to the observer; only the main process has one."""
         if self.job.observer and self.process_group.is_main:
             grids = self.job.image_grids
-            self.job.observer.update(self.job.fingerprint, self.history, grids.root / self.job.fingerprint if grids else None)
+            folder = grids.root / self.job.fingerprint if grids else None
+            self._call_observer(partial(self.job.observer.update, self.job.fingerprint, self.history, folder))
+
+    def _call_observer(self, call: Callable[[], None]) -> None:
+        """Call the observer; its first error is a warning, since it must not end a training."""
+        try:
+            call()
+        except Exception as error:
+            level = logging.DEBUG if self.observer_failed else logging.WARNING
+            self.observer_failed = True
+            log.log(level, "The observer of the training failed; the training goes on. %s: %s", type(error).__name__, error)
 
     def save(self) -> None:
         """Write a checkpoint of the last epoch."""

@@ -9,7 +9,7 @@ __all__ = ["TrainingObserver"]
 
 
 class TrainingObserver(Protocol):
-    """Is called by the main process of a training; it must not raise, and must not wait for other programs.
+    """Is called by the main process of a training; it must not wait for other programs. An exception of it is one warning.
 
     With several training processes it is pickled and sent to the main one.
     """
