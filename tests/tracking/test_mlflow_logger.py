@@ -8,8 +8,9 @@ import pytest
 from PIL import Image
 from pydantic import ValidationError
 
+from posescope.core.errors import OptionsError
 from posescope.core.plugins import ComponentSpec, build
-from posescope.tracking.mlflow_logger import MlflowOptions, shorten
+from posescope.tracking.mlflow_logger import MlflowLogger, MlflowOptions, shorten
 from posescope.tracking.records import Epoch, EpochImage, FinalMetric, Outcome, TrackedRun
 
 RUN = "2026-01-01T10.00.00.000Z"
@@ -21,14 +22,23 @@ def test_long_text_is_shortened(text: str, expected: str) -> None:
     assert shorten(text, 5) == expected
 
 
-@pytest.mark.parametrize("uri", [None, "http://host:5000", "sqlite:////data/mlflow.db", "postgresql://me:secret@host/db"])
+@pytest.mark.parametrize("uri", [None, "http://host:5000", "sqlite:////data/mlflow.db", "postgresql://me@host/db"])
 def test_address_is_accepted(uri: str | None) -> None:
     assert MlflowOptions(uri=uri).uri == uri
 
 
-def test_address_with_a_password_is_refused() -> None:
+@pytest.mark.parametrize("uri", ["https://me:secret@host", "https://token@host", "postgresql://me:secret@host/db"])
+def test_address_with_a_password_is_refused(uri: str) -> None:
     with pytest.raises(ValidationError, match="MLFLOW_TRACKING_PASSWORD"):
-        MlflowOptions(uri="https://me:secret@host")
+        MlflowOptions(uri=uri)
+
+
+def test_data_folder_in_object_storage_needs_an_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("mlflow", reason="needs the extra track")
+    monkeypatch.setattr("posescope.tracking.mlflow_logger.remote_of", lambda path: object())
+    with pytest.raises(OptionsError, match="uri"):
+        MlflowLogger(MlflowOptions(), TrackedRun(RUN, tmp_path))
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture(scope="module")

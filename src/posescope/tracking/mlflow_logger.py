@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 from PIL import Image
 from pydantic import Field, field_validator
 
-from posescope.core.mirrors import publish_changed
+from posescope.core.errors import OptionsError
+from posescope.core.mirrors import remote_of
 from posescope.core.plugins import Options
 from posescope.tracking.records import Epoch, EpochImage, Outcome, TrackedRun
 
@@ -47,10 +48,14 @@ class MlflowOptions(Options):
     @field_validator("uri")
     @classmethod
     def _check_uri(cls, uri: str | None) -> str | None:
-        if uri is not None and urlsplit(uri).scheme in ("http", "https") and urlsplit(uri).password is not None:
+        parts = urlsplit(uri or "")
+        is_token = parts.scheme in ("http", "https") and parts.username is not None
+        if parts.password is not None or is_token:
             raise ValueError(
-                "expected an address without a password, which the record of the run would contain, found one; set the "
-                "environment variables MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
+                "expected an address without a password or token, which the record of the run would contain, found one; set "
+                "the "
+                "environment variables MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD or MLFLOW_TRACKING_TOKEN of a "
+                "server, and for a database those of its client, such as PGPASSWORD"
             )
         return uri
 
@@ -62,7 +67,17 @@ class MlflowLogger:
     requires = ("mlflow", "sqlalchemy", "alembic")
 
     def __init__(self, options: MlflowOptions, run: TrackedRun) -> None:
-        """Open the run of MLflow that has the name of the tracked run, or create it."""
+        """Open the run of MLflow that has the name of the tracked run, or create it.
+
+        Raises:
+            OptionsError: if `data_dir` is in object storage and no `uri` is given: the database of this machine would replace the
+                stored one.
+        """
+        if options.uri is None and remote_of(run.folder) is not None:
+            raise OptionsError(
+                "tracking.loggers: mlflow: expected an uri, since data_dir is in object storage, where the database of this "
+                "machine would replace that of earlier runs; found none. Set uri to a tracking server or to a database."
+            )
         for name, value in _HTTP.items():
             os.environ.setdefault(name, value)
         from mlflow import MlflowClient  # noqa: PLC0415 (extra `track`)
@@ -70,7 +85,7 @@ class MlflowLogger:
         for name in ("mlflow", "alembic"):  # they log every step of the creation of a database
             logging.getLogger(name).setLevel(logging.WARNING)
         self._options, self._run = options, run
-        self._local = None if options.uri else run.folder / "mlflow"
+        self._local = None if options.uri else run.folder / "mlflow"  # on this machine
         self._client = MlflowClient(options.uri or self._create_local(run.folder / "mlflow"))
         experiment = self._find_experiment()
         parent = self._find_or_create(experiment, run.parent) if run.parent else None
@@ -117,9 +132,7 @@ class MlflowLogger:
         self._client.set_terminated(self._id, _STATUS[outcome.status])
 
     def close(self) -> None:
-        """Upload the database if the data folder is in object storage."""
-        if self._local:
-            publish_changed(self._local)
+        """Do nothing: MLflow keeps no connection."""
 
     def _create_local(self, folder: Path) -> str:
         folder.mkdir(parents=True, exist_ok=True)
