@@ -173,6 +173,7 @@ def test_records_are_written_as_their_list(tmp_path, records):
     write_json(tmp_path / "whole.json", records)
     assert (tmp_path / "streamed.json").read_bytes() == (tmp_path / "whole.json").read_bytes()
     assert len(found) == len(records)
+    found.close()
 
 
 def test_missing_json_file_is_an_error(tmp_path):

@@ -194,6 +194,7 @@ def _predict(run: PredictionRun, found: Iterator[ImagePoses], options: dict[str,
         if out and (finished or run.images):
             records.write(out / "poses.json")
             write_json(out / "summary.json", run.summary())
+        records.close()
         if out and run.images and not finished:
             echo(f"{out / 'poses.json'}: the {pluralise(run.images, 'image')} until then.", err=True)
 

@@ -171,6 +171,10 @@ class JsonRecords:
     def __len__(self) -> int:
         return self._count
 
+    def close(self) -> None:
+        """Remove the records from the disk."""
+        self._spool.close()
+
     def append(self, record: Any) -> None:
         """Add a record.
 
