@@ -16,7 +16,6 @@ import pytest
 
 from posescope.core.errors import DataError
 from posescope.core.files import (
-    JsonRecords,
     atomic_folder,
     atomic_write,
     fingerprint,
@@ -162,18 +161,6 @@ def test_nan_is_refused_in_json(tmp_path, number):
     with pytest.raises(ValueError, match="JSON"):
         write_json(tmp_path / "a.json", {"loss": number})
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("records", [[], [{"b": [1, 2.5], "a": "ä\n[x]"}], [{"a": {}}, {"a": []}, 3]])
-def test_records_are_written_as_their_list(tmp_path, records):
-    found = JsonRecords()
-    for record in records:
-        found.append(record)
-    found.write(tmp_path / "streamed.json")
-    write_json(tmp_path / "whole.json", records)
-    assert (tmp_path / "streamed.json").read_bytes() == (tmp_path / "whole.json").read_bytes()
-    assert len(found) == len(records)
-    found.close()
 
 
 def test_missing_json_file_is_an_error(tmp_path):

@@ -15,7 +15,8 @@ from tqdm import tqdm
 
 from posescope.cli.base import LocalPathType, PosescopeCommand, allow_component, echo, read_settings
 from posescope.core.errors import DataError, pluralise
-from posescope.core.files import JsonRecords, write_json
+from posescope.core.files import write_json
+from posescope.core.json_records import JsonRecords
 from posescope.core.mirrors import OF_NO_MODEL
 from posescope.core.option_faults import describe_validation_error
 from posescope.core.plugins import ComponentSpec, build, check_options

@@ -14,13 +14,11 @@ import os
 import re
 import shutil
 import sys
-import textwrap
 import zlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import SpooledTemporaryFile
 from typing import Any
 
 import xxhash
@@ -33,14 +31,13 @@ if sys.platform != "win32":
     import fcntl
 
 __all__ = [
-    "MAX_JSON_BYTES", "JsonRecords", "atomic_folder", "atomic_write", "canonical_sha256", "fingerprint", "locked", "read_json",
+    "MAX_JSON_BYTES", "atomic_folder", "atomic_write", "canonical_sha256", "fingerprint", "locked", "read_json",
     "read_checksummed_json", "refuse_repeated_keys", "remove_leftovers", "sha256_of", "write_json", "write_checksummed_json",
     "xxh3_of",
 ]  # fmt: skip
 
 # The largest JSON file of COCO 2017 has 0.45 GB. A gzip file of 2 MB can expand to this size.
 MAX_JSON_BYTES = 2 * 1024**3
-_SPOOLED_BYTES = 16 * 1024**2  # of records in memory
 
 _PIECE_BYTES = 4 * 1024**2
 _CHECKSUM = "seal"
@@ -152,53 +149,6 @@ def write_json(path: Path, content: Any, compact: bool = False) -> None:
     with atomic_write(path) as temporary:
         text = json.dumps(content, indent=None if compact else 2, sort_keys=True, allow_nan=False)
         temporary.write_text(text + "\n", encoding="utf-8")
-
-
-class JsonRecords:
-    """Records that become one JSON list; until it is written they are on the disk, so the memory does not grow.
-
-    Example:
-        >>> records = JsonRecords()
-        >>> records.append({"score": 0.5})
-        >>> len(records)
-        1
-    """
-
-    def __init__(self) -> None:
-        self._count = 0
-        self._spool = SpooledTemporaryFile(_SPOOLED_BYTES, mode="w+", encoding="utf-8")  # noqa: SIM115 (closed with the object)
-
-    def __len__(self) -> int:
-        return self._count
-
-    def close(self) -> None:
-        """Remove the records from the disk."""
-        self._spool.close()
-
-    def append(self, record: Any) -> None:
-        """Add a record.
-
-        Args:
-            record: JSON-like content.
-
-        Raises:
-            ValueError: if a number is NaN or infinite.
-        """
-        text = textwrap.indent(json.dumps(record, indent=2, sort_keys=True, allow_nan=False), "  ")
-        self._spool.write(f",\n{text}" if self._count else text)
-        self._count += 1
-
-    def write(self, path: Path) -> None:
-        """Write the file that `write_json` writes of a list of these records, atomically.
-
-        Args:
-            path: The file.
-        """
-        self._spool.seek(0)
-        with atomic_write(path) as temporary, temporary.open("w", encoding="utf-8") as sink:
-            sink.write("[\n" if self._count else "[")
-            shutil.copyfileobj(self._spool, sink)
-            sink.write("\n]\n" if self._count else "]\n")
 
 
 def read_json(path: Path, *, strict: bool = True, max_bytes: int = MAX_JSON_BYTES) -> Any:

@@ -1,7 +1,7 @@
 """The images and boxes of a request, read from its body with bounded memory.
 
     multipart/form-data               field `images`, a file each; field `boxes`, JSON, none or one for each image in their order
-    image/*, application/octet-stream one image; its boxes and its name stand in the query
+    image/*, application/octet-stream one image; its boxes and its name are parameters of the query
 
 A file name is a label of the results: no path of the file system is ever built from it, and no URL is opened.
 """

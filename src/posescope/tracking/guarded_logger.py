@@ -133,5 +133,5 @@ class GuardedLogger:
                 return
             _FAILED.add(self._key)
         log.warning(
-            "Experiment logger %s failed; the run goes on, and its results are complete without it. %s", self.name, reason
+            "Experiment logger %s failed; the run continues, and its results are complete without it. %s", self.name, reason
         )

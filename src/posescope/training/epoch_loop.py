@@ -217,7 +217,7 @@ class _Run:
         except Exception as error:
             level = logging.DEBUG if self.observer_failed else logging.WARNING
             self.observer_failed = True
-            log.log(level, "The observer of the training failed; the training goes on. %s: %s", type(error).__name__, error)
+            log.log(level, "The observer of the training failed; the training continues. %s: %s", type(error).__name__, error)
 
     def save(self) -> None:
         """Write a checkpoint of the last epoch."""

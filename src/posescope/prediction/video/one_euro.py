@@ -41,7 +41,7 @@ class OneEuroFilter:
     def __call__(self, joints: NDArray[np.float64], side_px: float, time_s: float) -> NDArray[np.float64]:
         """Return the smoothed joints of the next frame.
 
-        A joint that is missing stays missing; its filter waits, and goes on with the time that has passed.
+        A joint that is missing stays missing; its filter keeps its state, and continues with the time that has passed.
 
         Args:
             joints: (K, 2) px; NaN where missing.
