@@ -104,11 +104,12 @@ def test_failure_and_interruption_are_logged(reports: Path, tmp_path: Path) -> N
         assert (finish["status"], finish["error"]) == (expected, "DataError: gone")
 
 
-def test_failing_logger_is_one_warning_at_the_end(reports: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_failing_logger_warns_of_its_failure_and_of_the_missing_end(reports: Path, caplog: pytest.LogCaptureFixture) -> None:
     hook, catalog = ExperimentTracking(), catalog_of(reports, FAILING)
     hook.before_pipeline_run(RUN, catalog)
     hook.after_pipeline_run(RUN)
-    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
+    assert ["end of the run" in record.getMessage() for record in caplog.records] == [False, True]
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"error": null}'])

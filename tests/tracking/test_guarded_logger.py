@@ -117,3 +117,15 @@ def test_training_and_end_of_a_run_warn_once(caplog, tmp_path):
         logger.submit(progress_of(1))
         close(logger)
     assert [record.levelno for record in caplog.records].count(logging.WARNING) == 1
+
+
+@pytest.mark.parametrize("limit_s", [10, 0])
+def test_end_that_is_not_logged_is_always_a_warning(caplog, tmp_path, monkeypatch, limit_s):
+    monkeypatch.setattr(guarded_logger, "_PAUSE_S", 0.2)
+    for outcome in (None, Outcome("completed")):
+        logger = GuardedLogger("memory", lambda: Memory(fails=3), scope=str(tmp_path))
+        logger.submit(progress_of(1, outcome=outcome))
+        close(logger, limit_s if outcome else 10)
+    warnings = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert len(warnings) == 2
+    assert "end of the run" in warnings[1]

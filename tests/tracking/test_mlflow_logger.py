@@ -119,3 +119,12 @@ def test_trials_are_nested_in_the_run_of_their_search(folder: Path, client: Any)
         open_logger(folder, f"search/trial_000{number}", parent=parent)
     ids = {find_run(client, f"search/trial_000{number}").data.tags["mlflow.parentRunId"] for number in (1, 2)}
     assert ids == {find_run(client, "search").info.run_id}
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"), [("completed", "FINISHED"), ("failed", "FAILED"), ("interrupted", "KILLED"), ("pruned", "KILLED")]
+)
+def test_status_of_a_run(folder: Path, client: Any, status: Any, expected: str) -> None:
+    open_logger(folder, f"ends-{status}").finish(Outcome(status))
+    run = find_run(client, f"ends-{status}")
+    assert (run.info.status, run.data.tags["posescope.status"]) == (expected, status)

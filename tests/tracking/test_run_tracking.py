@@ -17,7 +17,7 @@ EPOCH = EpochRecord(1, 1.0, 2.0, 0.5, 0.01, 3.0)
 
 def test_nothing_is_observed_without_tracking():
     assert observe_training() is None
-    assert observe_trial(1, {}) is None
+    assert observe_trial(1, {}, "s") is None
     with use_tracking(None):
         assert observe_training() is None
 
@@ -47,8 +47,30 @@ def test_run_without_training_is_tracked_at_its_end(tmp_path):
 
 def test_trial_has_the_searched_values(tmp_path):
     with use_tracking(RunTracking.of_record(RECORD, tmp_path)):
-        observer = observe_trial(3, {"modelling.training.seed": 5})
+        observer = observe_trial(3, {"modelling.training.seed": 5}, "s")
     observer.update("f", (EPOCH,), None)
     observer.close()
     opened = read_calls(tmp_path / f"{RUN}_trial_0003.jsonl")[0]
     assert (opened["parent"], opened["parameters"]) == (RUN, {"modelling.training.seed": 5})
+
+
+def test_resumed_search_continues_the_run_that_began_it(tmp_path):
+    later = "2026-01-02T10.00.00.000Z"
+    for run_id, numbers in ((RUN, (1, 2)), (later, (3,))):
+        tracking = RunTracking.of_record({**RECORD, "run_id": run_id}, tmp_path)
+        for number in numbers:
+            observer = tracking.observe_trial(number, {}, "search")
+            observer.update(f"trial{number}", (EPOCH,), None)
+            observer.close()
+        tracking.finish(Outcome("completed"))
+    names = {path.stem for path in tmp_path.glob("*.jsonl")}
+    assert names == {RUN, *(f"{RUN}_trial_000{number}" for number in (1, 2, 3))}
+    assert [call["status"] for call in read_calls(tmp_path / f"{RUN}.jsonl") if call["call"] == "finish"] == ["completed"] * 2
+
+
+def test_search_that_begins_again_is_a_new_run(tmp_path):
+    for run_id in (RUN, "2026-01-02T10.00.00.000Z"):
+        observer = RunTracking.of_record({**RECORD, "run_id": run_id}, tmp_path).observe_trial(1, {}, "search")
+        observer.update("trial1", (), None)
+        observer.close()
+        assert (tmp_path / f"{run_id}_trial_0001.jsonl").is_file()

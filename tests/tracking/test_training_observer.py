@@ -8,8 +8,9 @@ from tests.experiment_loggers import FAILING, FILE, HANGING, read_calls
 
 from posescope.core.plugins import ComponentSpec
 from posescope.tracking import training_observer
-from posescope.tracking.records import TrackedRun
+from posescope.tracking.records import Progress, TrackedRun
 from posescope.tracking.training_observer import TrainingTracker
+from posescope.training.observer import TrainingStoppedError
 from posescope.training.records import EpochRecord
 
 FIRST, SECOND = "2026-01-01T10.00.00.000Z", "2026-01-02T10.00.00.000Z"
@@ -105,3 +106,28 @@ def test_trials_do_not_wait_for_a_logger_that_has_failed(tmp_path, monkeypatch):
         waited_s.append(time.monotonic() - started)
     assert waited_s[0] > 0.9
     assert waited_s[1] < 0.9
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (TrainingStoppedError("pruned after epoch 1 of 2"), ("pruned", "pruned after epoch 1 of 2")),
+        (ValueError("no\nnumber"), ("failed", "ValueError: no number")),
+        (KeyboardInterrupt(), ("interrupted", "KeyboardInterrupt: ")),
+    ],
+)
+def test_trial_that_ends_early_has_its_reason(tmp_path, error, expected):
+    run = TrackedRun(f"{FIRST}/trial_0001", tmp_path, parent=TrackedRun(FIRST, tmp_path))
+    tracker = TrainingTracker(run, FIRST, [ComponentSpec(name=FILE)], 10)
+    tracker.update("f", HISTORY[:1], None)
+    tracker.close(error)
+    (finish,) = [call for call in read_calls(tmp_path / f"{FIRST}_trial_0001.jsonl") if call["call"] == "finish"]
+    assert (finish["status"], finish["error"]) == expected
+
+
+def test_loggers_of_one_name_fail_independently(tmp_path):
+    specs = [ComponentSpec(name=FAILING), ComponentSpec(name=FAILING, options={"x": 1})]
+    first, second = training_observer.open_loggers(TrackedRun(FIRST, tmp_path), specs)
+    first.submit(Progress())
+    training_observer.close_loggers([first, second], 10)
+    assert (first.has_failed, second.has_failed) == (True, False)

@@ -86,8 +86,8 @@ class Notes:
     def update(self, fingerprint: str, history: tuple[EpochRecord, ...], image_grids: Path | None) -> None:
         self.calls.append((fingerprint, [record.epoch for record in history], image_grids))
 
-    def close(self) -> None:
-        self.calls.append("close")
+    def close(self, error: BaseException | None = None) -> None:
+        self.calls.append(("close", type(error)))
 
 
 def test_observer_is_called_at_the_start_after_each_epoch_and_at_the_end(
@@ -97,9 +97,9 @@ def test_observer_is_called_at_the_start_after_each_epoch_and_at_the_end(
     options, grids = make_options(epochs=2), ImageGridFolder(tmp_path / "grids")
     with pytest.raises(KilledError):
         train(untrained, train_set, val_set, options, store, "f", kill_after_first, observer=killed, image_grids=grids)
-    assert killed.calls == [*(("f", epochs, grids.root / "f") for epochs in ([], [1])), "close"]
+    assert killed.calls == [*(("f", epochs, grids.root / "f") for epochs in ([], [1])), ("close", KilledError)]
     train(untrained, train_set, val_set, options, store, "f", observer=resumed)
-    assert resumed.calls == [*(("f", epochs, None) for epochs in ([1], [1, 2])), "close"]
+    assert resumed.calls == [*(("f", epochs, None) for epochs in ([1], [1, 2])), ("close", type(None))]
 
 
 class FailingObserver(Notes):
@@ -113,8 +113,8 @@ class FailingObserver(Notes):
         super().update(fingerprint, history, image_grids)
         raise self.error
 
-    def close(self) -> None:
-        super().close()
+    def close(self, error: BaseException | None = None) -> None:
+        super().close(error)
         raise self.error
 
 

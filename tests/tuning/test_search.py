@@ -19,6 +19,7 @@ from posescope.training.trainer import train
 from posescope.training.weight_transfer import InitialiseOptions
 from posescope.tuning import search as search_module
 from posescope.tuning import trial as trial_module
+from posescope.tuning.optuna_sampler import TrialPrunedError
 from posescope.tuning.records import TuningRecord
 from posescope.tuning.search import search
 from posescope.tuning.search_space import SearchSpaceError
@@ -62,19 +63,19 @@ class Notes:
     def update(self, fingerprint, history, image_grids) -> None:
         self.notes.append(len(history))
 
-    def close(self) -> None:
-        self.notes.append("close")
+    def close(self, error=None) -> None:
+        self.notes.append(("close", type(error).__name__))
 
 
 def test_trials_are_observed(recipe, data, make_options, tmp_path) -> None:
     seen = {}
 
-    def observe(number, values):
+    def observe(number, values, search_id):
         seen[number] = (values[RATE], [])
         return Notes(seen[number][1])
 
     found = search(recipe, data, make_options(trials=2, epochs=1, pruner=NO_PRUNING), TuningStore(tmp_path), observe)
-    assert seen == {trial.number: (trial.sampled[RATE], [0, 1, "close"]) for trial in found.trials}
+    assert seen == {trial.number: (trial.sampled[RATE], [0, 1, ("close", "NoneType")]) for trial in found.trials}
 
 
 def test_trials_train_on_one_node_of_several(recipe, data, make_options, tmp_path) -> None:
@@ -237,3 +238,16 @@ def test_trials_start_from_a_model_and_freeze_its_parts(recipe, data, make_optio
     search(recipe, started, make_options(trials=1, epochs=1, pruner=NO_PRUNING), TuningStore(tmp_path / "tune"))
     weights = seen[0].network.state_dict()
     assert all(torch.equal(weights[name], value) for name, value in stored.weights.items())
+
+
+def test_observer_of_a_pruned_trial_gets_the_reason(recipe, data, make_options, tmp_path, monkeypatch) -> None:
+    notes = []
+
+    def prune(self, record) -> None:
+        raise TrialPrunedError("pruned after epoch 1 of 2")
+
+    monkeypatch.setattr("posescope.tuning.optuna_sampler.LiveTrial.__call__", prune)
+    options = make_options(trials=1, epochs=2, pruner=NO_PRUNING)
+    found = search(recipe, data, options, TuningStore(tmp_path), lambda *_: Notes(notes))
+    assert [trial.state for trial in found.trials] == ["pruned"]
+    assert notes == [0, 1, ("close", "TrialPrunedError")]

@@ -1,4 +1,5 @@
-"""An experiment logger that cannot end or delay a training: it runs in a thread of its own, and its first failure is one warning.
+"""An experiment logger that cannot end or delay a training: it runs in a thread of its own, and its first failure
+is one warning. A second one follows if the end of the run could not be logged.
 
     training ──submit(progress)──> slot of one ──> thread: log the epochs that the tracker lacks
 
@@ -36,7 +37,8 @@ class GuardedLogger:
         Args:
             name: name of the logger, for messages.
             open_logger: function that opens the run of the tracker; called in the thread, and again after a failure.
-            scope: run of posescope; a logger warns once in it. Empty: this object warns once.
+            scope: run of posescope and options of the logger; the logger warns of failures once in it. Empty: this object warns
+                once. That the end of a run is not logged is always a warning.
         """
         self.name, self._key = name, (scope or f"logger {next(_NUMBERS)}", name)
         self._open_logger = open_logger
@@ -46,6 +48,7 @@ class GuardedLogger:
         self._is_failing = False
         self._pending: Progress | None = None
         self._is_closing = False
+        self._outcome_is_missing = False
         # A daemon: a tracker that never answers does not keep the process alive.
         self._thread = threading.Thread(target=self._run, name=f"experiment-logger-{name}", daemon=True)
         self._thread.start()
@@ -63,6 +66,7 @@ class GuardedLogger:
         """
         with self._condition:
             self._pending = progress
+            self._outcome_is_missing |= progress.outcome is not None
             self._condition.notify()
 
     def close(self, deadline: float) -> None:
@@ -77,12 +81,15 @@ class GuardedLogger:
         self._thread.join(max(0.0, deadline - time.monotonic()))
         if self._thread.is_alive():
             self._warn("it has not answered in time (tracking.timeout_s)")
+            self._warn_of_missing_outcome()
 
     def _run(self) -> None:
         while (progress := self._next()) is not None:
             attempts = _ATTEMPTS if progress.outcome else 1
             while not self._try(partial(self._log, progress)) and (attempts := attempts - 1):
                 time.sleep(_PAUSE_S)
+            if progress.outcome and not attempts:
+                self._warn_of_missing_outcome()
         self._close_logger()
 
     def _next(self) -> Progress | None:
@@ -105,6 +112,7 @@ class GuardedLogger:
             self._logged.update(missing)
         if progress.outcome is not None:
             self._logger.finish(progress.outcome)
+            self._outcome_is_missing = False
 
     def _try(self, action: Callable[[], None]) -> bool:
         """Return whether the action succeeded; otherwise the logger is closed, and the next action opens it again."""
@@ -126,6 +134,17 @@ class GuardedLogger:
         logger, self._logger = self._logger, None
         if logger is not None:
             self._try(logger.close)
+
+    def _warn_of_missing_outcome(self) -> None:
+        """Warn that the end of the run is not logged, if there is one: the tracker shows the run as running."""
+        with self._condition:
+            is_missing, self._outcome_is_missing = self._outcome_is_missing, False
+        if is_missing:
+            log.warning(
+                "Experiment logger %s has not logged the end of the run (status, final metrics, files); the tracker may show "
+                "it as running. The results of the run are complete without it.",
+                self.name,
+            )
 
     def _warn(self, reason: str) -> None:
         with self._condition:

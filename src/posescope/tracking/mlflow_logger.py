@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["MlflowLogger", "MlflowOptions", "shorten"]
 
 _RUN_TAG, _PARENT_TAG = "posescope.run", "mlflow.parentRunId"
-_STATUS = {"completed": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
+_STATUS = {"completed": "FINISHED", "failed": "FAILED", "interrupted": "KILLED", "pruned": "KILLED"}
 _IMAGE = "validation_persons"
 # Limits of MLflow.
 _MAX_NAME, _MAX_VALUE, _MAX_TAG, _MAX_PARAMETERS, _MAX_METRICS = 250, 6000, 8000, 100, 1000
@@ -119,6 +119,7 @@ class MlflowLogger:
             for end, value in (("", metric.value), ("_low", metric.low), ("_high", metric.high))
             if value is not None
         )
+        self._client.set_tag(self._id, "posescope.status", outcome.status)
         if outcome.error:
             self._client.set_tag(self._id, "posescope.error", shorten(outcome.error, _MAX_TAG))
         for path in outcome.images.values():

@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias
 
 __all__ = ["Epoch", "EpochImage", "FinalMetric", "Outcome", "Progress", "RunStatus", "TrackedRun"]
 
-RunStatus: TypeAlias = Literal["completed", "failed", "interrupted"]
+RunStatus: TypeAlias = Literal["completed", "failed", "interrupted", "pruned"]
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,8 @@ class Outcome:
     """The end of a run.
 
     Attributes:
-        status: how it ended.
-        error: type and message of its error in one line; None without error.
+        status: how it ended; `pruned`: a trial that its search ended early.
+        error: type and message of its error, or the reason of pruning, in one line; None without error.
         metrics: metrics of the evaluation; empty if it was not part of the run.
         files: model folder, report and findings by their names in the catalog, as far as the run made them.
         images: PNG files by their names in the catalog.

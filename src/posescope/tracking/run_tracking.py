@@ -17,7 +17,7 @@ from posescope.core.flat_parameters import flatten_parameters
 from posescope.tracking.options import TrackingOptions
 from posescope.tracking.records import Outcome, Progress, TrackedRun
 from posescope.tracking.tracked_names import read_run_name
-from posescope.tracking.training_observer import TrainingTracker, close_loggers, open_loggers
+from posescope.tracking.training_observer import TrainingTracker, TrialOfSearch, close_loggers, open_loggers
 
 __all__ = ["RunTracking", "observe_training", "observe_trial", "use_tracking"]
 
@@ -55,16 +55,18 @@ class RunTracking:
         """Return the observer of the training of this run."""
         return TrainingTracker(self.run, self.run.name, self.options.loggers, self.options.timeout_s)
 
-    def observe_trial(self, number: int, values: Mapping[str, Any]) -> TrainingTracker:
+    def observe_trial(self, number: int, values: Mapping[str, Any], search: str) -> TrainingTracker:
         """Return the observer of a trial of a search.
 
         Args:
             number: number of the trial, from 1.
             values: searched parameters by their dotted paths.
+            search: fingerprint of the search; a resumed search continues the tracked run that it began.
         """
         parameters = {**self.run.parameters, **flatten_parameters(values)}
         run = replace(self.run, name=f"{self.run.name}/trial_{number:04d}", parameters=parameters, parent=self.run)
-        return TrainingTracker(run, self.run.name, self.options.loggers, self.options.timeout_s)
+        place = TrialOfSearch(search, number)
+        return TrainingTracker(run, self.run.name, self.options.loggers, self.options.timeout_s, place)
 
     def finish(self, outcome: Outcome) -> None:
         """Log the end of the run in the tracked run of its training, at most for the time limit.
@@ -101,12 +103,13 @@ def observe_training() -> TrainingTracker | None:
     return tracking.observe_training() if tracking else None
 
 
-def observe_trial(number: int, values: Mapping[str, Any]) -> TrainingTracker | None:
+def observe_trial(number: int, values: Mapping[str, Any], search: str) -> TrainingTracker | None:
     """Return an observer of a trial of the current run; None: it is not tracked.
 
     Args:
         number: number of the trial, from 1.
         values: searched parameters by their dotted paths.
+        search: fingerprint of the search.
     """
     tracking = _CURRENT.get()
-    return tracking.observe_trial(number, values) if tracking else None
+    return tracking.observe_trial(number, values, search) if tracking else None

@@ -4,7 +4,7 @@ import logging
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,19 +14,40 @@ from posescope.core.plugins import ComponentSpec, build
 from posescope.tracking.guarded_logger import GuardedLogger
 from posescope.tracking.records import Epoch, EpochImage, Outcome, Progress, TrackedRun
 from posescope.tracking.tracked_names import resolve_name
+from posescope.training.observer import TrainingStoppedError
 from posescope.training.records import EpochRecord
 
-__all__ = ["TrainingTracker", "close_loggers", "open_loggers"]
+__all__ = ["TrainingTracker", "TrialOfSearch", "close_loggers", "open_loggers"]
 
 log = logging.getLogger(__name__)
 
 _SHORT_S = 1.0
 
 
+@dataclass(frozen=True)
+class TrialOfSearch:
+    """Place of a trial.
+
+    Attributes:
+        search: fingerprint of the search.
+        number: number of the trial, from 1.
+    """
+
+    search: str
+    number: int
+
+
 class TrainingTracker:
     """A `posescope.training.observer.TrainingObserver`; it can be pickled until its first update."""
 
-    def __init__(self, run: TrackedRun, run_id: str, loggers: Sequence[ComponentSpec], timeout_s: float) -> None:
+    def __init__(
+        self,
+        run: TrackedRun,
+        run_id: str,
+        loggers: Sequence[ComponentSpec],
+        timeout_s: float,
+        trial: TrialOfSearch | None = None,
+    ) -> None:
         """Prepare the observation; the loggers are opened by the first update.
 
         Args:
@@ -34,7 +55,9 @@ class TrainingTracker:
             run_id: id of this run of posescope.
             loggers: components of `experiment_loggers`.
             timeout_s: how long `close` waits for them, in seconds.
+            trial: place of the trial; None: the training belongs to no search, or to one that `run.parent` names already.
         """
+        self._trial = trial
         self._run, self._run_id = run, run_id
         self._specs, self._timeout_s = tuple(loggers), timeout_s
         self._loggers: tuple[GuardedLogger, ...] | None = None
@@ -49,25 +72,37 @@ class TrainingTracker:
             for logger in self._loggers:
                 logger.submit(self._progress)
 
-    def close(self) -> None:
-        """Wait for the loggers, at most for the time limit; for one that has failed in an earlier trial only briefly."""
+    def close(self, error: BaseException | None = None) -> None:
+        """Wait for the loggers, at most for the time limit; for one that has failed in an earlier trial only briefly.
+
+        Args:
+            error: exception that ended the training; None: the training is complete.
+        """
         loggers = self._loggers or ()
         if self._run.parent is not None:  # a trial ends with its training; other runs are evaluated afterwards
             for logger in loggers:
-                logger.submit(replace(self._progress, outcome=Outcome("completed")))
+                logger.submit(replace(self._progress, outcome=_outcome_of(error)))
         is_slow = self._run.parent is not None and any(logger.has_failed for logger in loggers)
         close_loggers(loggers, min(self._timeout_s, _SHORT_S) if is_slow else self._timeout_s)
         self._loggers = ()
 
     def _open(self, fingerprint: str, is_resumed: bool) -> tuple[GuardedLogger, ...]:
-        run = self._run
         try:
+            run = self._run_of_search()
             name = resolve_name(run.folder, self._run_id, fingerprint, run.name, is_resumed)
         except (PosescopeError, OSError) as error:
             log.warning("Experiment loggers are off in this training; its results are complete without them. %s", error)
             return ()
         parent = run.parent and replace(run.parent, name=name.partition("/")[0])
         return open_loggers(replace(run, name=name, parent=parent), self._specs)
+
+    def _run_of_search(self) -> TrackedRun:
+        """Return the tracked run, below the run of the process that began its search."""
+        run, trial = self._run, self._trial
+        if trial is None or run.parent is None:
+            return run
+        begun = resolve_name(run.folder, self._run_id, trial.search, run.parent.name, is_resumed=trial.number > 1)
+        return replace(run, name=f"{begun}/{run.name.rpartition('/')[2]}")
 
 
 def open_loggers(run: TrackedRun, specs: Sequence[ComponentSpec]) -> tuple[GuardedLogger, ...]:
@@ -77,8 +112,9 @@ def open_loggers(run: TrackedRun, specs: Sequence[ComponentSpec]) -> tuple[Guard
         run: the tracked run.
         specs: components of `experiment_loggers`.
     """
-    scope = str(run.folder / (run.parent or run).name)
-    return tuple(GuardedLogger(spec.name, partial(_build, spec, run), scope) for spec in specs)
+    place = run.folder / (run.parent or run).name
+    # Two loggers of one name, such as two servers, fail independently of each other.
+    return tuple(GuardedLogger(spec.name, partial(_build, spec, run), f"{place} {spec!r}") for spec in specs)
 
 
 def close_loggers(loggers: Sequence[GuardedLogger], timeout_s: float) -> None:
@@ -95,6 +131,17 @@ def close_loggers(loggers: Sequence[GuardedLogger], timeout_s: float) -> None:
 
 def _build(spec: ComponentSpec, run: TrackedRun) -> Any:
     return build("experiment_loggers", spec, run=run)
+
+
+def _outcome_of(error: BaseException | None) -> Outcome:
+    """Return the outcome of a trial whose training ended with an exception; None: without one."""
+    if error is None:
+        return Outcome("completed")
+    text = " ".join(str(error).split())
+    if isinstance(error, TrainingStoppedError):
+        return Outcome("pruned", text)
+    is_interrupted = isinstance(error, KeyboardInterrupt | SystemExit)
+    return Outcome("interrupted" if is_interrupted else "failed", f"{type(error).__name__}: {text}")
 
 
 def _epoch_of(record: EpochRecord) -> Epoch:

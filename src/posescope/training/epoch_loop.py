@@ -199,9 +199,19 @@ class _Run:
         self.update_observer()
         try:
             yield
-        finally:
-            if self.job.observer and self.process_group.is_main:
-                self._call_observer(self.job.observer.close)
+        except BaseException as error:
+            self.close_observer(error)
+            raise
+        self.close_observer()
+
+    def close_observer(self, error: BaseException | None = None) -> None:
+        """Close the observer; only the main process has one.
+
+        Args:
+            error: exception that ended the training; None: the training is complete.
+        """
+        if self.job.observer and self.process_group.is_main:
+            self._call_observer(partial(self.job.observer.close, error))
 
     def update_observer(self) -> None:
         """Pass all epochs so far to the observer; only the main process has one."""

@@ -5,7 +5,11 @@ from typing import Protocol
 
 from posescope.training.records import EpochRecord
 
-__all__ = ["TrainingObserver"]
+__all__ = ["TrainingObserver", "TrainingStoppedError"]
+
+
+class TrainingStoppedError(Exception):
+    """A callback ends a training on purpose, as when a search prunes a trial: the training has not failed."""
 
 
 class TrainingObserver(Protocol):
@@ -24,6 +28,10 @@ class TrainingObserver(Protocol):
         """
         ...
 
-    def close(self) -> None:
-        """End the observation in this process, also after an error."""
+    def close(self, error: BaseException | None = None) -> None:
+        """End the observation in this process.
+
+        Args:
+            error: exception that ended the training; None: the training is complete.
+        """
         ...

@@ -12,6 +12,7 @@ import numpy as np
 
 from posescope.core.errors import PosescopeError
 from posescope.core.extras import install_command
+from posescope.training.observer import TrainingStoppedError
 from posescope.training.records import EpochRecord
 from posescope.tuning.options import Hyperband, Median, NoPruning, SearchDimension, TuneOptions
 from posescope.tuning.records import TrialRecord, TrialState
@@ -46,7 +47,7 @@ def load_optuna() -> "ModuleType":
     return optuna
 
 
-class TrialPrunedError(Exception):
+class TrialPrunedError(TrainingStoppedError):
     """Ends the training of a pruned trial."""
 
 
@@ -75,7 +76,7 @@ class LiveTrial:
         self.seconds += record.seconds
         self._trial.report(record.val_pck_thesis, record.epoch)
         if self._trial.should_prune() and record.epoch < self._epochs:
-            raise TrialPrunedError
+            raise TrialPrunedError(f"pruned after epoch {record.epoch} of {self._epochs}")
 
     def finish(self, state: TrialState, reason: str = "") -> TrialRecord:
         """Return the record of the trial.

@@ -22,7 +22,7 @@ __all__ = ["search"]
 _log = logging.getLogger(__name__)
 
 
-Observe: TypeAlias = Callable[[int, Mapping[str, Any]], TrainingObserver | None]
+Observe: TypeAlias = Callable[[int, Mapping[str, Any], str], TrainingObserver | None]
 
 
 def search(
@@ -37,7 +37,8 @@ def search(
         data: training and validation persons.
         options: search space, budget, seed.
         store: store of the trials.
-        observe: function of the number and the searched values of a trial; it returns the observer of its training.
+        observe: function of the number and the searched values of a trial and of the fingerprint of the search; it returns the
+            observer of the training of the trial.
 
     Raises:
         MissingOptunaError: if Optuna is not installed.
@@ -111,7 +112,7 @@ def _next_trial(
     else:
         values = {path: entry.value_of(live.sampled[path]) for path, entry in options.dimensions.items()}
         _log.info("Trial %d of %d: %s", number, options.trials, _as_text(values))
-        observer = observe(number, values) if observe else None
+        observer = observe(number, values, folder.root.name) if observe else None
         record = run_trial(recipe_with(recipe, values), data, live, folder.checkpoints(number), observer)
     folder.finish(record)
     return record
