@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch._dynamo.backends.common import aot_autograd
 from torch._dynamo.backends.debugging import aot_eager
 
+from posescope.core import hardware
 from posescope.models.base import PoseNetwork
 from posescope.models.hourglass import Hourglass, HourglassOptions
 from posescope.models.hourglass_autoencoder import HourglassAutoencoder
@@ -62,7 +63,7 @@ def test_native_bf16_of_a_cpu_is_read_from_its_flags(
     text: str, native: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "cpuinfo").write_text(text)
-    monkeypatch.setattr(acceleration, "Path", lambda _name: tmp_path / "cpuinfo")
+    monkeypatch.setattr(hardware, "_CPU_INFORMATION", tmp_path / "cpuinfo")
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: True)
     assert has_native_bf16(CPU) is native
     (tmp_path / "cpuinfo").unlink()  # not Linux

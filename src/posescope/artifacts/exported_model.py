@@ -1,5 +1,6 @@
 """An exported model, run without PyTorch: three graphs in the runtime of a subclass, checked against their description."""
 
+import platform
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -7,8 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from posescope.artifacts.description import DESCRIPTION, ModelDescription, ModelFolderError, check_file
+from posescope.artifacts.description import DESCRIPTION, FLOAT32, ModelDescription, ModelFolderError, check_file
 from posescope.artifacts.onnx_file import check_self_contained
+from posescope.core.hardware import INFERENCE_INSTRUCTIONS, read_cpu_instructions
 from posescope.core.records import CropJoints
 
 __all__ = ["DECODER", "FLIP_TEST_DECODER", "GRAPHS", "NETWORK", "ExportedModel", "Graph", "check_finite_joints"]
@@ -59,6 +61,7 @@ class ExportedModel:
         description: of the folder.
         name: name of the backend.
         runtime: name of the runtime, for messages.
+        device: `cpu` or `cuda`, on which the network runs.
 
     Args:
         description: of a folder with the three graphs.
@@ -71,6 +74,7 @@ class ExportedModel:
 
     name = "exported"
     runtime = "the runtime"
+    device = "cpu"
 
     def __init__(
         self, description: ModelDescription, open_graph: Callable[[Path], Graph], errors: tuple[type[Exception], ...]
@@ -81,6 +85,20 @@ class ExportedModel:
         self.description = description
         self._graphs = {name: self._open(name, open_graph) for name in GRAPHS}
         self._check_shapes()
+
+    @property
+    def numerics(self) -> str:
+        """What the predictions of a network of lower precision depend on: backend, precision, device and instructions of the CPU.
+
+        Empty for float32, whose predictions agree everywhere except for rounding. A runtime chooses other kernels on another CPU:
+        without VNNI, ONNX Runtime saturates sums of INT8 products, and without AVX512-BF16 or AMX, OpenVINO computes in float32.
+        """
+        precision = self.description.export.get("precision", FLOAT32)
+        if precision == FLOAT32:
+            return ""
+        known = read_cpu_instructions()
+        found = [one for one in INFERENCE_INSTRUCTIONS if one in known]
+        return " ".join([self.name, str(precision), self.device, platform.machine(), *found])
 
     def heatmaps(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the heatmaps (N, K, h, w) float32 of crops (N, H, W, 3) uint8 RGB."""

@@ -7,7 +7,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from posescope.artifacts.description import ModelDescription
-from posescope.artifacts.exported_model import ExportedModel
+from posescope.artifacts.exported_model import NETWORK, ExportedModel
 from posescope.artifacts.onnx_runtime import load_onnxruntime
 
 __all__ = ["OnnxModel"]
@@ -33,7 +33,10 @@ class OnnxModel(ExportedModel):
         found = load_onnxruntime("This model")
 
         def open_graph(path: Path) -> _SessionGraph:
-            return _SessionGraph(found.open(path, threads, device))
+            session = found.open(path, threads, device)
+            if path.name == NETWORK and "CUDAExecutionProvider" in session.get_providers():
+                self.device = "cuda"
+            return _SessionGraph(session)
 
         super().__init__(description, open_graph, found.errors)
 

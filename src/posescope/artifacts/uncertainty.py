@@ -60,6 +60,11 @@ class Uncertainty(Options):
     format_version: StrictInt = Field(_FORMAT_VERSION, ge=1, le=_FORMAT_VERSION, description="version of this file")
     model: str = Field(pattern="^[0-9a-f]{16}$", description="fingerprint of the calibrated model")
     data: str = Field(max_length=200, description="fingerprint of the data of the calibration persons")
+    numerics: str = Field(
+        "",
+        max_length=500,
+        description="`ExportedModel.numerics` of a model of lower precision, for which the radii hold",
+    )
     persons: _Count = Field(description="number of calibration persons")
     photographs: _Count = Field(description="number of their photographs")
     level: _Level = Field(description="probability that the circle of a joint contains its true place")
@@ -138,8 +143,8 @@ class Uncertainty(Options):
         return RadiusTable(self.levels, joints)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return JSON-like content."""
-        return self.model_dump(mode="json")
+        """Return JSON-like content; `numerics` only where it is stated."""
+        return self.model_dump(mode="json", exclude=None if self.numerics else {"numerics"})
 
     @classmethod
     def from_dict(cls, content: Any) -> "Uncertainty":

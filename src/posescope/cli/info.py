@@ -90,7 +90,8 @@ def _uncertainty_facts(about: ModelDescription) -> dict[str, Any]:
     if found is None:
         return {}
     with_radius = len(found.joints) - len(found.reasons())
-    return {"joints_with_radius": with_radius, "radius_level": found.level, "calibration_persons": found.persons}
+    place = {"radii_hold_for": found.numerics} if found.numerics else {}
+    return {"joints_with_radius": with_radius, "radius_level": found.level, "calibration_persons": found.persons, **place}
 
 
 def _format(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Compute resources of this process: CPUs, thread pools, and the names of devices. Imports no torch.
+"""Compute resources of this process: CPUs and their instructions, thread pools, and the names of devices. Imports no torch.
 
 `os.cpu_count()` counts the CPUs of the machine. A process may have fewer: through its affinity mask (`taskset`, Slurm) or through
 the CPU quota of its container (`docker run --cpus 2`). More threads than CPUs make numerical code much slower.
@@ -13,12 +13,19 @@ from pathlib import Path
 from posescope.core.errors import OptionsError
 
 __all__ = [
-    "DEVICE_PATTERN", "available_cpus", "available_memory", "check_device_name", "configure_thread_pools", "quieten_torch_store",
-    "count_blas_threads", "limit_blas_threads",
+    "DEVICE_PATTERN", "INFERENCE_INSTRUCTIONS", "available_cpus", "available_memory", "check_device_name",
+    "configure_thread_pools", "count_blas_threads", "limit_blas_threads", "quieten_torch_store", "read_cpu_fields",
+    "read_cpu_instructions",
 ]  # fmt: skip
 
 DEVICE_PATTERN = r"^(auto|cpu|cuda(:\d+)?)$"
 
+# Instructions by which the runtimes choose their kernels of low precision, on x86 and ARM.
+INFERENCE_INSTRUCTIONS = (
+    "avx2", "avx512f", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16", "asimddp", "i8mm", "bf16", "sve",
+)  # fmt: skip
+
+_CPU_INFORMATION = Path("/proc/cpuinfo")
 # OpenMP, OpenBLAS and MKL respect the affinity mask by themselves, but not the quota of a container.
 _THREAD_COUNTS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
 # Threads of GNU OpenMP spin at a barrier before they sleep, 300,000 iterations by default. If other processes use the same cores,
@@ -40,6 +47,21 @@ def available_cpus() -> int:
     import joblib  # noqa: PLC0415  (40 ms, which an import of posescope does not need)
 
     return max(1, int(joblib.cpu_count()))
+
+
+def read_cpu_fields() -> dict[str, str]:
+    """Return the fields of the first processor in /proc/cpuinfo; none on systems without it."""
+    try:
+        text = _CPU_INFORMATION.read_text(encoding="utf-8", errors="replace").partition("\n\n")[0]
+    except OSError:
+        return {}
+    return {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in text.splitlines())}
+
+
+def read_cpu_instructions() -> frozenset[str]:
+    """Return the names of the instruction sets of this CPU, as Linux spells them; empty if they are unknown."""
+    fields = read_cpu_fields()
+    return frozenset((fields.get("flags") or fields.get("Features") or "").split())  # x86, ARM
 
 
 def available_memory() -> int:

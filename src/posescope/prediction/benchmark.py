@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from posescope.artifacts.description import DESCRIPTION, FLOAT32, ModelDescription, model_fingerprint, read_description
 from posescope.core.errors import DataError, OptionsError
-from posescope.core.hardware import available_cpus
+from posescope.core.hardware import INFERENCE_INSTRUCTIONS, available_cpus, read_cpu_fields, read_cpu_instructions
 from posescope.prediction.backends.backend import Backend, find_backend, open_backend
 
 __all__ = ["Machine", "Timing", "Variant", "describe_machine", "find_variants", "measure_variants", "open_variants"]
@@ -30,7 +30,6 @@ log = logging.getLogger(__name__)
 
 _PACKAGES = ("posescope", "torch", "onnxruntime", "openvino", "numpy")
 _PAUSE_S = 0.05  # threads of ONNX Runtime wait actively for some milliseconds after a call
-_CPU_FLAGS = ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_int8")
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,11 +204,15 @@ def measure_variants(
 
 def describe_machine() -> Machine:
     """Return processor, load, GPU and versions."""
-    lines = _cpu_lines()
-    flags = set(lines.get("flags", "").split())
-    name = lines.get("model name") or platform.processor() or platform.machine()
+    known = read_cpu_instructions()
+    name = read_cpu_fields().get("model name") or platform.processor() or platform.machine()
     return Machine(
-        name, tuple(flag for flag in _CPU_FLAGS if flag in flags), available_cpus(), _load(), _gpu_name(), dict(_versions())
+        name,
+        tuple(one for one in INFERENCE_INSTRUCTIONS if one in known),
+        available_cpus(),
+        _load(),
+        _gpu_name(),
+        dict(_versions()),
     )
 
 
@@ -270,15 +273,6 @@ def _gpu_name() -> str:
     except ImportError:
         return ""
     return str(torch.cuda.get_device_name(0)) if torch.cuda.is_available() else ""
-
-
-def _cpu_lines() -> dict[str, str]:
-    """Return the fields of the first processor in /proc/cpuinfo; none on systems without it."""
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8").partition("\n\n")[0]
-    except OSError:
-        return {}
-    return {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in text.splitlines())}
 
 
 def _load() -> float:

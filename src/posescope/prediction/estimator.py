@@ -7,6 +7,7 @@
 An exported model is run by the runtime of its format, and PyTorch is never imported; one with `model.safetensors` by PyTorch.
 """
 
+import logging
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import repeat
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from posescope.artifacts.description import ModelDescription, model_fingerprint, read_description
+from posescope.artifacts.exported_model import ExportedModel
 from posescope.artifacts.uncertainty import Uncertainty, read_uncertainty
 from posescope.core.errors import DataError
 from posescope.core.mirrors import fetch_address
@@ -32,6 +34,8 @@ from posescope.prediction.video.frame_follower import FrameFollower, VideoOption
 
 __all__ = ["ImageLike", "ModelFolder", "PoseEstimator", "given_persons"]
 
+log = logging.getLogger(__name__)
+
 _VIDEO = VideoOptions()
 
 
@@ -41,7 +45,8 @@ class PoseEstimator:
     Attributes:
         description: what the model folder says of the model.
         backend: runs the model.
-        uncertainty: calibrated radii of its joints; None: the model was not calibrated.
+        uncertainty: calibrated radii of its joints; None: the model was not calibrated, or its precision is lower and the radii
+            were measured by another backend or on another kind of CPU.
     """
 
     def __init__(self, description: ModelDescription, backend: Backend, uncertainty: Uncertainty | None = None) -> None:
@@ -77,8 +82,7 @@ class PoseEstimator:
         root = fetch_address(folder) if isinstance(folder, str) and is_address(folder) else Path(folder)
         description = read_description(root).trusted(allow)
         opened = open_backend(description, backend, device=device, threads=threads, allow=allow)
-        place = description.folder
-        return cls(description, opened, read_uncertainty(place, model_fingerprint(place), description.skeleton.joints))
+        return cls(description, opened, _read_radii_of(description, opened))
 
     @property
     def skeleton(self) -> Skeleton:
@@ -236,3 +240,19 @@ def _box_rows(boxes: ArrayLike, name: str) -> NDArray[np.float64]:
     if not is_valid or not np.isfinite(given).all() or (given[:, 2:4] <= 0).any():
         raise DataError(f"{name}: expected boxes (n, 4) or (n, 5), finite numbers with w and h above 0, found {str(boxes)[:99]}.")
     return given.astype(np.float64)
+
+
+def _read_radii_of(description: ModelDescription, backend: Backend) -> Uncertainty | None:
+    """Return the uncertainty of a model; None, with a warning, if its radii were measured by other arithmetic than it runs by."""
+    folder = description.folder
+    found = read_uncertainty(folder, model_fingerprint(folder), description.skeleton.joints)
+    if found is None or not isinstance(backend, ExportedModel) or found.numerics == backend.numerics:
+        return found
+    log.warning(
+        "%s: the calibrated radii are left out. They hold for '%s', and the model runs by '%s', with other errors. Export the "
+        "model on this machine (posescope export), or use its own backend.",
+        folder,
+        found.numerics or "another machine",
+        backend.numerics,
+    )
+    return None

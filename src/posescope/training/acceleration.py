@@ -13,11 +13,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import torch
 
+from posescope.core.hardware import read_cpu_instructions
 from posescope.models.base import PoseNetwork
 from posescope.training.options import TrainingOptions
 
@@ -73,17 +73,7 @@ def has_native_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     one_dnn = bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
-    return one_dnn and bool(_cpu_flags() & _BF16_FLAGS)
-
-
-def _cpu_flags() -> frozenset[str]:
-    """Return the names of the instruction sets of this CPU; empty if they are unknown."""
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-    except OSError:  # not Linux
-        return frozenset()
-    lines = (line.partition(":") for line in text.splitlines())
-    return frozenset(flag for name, _, flags in lines if name.strip() in {"flags", "Features"} for flag in flags.split())
+    return one_dnn and bool(read_cpu_instructions() & _BF16_FLAGS)
 
 
 def compile_parts(network: PoseNetwork) -> None:

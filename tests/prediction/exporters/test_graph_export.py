@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from posescope.artifacts import exported_model
 from posescope.artifacts.description import model_fingerprint, read_description
 from posescope.artifacts.exported_model import ExportedModel
 from posescope.artifacts.onnx_model import OnnxModel
 from posescope.artifacts.uncertainty import JointCalibration, Uncertainty, read_uncertainty, write_uncertainty
 from posescope.cli import cli
 from posescope.core.errors import DataError
+from posescope.core.files import read_json, write_json
 from posescope.core.plugins import ComponentSpec, build
 from posescope.core.records import CropJoints, PoseTargets
 from posescope.data.crops.crop_set import CropSet
@@ -164,3 +166,35 @@ def test_accuracy_of_a_model_beside_itself_is_equal(model_folders: Any, data: Ex
     found = compare_accuracy(model, model, data.validation)
     assert (found.difference, found.low, found.high, found.a) == (0, 0, 0, 1)
     assert predict_persons(model, data.validation).joints.shape == (40, 3, 2)
+
+
+@pytest.mark.parametrize("change", ["another CPU", "another backend", "not stated"])
+def test_radii_of_other_arithmetic_are_left_out(
+    source: Path, data: ExportData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, change: str
+) -> None:
+    export("int8", source, tmp_path / "int8", data, calibration_crops=8, **INT8)
+    assert PoseEstimator.load(tmp_path / "int8").uncertainty is not None
+    assert not caplog.records
+    backend = "auto"
+    if change == "another CPU":
+        monkeypatch.setattr(exported_model, "read_cpu_instructions", lambda: frozenset({"sse2"}))
+    elif change == "another backend":
+        pytest.importorskip("openvino", reason="the extra `formats` is not installed")
+        backend = "openvino"
+    else:
+        path = tmp_path / "int8" / "uncertainty.json"
+        content = read_json(path)
+        del content["numerics"]
+        write_json(path, content)
+    estimator = PoseEstimator.load(tmp_path / "int8", backend=backend)
+    assert estimator.uncertainty is None
+    assert estimator.predict_one(CROPS[0]).persons[0].radii is None
+    (warning,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert "radii are left out" in warning
+
+
+def test_radii_of_float32_hold_for_every_backend(source: Path, data: ExportData, tmp_path: Path) -> None:
+    pytest.importorskip("openvino", reason="the extra `formats` is not installed")
+    export("onnx", source, tmp_path / "onnx", data)
+    assert PoseEstimator.load(tmp_path / "onnx", backend="openvino").uncertainty is not None
+    assert "numerics" not in read_json(tmp_path / "onnx" / "uncertainty.json")

@@ -49,7 +49,8 @@ def calibrate_radii(before: Uncertainty, fingerprint: str, exported: ExportedMod
         persons: calibration persons.
     """
     found = (predict_persons(exported, persons, flip_test=False), predict_persons(exported, persons, flip_test=True))
-    return calibrate_again(before, fingerprint, persons.crops, persons.photographs, found)
+    own = calibrate_again(before, fingerprint, persons.crops, persons.photographs, found)
+    return own.model_copy(update={"numerics": exported.numerics})
 
 
 def predict_persons(model: ExportedModel, persons: LabelledCrops, flip_test: bool = False) -> CropJoints:
