@@ -5,6 +5,7 @@
 
 import json
 import re
+import shlex
 from fnmatch import filter as filter_names
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ def project() -> None:
 
 def read_options(command: str) -> Context:
     """Parse a `kedro run` or `python -m posescope` command."""
-    words = command.replace("<version>", "1").split()
+    words = shlex.split(command.replace("<version>", "1"))
     first = words.index("run" if "run" in words else "posescope") + 1
     return run.make_context("run", [word for word in words[first:] if not word.startswith("--conf-source=")])
 
@@ -67,7 +68,7 @@ def check_command(command: str, conf: Path) -> None:
         result = CliRunner().invoke(cli, command.split()[1:])
         assert result.exit_code == 0, result.output
     elif command.startswith("posescope "):  # of runs, images and models that a page creates
-        name, *words = command.split()[1:]
+        name, *words = shlex.split(command)[1:]
         known = cli.get_command(Context(cli), name)
         assert known is not None, command
         known.make_parser(Context(known)).parse_args(list(words))
@@ -110,6 +111,13 @@ def test_every_command_is_known_and_its_parameters_are_valid(page, readme, check
             page_packages = PAGE_PACKAGES
         if not step.file and not any(name in step.text for name in page_packages):
             check_command(re.sub(r"^PYTHONPATH=\S+ ", "", step.text), checkout.root / "conf")
+
+
+@every_page
+def test_brackets_in_commands_are_quoted(page) -> None:
+    """zsh, the default shell of macOS, expands them as a pattern of file names, and refuses the command."""
+    commands = [step.text for step in page.steps() if not step.file]
+    assert [text for text in commands if re.search(r"[\[\]*?]", re.sub(r"'[^']*'|\"[^\"]*\"", "", text))] == []
 
 
 @pytest.fixture(scope="module")
