@@ -76,3 +76,14 @@ def test_other_content_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text("{}")
     with pytest.raises(LabelError):
         read_predictions(tmp_path / "a.json", SKELETON, PreLabelOptions())
+
+
+@pytest.mark.parametrize(("options", "count"), [({}, 0), ({"occluded_below": 0.95}, 1), ({"min_score": 0.95}, 1)])
+def test_labels_without_a_visible_joint_are_a_warning(
+    options: dict[str, float], count: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    read(tmp_path, RECORD, **options)
+    read(tmp_path, **options)  # no person
+    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len(warnings) == count
+    assert all("no joint of 1 person is visible" in warning for warning in warnings)

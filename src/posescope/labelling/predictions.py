@@ -1,11 +1,13 @@
 """COCO results of `posescope predict` as labels that a person corrects: pre-labels with scores and visibilities."""
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field
 
+from posescope.core.errors import pluralise
 from posescope.core.files import read_json
 from posescope.core.plugins import Options
 from posescope.core.skeleton import Skeleton
@@ -23,6 +25,10 @@ from posescope.labelling.label_set import (
 )
 
 __all__ = ["PreLabelOptions", "is_results", "read_predictions"]
+
+log = logging.getLogger(__name__)
+
+_VISIBLE = 2
 
 
 class PreLabelOptions(Options):
@@ -58,7 +64,8 @@ def read_predictions(
     """Return the predictions of a file as labels.
 
     A joint is marked occluded if its calibrated radius is too large to trust it (`do_not_trust`), or, without a calibration, if
-    its score is low. All other predicted joints are visible: a network does not say which joints are covered.
+    its score is low. All other predicted joints are visible: a network does not say which joints are covered. A warning says so
+    if no joint of any person is visible.
 
     Args:
         path: COCO results (`poses.json`).
@@ -86,8 +93,23 @@ def read_predictions(
             ids.setdefault(name, record["image_id"])
         if person.score is None or person.score >= options.min_person_score:
             found[name].append(person)
+    _warn_if_none_is_visible([person for own in found.values() for person in own], options, path)
     labelled = [LabelledImage(name, *sizes.size_of(name), tuple(own), ids.get(name)) for name, own in found.items()]
     return LabelSet(skeleton, category, tuple(labelled))
+
+
+def _warn_if_none_is_visible(persons: Sequence[LabelledPerson], options: PreLabelOptions, path: Path) -> None:
+    joints = [joint for person in persons for joint in person.joints]
+    if not joints or any(joint.visibility == _VISIBLE for joint in joints):
+        return
+    log.warning(
+        "%s: no joint of %s is visible: all are marked occluded or left unlabelled (occluded_below %g, min_score %g). "
+        "The scores of some codecs are low: use lower limits (--occluded-below, --min-score), or a calibrated model.",
+        path,
+        pluralise(len(persons), "person"),
+        options.occluded_below,
+        options.min_score,
+    )
 
 
 class _Sizes:

@@ -80,3 +80,17 @@ def test_no_file_after_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError):
         fail()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("min_score", "count"), [(0.2, 0), (2.0, 1)])
+def test_table_without_an_angle_is_a_warning(
+    min_score: float, count: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    pose = person_in((0, 0, 10, 20)).pose
+    with AngleWriter(tmp_path / "angles.csv", AngleTable(COCO_PERSON), min_score) as writer:
+        writer.append(ImagePoses(IMAGE, (pose,), COCO_PERSON))
+    with AngleWriter(tmp_path / "empty.csv", AngleTable(COCO_PERSON), min_score) as writer:
+        writer.append(ImagePoses(IMAGE, (), COCO_PERSON))
+    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len(warnings) == count
+    assert all("none of 1 person has an angle" in warning for warning in warnings)

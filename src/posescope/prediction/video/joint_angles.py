@@ -5,6 +5,7 @@ in space only if both limbs lie in a plane parallel to the image.
 """
 
 import csv
+import logging
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,13 +15,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from posescope.core.errors import DataError
+from posescope.core.errors import DataError, pluralise
 from posescope.core.files import atomic_write, read_json
 from posescope.core.skeleton import Skeleton
 from posescope.core.text_escaping import escape_formula
 from posescope.prediction.poses import ImagePoses
 
 __all__ = ["STANDARD_ANGLES", "AngleTable", "AngleWriter", "measure_angles", "read_angle_definitions"]
+
+log = logging.getLogger(__name__)
 
 _COLUMNS = ("file_name", "frame", "time_s", "person", "track_id")
 # Angle -> first joint, joint of the angle, third joint.
@@ -116,7 +119,7 @@ class AngleWriter:
     """Context manager that writes the angles of one frame after the other as CSV.
 
     Columns: file_name, frame, time_s, person (its number in the frame, from 0), track_id, and `<angle>_deg` for each angle. The
-    file is there when the block ends without an error.
+    file is there when the block ends without an error. A warning says so if no person has an angle.
 
     Args:
         path: the file.
@@ -128,6 +131,7 @@ class AngleWriter:
         self._path, self._table, self._min_score = path, table, min_score
         self._open = ExitStack()
         self._rows: Any = None
+        self._persons, self._angles, self._highest_score = 0, 0, 0.0
 
     def __enter__(self) -> "AngleWriter":
         temporary = self._open.enter_context(atomic_write(self._path))
@@ -137,12 +141,24 @@ class AngleWriter:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._open.__exit__(kind, error, trace)
+        if kind is None and self._persons and not self._angles:
+            log.warning(
+                "%s: none of %s has an angle, since its joints have scores below %g; the highest score is %.2g. The peaks of "
+                "some codecs are low: use a lower threshold (--draw-threshold).",
+                self._path,
+                pluralise(self._persons, "person"),
+                self._min_score,
+                self._highest_score,
+            )
 
     def append(self, poses: ImagePoses) -> None:
         """Write a row for each person of a frame."""
         image = poses.image
         frame = ("" if image.frame is None else image.frame, "" if image.time_s is None else f"{image.time_s:.6f}")
+        self._persons += len(poses.persons)
+        self._highest_score = max(self._highest_score, float(np.max(poses.scores, initial=0.0)))
         certain = np.where((poses.scores >= self._min_score)[..., None], poses.joints, np.nan)
         for number, (person, angles) in enumerate(zip(poses.persons, self._table.measure(certain), strict=True)):
+            self._angles += int(np.isfinite(angles).sum())
             track = "" if person.track_id is None else person.track_id
             self._rows.writerow([escape_formula(image.name), *frame, number, track, *(f"{angle:.2f}" for angle in angles)])
