@@ -98,6 +98,8 @@ class ExportedModel:
             return ""
         known = read_cpu_instructions()
         found = [one for one in INFERENCE_INSTRUCTIONS if one in known]
+        if not known:  # not Linux: only the machine itself is known to agree
+            found = ["host", platform.node()]
         return " ".join([self.name, str(precision), self.device, platform.machine(), *found])
 
     def heatmaps(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
