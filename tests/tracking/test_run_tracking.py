@@ -74,3 +74,19 @@ def test_search_that_begins_again_is_a_new_run(tmp_path):
         observer.update("trial1", (), None)
         observer.close()
         assert (tmp_path / f"{run_id}_trial_0001.jsonl").is_file()
+
+
+def test_search_killed_in_its_first_trial_continues_the_run_that_began_it(tmp_path):
+    later = "2026-01-02T10.00.00.000Z"
+    first = RunTracking.of_record(RECORD, tmp_path).observe_trial(1, {}, "search")
+    first.update("trial1", (), None)
+    first.update("trial1", (EPOCH,), None)  # the process is killed here
+    first.close(KeyboardInterrupt())
+    tracking = RunTracking.of_record({**RECORD, "run_id": later}, tmp_path)
+    for number, history in ((1, (EPOCH,)), (2, ())):
+        observer = tracking.observe_trial(number, {}, "search")
+        observer.update(f"trial{number}", history, None)
+        observer.close()
+    tracking.finish(Outcome("completed"))
+    names = {path.stem for path in tmp_path.glob("*.jsonl")}
+    assert names == {RUN, f"{RUN}_trial_0001", f"{RUN}_trial_0002"}

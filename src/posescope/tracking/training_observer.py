@@ -88,7 +88,7 @@ class TrainingTracker:
 
     def _open(self, fingerprint: str, is_resumed: bool) -> tuple[GuardedLogger, ...]:
         try:
-            run = self._run_of_search()
+            run = self._run_of_search(is_resumed)
             name = resolve_name(run.folder, self._run_id, fingerprint, run.name, is_resumed)
         except (PosescopeError, OSError) as error:
             log.warning("Experiment loggers are off in this training; its results are complete without them. %s", error)
@@ -96,12 +96,17 @@ class TrainingTracker:
         parent = run.parent and replace(run.parent, name=name.partition("/")[0])
         return open_loggers(replace(run, name=name, parent=parent), self._specs)
 
-    def _run_of_search(self) -> TrackedRun:
-        """Return the tracked run, below the run of the process that began its search."""
+    def _run_of_search(self, is_resumed: bool) -> TrackedRun:
+        """Return the tracked run, below the run of the process that began its search.
+
+        Args:
+            is_resumed: whether an earlier process trained some epochs of this trial.
+        """
         run, trial = self._run, self._trial
         if trial is None or run.parent is None:
             return run
-        begun = resolve_name(run.folder, self._run_id, trial.search, run.parent.name, is_resumed=trial.number > 1)
+        continues = is_resumed or trial.number > 1
+        begun = resolve_name(run.folder, self._run_id, trial.search, run.parent.name, is_resumed=continues)
         return replace(run, name=f"{begun}/{run.name.rpartition('/')[2]}")
 
 
