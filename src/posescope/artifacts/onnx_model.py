@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from posescope.artifacts.description import ModelDescription
 from posescope.artifacts.exported_model import NETWORK, ExportedModel
-from posescope.artifacts.onnx_runtime import load_onnxruntime
+from posescope.artifacts.onnx_runtime import load_onnxruntime, runs_on_cuda
 
 __all__ = ["OnnxModel"]
 
@@ -34,7 +34,7 @@ class OnnxModel(ExportedModel):
 
         def open_graph(path: Path) -> _SessionGraph:
             session = found.open(path, threads, device)
-            if path.name == NETWORK and "CUDAExecutionProvider" in session.get_providers():
+            if path.name == NETWORK and runs_on_cuda(session):
                 self.device = "cuda"
             return _SessionGraph(session)
 

@@ -12,7 +12,7 @@ from posescope.core.errors import DataError, OptionsError
 from posescope.core.extras import install_command
 from posescope.core.hardware import available_cpus, check_device_name
 
-__all__ = ["OnnxNetwork", "OnnxRuntime", "load_onnxruntime"]
+__all__ = ["OnnxNetwork", "OnnxRuntime", "load_onnxruntime", "runs_on_cuda"]
 
 _CUDA, _CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 _ERRORS_ONLY = 3
@@ -88,7 +88,7 @@ class OnnxRuntime:
         if os.environ.get("OMP_WAIT_POLICY", "").upper() == "PASSIVE":  # as threads of OpenMP, these give way when they wait
             options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         session = self.module.InferenceSession(str(path), options, providers=self._providers(device))
-        if device.startswith("cuda") and _CUDA not in session.get_providers():  # ONNX Runtime falls back silently
+        if device.startswith("cuda") and not runs_on_cuda(session):  # ONNX Runtime falls back silently
             raise OptionsError(f"device '{device}': ONNX Runtime could not start CUDA. Use 'auto' or 'cpu'.")
         return session
 
@@ -126,6 +126,15 @@ class OnnxRuntime:
                 "Use 'auto' or 'cpu', or install onnxruntime-gpu in its place."
             )
         return [(_CUDA, {"device_id": int(device.partition(":")[2] or 0)}), _CPU]
+
+
+def runs_on_cuda(session: Any) -> bool:
+    """Return whether a session of ONNX Runtime runs on a GPU.
+
+    Args:
+        session: an open session.
+    """
+    return _CUDA in session.get_providers()
 
 
 def load_onnxruntime(what: str) -> OnnxRuntime:

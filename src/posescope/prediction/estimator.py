@@ -246,13 +246,14 @@ def _read_radii_of(description: ModelDescription, backend: Backend) -> Uncertain
     """Return the uncertainty of a model; None, with a warning, if its radii were measured by other arithmetic than it runs by."""
     folder = description.folder
     found = read_uncertainty(folder, model_fingerprint(folder), description.skeleton.joints)
-    if found is None or not isinstance(backend, ExportedModel) or found.numerics == backend.numerics:
+    own = backend.numerics if isinstance(backend, ExportedModel) else ""  # PyTorch, or a plug-in
+    if found is None or found.numerics == own:
         return found
     log.warning(
         "%s: the calibrated radii are left out. They hold for '%s', and the model runs by '%s', with other errors. Export the "
         "model on this machine (posescope export), or use its own backend.",
         folder,
         found.numerics or "another machine",
-        backend.numerics,
+        own or backend.name,
     )
     return None
