@@ -110,7 +110,9 @@ def test_failed_run_continues_as_running(folder: Path, client: Any) -> None:
     run = find_run(client, "failed")
     assert (run.info.status, run.data.tags["posescope.error"]) == ("FAILED", "DataError: gone")
     open_logger(folder, "failed")
-    assert find_run(client, "failed").info.status == "RUNNING"
+    run = find_run(client, "failed")
+    assert run.info.status == "RUNNING"
+    assert not {"posescope.status", "posescope.error"} & set(run.data.tags), "a resumed run has no error of its former end"
 
 
 def test_trials_are_nested_in_the_run_of_their_search(folder: Path, client: Any) -> None:

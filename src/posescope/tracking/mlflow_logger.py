@@ -25,6 +25,7 @@ __all__ = ["MlflowLogger", "MlflowOptions", "shorten"]
 
 _RUN_TAG, _PARENT_TAG = "posescope.run", "mlflow.parentRunId"
 _STATUS = {"completed": "FINISHED", "failed": "FAILED", "interrupted": "KILLED", "pruned": "KILLED"}
+_STATUS_TAG, _ERROR_TAG = "posescope.status", "posescope.error"
 _IMAGE = "validation_persons"
 # Limits of MLflow.
 _MAX_NAME, _MAX_VALUE, _MAX_TAG, _MAX_PARAMETERS, _MAX_METRICS = 250, 6000, 8000, 100, 1000
@@ -93,6 +94,8 @@ class MlflowLogger:
         self._id, self._last_epoch = found.info.run_id, 0
         if found.info.status != "RUNNING":
             self._client.update_run(self._id, status="RUNNING")
+            for tag in {_STATUS_TAG, _ERROR_TAG} & set(found.data.tags):  # of its former end
+                self._client.delete_tag(self._id, tag)
 
     def logged_epochs(self) -> frozenset[int]:
         """Return the epochs whose validation loss MLflow has."""
@@ -119,9 +122,9 @@ class MlflowLogger:
             for end, value in (("", metric.value), ("_low", metric.low), ("_high", metric.high))
             if value is not None
         )
-        self._client.set_tag(self._id, "posescope.status", outcome.status)
+        self._client.set_tag(self._id, _STATUS_TAG, outcome.status)
         if outcome.error:
-            self._client.set_tag(self._id, "posescope.error", shorten(outcome.error, _MAX_TAG))
+            self._client.set_tag(self._id, _ERROR_TAG, shorten(outcome.error, _MAX_TAG))
         for path in outcome.images.values():
             self._client.log_artifact(self._id, str(path), "images")
         for name, path in outcome.files.items():
