@@ -38,6 +38,12 @@ def test_hadolint_finds_nothing(name: str) -> None:
     assert (done.returncode, done.stdout) == (0, "")
 
 
+@pytest.mark.parametrize(("name", "signal"), [("Dockerfile", "SIGTERM"), ("Dockerfile.train", "SIGINT")])
+def test_stop_signal_is_one_that_the_program_handles(name: str, signal: str) -> None:
+    """The server handles SIGTERM; Python handles SIGINT for all commands, also in the first process of a container."""
+    assert f"STOPSIGNAL {signal}" in (DOCKER / name).read_text().splitlines()
+
+
 @pytest.mark.parametrize("name", DOCKERFILES)
 def test_image_runs_as_another_user_and_copies_what_is_there(name: str) -> None:
     lines = (DOCKER / name).read_text().splitlines()
