@@ -23,8 +23,9 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 # One process per core. Tests of one file stay in one process, so that module fixtures are made once. The files are started in the
-# order of tests/conftest.py. Compiled modules are kept for the commands that the tests start.
-PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/pytest --numprocesses logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
+# order of tests/conftest.py. Compiled modules are kept for the commands that the tests start. A process that crashes ends the run and
+# names its test: pytest-xdist would start another one, and wait for the lost tests forever.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/pytest --numprocesses logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 .PHONY: help install run explore test test-all lint format site viz viz-site package locks check-locks sbom clean
 
